@@ -1,0 +1,124 @@
+// Home: the directory that keepers and ctl share. Who is allowed, what is called how, who holds which name.
+//
+//   sock/STEM.sock         one per live keeper, bound under the lock
+//   apps/STEM/lock         OFD lock (fcntl(2), F_OFD_SETLK): one keeper per name, ever; gone with the last process
+//                          that inherited it
+//   apps/STEM/spec.json    what to run; 0600, fsynced
+//   apps/STEM/status.json  last known status, for `ctl` when no keeper lives
+//   apps/STEM/pid          the child's pid, for scripts
+//   logs/STEM.log          its output
+//
+// STEM is NAME, or NAME:1, NAME:2 for further instances. Order at a start: lock, unlink a stale socket, bind, then the
+// first record that says the app lives. Records are written beside and renamed, never emptied first. ctl asks about a
+// lock and never takes it, but to delete an app. All of it works where a socket's path is longer than sun_path (107
+// bytes): such a socket is reached through /proc/self/fd/N/.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/wire/spec.hpp"
+#include "protocol/wire/status.hpp"
+
+namespace keeper {
+
+/// Owns one file descriptor.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(other.release()) {}
+  Fd& operator=(Fd&& other) noexcept;
+  ~Fd() { reset(); }
+  explicit operator bool() const { return fd_ >= 0; }
+  int get() const { return fd_; }
+  int release() {
+    int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+/// One instance of an app, as the files name it.
+struct AppId {
+  std::string name;
+  int instance = 0;
+  std::string stem() const { return file_stem(name, instance); }
+  /// "api" or "api:2"; nothing for what is no legal stem (so a foreign file in the home is passed over).
+  static std::optional<AppId> parse(std::string_view stem);
+  auto operator<=>(const AppId&) const = default;
+};
+
+class Home {
+ public:
+  enum class Create { no, yes };
+
+  /// $KEEPER_HOME, else .keeper in $HOME, else in the home directory that passwd names. Made absolute.
+  static Result<std::string> default_path();
+
+  /// Opens the directory and checks it: a real directory, ours, nobody else may enter (a wider mode of our own is
+  /// narrowed to 0700). With Create::yes it and sock/, apps/, logs/ are made (and missing parents of it).
+  /// Errors: refused (a symbolic link, another owner: says which), not_found (Create::no and it is not there), failed.
+  static Result<Home> open(std::string path, Create create);
+
+  Home(Home&&) = default;
+  Home& operator=(Home&&) = default;
+
+  const std::string& path() const { return path_; }
+  std::string socket_path(std::string_view stem) const;
+  std::string app_dir(std::string_view stem) const;
+  std::string spec_path(std::string_view stem) const;
+  std::string status_path(std::string_view stem) const;
+  std::string pid_path(std::string_view stem) const;
+  std::string log_path(std::string_view stem) const;
+
+  /// Takes the lock of STEM, creating apps/STEM, waiting up to `wait` while another holds it. The lock lives as long
+  /// as any copy of the descriptor (which is close-on-exec). Errors: already (another holds it), failed.
+  /// Guards against a directory that was deleted and made again meanwhile.
+  Result<Fd> lock(std::string_view stem, Millis wait) const;
+  /// Whether somebody else holds it (F_OFD_GETLK; takes nothing, creates nothing).
+  bool locked(std::string_view stem) const;
+
+  /// Only under the lock: removes a stale socket of that name, binds, listens (backlog 128). The socket is 0600,
+  /// non-blocking, close-on-exec.
+  Result<Fd> bind_socket(std::string_view stem) const;
+  /// Only under the lock.
+  void unlink_socket(std::string_view stem) const;
+  /// A connected, non-blocking, close-on-exec stream socket. Errors: not_found (no such file), unreachable (nobody
+  /// listens, or its queue is full), refused (the file is another user's), failed.
+  Result<Fd> connect_socket(std::string_view stem) const;
+
+  /// Every stem with a socket, and every stem with a directory under apps/; sorted by name, then instance.
+  std::vector<AppId> sockets() const;
+  std::vector<AppId> apps() const;
+
+  /// spec.json is fsynced (with its directory) before the rename is reported; status.json and pid are not.
+  Done write_spec(std::string_view stem, const Spec& spec) const;
+  Result<Spec> read_spec(std::string_view stem) const;
+  Done write_status(std::string_view stem, const Status& status) const;
+  Result<Status> read_status(std::string_view stem) const;
+  /// Removes apps/STEM with all that is in it; under the lock. Logs stay.
+  Done remove_app(std::string_view stem) const;
+
+ private:
+  Home(std::string path, Fd directory) : path_(std::move(path)), directory_(std::move(directory)) {}
+  std::string path_;
+  Fd directory_;
+};
+
+/// Writes beside and renames, so that a reader sees the old text or the new one, whole. Mode 0600.
+Done write_file_atomically(const std::string& path, std::string_view text, bool sync);
+/// A whole file of at most `most` bytes; links are not followed. Errors: not_found, too_large, failed.
+Result<std::string> read_file(const std::string& path, std::size_t most);
+
+/// Start time of a process in clock ticks since boot (proc(5), stat field 22): with the pid it names a process for
+/// the whole life of a kernel. Nothing if there is no such process, or it is a zombie.
+std::optional<std::uint64_t> process_start(int pid);
+/// /proc/sys/kernel/random/boot_id
+std::string boot_id();
+
+}  // namespace keeper

@@ -1,0 +1,96 @@
+// Messages <-> JSON-RPC 2.0, one message a line. Nothing here throws, whatever the bytes are.
+//
+// Reading is in two passes: a SAX pass counts depth and values and stops at a bound before any tree is built (half a
+// million '[' would cost 39 MB that are never given back), then the tree is read into the declared struct. Unknown
+// members are ignored, absent ones keep their default.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "protocol/wire/messages.hpp"
+
+namespace keeper {
+
+inline constexpr std::size_t kMostLine = 1 << 20;  ///< bytes of one request line
+inline constexpr int kMostDepth = 64;
+inline constexpr int kMostValues = 10'000;
+
+/// JSON-RPC 2.0, section 5.1.
+namespace rpc_code {
+inline constexpr int parse = -32700;
+inline constexpr int invalid_request = -32600;
+inline constexpr int method_not_found = -32601;
+inline constexpr int invalid_params = -32602;
+inline constexpr int internal = -32603;
+inline constexpr int server = -32000;  ///< ours: data.reason says which
+}  // namespace rpc_code
+
+struct RpcError {
+  int code = rpc_code::server;
+  std::string message;
+  Reason reason = Reason::failed;
+};
+/// The code of JSON-RPC that stands for our reason.
+RpcError to_rpc(const Error& error);
+Error from_rpc(const RpcError& error, std::string doing);
+
+/// Ids are kept as the JSON text they came as: `7`, `"a"`, `null`.
+using IdText = std::string;
+
+struct Request {
+  IdText id;            ///< "null" for a notification
+  bool answer = true;   ///< false for a notification (no id): never answered
+  AnyRequest what;
+};
+struct BadRequest {
+  IdText id = "null";
+  bool answer = true;
+  RpcError error;
+};
+using Incoming = std::variant<Request, BadRequest>;
+
+struct RequestLine {
+  std::vector<Incoming> items;
+  bool batch = false;  ///< the answers go out together in one array
+};
+
+/// What a server makes of one line. A line of white space has no items.
+RequestLine decode_requests(std::string_view line);
+
+/// One request line for the wire, with its newline. `id` is a number.
+template <class M>
+std::string request_line(std::uint64_t id, const M& request);
+
+/// One reply object, without a newline (several make up a batch).
+template <class R>
+std::string reply_text(const IdText& id, const R& result);
+std::string error_text(const IdText& id, const RpcError& error);
+
+/// What a client makes of one line: the id, and the result still to be read (reply_as), or an error.
+struct Reply {
+  std::optional<std::uint64_t> id;
+  std::string result;  ///< JSON text
+  std::optional<RpcError> error;
+};
+Result<Reply> decode_reply(std::string_view line);
+
+/// The JSON text of a result as its struct.
+template <class R>
+Result<R> read_as(std::string_view json);
+/// A struct as JSON text. `indent` < 0: one line.
+template <class R>
+std::string write_as(const R& value, int indent = -1);
+/// Several statuses as one JSON array, one a line.
+std::string write_list(const std::vector<Status>& list);
+
+/// The OpenRPC document of every declared request.
+OpenRpc open_rpc();
+
+std::string base64(std::string_view bytes);
+/// Nothing for text that is not base64 (RFC 4648, section 4).
+std::optional<std::string> from_base64(std::string_view text);
+
+}  // namespace keeper

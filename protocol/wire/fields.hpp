@@ -1,0 +1,120 @@
+// The declared fields of every wire struct: name, member, and a line of description. Included where JSON is made, only.
+#pragma once
+#include "protocol/wire/codec.hpp"
+
+namespace keeper {
+
+/// Fields<T>::each(v) calls v("name", &T::member, "what it is") for every field, in the order of the documents.
+template <class T>
+struct Fields;
+
+template <class T>
+concept HasFields = requires { Fields<T>::each([](auto&&...) {}); };
+
+template <>
+struct Fields<Next> {
+  static void each(auto&& v) {
+    v("action", &Next::action, "what will be done");
+    v("at", &Next::at, "when");
+  }
+};
+template <>
+struct Fields<LogFile> {
+  static void each(auto&& v) {
+    v("stream", &LogFile::stream, "all, out or err");
+    v("path", &LogFile::path, "absolute path");
+    v("bytes", &LogFile::bytes, "size now");
+  }
+};
+template <>
+struct Fields<Status> {
+  static void each(auto&& v) {
+    v("name", &Status::name, "the app; never carries the instance");
+    v("instance", &Status::instance, "null while there is only one, else 0, 1, ...");
+    v("state", &Status::state, "starting, running, backoff, stopping, suspended, stopped, exited, fatal, unreachable");
+    v("ready", &Status::ready, "the run has confirmed that it works");
+    v("wanted", &Status::wanted, "up or down");
+    v("pid", &Status::pid, "the program's process, null when there is none");
+    v("keeper_pid", &Status::keeper_pid, "the keeper's process");
+    v("guard_pid", &Status::guard_pid, "the guard's process, null without one");
+    v("run", &Status::run, "id of the current or last run");
+    v("command", &Status::command, "what is executed");
+    v("cwd", &Status::cwd, "directory it runs in");
+    v("user", &Status::user, "user it runs as");
+    v("started_at", &Status::started_at, "start of the current or last run");
+    v("stopped_at", &Status::stopped_at, "end of the last run, null while one lives");
+    v("uptime_ms", &Status::uptime_ms, "how long the current run has lived");
+    v("restarts", &Status::restarts, "starts after the first one that nobody asked for");
+    v("last_exit", &Status::last_exit, "how the last run ended");
+    v("next", &Status::next, "what happens by itself, and when");
+    v("spawn_error", &Status::spawn_error, "why the last start failed before the program ran");
+    v("reason", &Status::reason, "why it is fatal, exited or unreachable");
+    v("survivors", &Status::survivors, "processes that KILL did not end");
+    v("logs", &Status::logs, "where its output is");
+    v("memory_bytes", &Status::memory_bytes, "resident memory of its processes");
+    v("cpu_percent", &Status::cpu_percent, "of one core, since the last question");
+    v("version", &Status::version, "of the keeper");
+    v("protocol", &Status::protocol, "of the wire");
+    v("boot_id", &Status::boot_id, "the kernel's boot that this was true under");
+    v("pid_start", &Status::pid_start, "start time of pid, in clock ticks since boot");
+  }
+};
+template <>
+struct Fields<Pong> {
+  static void each(auto&& v) {
+    v("name", &Pong::name, "the app");
+    v("keeper_pid", &Pong::keeper_pid, "who answers");
+    v("version", &Pong::version, "of the keeper");
+    v("protocol", &Pong::protocol, "of the wire");
+  }
+};
+template <>
+struct Fields<Signalled> {
+  static void each(auto&& v) { v("pid", &Signalled::pid, "the process that got it"); }
+};
+template <>
+struct Fields<LogLines> {
+  static void each(auto&& v) {
+    v("path", &LogLines::path, "the log file");
+    v("bytes", &LogLines::bytes, "its size now");
+    v("lines", &LogLines::lines, "texts; {\"base64\": ...} for a line that is not UTF-8");
+    v("truncated", &LogLines::truncated, "there was more than fits into one reply");
+  }
+};
+template <>
+struct Fields<Ping> {
+  static void each(auto&&) {}
+};
+template <>
+struct Fields<GetStatus> {
+  static void each(auto&&) {}
+};
+template <>
+struct Fields<GetSpec> {
+  static void each(auto&&) {}
+};
+template <>
+struct Fields<Discover> {
+  static void each(auto&&) {}
+};
+template <>
+struct Fields<Stop> {
+  static void each(auto&& v) { v("run", &Stop::run, "only if this is still the current run"); }
+};
+template <>
+struct Fields<RestartRun> {
+  static void each(auto&& v) { v("run", &RestartRun::run, "only if this is still the current run"); }
+};
+template <>
+struct Fields<SignalRun> {
+  static void each(auto&& v) {
+    v("signal", &SignalRun::signal, "TERM, SIGHUP, 10");
+    v("run", &SignalRun::run, "only if this is still the current run");
+  }
+};
+template <>
+struct Fields<GetLogs> {
+  static void each(auto&& v) { v("lines", &GetLogs::lines, "how many at most; 100 if absent"); }
+};
+
+}  // namespace keeper

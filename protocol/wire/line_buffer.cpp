@@ -1,0 +1,41 @@
+#include "protocol/wire/line_buffer.hpp"
+
+namespace keeper {
+
+void LineBuffer::add(std::string_view bytes) {
+  if (too_long_) return;
+  if (taken_ > 0) {
+    buffer_.erase(0, taken_);
+    scanned_ -= taken_;
+    taken_ = 0;
+  }
+  buffer_.append(bytes);
+}
+
+std::optional<std::string_view> LineBuffer::next() {
+  std::size_t end = buffer_.find('\n', scanned_);
+  if (end == std::string::npos) {
+    scanned_ = buffer_.size();
+    if (pending() > most_) {
+      too_long_ = true;
+      std::string().swap(buffer_);
+      taken_ = scanned_ = 0;
+    } else if (pending() == 0) {
+      std::string().swap(buffer_);
+      taken_ = scanned_ = 0;
+    }
+    return std::nullopt;
+  }
+  std::string_view line(buffer_.data() + taken_, end - taken_);
+  if (line.size() > most_) {
+    too_long_ = true;
+    std::string().swap(buffer_);
+    taken_ = scanned_ = 0;
+    return std::nullopt;
+  }
+  taken_ = scanned_ = end + 1;
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
+
+}  // namespace keeper

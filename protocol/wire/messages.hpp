@@ -1,0 +1,94 @@
+// Every request and its result, declared once: a method name, a summary, the parameters. The codec, the server's
+// dispatch, the client and rpc.discover are all made from these declarations. Every parameter is optional on the wire.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "protocol/wire/spec.hpp"
+#include "protocol/wire/status.hpp"
+
+namespace keeper {
+
+inline constexpr int kProtocol = 1;
+
+struct Pong {
+  std::string name;
+  int keeper_pid = 0;
+  std::string version;
+  int protocol = kProtocol;
+};
+struct Ping {
+  static constexpr std::string_view method = "ping";
+  static constexpr std::string_view summary = "Is anybody there?";
+  using Reply = Pong;
+};
+
+struct GetStatus {
+  static constexpr std::string_view method = "status";
+  static constexpr std::string_view summary = "What is true of the app now.";
+  using Reply = Status;
+};
+
+struct GetSpec {
+  static constexpr std::string_view method = "spec";
+  static constexpr std::string_view summary = "What the app is configured with; fields at their default are left out.";
+  using Reply = Spec;
+};
+
+/// The status when nothing is left of the run. `status.survivors` are processes that even KILL did not end.
+struct Stop {
+  static constexpr std::string_view method = "stop";
+  static constexpr std::string_view summary =
+      "Ends the program and then its keeper; answers when the whole tree is gone.";
+  std::optional<std::uint64_t> run;  ///< only if this is still the current run, else error `changed`
+  using Reply = Status;
+};
+
+struct RestartRun {
+  static constexpr std::string_view method = "restart";
+  static constexpr std::string_view summary = "Ends the current run and starts the next; answers at its spawn.";
+  std::optional<std::uint64_t> run;
+  using Reply = Status;
+};
+
+struct Signalled {
+  int pid = 0;
+};
+struct SignalRun {
+  static constexpr std::string_view method = "signal";
+  static constexpr std::string_view summary = "Sends a signal to the program itself.";
+  std::string signal;  ///< "HUP"
+  std::optional<std::uint64_t> run;
+  using Reply = Signalled;
+};
+
+struct LogLines {
+  std::string path;
+  std::uint64_t bytes = 0;         ///< size of the log now
+  std::vector<std::string> lines;  ///< without their newline; bytes that are not UTF-8 travel as {"base64": "..."}
+  bool truncated = false;          ///< there was more than fits into one reply
+};
+struct GetLogs {
+  static constexpr std::string_view method = "logs";
+  static constexpr std::string_view summary = "The last lines of the log; at most 192 KiB of them.";
+  std::optional<std::uint64_t> lines;  ///< default 100
+  using Reply = LogLines;
+};
+
+/// An OpenRPC document (spec.open-rpc.org), as JSON text.
+struct OpenRpc {
+  std::string document;
+};
+struct Discover {
+  static constexpr std::string_view method = "rpc.discover";
+  static constexpr std::string_view summary = "This list of methods, as an OpenRPC document.";
+  using Reply = OpenRpc;
+};
+
+using AnyRequest = std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, GetLogs, Discover>;
+
+}  // namespace keeper

@@ -1,0 +1,342 @@
+#include "protocol/wire/spec.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace keeper {
+namespace {
+
+using std::string;
+using std::string_view;
+
+Error wrong(string what) { return Error{Reason::invalid, {}, std::move(what), 0}; }
+
+// What a type of value needs to be a field: text to value, value to text, and JSON where it is not that text.
+
+template <class T>
+struct Value;
+
+template <class T>
+concept TextValue = requires(const T& v, string_view t) {
+  { Value<T>::parse(t) } -> std::same_as<Result<T>>;
+  { Value<T>::text(v) } -> std::same_as<string>;
+};
+
+template <>
+struct Value<string> {
+  static Result<string> parse(string_view t) { return string(t); }
+  static string text(const string& v) { return v; }
+};
+template <>
+struct Value<Millis> {
+  static Result<Millis> parse(string_view t) { return parse_duration(t); }
+  static string text(Millis v) { return duration_text(v); }
+};
+template <>
+struct Value<std::uint64_t> {
+  static Result<std::uint64_t> parse(string_view t) { return parse_size(t); }
+  static string text(std::uint64_t v) { return size_text(v); }
+};
+template <>
+struct Value<int> {
+  static Result<int> parse(string_view t) {
+    auto n = parse_number(t, 0, 1'000'000'000);
+    if (!n) return n.error();
+    return static_cast<int>(*n);
+  }
+  static string text(int v) { return std::to_string(v); }
+};
+template <>
+struct Value<bool> {
+  static Result<bool> parse(string_view t) {
+    if (t.empty() || t == "true" || t == "yes" || t == "on" || t == "1") return true;
+    if (t == "false" || t == "no" || t == "off" || t == "0") return false;
+    return wrong("'" + string(t) + "' is not true or false");
+  }
+  static string text(bool v) { return v ? "true" : "false"; }
+};
+template <>
+struct Value<Restart> {
+  static Result<Restart> parse(string_view t) {
+    if (auto v = value_for<Restart>(t)) return *v;
+    return wrong("'" + string(t) + "' is not always, on-failure or never");
+  }
+  static string text(Restart v) { return string(word_for(v)); }
+};
+template <>
+struct Value<ExitCodes> {
+  static Result<ExitCodes> parse(string_view t) { return ExitCodes::parse(t); }
+  static string text(const ExitCodes& v) { return v.text(); }
+};
+template <>
+struct Value<Backoff> {
+  static Result<Backoff> parse(string_view t) { return Backoff::parse(t); }
+  static string text(const Backoff& v) { return v.text(); }
+};
+template <>
+struct Value<std::vector<int>> {  // signals are the only lists of numbers here
+  static Result<std::vector<int>> parse(string_view t) { return parse_signals(t); }
+  static string text(const std::vector<int>& v) {
+    string out;
+    for (int s : v) out += (out.empty() ? "" : ",") + signal_name(s).substr(3);
+    return out;
+  }
+};
+
+template <class T>
+struct Optional : std::false_type {};
+template <class T>
+struct Optional<std::optional<T>> : std::true_type {
+  using Of = T;
+};
+
+/// A number in JSON means what it means as a flag: seconds, bytes or a count.
+Result<string> scalar_text(const Json& json) {
+  if (json.is_string()) return json.get<string>();
+  if (json.is_boolean()) return string(json.get<bool>() ? "true" : "false");
+  if (json.is_number()) return json.dump();
+  return wrong("a text, a number or true/false is wanted here");
+}
+
+template <class T>
+Done set_text(T& member, string_view text) {
+  if constexpr (Optional<T>::value) {
+    auto value = Value<typename Optional<T>::Of>::parse(text);
+    if (!value) return value.error();
+    member = std::move(*value);
+  } else if constexpr (std::is_same_v<T, std::vector<string>>) {
+    member.emplace_back(text);
+  } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
+    auto equals = text.find('=');
+    if (equals == string_view::npos || equals == 0) return wrong("'" + string(text) + "' is not KEY=VALUE");
+    member.insert_or_assign(string(text.substr(0, equals)), string(text.substr(equals + 1)));
+  } else {
+    auto value = Value<T>::parse(text);
+    if (!value) return value.error();
+    member = std::move(*value);
+  }
+  return {};
+}
+
+template <class T>
+Done read_json(T& member, const Json& json) {
+  if constexpr (Optional<T>::value) {
+    if (json.is_null()) {
+      member.reset();
+      return {};
+    }
+  }
+  if constexpr (std::is_same_v<T, std::vector<string>>) {
+    if (!json.is_array()) return wrong("a list of texts is wanted here");
+    T out;
+    for (const Json& item : json) {
+      if (!item.is_string()) return wrong("a list of texts is wanted here");
+      out.push_back(item.template get<string>());
+    }
+    member = std::move(out);
+  } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
+    if (!json.is_object()) return wrong("an object of texts is wanted here");
+    T out;
+    for (const auto& [key, item] : json.items()) {
+      auto text = scalar_text(item);
+      if (!text) return text.error();
+      if (key.empty() || key.find('=') != string::npos) return wrong("'" + key + "' is not the name of a variable");
+      out[key] = std::move(*text);
+    }
+    member = std::move(out);
+  } else {
+    auto text = scalar_text(json);
+    if (!text) return text.error();
+    return set_text(member, *text);
+  }
+  return {};
+}
+
+template <class T>
+string show(const T& member) {
+  if constexpr (Optional<T>::value) {
+    return member ? show(*member) : "none";
+  } else if constexpr (std::is_same_v<T, std::vector<string>>) {
+    string out;
+    for (const string& item : member) out += (out.empty() ? "" : " ") + item;
+    return out;
+  } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
+    string out;
+    for (const auto& [key, value] : member) out += (out.empty() ? "" : " ") + key + "=" + value;
+    return out;
+  } else {
+    return Value<T>::text(member);
+  }
+}
+
+template <class T>
+void write_json(const T& member, Json& into) {
+  if constexpr (Optional<T>::value) {
+    if (member) write_json(*member, into);
+  } else if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, int> || std::is_same_v<T, std::vector<string>>) {
+    into = member;
+  } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
+    into = Json::object();
+    for (const auto& [key, value] : member) into[key] = value;
+  } else {
+    into = Value<T>::text(member);
+  }
+}
+
+template <auto Member>
+constexpr Field field(string_view name, char short_flag, string_view value, string_view help) {
+  using T = std::remove_cvref_t<decltype(std::declval<Spec&>().*Member)>;
+  constexpr bool many = std::is_same_v<T, std::vector<string>> || std::is_same_v<T, std::map<string, string>>;
+  return Field{name,
+               short_flag,
+               value,
+               help,
+               many,
+               [](Spec& s, string_view text) { return set_text(s.*Member, text); },
+               [](Spec& s, const Json& json) { return read_json(s.*Member, json); },
+               [](const Spec& s, Json& into) { write_json(s.*Member, into); },
+               [](const Spec& s) { return show(s.*Member); },
+               [](const Spec& a, const Spec& b) { return a.*Member == b.*Member; }};
+}
+
+const Field kFields[] = {
+    field<&Spec::name>("name", 'n', "NAME", "what the app is called (default: the file's name without its extension)"),
+    field<&Spec::instance>("instance", 0, "", ""),
+    field<&Spec::instances>("instances", 'i', "N", "how many to keep, one keeper each; needs -d (max: one per core)"),
+    field<&Spec::program>("program", 0, "", ""),
+    field<&Spec::args>("args", 0, "", ""),
+    field<&Spec::cwd>("cwd", 'C', "DIR", "directory to run in (default: this one)"),
+    field<&Spec::env>("env", 'e', "KEY=VALUE", "set a variable for the program; may be given again"),
+    field<&Spec::env_file>("env_file", 0, "FILE", "read variables from FILE (dotenv); -e goes before it"),
+    field<&Spec::clear_env>("clear_env", 0, "", "pass on none of this shell's variables"),
+    field<&Spec::environment>("environment", 0, "", ""),
+    field<&Spec::interpreter>("interpreter", 0, "PROGRAM", "run PROGRAM through this (default: by #! or extension)"),
+    field<&Spec::interpreter_args>("interpreter_args", 0, "ARG",
+                                   "an argument for the interpreter; may be given again"),
+    field<&Spec::user>("user", 0, "", ""),
+    field<&Spec::restart>("restart", 0, "WHEN", "always, on-failure or never (default: always)"),
+    field<&Spec::exit_codes>("exit_codes", 0, "LIST", "what counts as expected: 0,2,10-19,SIGTERM (default: 0)"),
+    field<&Spec::start_secs>("start_secs", 0, "DURATION", "a run that lives so long is confirmed (default: 1s)"),
+    field<&Spec::start_retries>("start_retries", 0, "N", "give up after 1 + N unconfirmed runs (default: never)"),
+    field<&Spec::max_restarts>("max_restarts", 0, "N", "give up after N restarts (default: never)"),
+    field<&Spec::restart_window>("restart_window", 0, "DURATION",
+                                 "count max_restarts within so long only (default: in all)"),
+    field<&Spec::restart_delay>("restart_delay", 0, "DURATION", "pause before a restart (default: 0)"),
+    field<&Spec::backoff>("backoff", 0, "LOW..HIGH",
+                          "pause after an early end, doubling, or none (default: 100ms..30s)"),
+    field<&Spec::stop_signal>("stop_signal", 0, "LIST",
+                              "signals that ask it to stop, one after the other (default: TERM)"),
+    field<&Spec::stop_timeout>("stop_timeout", 0, "DURATION", "wait so long after each of them, then KILL (default: 10s)"),
+    field<&Spec::kill_timeout>("kill_timeout", 0, "DURATION",
+                               "wait so long for what is left of its processes (default: 2s)"),
+    field<&Spec::log>("log", 0, "PATH", "where its output goes; none: nowhere; -: keeper's own output only"),
+    field<&Spec::log_max_size>("log_max_size", 0, "SIZE", "rename the log when it has grown to this (default: 50M)"),
+    field<&Spec::log_backups>("log_backups", 0, "N", "how many renamed logs to keep (default: 10)"),
+    field<&Spec::log_markers>("log_markers", 0, "true|false",
+                              "write a line into the log when a run starts and ends (default: true)"),
+    field<&Spec::pid_file>("pid_file", 0, "PATH", "write the program's pid here (default: the app's record)"),
+};
+
+}  // namespace
+
+Result<Backoff> Backoff::parse(string_view text) {
+  if (text == "none") return Backoff{Millis(0), Millis(0)};
+  auto dots = text.find("..");
+  auto low = parse_duration(text.substr(0, dots));
+  auto high = dots == string_view::npos ? low : parse_duration(text.substr(dots + 2));
+  if (!low || !high || low->count() == 0 || *low > *high)
+    return wrong("'" + string(text) + "' is not LOW..HIGH with LOW above 0 and not above HIGH (100ms..30s), or none");
+  return Backoff{*low, *high};
+}
+
+string Backoff::text() const { return none() ? "none" : duration_text(low) + ".." + duration_text(high); }
+
+std::span<const Field> spec_fields() { return kFields; }
+
+string flag_of(const Field& field) {
+  string out = "--" + string(field.name);
+  std::replace(out.begin(), out.end(), '_', '-');
+  return out;
+}
+
+Json spec_to_json(const Spec& spec) {
+  static const Spec defaults;
+  Json out = Json::object();
+  for (const Field& f : kFields) {
+    if (f.same(spec, defaults)) continue;
+    Json value;
+    f.write(spec, value);
+    out[string(f.name)] = std::move(value);
+  }
+  return out;
+}
+
+Result<Spec> spec_from_json(const Json& json) {
+  if (!json.is_object()) return wrong("a spec is a JSON object");
+  Spec spec;
+  for (const Field& f : kFields) {
+    auto found = json.find(string(f.name));
+    if (found == json.end()) continue;
+    if (Done done = f.read(spec, *found); !done) return wrong(string(f.name) + ": " + done.error().why());
+  }
+  return spec;
+}
+
+std::vector<string> spec_differences(const Spec& before, const Spec& after) {
+  std::vector<string> out;
+  for (const Field& f : kFields) {
+    if (f.same(before, after)) continue;
+    if (f.name == "environment")
+      out.emplace_back("environment: changed");
+    else
+      out.push_back(string(f.name) + ": " + f.text(before) + " -> " + f.text(after));
+  }
+  return out;
+}
+
+string spec_text(const Spec& spec) {
+  return spec_to_json(spec).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<Spec> parse_spec(string_view text) {
+  Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) return wrong("not JSON");
+  return spec_from_json(json);
+}
+
+namespace {
+
+bool name_character(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+bool all_digits(string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+Done check_name(string_view name) {
+  auto no = [&](string why) { return wrong("'" + string(name) + "' is no name for an app: " + why); };
+  if (name.empty()) return no("it is empty");
+  if (name.size() > 64) return no("it is longer than 64 characters");
+  if (!std::all_of(name.begin(), name.end(), name_character)) return no("only A-Z a-z 0-9 . _ - may be in it");
+  if (name.front() == '.' || name.front() == '-') return no("it begins with '" + string(1, name.front()) + "'");
+  if (all_digits(name)) return no("a number would be taken for a pid");
+  if (name == "all") return no("that word means every app");
+  return {};
+}
+
+string legal_name(string_view wish) {
+  string out;
+  for (char c : wish.substr(0, 60)) out += name_character(c) ? c : '-';
+  if (!check_name(out)) out = out.empty() ? "app" : "app-" + out;
+  return out;
+}
+
+string file_stem(string_view name, int instance) {
+  return instance == 0 ? string(name) : string(name) + ":" + std::to_string(instance);
+}
+
+}  // namespace keeper

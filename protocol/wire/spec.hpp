@@ -1,0 +1,117 @@
+// Spec: everything one kept program is configured with.
+//
+// One list of fields (spec_fields) serves the flags of `keeper` (--max-restarts), the record spec.json and the wire
+// (max_restarts). A new field is one member, one line in that list, and whoever reads it.
+#pragma once
+#include <csignal>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/wire/units.hpp"
+#include "protocol/wire/words.hpp"
+
+namespace keeper {
+
+using Json = nlohmann::ordered_json;
+
+/// When an ended run is followed by another.
+enum class Restart { always, on_failure, never };
+template <>
+inline constexpr std::array<WordOf<Restart>, 6> kWordsOf<Restart>{{{Restart::always, "always"},
+                                                                   {Restart::on_failure, "on-failure"},
+                                                                   {Restart::never, "never"},
+                                                                   {Restart::on_failure, "unexpected"},
+                                                                   {Restart::always, "true"},
+                                                                   {Restart::never, "false"}}};
+
+/// The pause before a start that follows an early end: doubles from `low` to `high`. Text: "100ms..30s", "none".
+struct Backoff {
+  Millis low{100};
+  Millis high{30'000};  ///< 0: no backoff at all
+  bool none() const { return high.count() == 0; }
+  static Result<Backoff> parse(std::string_view text);
+  std::string text() const;
+  bool operator==(const Backoff&) const = default;
+};
+
+struct Spec {
+  std::string name;
+  int instance = 0;   ///< which one of `instances` this is
+  int instances = 1;  ///< how many there are
+  std::string program;  ///< absolute, or what the caller typed where nothing was found
+  std::vector<std::string> args;
+  std::string cwd;
+  std::map<std::string, std::string> env;  ///< on top of the caller's; -e K=V
+  std::string env_file;
+  bool clear_env = false;
+  std::vector<std::string> environment;  ///< the caller's, K=V, as it was when the app was defined
+  std::string interpreter;
+  std::vector<std::string> interpreter_args;
+  std::string user;  ///< who the child runs as, by name, for people
+
+  Restart restart = Restart::always;
+  ExitCodes exit_codes;
+  Millis start_secs{1000};
+  std::optional<int> start_retries;
+  std::optional<int> max_restarts;
+  std::optional<Millis> restart_window;
+  Millis restart_delay{0};
+  Backoff backoff;
+
+  std::vector<int> stop_signal{SIGTERM};
+  Millis stop_timeout{10'000};
+  Millis kill_timeout{2'000};
+
+  std::string log;  ///< empty: logs/NAME.log; "none": discarded; "-": keeper's own stdout only; else a path
+  std::uint64_t log_max_size = 50ULL << 20;
+  int log_backups = 10;
+  bool log_markers = true;
+  std::string pid_file;  ///< empty: apps/NAME/pid
+
+  bool operator==(const Spec&) const = default;
+};
+
+/// One entry of the list. Functions say what is wrong with a value, without naming the field.
+struct Field {
+  std::string_view name;     ///< "max_restarts"; the flag is the same with dashes
+  char short_flag;           ///< 'n', or 0
+  std::string_view value;    ///< what stands for the value in --help: "N", "DURATION"; empty for a switch
+  std::string_view help;     ///< empty: not a flag
+  bool many;                 ///< may be given again: each adds to the last
+  Done (*set)(Spec&, std::string_view text);
+  Done (*read)(Spec&, const Json& value);
+  void (*write)(const Spec&, Json& into);
+  std::string (*text)(const Spec&);
+  bool (*same)(const Spec&, const Spec&);
+};
+
+/// The list, in the order in which --help and files show it.
+std::span<const Field> spec_fields();
+
+/// "max_restarts" to "--max-restarts".
+std::string flag_of(const Field& field);
+
+/// A JSON object with every field that is not at its default.
+Json spec_to_json(const Spec& spec);
+/// Reads an object; unknown members are ignored, wrong values are an error that names the field.
+Result<Spec> spec_from_json(const Json& json);
+/// What differs, for people: "stop_timeout: 10s -> 3s". Says only that `environment` changed, not how.
+std::vector<std::string> spec_differences(const Spec& before, const Spec& after);
+
+/// The text of spec.json, and back.
+std::string spec_text(const Spec& spec);
+Result<Spec> parse_spec(std::string_view text);
+
+/// [A-Za-z0-9._-]{1,64}, no leading '.' or '-', not all digits, not "all".
+Done check_name(std::string_view name);
+/// The nearest name that check_name allows: other characters become '-', a bad start gets "app-" in front.
+std::string legal_name(std::string_view wish);
+/// What one instance's files are called: "api" for instance 0, else "api:2".
+std::string file_stem(std::string_view name, int instance);
+
+}  // namespace keeper

@@ -1,0 +1,86 @@
+// Status: what is true of one app now. One row of `ctl list --json`, the reply to `status`, and the record status.json
+// are this same object. Fields may be added, never renamed; every one is optional to a reader.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/wire/units.hpp"
+#include "protocol/wire/words.hpp"
+
+namespace keeper {
+
+enum class State { starting, running, backoff, stopping, suspended, stopped, exited, fatal, unreachable };
+template <>
+inline constexpr std::array<WordOf<State>, 9> kWordsOf<State>{{{State::starting, "starting"},
+                                                               {State::running, "running"},
+                                                               {State::backoff, "backoff"},
+                                                               {State::stopping, "stopping"},
+                                                               {State::suspended, "suspended"},
+                                                               {State::stopped, "stopped"},
+                                                               {State::exited, "exited"},
+                                                               {State::fatal, "fatal"},
+                                                               {State::unreachable, "unreachable"}}};
+/// Whether a keeper stands behind this state (all but stopped, exited and fatal, which cost nothing).
+constexpr bool has_keeper(State s) { return s != State::stopped && s != State::exited && s != State::fatal; }
+
+enum class Wanted { up, down };
+template <>
+inline constexpr std::array<WordOf<Wanted>, 2> kWordsOf<Wanted>{{{Wanted::up, "up"}, {Wanted::down, "down"}}};
+
+/// How the last run ended.
+struct LastExit {
+  ExitInfo exit;
+  std::optional<WallTime> at;
+  std::int64_t after_ms = 0;  ///< how long it lived
+  std::string cause;          ///< "crash", "exit", "stop", "restart", "keeper lost", "reboot"
+  std::optional<int> pid;     ///< the run's pid
+};
+
+/// What will happen by itself, and when.
+struct Next {
+  std::string action;  ///< "start"
+  std::optional<WallTime> at;
+};
+
+struct LogFile {
+  std::string stream;  ///< "all", "out", "err"
+  std::string path;
+  std::uint64_t bytes = 0;
+};
+
+struct Status {
+  std::string name;             ///< never carries the instance
+  std::optional<int> instance;  ///< null while there is only one
+  State state = State::stopped;
+  bool ready = false;
+  Wanted wanted = Wanted::down;
+  std::optional<int> pid;
+  std::optional<int> keeper_pid;
+  std::optional<int> guard_pid;
+  std::uint64_t run = 0;  ///< id of the current or last run; what stop, restart and signal can name
+  std::vector<std::string> command;
+  std::string cwd;
+  std::string user;
+  std::optional<WallTime> started_at;
+  std::optional<WallTime> stopped_at;
+  std::optional<std::int64_t> uptime_ms;
+  std::uint64_t restarts = 0;  ///< starts after the first one that nobody asked for
+  std::optional<LastExit> last_exit;
+  std::optional<Next> next;
+  std::optional<std::string> spawn_error;  ///< "exec /srv/api: No such file or directory"
+  std::optional<std::string> reason;       ///< why it is fatal, exited or unreachable
+  std::vector<int> survivors;              ///< what KILL did not end
+  std::vector<LogFile> logs;
+  std::optional<std::uint64_t> memory_bytes;  ///< resident memory of the tree
+  std::optional<double> cpu_percent;          ///< of one core, since the last question
+  std::string version;
+  int protocol = 1;
+  std::string boot_id;                     ///< of the kernel that this was true under
+  std::optional<std::uint64_t> pid_start;  ///< start time of `pid` in clock ticks since boot (proc(5), stat field 22)
+};
+
+/// "api", or "api:2".
+std::string label(const Status& status);
+
+}  // namespace keeper

@@ -1,0 +1,78 @@
+// Durations, sizes, signals and times: text to values and back. The same words in flags, files, JSON and tables.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/wire/result.hpp"
+
+namespace keeper {
+
+using Millis = std::chrono::milliseconds;
+/// Wall-clock time, for people and records only. No decision is taken from it.
+using WallTime = std::chrono::sys_time<Millis>;
+
+/// "100ms", "10s", "1.5s", "2m", "1h", "1d"; a bare number is seconds. At least 0, at most ten years.
+Result<Millis> parse_duration(std::string_view text);
+/// The shortest exact form that parse_duration reads back: "100ms", "10s", "5m".
+std::string duration_text(Millis value);
+
+/// "64M", "10k", "1.5G", "512"; a bare number is bytes, K is 2^10, M 2^20, G 2^30, T 2^40; "MB", "MiB" are the same.
+Result<std::uint64_t> parse_size(std::string_view text);
+/// The shortest exact form that parse_size reads back: "50M", "1000".
+std::string size_text(std::uint64_t bytes);
+
+/// "TERM", "SIGTERM", "sigterm", "15", "RTMIN+3" to the number (signal(7)).
+Result<int> parse_signal(std::string_view text);
+/// "SIGTERM"; "SIGRTMIN+3" for a real-time signal.
+std::string signal_name(int signal);
+/// "TERM,INT" or "15" to numbers, in order.
+Result<std::vector<int>> parse_signals(std::string_view text);
+
+/// A whole number in [low, high], nothing before or after it.
+Result<std::int64_t> parse_number(std::string_view text, std::int64_t low, std::int64_t high);
+
+/// How a run ended. `unknown` is what is left when nobody could read the status any more: it is unexpected for
+/// `restart: on-failure`, matches no exit code, and gives exit code 1 in the foreground.
+struct ExitInfo {
+  enum class Kind { code, signal, unknown };
+  Kind kind = Kind::unknown;
+  int value = 0;  ///< exit code 0..255, or signal number
+  bool core_dumped = false;
+
+  static ExitInfo code(int value) { return {Kind::code, value, false}; }
+  static ExitInfo signal(int value, bool core = false) { return {Kind::signal, value, core}; }
+  static ExitInfo unknown() { return {}; }
+  bool operator==(const ExitInfo&) const = default;
+};
+
+/// "code 3", "SIGKILL", "SIGSEGV (core dumped)", "unknown".
+std::string exit_text(const ExitInfo& exit);
+/// What a shell would make of it: the code, 128 + N for a signal, 1 for unknown.
+int shell_code(const ExitInfo& exit);
+
+/// A set of exits that count as expected: codes, ranges of codes, signals: "0,2,10-19,SIGTERM".
+class ExitCodes {
+ public:
+  ExitCodes() : ranges_{{0, 0}} {}
+  static Result<ExitCodes> parse(std::string_view text);
+  bool contains(const ExitInfo& exit) const;
+  std::string text() const;
+  bool operator==(const ExitCodes&) const = default;
+
+ private:
+  struct Range {
+    int low, high;
+    bool operator==(const Range&) const = default;
+  };
+  std::vector<Range> ranges_;
+  std::vector<int> signals_;
+};
+
+/// "2026-11-20T17:24:00.123Z" (RFC 3339, UTC, milliseconds).
+std::string time_text(WallTime time);
+Result<WallTime> parse_time(std::string_view text);
+
+}  // namespace keeper
