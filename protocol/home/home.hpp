@@ -1,18 +1,22 @@
 // Home: the directory that keepers and ctl share. Who is allowed, what is called how, who holds which name.
 //
 //   sock/STEM.sock         one per live keeper, bound under the lock
-//   apps/STEM/lock         OFD lock (fcntl(2), F_OFD_SETLK): one keeper per name, ever; gone with the last process
+//   apps/STEM/lock         OFD lock (fcntl(2), F_OFD_SETLK): one keeper per name, ever; gone with the last
+//   process
 //                          that inherited it
 //   apps/STEM/spec.json    what to run; 0600, fsynced
 //   apps/STEM/status.json  last known status, for `ctl` when no keeper lives
 //   apps/STEM/pid          the child's pid, for scripts
 //   logs/STEM.log          its output
 //
-// STEM is NAME, or NAME:1, NAME:2 for further instances. Order at a start: lock, unlink a stale socket, bind, then the
-// first record that says the app lives. Records are written beside and renamed, never emptied first. ctl asks about a
-// lock and never takes it, but to delete an app. All of it works where a socket's path is longer than sun_path (107
-// bytes): such a socket is reached through /proc/self/fd/N/.
+// STEM is NAME, or NAME:1, NAME:2 for further instances. Order at a start: lock, unlink a stale socket, bind,
+// then the first record that says the app lives. Records are written beside and renamed, never emptied first.
+// ctl asks about a lock and never takes it, but to delete an app. All of it works where a socket's path is
+// longer than sun_path (107 bytes): such a socket is reached through /proc/self/fd/N/.
 #pragma once
+#include <compare>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,9 +64,10 @@ class Home {
   /// $KEEPER_HOME, else .keeper in $HOME, else in the home directory that passwd names. Made absolute.
   static Result<std::string> default_path();
 
-  /// Opens the directory and checks it: a real directory, ours, nobody else may enter (a wider mode of our own is
-  /// narrowed to 0700). With Create::yes it and sock/, apps/, logs/ are made (and missing parents of it).
-  /// Errors: refused (a symbolic link, another owner: says which), not_found (Create::no and it is not there), failed.
+  /// Opens the directory and checks it: a real directory, ours, nobody else may enter (a wider mode of our
+  /// own is narrowed to 0700). With Create::yes it and sock/, apps/, logs/ are made (and missing parents of
+  /// it). Errors: refused (a symbolic link, another owner: says which), not_found (Create::no and it is not
+  /// there), failed.
   static Result<Home> open(std::string path, Create create);
 
   Home(Home&&) = default;
@@ -76,20 +81,20 @@ class Home {
   std::string pid_path(std::string_view stem) const;
   std::string log_path(std::string_view stem) const;
 
-  /// Takes the lock of STEM, creating apps/STEM, waiting up to `wait` while another holds it. The lock lives as long
-  /// as any copy of the descriptor (which is close-on-exec). Errors: already (another holds it), failed.
-  /// Guards against a directory that was deleted and made again meanwhile.
+  /// Takes the lock of STEM, creating apps/STEM, waiting up to `wait` while another holds it. The lock lives
+  /// as long as any copy of the descriptor (which is close-on-exec). Errors: already (another holds it),
+  /// failed. Guards against a directory that was deleted and made again meanwhile.
   Result<Fd> lock(std::string_view stem, Millis wait) const;
   /// Whether somebody else holds it (F_OFD_GETLK; takes nothing, creates nothing).
   bool locked(std::string_view stem) const;
 
-  /// Only under the lock: removes a stale socket of that name, binds, listens (backlog 128). The socket is 0600,
-  /// non-blocking, close-on-exec.
+  /// Only under the lock: removes a stale socket of that name, binds, listens (backlog 128). The socket is
+  /// 0600, non-blocking, close-on-exec.
   Result<Fd> bind_socket(std::string_view stem) const;
   /// Only under the lock.
   void unlink_socket(std::string_view stem) const;
-  /// A connected, non-blocking, close-on-exec stream socket. Errors: not_found (no such file), unreachable (nobody
-  /// listens, or its queue is full), refused (the file is another user's), failed.
+  /// A connected, non-blocking, close-on-exec stream socket. Errors: not_found (no such file), unreachable
+  /// (nobody listens, or its queue is full), refused (the file is another user's), failed.
   Result<Fd> connect_socket(std::string_view stem) const;
 
   /// Every stem with a socket, and every stem with a directory under apps/; sorted by name, then instance.
@@ -105,9 +110,18 @@ class Home {
   Done remove_app(std::string_view stem) const;
 
  private:
-  Home(std::string path, Fd directory) : path_(std::move(path)), directory_(std::move(directory)) {}
+  Home(std::string path, Fd directory, unsigned owner)
+      : path_(std::move(path)), directory_(std::move(directory)), owner_(owner) {}
+  Done make_rooms() const;
+  Result<Fd> open_app(std::string_view stem, Create create, const std::string& doing) const;
+  Result<Fd> open_lock(std::string_view stem) const;
+  bool is_lock_of(std::string_view stem, int file) const;
+  Done write_record(std::string_view stem, const char* name, std::string_view text, bool sync) const;
+  Result<std::string> read_record(std::string_view stem, const char* name, std::size_t most) const;
+
   std::string path_;
-  Fd directory_;
+  Fd directory_;    ///< what everything inside is reached from: a home that is moved stays the same home
+  unsigned owner_;  ///< uid
 };
 
 /// Writes beside and renames, so that a reader sees the old text or the new one, whole. Mode 0600.
@@ -115,8 +129,8 @@ Done write_file_atomically(const std::string& path, std::string_view text, bool 
 /// A whole file of at most `most` bytes; links are not followed. Errors: not_found, too_large, failed.
 Result<std::string> read_file(const std::string& path, std::size_t most);
 
-/// Start time of a process in clock ticks since boot (proc(5), stat field 22): with the pid it names a process for
-/// the whole life of a kernel. Nothing if there is no such process, or it is a zombie.
+/// Start time of a process in clock ticks since boot (proc(5), stat field 22): with the pid it names a
+/// process for the whole life of a kernel. Nothing if there is no such process, or it is a zombie.
 std::optional<std::uint64_t> process_start(int pid);
 /// /proc/sys/kernel/random/boot_id
 std::string boot_id();

@@ -1,8 +1,10 @@
 #include "protocol/wire/codec.hpp"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "protocol/wire/fields.hpp"
+#include "protocol/wire/json_text.hpp"
 
 namespace keeper {
 namespace {
@@ -10,39 +12,22 @@ namespace {
 using std::string;
 using std::string_view;
 
-// --- base64 ---------------------------------------------------------------------------------------------------------
+// --- base64 ----------------------------------------------------------------------------------------------
 
 constexpr string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-// --- bytes that are not UTF-8 ---------------------------------------------------------------------------------------
+// --- values <-> JSON -------------------------------------------------------------------------------------
 
-/// Whether `text` is UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF).
-bool is_utf8(string_view text) {
-  auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  for (std::size_t i = 0; i < text.size();) {
-    unsigned char first = at(i);
-    std::size_t more = first < 0x80 ? 0 : first >= 0xC2 && first < 0xE0 ? 1 : (first & 0xF0) == 0xE0 ? 2 : 3;
-    if (first >= 0x80 && (first < 0xC2 || first > 0xF4)) return false;
-    if (i + more >= text.size()) return false;
-    for (std::size_t k = 1; k <= more; ++k)
-      if ((at(i + k) & 0xC0) != 0x80) return false;
-    if (first == 0xE0 && at(i + 1) < 0xA0) return false;
-    if (first == 0xED && at(i + 1) > 0x9F) return false;
-    if (first == 0xF0 && at(i + 1) < 0x90) return false;
-    if (first == 0xF4 && at(i + 1) > 0x8F) return false;
-    i += more + 1;
-  }
-  return true;
+constexpr string_view kSpace = " \t\r\n";
+
+string dump(const Json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
-
-Json carried(const string& bytes) { return is_utf8(bytes) ? Json(bytes) : Json{{"base64", base64(bytes)}}; }
-
-// --- values <-> JSON ------------------------------------------------------------------------------------------------
 
 template <class T>
 Json to_json(const T& value);
 template <class T>
-bool from_json(const Json& json, T& value);
+bool from_text(string_view piece, T& value);
 
 template <class T>
 concept Word = std::is_enum_v<T>;
@@ -60,25 +45,35 @@ Json exit_to_json(const LastExit& e) {
   return out;
 }
 
-bool exit_from_json(const Json& json, LastExit& e) {
-  if (!json.is_object()) return false;
-  auto get = [&](const char* key, auto& into) {
-    auto found = json.find(key);
-    return found == json.end() || from_json(*found, into);
-  };
+/// The members of a LastExit as they are written: one of code and signal, or neither.
+struct ExitPieces {
   std::optional<int> code;
   std::optional<string> signal;
-  bool core = false;
-  if (!get("code", code) || !get("signal", signal) || !get("core_dumped", core) || !get("at", e.at) ||
-      !get("after_ms", e.after_ms) || !get("cause", e.cause) || !get("pid", e.pid))
-    return false;
-  if (code) {
-    e.exit = ExitInfo::code(*code);
-  } else if (signal) {
-    auto number = parse_signal(*signal);
-    if (number) e.exit = ExitInfo::signal(*number, core);
+  bool core_dumped = false;
+
+  ExitInfo exit() const {
+    if (code) return ExitInfo::code(*code);
+    auto number = signal ? parse_signal(*signal) : Error{};
+    return number ? ExitInfo::signal(*number, core_dumped) : ExitInfo::unknown();
   }
-  return true;
+};
+
+bool exit_from_text(string_view piece, LastExit& e) {
+  if (kind_of(piece) != '{') return false;
+  ExitPieces pieces;
+  bool good = true;
+  for_each_member(piece, [&](string_view key, string_view value) {
+    auto read = [&](const char* name, auto& into) { good = good && (key != name || from_text(value, into)); };
+    read("code", pieces.code);
+    read("signal", pieces.signal);
+    read("core_dumped", pieces.core_dumped);
+    read("at", e.at);
+    read("after_ms", e.after_ms);
+    read("cause", e.cause);
+    read("pid", e.pid);
+  });
+  e.exit = pieces.exit();
+  return good;
 }
 
 template <class T>
@@ -91,129 +86,114 @@ Json put(Arm<std::optional<T>>, const std::optional<T>& v) {
 template <class T>
 Json put(Arm<std::vector<T>>, const std::vector<T>& v) {
   Json out = Json::array();
-  for (const T& item : v) out.push_back(to_json(item));
+  for (const T& item : v)
+    out.push_back(to_json(item));
   return out;
 }
-Json put(Arm<string>, const string& v) { return Json(v); }
-Json put(Arm<WallTime>, WallTime v) { return Json(time_text(v)); }
-Json put(Arm<LastExit>, const LastExit& v) { return exit_to_json(v); }
-Json put(Arm<Spec>, const Spec& v) { return spec_to_json(v); }
-Json put(Arm<OpenRpc>, const OpenRpc& v) { return Json::parse(v.document, nullptr, false); }
+Json put(Arm<string>, const string& v) {
+  return carry_bytes(v);
+}
+Json put(Arm<WallTime>, WallTime v) {
+  return Json(time_text(v));
+}
+Json put(Arm<LastExit>, const LastExit& v) {
+  return exit_to_json(v);
+}
+Json put(Arm<Spec>, const Spec& v) {
+  return spec_to_json(v);
+}
+Json put(Arm<OpenRpc>, const OpenRpc& v) {
+  return tree_of(v.document);
+}
 template <Word T>
 Json put(Arm<T>, T v) {
   return Json(string(word_for(v)));
 }
 template <class T>
-  requires std::is_arithmetic_v<T>
-Json put(Arm<T>, T v) {
+requires std::is_arithmetic_v<T> Json put(Arm<T>, T v) {
   return Json(v);
 }
 template <HasFields T>
 Json put(Arm<T>, const T& v) {
   Json out = Json::object();
-  Fields<T>::each([&](const char* name, auto member, const char*) {
-    if constexpr (std::is_same_v<T, LogLines> && std::is_same_v<decltype(member), std::vector<string> T::*>) {
-      Json lines = Json::array();
-      for (const string& line : v.*member) lines.push_back(carried(line));
-      out[name] = std::move(lines);
-    } else {
-      out[name] = to_json(v.*member);
-    }
-  });
+  Fields<T>::each([&](const char* name, auto member, const char*) { out[name] = to_json(v.*member); });
   return out;
 }
 
 template <class T>
-bool take(Arm<std::optional<T>>, const Json& j, std::optional<T>& v) {
-  if (j.is_null()) {
-    v.reset();
-    return true;
-  }
-  T inner{};
-  if (!from_json(j, inner)) return false;
-  v = std::move(inner);
-  return true;
+bool take(Arm<std::optional<T>>, string_view piece, std::optional<T>& v) {
+  v.reset();
+  return piece == "null" || from_text(piece, v.emplace());
 }
 template <class T>
-bool take(Arm<std::vector<T>>, const Json& j, std::vector<T>& v) {
-  if (!j.is_array()) return false;
-  v.clear();
-  v.reserve(j.size());
-  for (const Json& item : j) {
-    T inner{};
-    if (!from_json(item, inner)) return false;
-    v.push_back(std::move(inner));
-  }
+bool take(Arm<std::vector<T>>, string_view piece, std::vector<T>& v) {
+  if (kind_of(piece) != '[') return false;
+  auto items = array_items(piece);
+  v.assign(items.size(), T{});
+  for (std::size_t i = 0; i < items.size(); ++i)
+    if (!from_text(items[i], v[i])) return false;
   return true;
 }
-bool take(Arm<string>, const Json& j, string& v) {
-  if (j.is_object()) {  // bytes that are not UTF-8
-    auto coded = j.find("base64");
-    if (coded == j.end() || !coded->is_string()) return false;
-    auto bytes = from_base64(coded->get_ref<const string&>());
-    if (bytes) v = std::move(*bytes);
-    return bytes.has_value();
-  }
-  if (!j.is_string()) return false;
-  v = j.get_ref<const string&>();
-  return true;
+bool take(Arm<string>, string_view piece, string& v) {
+  return read_bytes(piece, v);
 }
-bool take(Arm<WallTime>, const Json& j, WallTime& v) {
-  if (!j.is_string()) return false;
-  auto time = parse_time(j.get_ref<const string&>());
+bool take(Arm<WallTime>, string_view piece, WallTime& v) {
+  string text;
+  if (!from_text(piece, text)) return false;
+  auto time = parse_time(text);
   if (time) v = *time;
   return static_cast<bool>(time);
 }
-bool take(Arm<LastExit>, const Json& j, LastExit& v) { return exit_from_json(j, v); }
-bool take(Arm<Spec>, const Json& j, Spec& v) {
-  auto spec = spec_from_json(j);
+bool take(Arm<LastExit>, string_view piece, LastExit& v) {
+  return exit_from_text(piece, v);
+}
+bool take(Arm<Spec>, string_view piece, Spec& v) {
+  auto spec = spec_from_json(tree_of(piece));
   if (spec) v = std::move(*spec);
   return static_cast<bool>(spec);
 }
-bool take(Arm<OpenRpc>, const Json& j, OpenRpc& v) {
-  v.document = j.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return j.is_object();
+bool take(Arm<OpenRpc>, string_view piece, OpenRpc& v) {
+  Json json = tree_of(piece);
+  v.document = dump(json);
+  return json.is_object();
 }
 template <Word T>
-bool take(Arm<T>, const Json& j, T& v) {
-  if (!j.is_string()) return false;
-  if (auto known = value_for<T>(j.get_ref<const string&>())) v = *known;  // a word of a newer keeper: keep the default
+bool take(Arm<T>, string_view piece, T& v) {
+  string word;
+  if (!from_text(piece, word)) return false;
+  if (auto known = value_for<T>(word)) v = *known;  // a word of a newer keeper: keep the default
   return true;
 }
-bool take(Arm<bool>, const Json& j, bool& v) {
-  if (!j.is_boolean()) return false;
-  v = j.get<bool>();
-  return true;
+bool take(Arm<bool>, string_view piece, bool& v) {
+  v = piece == "true";
+  return v || piece == "false";
 }
 template <std::integral T>
-  requires(!std::is_same_v<T, bool>)
-bool take(Arm<T>, const Json& j, T& v) {
-  if (!j.is_number_integer()) return false;
-  if (j.is_number_unsigned()) {
-    auto n = j.get<std::uint64_t>();
-    if (!std::in_range<T>(n)) return false;
-    v = static_cast<T>(n);
-  } else {
-    auto n = j.get<std::int64_t>();
-    if (!std::in_range<T>(n)) return false;
-    v = static_cast<T>(n);
-  }
-  return true;
+requires(!std::is_same_v<T, bool>) bool take(Arm<T>, string_view piece, T& v) {
+  auto [end, error] = std::from_chars(piece.data(), piece.data() + piece.size(), v);
+  return error == std::errc() && end == piece.data() + piece.size();
 }
-bool take(Arm<double>, const Json& j, double& v) {
-  if (!j.is_number()) return false;
-  v = j.get<double>();
-  return true;
+bool take(Arm<double>, string_view piece, double& v) {
+  Json json = tree_of(piece);
+  if (json.is_number()) v = json.get<double>();
+  return json.is_number();
+}
+
+/// Reads the members of an object that T declares. Gives the name of one that has the wrong type, else an
+/// empty text.
+template <HasFields T>
+string read_fields(string_view object, T& v) {
+  string wrong;
+  for_each_member(object, [&](string_view key, string_view value) {
+    Fields<T>::each([&](const char* name, auto member, const char*) {
+      if (key == name && !from_text(value, v.*member)) wrong = name;
+    });
+  });
+  return wrong;
 }
 template <HasFields T>
-bool take(Arm<T>, const Json& j, T& v) {
-  if (!j.is_object()) return false;
-  bool good = true;
-  Fields<T>::each([&](const char* name, auto member, const char*) {
-    auto found = j.find(name);
-    if (found != j.end() && !from_json(*found, v.*member)) good = false;
-  });
-  return good;
+bool take(Arm<T>, string_view piece, T& v) {
+  return kind_of(piece) == '{' && read_fields(piece, v).empty();
 }
 
 template <class T>
@@ -221,109 +201,88 @@ Json to_json(const T& value) {
   return put(Arm<T>{}, value);
 }
 template <class T>
-bool from_json(const Json& json, T& value) {
-  return take(Arm<T>{}, json, value);
+bool from_text(string_view piece, T& value) {
+  return take(Arm<T>{}, piece, value);
 }
 
-string dump(const Json& json, int indent = -1) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+// --- requests --------------------------------------------------------------------------------------------
+
+RpcError invalid_request(const char* why) {
+  return {rpc_code::invalid_request, why, Reason::invalid};
 }
 
-// --- bounds, before a tree is built ---------------------------------------------------------------------------------
-
-/// Counts depth and values of a JSON text and stops at the bounds.
-class Bounds : public nlohmann::json_sax<Json> {
- public:
-  bool too_much = false;
-  bool null() override { return one(); }
-  bool boolean(bool) override { return one(); }
-  bool number_integer(number_integer_t) override { return one(); }
-  bool number_unsigned(number_unsigned_t) override { return one(); }
-  bool number_float(number_float_t, const string_t&) override { return one(); }
-  bool string(string_t&) override { return one(); }
-  bool binary(binary_t&) override { return one(); }
-  bool key(string_t&) override { return true; }
-  bool start_object(std::size_t) override { return deeper(); }
-  bool start_array(std::size_t) override { return deeper(); }
-  bool end_object() override { return --depth_ >= 0; }
-  bool end_array() override { return --depth_ >= 0; }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
-
- private:
-  bool one() { return bound(++values_ <= kMostValues); }
-  bool deeper() { return bound(++depth_ <= kMostDepth) && one(); }
-  bool bound(bool within) {
-    too_much = too_much || !within;
-    return within;
+/// What is wrong with the text of a line, if anything is.
+std::optional<RpcError> line_error(string_view line, int most_values) {
+  switch (check_json(line, kMostDepth, most_values)) {
+    case TextCheck::good: return std::nullopt;
+    case TextCheck::malformed: return RpcError{rpc_code::parse, "not a JSON text in UTF-8", Reason::invalid};
+    case TextCheck::too_much: break;
   }
-  int depth_ = 0;
-  int values_ = 0;
-};
-
-/// A tree, or what is wrong with the text.
-std::variant<Json, RpcError> parse_bounded(string_view text) {
-  Bounds bounds;
-  if (!Json::sax_parse(text, &bounds)) {
-    if (bounds.too_much)
-      return RpcError{rpc_code::invalid_request,
-                      "more than " + std::to_string(kMostDepth) + " levels or " + std::to_string(kMostValues) + " values",
-                      Reason::too_large};
-    return RpcError{rpc_code::parse, "not a JSON text", Reason::invalid};
-  }
-  return Json::parse(text, nullptr, false);
+  return RpcError{
+      rpc_code::invalid_request,
+      "more than " + std::to_string(kMostDepth) + " levels or " + std::to_string(most_values) + " values",
+      Reason::too_large};
 }
-
-// --- requests -------------------------------------------------------------------------------------------------------
 
 template <std::size_t I = 0>
-Incoming read_params(string_view method, const Json& params, const IdText& id, bool answer) {
+Incoming read_method(string_view method, string_view params, const IdText& id, bool answer) {
   if constexpr (I == std::variant_size_v<AnyRequest>) {
-    return BadRequest{id, answer,
-                      {rpc_code::method_not_found,
-                       "no method '" + string(method) + "'; rpc.discover lists them", Reason::unsupported}};
+    string text = "no method '" + string(method.substr(0, 100)) + "'; rpc.discover lists them";
+    return BadRequest{id, answer, {rpc_code::method_not_found, std::move(text), Reason::unsupported}};
   } else {
     using M = std::variant_alternative_t<I, AnyRequest>;
-    if (method != M::method) return read_params<I + 1>(method, params, id, answer);
+    if (method != M::method) return read_method<I + 1>(method, params, id, answer);
     M request;
-    string wrong;
-    Fields<M>::each([&](const char* name, auto member, const char*) {
-      auto found = params.find(name);
-      if (found != params.end() && !from_json(*found, request.*member)) wrong = name;
-    });
-    if (!wrong.empty())
-      return BadRequest{id, answer,
-                        {rpc_code::invalid_params, "parameter '" + wrong + "' has the wrong type", Reason::invalid}};
-    return Request{id, answer, std::move(request)};
+    string wrong = read_fields(params, request);
+    if (wrong.empty()) return Request{id, answer, std::move(request)};
+    string text = "parameter '" + wrong + "' has the wrong type";
+    return BadRequest{id, answer, {rpc_code::invalid_params, std::move(text), Reason::invalid}};
   }
 }
 
-Incoming read_request(const Json& json) {
-  auto bad = [](IdText id, const char* why) {
-    return BadRequest{std::move(id), true, {rpc_code::invalid_request, why, Reason::invalid}};
-  };
-  if (!json.is_object()) return bad("null", "a request is a JSON object");
-  IdText id = "null";
-  bool answer = false;
-  if (auto found = json.find("id"); found != json.end()) {
-    if (!found->is_string() && !found->is_number() && !found->is_null())
-      return bad("null", "an id is a text, a number or null");
-    id = dump(*found);
-    answer = true;
-  }
-  auto version = json.find("jsonrpc");
-  if (version == json.end() || !version->is_string() || version->get_ref<const string&>() != "2.0")
-    return bad(id, "\"jsonrpc\":\"2.0\" is missing");
-  auto method = json.find("method");
-  if (method == json.end() || !method->is_string()) return bad(id, "\"method\" is missing");
-  static const Json none = Json::object();
-  auto params = json.find("params");
-  const Json& given = params == json.end() || params->is_null() ? none : *params;
-  if (!given.is_object() && !(given.is_array() && given.empty()))
-    return BadRequest{id, answer, {rpc_code::invalid_params, "params are given by name, in an object", Reason::invalid}};
-  return read_params(method->get_ref<const string&>(), given.is_object() ? given : none, id, answer);
+/// The members of a request, each as it is written; empty where there is none.
+struct RequestPieces {
+  string_view version, id, method, params;
+};
+
+RequestPieces cut_request(string_view object) {
+  RequestPieces out;
+  for_each_member(object, [&](string_view key, string_view value) {
+    if (key == "jsonrpc") out.version = value;
+    if (key == "id") out.id = value;
+    if (key == "method") out.method = value;
+    if (key == "params") out.params = value;
+  });
+  return out;
 }
 
-// --- rpc.discover ---------------------------------------------------------------------------------------------------
+/// JSON-RPC 2.0, section 4: a text, a number or null.
+bool is_id(string_view piece) {
+  char kind = kind_of(piece);
+  return kind != '{' && kind != '[' && kind != 't' && kind != 'f';
+}
+
+Incoming read_request(string_view json) {
+  if (kind_of(json) != '{') return BadRequest{"null", true, invalid_request("a request is a JSON object")};
+  RequestPieces pieces = cut_request(json);
+  if (!is_id(pieces.id))
+    return BadRequest{"null", true, invalid_request("an id is a text, a number or null")};
+  bool answer = !pieces.id.empty();
+  IdText id = answer ? IdText(pieces.id) : "null";
+  string version, method;
+  if (pieces.version.empty() || !from_text(pieces.version, version) || version != "2.0")
+    return BadRequest{id, true, invalid_request("\"jsonrpc\":\"2.0\" is missing")};
+  if (kind_of(pieces.method) != '"' || !from_text(pieces.method, method))
+    return BadRequest{id, true, invalid_request("\"method\" is missing")};
+  char params = kind_of(pieces.params);
+  bool none = params == '\0' || params == 'n' || (params == '[' && array_items(pieces.params).empty());
+  if (!none && params != '{')
+    return BadRequest{
+        id, answer, {rpc_code::invalid_params, "params are given by name, in an object", Reason::invalid}};
+  return read_method(method, none ? string_view() : pieces.params, id, answer);
+}
+
+// --- rpc.discover ----------------------------------------------------------------------------------------
 
 template <class T>
 Json schema_of(Arm<T>) {
@@ -334,7 +293,8 @@ Json schema_of(Arm<T>) {
   if constexpr (std::is_same_v<T, WallTime>) return Json{{"type", "string"}, {"format", "date-time"}};
   if constexpr (Word<T>) {
     Json words = Json::array();
-    for (const auto& w : kWordsOf<T>) words.push_back(string(w.word));
+    for (const auto& w : kWordsOf<T>)
+      words.push_back(string(w.word));
     return Json{{"type", "string"}, {"enum", std::move(words)}};
   }
   if constexpr (HasFields<T>) {
@@ -365,7 +325,8 @@ Json describe_method() {
   Json params = Json::array();
   Fields<M>::each([&](const char* name, auto member, const char* about) {
     using P = std::remove_cvref_t<decltype(std::declval<M&>().*member)>;
-    params.push_back(Json{{"name", name}, {"description", about}, {"required", false}, {"schema", schema_of(Arm<P>{})}});
+    params.push_back(
+        Json{{"name", name}, {"description", about}, {"required", false}, {"schema", schema_of(Arm<P>{})}});
   });
   return Json{{"name", string(M::method)},
               {"summary", string(M::summary)},
@@ -396,27 +357,30 @@ RpcError to_rpc(const Error& error) {
   return {code, error.text(), error.reason};
 }
 
-Error from_rpc(const RpcError& error, string doing) { return Error{error.reason, std::move(doing), error.message, 0}; }
+Error from_rpc(const RpcError& error, string doing) {
+  return Error{error.reason, std::move(doing), error.message, 0};
+}
 
 RequestLine decode_requests(string_view line) {
   RequestLine out;
-  if (line.find_first_not_of(" \t\r") == string_view::npos) return out;
-  auto parsed = parse_bounded(line);
-  if (auto* error = std::get_if<RpcError>(&parsed)) {
-    out.items.emplace_back(BadRequest{"null", true, *error});
+  if (line.find_first_not_of(kSpace) == string_view::npos) return out;
+  if (auto error = line_error(line, kMostValues)) {
+    out.items.emplace_back(BadRequest{"null", true, std::move(*error)});
     return out;
   }
-  const Json& json = std::get<Json>(parsed);
-  if (!json.is_array()) {
-    out.items.push_back(read_request(json));
+  if (kind_of(line) != '[') {
+    out.items.push_back(read_request(line));
     return out;
   }
-  if (json.empty()) {
-    out.items.emplace_back(BadRequest{"null", true, {rpc_code::invalid_request, "an empty batch", Reason::invalid}});
+  auto items = array_items(line);
+  if (items.empty()) {
+    out.items.emplace_back(BadRequest{"null", true, invalid_request("an empty batch")});
     return out;
   }
   out.batch = true;
-  for (const Json& item : json) out.items.push_back(read_request(item));
+  out.items.reserve(items.size());
+  for (string_view item : items)
+    out.items.push_back(read_request(item));
   return out;
 }
 
@@ -438,40 +402,75 @@ string reply_text(const IdText& id, const R& result) {
 }
 
 string error_text(const IdText& id, const RpcError& error) {
-  Json body = {{"code", error.code}, {"message", error.message}, {"data", {{"reason", string(word(error.reason))}}}};
+  Json body = {
+      {"code", error.code}, {"message", error.message}, {"data", {{"reason", string(word(error.reason))}}}};
   return R"({"jsonrpc":"2.0","id":)" + id + R"(,"error":)" + dump(body) + "}";
 }
 
-Result<Reply> decode_reply(string_view line) {
-  auto bad = [](string why) { return Error{Reason::invalid, {}, std::move(why), 0}; };
-  auto parsed = parse_bounded(line);
-  if (auto* error = std::get_if<RpcError>(&parsed)) return bad(error->message);
-  const Json& json = std::get<Json>(parsed);
-  if (!json.is_object()) return bad("a reply is a JSON object");
-  Reply reply;
-  if (auto id = json.find("id"); id != json.end() && id->is_number_unsigned()) reply.id = id->get<std::uint64_t>();
-  if (auto error = json.find("error"); error != json.end() && error->is_object()) {
-    RpcError out;
-    if (auto code = error->find("code"); code != error->end()) from_json(*code, out.code);
-    if (auto message = error->find("message"); message != error->end()) from_json(*message, out.message);
-    string reason;
-    if (auto data = error->find("data"); data != error->end() && data->is_object())
-      if (auto found = data->find("reason"); found != data->end()) from_json(*found, reason);
-    out.reason = reason_of(reason);
-    reply.error = std::move(out);
-    return reply;
+namespace {
+
+RpcError read_error(string_view piece) {
+  RpcError out;
+  string reason;
+  for_each_member(piece, [&](string_view key, string_view value) {
+    if (key == "code") from_text(value, out.code);
+    if (key == "message") from_text(value, out.message);
+    if (key != "data") return;
+    for_each_member(value, [&](string_view inner, string_view word) {
+      if (inner == "reason") from_text(word, reason);
+    });
+  });
+  out.reason = reason_of(reason);
+  return out;
+}
+
+Error malformed(string about) {
+  return Error{Reason::invalid, {}, std::move(about), 0};
+}
+
+/// What keeps a JSON text from being an R; for people.
+template <class R>
+string what_is_wrong(string_view text, R& value) {
+  if (kind_of(text) != '{') return "not a JSON object";
+  string wrong;
+  if constexpr (std::is_same_v<R, Spec>) {
+    if (auto spec = spec_from_json(tree_of(text)); !spec) wrong = spec.error().why();
+  } else if constexpr (HasFields<R>) {
+    wrong = read_fields(text, value) + " has the wrong type";
   }
-  auto result = json.find("result");
-  if (result == json.end()) return bad("a reply has a result or an error");
-  reply.result = dump(*result);
+  return wrong;
+}
+
+}  // namespace
+
+Result<Reply> decode_reply(string_view line) {
+  if (auto error = line_error(line, kMostReplyValues)) return malformed(std::move(error->message));
+  if (kind_of(line) != '{') return malformed("a reply is a JSON object");
+  Reply reply;
+  string_view id, error, result;
+  for_each_member(line, [&](string_view key, string_view value) {
+    if (key == "id") id = value;
+    if (key == "error") error = value;
+    if (key == "result") result = value;
+  });
+  std::uint64_t number = 0;
+  if (!id.empty() && from_text(id, number)) reply.id = number;
+  if (kind_of(error) == '{')
+    reply.error = read_error(error);
+  else if (result.empty())
+    return malformed("a reply has a result or an error");
+  else
+    reply.result = string(result);
   return reply;
 }
 
 template <class R>
-Result<R> read_as(string_view json_text) {
-  Json json = Json::parse(json_text, nullptr, false);
+Result<R> read_as(string_view json) {
+  if (auto error = line_error(json, kMostReplyValues)) return malformed(std::move(error->message));
   R value{};
-  if (json.is_discarded() || !from_json(json, value)) return Error{Reason::invalid, {}, "malformed JSON record", 0};
+  std::size_t first = json.find_first_not_of(kSpace);  // a piece begins and ends with its value
+  string_view text = json.substr(first, json.find_last_not_of(kSpace) + 1 - first);
+  if (!from_text(text, value)) return malformed(what_is_wrong(text, value));
   return value;
 }
 
@@ -519,7 +518,10 @@ std::optional<string> from_base64(string_view text) {
       }
       group = group << 6 | static_cast<unsigned>(digit);
     }
-    for (std::size_t k = 0; k + padding < 3; ++k) out += static_cast<char>(group >> (16 - 8 * k) & 255);
+    if ((group & ((1u << (8 * padding)) - 1)) != 0)
+      return std::nullopt;  // section 3.5: bits of no byte are zero
+    for (std::size_t k = 0; k + padding < 3; ++k)
+      out += static_cast<char>(group >> (16 - 8 * k) & 255);
   }
   return out;
 }
@@ -533,9 +535,9 @@ template string request_line(std::uint64_t, const SignalRun&);
 template string request_line(std::uint64_t, const GetLogs&);
 template string request_line(std::uint64_t, const Discover&);
 
-#define KEEPER_RESULT(R)                                   \
-  template string reply_text(const IdText&, const R&);     \
-  template Result<R> read_as(string_view);                 \
+#define KEEPER_RESULT(R)                               \
+  template string reply_text(const IdText&, const R&); \
+  template Result<R> read_as(string_view);             \
   template string write_as(const R&, int)
 KEEPER_RESULT(Pong);
 KEEPER_RESULT(Status);

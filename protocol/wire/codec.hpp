@@ -1,8 +1,10 @@
 // Messages <-> JSON-RPC 2.0, one message a line. Nothing here throws, whatever the bytes are.
 //
-// Reading is in two passes: a SAX pass counts depth and values and stops at a bound before any tree is built (half a
-// million '[' would cost 39 MB that are never given back), then the tree is read into the declared struct. Unknown
-// members are ignored, absent ones keep their default.
+// A line is read in two steps: one pass checks that it is JSON and counts depth and values, and stops at a
+// bound before anything is built (half a million '[' would cost 39 MB that are never given back); then the
+// members that the message declares are cut out of the text and read. Unknown members are never built at all,
+// absent ones keep their default. Texts that are not UTF-8 (a path, an argument, a log line) travel as
+// {"base64": "..."} wherever a text can stand.
 #pragma once
 #include <optional>
 #include <string>
@@ -17,6 +19,8 @@ namespace keeper {
 inline constexpr std::size_t kMostLine = 1 << 20;  ///< bytes of one request line
 inline constexpr int kMostDepth = 64;
 inline constexpr int kMostValues = 10'000;
+/// Of a reply: a `logs` reply may be 192 KiB of empty lines.
+inline constexpr int kMostReplyValues = 250'000;
 
 /// JSON-RPC 2.0, section 5.1.
 namespace rpc_code {
@@ -37,12 +41,12 @@ struct RpcError {
 RpcError to_rpc(const Error& error);
 Error from_rpc(const RpcError& error, std::string doing);
 
-/// Ids are kept as the JSON text they came as: `7`, `"a"`, `null`.
+/// Ids are kept as the JSON text they came as, byte for byte: `7`, `"a"`, `1.50`, `null`.
 using IdText = std::string;
 
 struct Request {
-  IdText id;            ///< "null" for a notification
-  bool answer = true;   ///< false for a notification (no id): never answered
+  IdText id;           ///< "null" for a notification
+  bool answer = true;  ///< false for a notification (no id): never answered
   AnyRequest what;
 };
 struct BadRequest {
@@ -69,10 +73,10 @@ template <class R>
 std::string reply_text(const IdText& id, const R& result);
 std::string error_text(const IdText& id, const RpcError& error);
 
-/// What a client makes of one line: the id, and the result still to be read (reply_as), or an error.
+/// What a client makes of one line: the id, and the result still to be read (read_as), or an error.
 struct Reply {
   std::optional<std::uint64_t> id;
-  std::string result;  ///< JSON text
+  std::string result;  ///< JSON text, as it was sent
   std::optional<RpcError> error;
 };
 Result<Reply> decode_reply(std::string_view line);

@@ -4,13 +4,17 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "protocol/wire/json_text.hpp"
+
 namespace keeper {
 namespace {
 
 using std::string;
 using std::string_view;
 
-Error wrong(string what) { return Error{Reason::invalid, {}, std::move(what), 0}; }
+Error wrong(string what) {
+  return Error{Reason::invalid, {}, std::move(what), 0};
+}
 
 // What a type of value needs to be a field: text to value, value to text, and JSON where it is not that text.
 
@@ -79,7 +83,8 @@ struct Value<std::vector<int>> {  // signals are the only lists of numbers here
   static Result<std::vector<int>> parse(string_view t) { return parse_signals(t); }
   static string text(const std::vector<int>& v) {
     string out;
-    for (int s : v) out += (out.empty() ? "" : ",") + signal_name(s).substr(3);
+    for (int s : v)
+      out += (out.empty() ? "" : ",") + signal_name(s).substr(3);
     return out;
   }
 };
@@ -91,9 +96,17 @@ struct Optional<std::optional<T>> : std::true_type {
   using Of = T;
 };
 
+/// A text, also one that is not UTF-8. No NUL: a program would get what stands before it.
+Result<string> any_text(const Json& json) {
+  string out;
+  if (!read_bytes(json, out)) return wrong("a text is wanted here");
+  if (out.find('\0') != string::npos) return wrong("a text without NUL is wanted here");
+  return out;
+}
+
 /// A number in JSON means what it means as a flag: seconds, bytes or a count.
 Result<string> scalar_text(const Json& json) {
-  if (json.is_string()) return json.get<string>();
+  if (json.is_string() || json.is_object()) return any_text(json);
   if (json.is_boolean()) return string(json.get<bool>() ? "true" : "false");
   if (json.is_number()) return json.dump();
   return wrong("a text, a number or true/false is wanted here");
@@ -131,8 +144,9 @@ Done read_json(T& member, const Json& json) {
     if (!json.is_array()) return wrong("a list of texts is wanted here");
     T out;
     for (const Json& item : json) {
-      if (!item.is_string()) return wrong("a list of texts is wanted here");
-      out.push_back(item.template get<string>());
+      auto text = any_text(item);
+      if (!text) return wrong("a list of texts (without NUL) is wanted here");
+      out.push_back(std::move(*text));
     }
     member = std::move(out);
   } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
@@ -141,7 +155,8 @@ Done read_json(T& member, const Json& json) {
     for (const auto& [key, item] : json.items()) {
       auto text = scalar_text(item);
       if (!text) return text.error();
-      if (key.empty() || key.find('=') != string::npos) return wrong("'" + key + "' is not the name of a variable");
+      if (key.empty() || key.find('=') != string::npos)
+        return wrong("'" + key + "' is not the name of a variable");
       out[key] = std::move(*text);
     }
     member = std::move(out);
@@ -159,11 +174,13 @@ string show(const T& member) {
     return member ? show(*member) : "none";
   } else if constexpr (std::is_same_v<T, std::vector<string>>) {
     string out;
-    for (const string& item : member) out += (out.empty() ? "" : " ") + item;
+    for (const string& item : member)
+      out += (out.empty() ? "" : " ") + item;
     return out;
   } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
     string out;
-    for (const auto& [key, value] : member) out += (out.empty() ? "" : " ") + key + "=" + value;
+    for (const auto& [key, value] : member)
+      out += (out.empty() ? "" : " ") + key + "=" + value;
     return out;
   } else {
     return Value<T>::text(member);
@@ -174,13 +191,18 @@ template <class T>
 void write_json(const T& member, Json& into) {
   if constexpr (Optional<T>::value) {
     if (member) write_json(*member, into);
-  } else if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, int> || std::is_same_v<T, std::vector<string>>) {
+  } else if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, int>) {
     into = member;
+  } else if constexpr (std::is_same_v<T, std::vector<string>>) {
+    into = Json::array();
+    for (const string& item : member)
+      into.push_back(carry_bytes(item));
   } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
     into = Json::object();
-    for (const auto& [key, value] : member) into[key] = value;
+    for (const auto& [key, value] : member)
+      into[key] = carry_bytes(value);
   } else {
-    into = Value<T>::text(member);
+    into = carry_bytes(Value<T>::text(member));
   }
 }
 
@@ -201,9 +223,11 @@ constexpr Field field(string_view name, char short_flag, string_view value, stri
 }
 
 const Field kFields[] = {
-    field<&Spec::name>("name", 'n', "NAME", "what the app is called (default: the file's name without its extension)"),
+    field<&Spec::name>("name", 'n', "NAME",
+                       "what the app is called (default: the file's name without its extension)"),
     field<&Spec::instance>("instance", 0, "", ""),
-    field<&Spec::instances>("instances", 'i', "N", "how many to keep, one keeper each; needs -d (max: one per core)"),
+    field<&Spec::instances>("instances", 'i', "N",
+                            "how many to keep, one keeper each; needs -d (max: one per core)"),
     field<&Spec::program>("program", 0, "", ""),
     field<&Spec::args>("args", 0, "", ""),
     field<&Spec::cwd>("cwd", 'C', "DIR", "directory to run in (default: this one)"),
@@ -211,14 +235,18 @@ const Field kFields[] = {
     field<&Spec::env_file>("env_file", 0, "FILE", "read variables from FILE (dotenv); -e goes before it"),
     field<&Spec::clear_env>("clear_env", 0, "", "pass on none of this shell's variables"),
     field<&Spec::environment>("environment", 0, "", ""),
-    field<&Spec::interpreter>("interpreter", 0, "PROGRAM", "run PROGRAM through this (default: by #! or extension)"),
+    field<&Spec::interpreter>("interpreter", 0, "PROGRAM",
+                              "run PROGRAM through this (default: by #! or extension)"),
     field<&Spec::interpreter_args>("interpreter_args", 0, "ARG",
                                    "an argument for the interpreter; may be given again"),
     field<&Spec::user>("user", 0, "", ""),
     field<&Spec::restart>("restart", 0, "WHEN", "always, on-failure or never (default: always)"),
-    field<&Spec::exit_codes>("exit_codes", 0, "LIST", "what counts as expected: 0,2,10-19,SIGTERM (default: 0)"),
-    field<&Spec::start_secs>("start_secs", 0, "DURATION", "a run that lives so long is confirmed (default: 1s)"),
-    field<&Spec::start_retries>("start_retries", 0, "N", "give up after 1 + N unconfirmed runs (default: never)"),
+    field<&Spec::exit_codes>("exit_codes", 0, "LIST",
+                             "what counts as expected: 0,2,10-19,SIGTERM (default: 0)"),
+    field<&Spec::start_secs>("start_secs", 0, "DURATION",
+                             "a run that lives so long is confirmed (default: 1s)"),
+    field<&Spec::start_retries>("start_retries", 0, "N",
+                                "give up after 1 + N unconfirmed runs (default: never)"),
     field<&Spec::max_restarts>("max_restarts", 0, "N", "give up after N restarts (default: never)"),
     field<&Spec::restart_window>("restart_window", 0, "DURATION",
                                  "count max_restarts within so long only (default: in all)"),
@@ -227,11 +255,13 @@ const Field kFields[] = {
                           "pause after an early end, doubling, or none (default: 100ms..30s)"),
     field<&Spec::stop_signal>("stop_signal", 0, "LIST",
                               "signals that ask it to stop, one after the other (default: TERM)"),
-    field<&Spec::stop_timeout>("stop_timeout", 0, "DURATION", "wait so long after each of them, then KILL (default: 10s)"),
+    field<&Spec::stop_timeout>("stop_timeout", 0, "DURATION",
+                               "wait so long after each of them, then KILL (default: 10s)"),
     field<&Spec::kill_timeout>("kill_timeout", 0, "DURATION",
                                "wait so long for what is left of its processes (default: 2s)"),
     field<&Spec::log>("log", 0, "PATH", "where its output goes; none: nowhere; -: keeper's own output only"),
-    field<&Spec::log_max_size>("log_max_size", 0, "SIZE", "rename the log when it has grown to this (default: 50M)"),
+    field<&Spec::log_max_size>("log_max_size", 0, "SIZE",
+                               "rename the log when it has grown to this (default: 50M)"),
     field<&Spec::log_backups>("log_backups", 0, "N", "how many renamed logs to keep (default: 10)"),
     field<&Spec::log_markers>("log_markers", 0, "true|false",
                               "write a line into the log when a run starts and ends (default: true)"),
@@ -246,13 +276,18 @@ Result<Backoff> Backoff::parse(string_view text) {
   auto low = parse_duration(text.substr(0, dots));
   auto high = dots == string_view::npos ? low : parse_duration(text.substr(dots + 2));
   if (!low || !high || low->count() == 0 || *low > *high)
-    return wrong("'" + string(text) + "' is not LOW..HIGH with LOW above 0 and not above HIGH (100ms..30s), or none");
+    return wrong("'" + string(text) +
+                 "' is not LOW..HIGH with LOW above 0 and not above HIGH (100ms..30s), or none");
   return Backoff{*low, *high};
 }
 
-string Backoff::text() const { return none() ? "none" : duration_text(low) + ".." + duration_text(high); }
+string Backoff::text() const {
+  return none() ? "none" : duration_text(low) + ".." + duration_text(high);
+}
 
-std::span<const Field> spec_fields() { return kFields; }
+std::span<const Field> spec_fields() {
+  return kFields;
+}
 
 string flag_of(const Field& field) {
   string out = "--" + string(field.name);
@@ -300,7 +335,7 @@ string spec_text(const Spec& spec) {
 }
 
 Result<Spec> parse_spec(string_view text) {
-  Json json = Json::parse(text, nullptr, false);
+  Json json = tree_of(text);
   if (json.is_discarded()) return wrong("not JSON");
   return spec_from_json(json);
 }
@@ -308,7 +343,8 @@ Result<Spec> parse_spec(string_view text) {
 namespace {
 
 bool name_character(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+         c == '-';
 }
 
 bool all_digits(string_view text) {
@@ -321,8 +357,10 @@ Done check_name(string_view name) {
   auto no = [&](string why) { return wrong("'" + string(name) + "' is no name for an app: " + why); };
   if (name.empty()) return no("it is empty");
   if (name.size() > 64) return no("it is longer than 64 characters");
-  if (!std::all_of(name.begin(), name.end(), name_character)) return no("only A-Z a-z 0-9 . _ - may be in it");
-  if (name.front() == '.' || name.front() == '-') return no("it begins with '" + string(1, name.front()) + "'");
+  if (!std::all_of(name.begin(), name.end(), name_character))
+    return no("only A-Z a-z 0-9 . _ - may be in it");
+  if (name.front() == '.' || name.front() == '-')
+    return no("it begins with '" + string(1, name.front()) + "'");
   if (all_digits(name)) return no("a number would be taken for a pid");
   if (name == "all") return no("that word means every app");
   return {};
@@ -330,7 +368,8 @@ Done check_name(string_view name) {
 
 string legal_name(string_view wish) {
   string out;
-  for (char c : wish.substr(0, 60)) out += name_character(c) ? c : '-';
+  for (char c : wish.substr(0, 60))
+    out += name_character(c) ? c : '-';
   if (!check_name(out)) out = out.empty() ? "app" : "app-" + out;
   return out;
 }

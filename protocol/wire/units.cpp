@@ -76,7 +76,8 @@ Result<Millis> parse_duration(string_view text) {
   if (q.unit.empty()) q.unit = "s";
   for (const Unit& unit : kDurations) {
     if (unit.name != q.unit) continue;
-    if (q.thousandths / 1000 > static_cast<std::uint64_t>(most / unit.factor)) return bad(text, "under ten years");
+    if (q.thousandths > static_cast<std::uint64_t>(most / unit.factor) * 1000)
+      return bad(text, "at most 3650d");
     return Millis(static_cast<std::int64_t>(q.thousandths) * unit.factor / 1000);
   }
   return bad(text, what);
@@ -91,28 +92,31 @@ Result<std::uint64_t> parse_size(string_view text) {
   Quantity q{};
   if (!read_quantity(text, q)) return bad(text, what);
   string_view unit = q.unit;
-  if (unit.size() > 1 && same_word(unit.substr(1), "ib")) unit = unit.substr(0, 1);
-  if (unit.size() > 1 && same_word(unit.substr(1), "b")) unit = unit.substr(0, 1);
-  if (same_word(unit, "b")) unit = "";
+  if (same_word(unit, "b"))
+    unit = "";
+  else if (unit.size() > 1 && (same_word(unit.substr(1), "b") || same_word(unit.substr(1), "ib")))
+    unit = unit.substr(0, 1);
   for (const Unit& known : kSizes) {
     if (!same_word(known.name, unit)) continue;
     auto factor = static_cast<std::uint64_t>(known.factor);
-    if (q.thousandths > (1ULL << 62) / factor) return bad(text, "under 4096T");
+    if (q.thousandths > (4096ULL << 40) / factor * 1000) return bad(text, "at most 4096T");
     return q.thousandths * factor / 1000;
   }
   return bad(text, what);
 }
 
-string size_text(std::uint64_t bytes) { return shortest(bytes, kSizes); }
+string size_text(std::uint64_t bytes) {
+  return shortest(bytes, kSizes);
+}
 
 Result<int> parse_signal(string_view text) {
   string_view name = text;
+  if (name.size() > 3 && same_word(name.substr(0, 3), "sig")) name.remove_prefix(3);
   if (!name.empty() && std::isdigit(static_cast<unsigned char>(name.front()))) {
     auto number = parse_number(name, 1, SIGRTMAX);
     if (!number) return bad(text, "a signal number (1 to 64)");
     return static_cast<int>(*number);
   }
-  if (name.size() > 3 && same_word(name.substr(0, 3), "sig")) name.remove_prefix(3);
   for (int signal = 1; signal < SIGRTMIN; ++signal) {
     const char* known = sigabbrev_np(signal);
     if (known != nullptr && same_word(known, name)) return signal;
@@ -130,12 +134,14 @@ string signal_name(int signal) {
   if (signal == SIGRTMIN) return "SIGRTMIN";
   if (signal > SIGRTMIN && signal <= SIGRTMAX) return "SIGRTMIN+" + std::to_string(signal - SIGRTMIN);
   const char* known = sigabbrev_np(signal);
-  return known != nullptr ? string("SIG") + known : "signal " + std::to_string(signal);
+  // 32 and 33 have no name: the C library keeps them to itself.
+  return "SIG" + (known != nullptr ? string(known) : std::to_string(signal));
 }
 
 namespace {
 
-/// Calls `each` for every part between commas; stops at its first error. An empty part is an error of its own.
+/// Calls `each` for every part between commas; stops at its first error. An empty part is
+/// an error of its own.
 Done for_each_part(string_view text, auto each) {
   while (true) {
     auto comma = text.find(',');
@@ -163,7 +169,8 @@ Result<std::int64_t> parse_number(string_view text, std::int64_t low, std::int64
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
   auto [at, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || at != end || value < low || value > high)
+  bool minus = !text.empty() && text.front() == '-' && low >= 0;  // "-0"
+  if (error != std::errc() || at != end || value < low || value > high || minus)
     return bad(text, "a whole number from " + std::to_string(low) + " to " + std::to_string(high));
   return value;
 }
@@ -199,7 +206,8 @@ Result<ExitCodes> ExitCodes::parse(string_view text) {
     auto dash = part.find('-');
     auto low = parse_number(part.substr(0, dash), 0, 255);
     auto high = dash == string_view::npos ? low : parse_number(part.substr(dash + 1), 0, 255);
-    if (!low || !high || *low > *high) return bad(part, "an exit code or a range of them (0 to 255: 2, 10-19)");
+    if (!low || !high || *low > *high)
+      return bad(part, "an exit code or a range of them (0 to 255: 2, 10-19)");
     out.ranges_.push_back({static_cast<int>(*low), static_cast<int>(*high)});
     return {};
   });
@@ -223,7 +231,8 @@ string ExitCodes::text() const {
   auto add = [&](const string& part) { out += (out.empty() ? "" : ",") + part; };
   for (const Range& r : ranges_)
     add(r.low == r.high ? std::to_string(r.low) : std::to_string(r.low) + "-" + std::to_string(r.high));
-  for (int signal : signals_) add(signal_name(signal));
+  for (int signal : signals_)
+    add(signal_name(signal));
   return out;
 }
 
@@ -254,9 +263,10 @@ Result<WallTime> parse_time(string_view text) {
     millis = digits(20, 3);
     end = 23;
   }
-  int y = digits(0, 4), mo = digits(5, 2), d = digits(8, 2), h = digits(11, 2), mi = digits(14, 2), s = digits(17, 2);
-  if (!shaped || !is(end, 'Z') || end + 1 != text.size() || y < 0 || mo < 1 || d < 1 || h < 0 || h > 23 || mi < 0 ||
-      mi > 59 || s < 0 || s > 60 || millis < 0)
+  int y = digits(0, 4), mo = digits(5, 2), d = digits(8, 2), h = digits(11, 2), mi = digits(14, 2),
+      s = digits(17, 2);
+  if (!shaped || !is(end, 'Z') || end + 1 != text.size() || y < 0 || mo < 1 || d < 1 || h < 0 || h > 23 ||
+      mi < 0 || mi > 59 || s < 0 || s > 60 || millis < 0)
     return bad(text, "a time (2026-11-20T17:24:00.123Z)");
   std::chrono::year_month_day date{std::chrono::year(y), std::chrono::month(static_cast<unsigned>(mo)),
                                    std::chrono::day(static_cast<unsigned>(d))};

@@ -1,4 +1,5 @@
-// Durations, sizes, signals and times: text to values and back. The same words in flags, files, JSON and tables.
+// Durations, sizes, signals and times: text to values and back. The same words in flags, files, JSON and
+// tables.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -19,14 +20,16 @@ Result<Millis> parse_duration(std::string_view text);
 /// The shortest exact form that parse_duration reads back: "100ms", "10s", "5m".
 std::string duration_text(Millis value);
 
-/// "64M", "10k", "1.5G", "512"; a bare number is bytes, K is 2^10, M 2^20, G 2^30, T 2^40; "MB", "MiB" are the same.
+/// "64M", "10k", "1.5G", "512"; a bare number is bytes, K is 2^10, M 2^20, G 2^30, T 2^40; "MB", "MiB" are
+/// the same.
 Result<std::uint64_t> parse_size(std::string_view text);
 /// The shortest exact form that parse_size reads back: "50M", "1000".
 std::string size_text(std::uint64_t bytes);
 
 /// "TERM", "SIGTERM", "sigterm", "15", "RTMIN+3" to the number (signal(7)).
 Result<int> parse_signal(std::string_view text);
-/// "SIGTERM"; "SIGRTMIN+3" for a real-time signal.
+/// "SIGTERM"; "SIGRTMIN+3" for a real-time signal; "SIG32" for one without a name. parse_signal reads each
+/// back.
 std::string signal_name(int signal);
 /// "TERM,INT" or "15" to numbers, in order.
 Result<std::vector<int>> parse_signals(std::string_view text);
@@ -34,8 +37,8 @@ Result<std::vector<int>> parse_signals(std::string_view text);
 /// A whole number in [low, high], nothing before or after it.
 Result<std::int64_t> parse_number(std::string_view text, std::int64_t low, std::int64_t high);
 
-/// How a run ended. `unknown` is what is left when nobody could read the status any more: it is unexpected for
-/// `restart: on-failure`, matches no exit code, and gives exit code 1 in the foreground.
+/// How a run ended. `unknown` is what is left when nobody could read the status any more: it is unexpected
+/// for `restart: on-failure`, matches no exit code, and gives exit code 1 in the foreground.
 struct ExitInfo {
   enum class Kind { code, signal, unknown };
   Kind kind = Kind::unknown;

@@ -1,0 +1,13 @@
+#include "ctl/commands/all.hpp"
+
+#include <array>
+
+namespace keeper {
+
+std::span<const Command> all_commands() {
+  static const std::array commands = {list_command(),  stop_command(), restart_command(), logs_command(),
+                                      start_command(), show_command(), signal_command(),  delete_command()};
+  return commands;
+}
+
+}  // namespace keeper

@@ -1,0 +1,16 @@
+// The explicit list of commands: each is made by the file of its name.
+#pragma once
+#include "ctl/commands/command.hpp"
+
+namespace keeper {
+
+Command list_command();
+Command stop_command();
+Command restart_command();
+Command logs_command();
+Command start_command();
+Command show_command();
+Command signal_command();
+Command delete_command();
+
+}  // namespace keeper

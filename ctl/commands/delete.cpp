@@ -1,0 +1,103 @@
+// ctl delete
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "ctl/commands/all.hpp"
+#include "ctl/commands/arguments.hpp"
+#include "ctl/commands/work.hpp"
+#include "ctl/fleet/log_place.hpp"
+#include "ctl/fleet/runner.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr Millis kLockWait{500};
+
+/// What was done with the logs, for the message.
+Result<std::string> delete_logs(const std::vector<std::string>& files) {
+  for (const std::string& file : files)
+    if (unlink(file.c_str()) != 0 && errno != ENOENT) return system_error("", "its log " + file);
+  if (files.empty()) return std::string();
+  std::string out = " and its log " + files.front();
+  if (files.size() == 2) out += " with an older one";
+  if (files.size() > 2) out += " with " + std::to_string(files.size() - 1) + " older ones";
+  return out;
+}
+
+Result<std::string> forget(const Home& home, const Row& row, bool keep_logs) {
+  std::string stem = row.id.stem();
+  auto lock = home.lock(stem, kLockWait);
+  if (!lock && lock.error().reason == Reason::already)
+    return Error{Reason::already, "", "it was started again meanwhile", 0};
+  if (!lock) return lock.error();
+  // The record says where the log is: it goes last.
+  std::vector<std::string> logs;
+  auto spec = home.read_spec(stem);
+  if (auto path = log_path_of(home, row))
+    logs = log_files_of(*path, spec ? spec->log_backups : Spec{}.log_backups);
+  std::string said;
+  if (keep_logs) {
+    if (!logs.empty()) said = "; its log stays: " + logs.front();
+  } else {
+    auto deleted = delete_logs(logs);
+    if (!deleted) return deleted.error();
+    said = *deleted;
+  }
+  home.unlink_socket(stem);
+  if (Done done = home.remove_app(stem); !done) return done.error();
+  return "deleted " + stem + said;
+}
+
+int run(Arguments& arguments) {
+  std::vector<std::string> targets;
+  bool keep_logs = false;
+  std::optional<Millis> timeout;
+  arguments.words(targets, "TARGET", 1);
+  arguments.flag("--keep-logs", keep_logs, "leave the log files where they are");
+  arguments.duration("--timeout", timeout,
+                     "return after so long; what still stops is not deleted (default: no limit)");
+  if (auto code = arguments.parse()) return *code;
+
+  Deadline deadline = whole_command(timeout);
+  Work work("delete");
+  if (auto code = work.find(targets, to_find(timeout))) return *code;
+  std::vector<Row> to_stop, ended;
+  for (const Chosen& app : work.apps)
+    (has_keeper(app.row.status.state) ? to_stop : ended).push_back(app.row);
+  std::vector<Outcome> stopped;
+  if (!to_stop.empty()) stopped = stop_apps(work.home(), to_stop, deadline);
+  for (const Outcome& one : stopped) {
+    if (one.code != exit_code::done) {
+      work.fail(one.id, one.code, one.text);
+      continue;
+    }
+    work.done(one.text);
+    for (const Row& row : to_stop)
+      if (row.id == one.id) ended.push_back(row);
+  }
+  for (const Row& row : ended) {
+    auto said = forget(work.home(), row, keep_logs);
+    if (said)
+      work.done(*said);
+    else
+      work.fail(row.id, exit_code::failed, said.error().why());
+  }
+  return work.exit_code();
+}
+
+}  // namespace
+
+Command delete_command() {
+  return {"delete",
+          0,
+          {{"rm"}},
+          "TARGET...",
+          "Stops apps and forgets them, with their logs.",
+          "",
+          "  ctl delete api                   stop api, delete its record and its logs\n"
+          "  ctl delete 'job-*' --keep-logs   delete the records alone\n",
+          run};
+}
+
+}  // namespace keeper

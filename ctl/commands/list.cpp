@@ -1,0 +1,72 @@
+// ctl list
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "ctl/commands/all.hpp"
+#include "ctl/commands/arguments.hpp"
+#include "ctl/commands/work.hpp"
+#include "ctl/fleet/runner.hpp"
+#include "ctl/output/app_table.hpp"
+#include "protocol/wire/codec.hpp"
+
+namespace keeper {
+namespace {
+
+void print(const std::vector<Status>& list, bool json, bool wide) {
+  if (json) {
+    std::string text = write_list(list);
+    std::fputs(text.c_str(), stdout);
+    if (!text.ends_with('\n')) std::fputc('\n', stdout);
+    return;
+  }
+  std::fputs(app_table(list, {terminal_width(), colours_on_stdout(), wide}, wall_now()).c_str(), stdout);
+  if (list.empty() && isatty(STDOUT_FILENO) != 0)
+    std::fputs("nothing is kept; keeper -d ./program starts something\n", stderr);
+}
+
+int run(Arguments& arguments) {
+  std::vector<std::string> targets;
+  bool json = false, wide = false;
+  std::optional<Millis> timeout;
+  arguments.words(targets, "TARGET", 0);
+  arguments.flag("--json", json, "an array of JSON objects, and nothing but that on stdout");
+  arguments.flag("-w,--wide", wide,
+                 "also when it started, its log, its user, what comes next, keeper's version");
+  arguments.duration("--timeout", timeout, "how long each keeper may take to answer (2s)");
+  if (auto code = arguments.parse()) return *code;
+
+  bool filtered = !targets.empty();
+  if (!filtered) targets = {"all"};
+  Work work("list");
+  if (auto code = work.find(targets, timeout.value_or(kAskWait))) return *code;
+  std::vector<Status> list;
+  for (const Chosen& app : work.apps)
+    list.push_back(app.row.status);
+  print(list, json, wide);
+  for (const Chosen& app : work.apps) {
+    if (is_deaf(app.row))
+      work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
+    else
+      work.done("");
+  }
+  return work.exit_code();
+}
+
+}  // namespace
+
+Command list_command() {
+  return {"list",
+          'l',
+          {{"ls"}, {"status"}, {"ps"}, {"jlist", "--json"}},
+          "[TARGET...]",
+          "Shows what is kept.",
+          "",
+          "  ctl list                everything\n"
+          "  ctl list 'worker*'      some of it\n"
+          "  ctl list -w             with more columns\n"
+          "  ctl list --json         for scripts: one object an app\n",
+          run};
+}
+
+}  // namespace keeper

@@ -1,0 +1,69 @@
+// ctl restart
+#include "ctl/commands/all.hpp"
+#include "ctl/commands/arguments.hpp"
+#include "ctl/commands/work.hpp"
+#include "ctl/fleet/runner.hpp"
+#include "ctl/fleet/starter.hpp"
+
+namespace keeper {
+namespace {
+
+/// A stopped app is started, and so is one that was left without a keeper, once its old program has ended.
+void start_rest(Work& work, const std::vector<Row>& rows, bool wait, const Deadline& deadline) {
+  auto keeper = find_keeper();
+  std::vector<AppId> ids;
+  for (const Row& row : rows) {
+    if (!keeper) {
+      work.fail(row.id, exit_code::failed, keeper.error().why());
+      continue;
+    }
+    std::vector<Outcome> ended;
+    if (is_orphan(row)) ended = stop_apps(work.home(), {row}, deadline);
+    if (ended.empty() || ended.front().code == exit_code::done)
+      ids.push_back(row.id);
+    else
+      work.report(ended);
+  }
+  if (!ids.empty()) work.report(start_apps(*keeper, ids, wait, deadline));
+}
+
+int run(Arguments& arguments) {
+  std::vector<std::string> targets;
+  bool wait = false;
+  std::optional<Millis> timeout;
+  arguments.words(targets, "TARGET", 1);
+  arguments.flag("--wait", wait, "return when they have confirmed that they work, not when they are spawned");
+  arguments.duration("--timeout", timeout,
+                     "return after so long; what was begun goes on (default: no limit)");
+  if (auto code = arguments.parse()) return *code;
+
+  Deadline deadline = whole_command(timeout);
+  Work work("restart");
+  if (auto code = work.find(targets, to_find(timeout))) return *code;
+  std::vector<Row> kept, rest;
+  for (const Chosen& app : work.apps) {
+    if (is_deaf(app.row))
+      work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
+    else
+      (app.row.answered ? kept : rest).push_back(app.row);
+  }
+  if (!kept.empty()) work.report(restart_apps(work.home(), kept, wait, deadline));
+  if (!rest.empty()) start_rest(work, rest, wait, deadline);
+  return work.exit_code();
+}
+
+}  // namespace
+
+Command restart_command() {
+  return {"restart",
+          'R',
+          {},
+          "TARGET...",
+          "Stops programs and starts them again.",
+          "A stopped app is started.\n",
+          "  ctl restart api         restart all instances of api\n"
+          "  ctl -R api:1 --wait     restart one of them, return when it works\n",
+          run};
+}
+
+}  // namespace keeper

@@ -1,0 +1,85 @@
+// ctl show
+#include <cstdio>
+
+#include "ctl/commands/all.hpp"
+#include "ctl/commands/arguments.hpp"
+#include "ctl/commands/work.hpp"
+#include "ctl/fleet/log_place.hpp"
+#include "ctl/fleet/runner.hpp"
+#include "ctl/output/details.hpp"
+#include "protocol/wire/codec.hpp"
+
+namespace keeper {
+namespace {
+
+/// From its keeper, else from the record: the same, but where somebody wrote into the record meanwhile.
+Result<Spec> spec_of(const Home& home, const Row& row, Millis wait) {
+  if (row.answered)
+    if (auto client = Client::connect(home, row.id.stem()))
+      if (auto spec = client->call(GetSpec{}, wait, "")) return spec;
+  return home.read_spec(row.id.stem());
+}
+
+/// A log without a living keeper: the record's size is of some time ago.
+void look_at_log(const Home& home, Row& row) {
+  auto path = log_path_of(home, row);
+  if (!path) return;
+  if (row.status.logs.empty()) row.status.logs.push_back({"all", *path, 0});
+  row.status.logs.front().bytes = size_of_file(*path);
+}
+
+void print(const Status& status, const Spec& spec, bool json) {
+  if (!json) {
+    std::fputs(details_text(status, spec, colours_on_stdout(), wall_now()).c_str(), stdout);
+    return;
+  }
+  std::string text = write_as(status);  // an object: its last character is '}'
+  text.pop_back();
+  std::printf("%s,\"spec\":%s}\n", text.c_str(), write_as(without_secrets(spec)).c_str());
+}
+
+int run(Arguments& arguments) {
+  std::vector<std::string> targets;
+  bool json = false;
+  std::optional<Millis> timeout;
+  arguments.words(targets, "TARGET", 1);
+  arguments.flag("--json", json, "a JSON object: what list --json has, and its configuration as \"spec\"");
+  arguments.duration("--timeout", timeout, "how long its keeper may take to answer (2s)");
+  if (auto code = arguments.parse()) return *code;
+
+  Work work("show");
+  Millis wait = timeout.value_or(kAskWait);
+  if (auto code = work.find(targets, wait)) return *code;
+  bool first = true;
+  for (Chosen& app : work.apps) {
+    Row& row = app.row;
+    if (!row.answered) look_at_log(work.home(), row);
+    auto spec = spec_of(work.home(), row, wait);
+    if (!first && !json) std::printf("\n");
+    first = false;
+    print(row.status, spec ? *spec : Spec{}, json);
+    if (!spec)
+      work.fail(row.id, exit_code::failed, spec.error().text());
+    else if (is_deaf(row))
+      work.fail(row.id, exit_code::partly, deaf(row).why());
+    else
+      work.done("");
+  }
+  return work.exit_code();
+}
+
+}  // namespace
+
+Command show_command() {
+  return {"show",
+          0,
+          {{"describe"}, {"info"}, {"inspect"}},
+          "TARGET...",
+          "Shows everything that is known of an app.",
+          "Values of variables that are called like secrets (KEY, TOKEN, SECRET, PASS) are not shown.\n",
+          "  ctl show api            its state, its last exit, how it is configured\n"
+          "  ctl show 1140 --json    for scripts\n",
+          run};
+}
+
+}  // namespace keeper

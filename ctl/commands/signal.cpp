@@ -1,0 +1,66 @@
+// ctl signal
+#include "ctl/commands/all.hpp"
+#include "ctl/commands/arguments.hpp"
+#include "ctl/commands/work.hpp"
+#include "ctl/fleet/runner.hpp"
+#include "ctl/output/escape.hpp"
+
+#include <cstdio>
+
+namespace keeper {
+namespace {
+
+/// The ones that can be asked; says of the others why not.
+std::vector<Row> to_be_asked(Work& work) {
+  std::vector<Row> out;
+  for (const Chosen& app : work.apps) {
+    const Row& row = app.row;
+    if (row.answered && row.status.pid)
+      out.push_back(row);
+    else if (is_deaf(row))
+      work.fail(row.id, exit_code::partly, deaf(row).why());
+    else if (is_orphan(row))
+      work.fail(row.id, exit_code::partly,
+                "its keeper was killed; 'ctl restart " + row.id.stem() + "' keeps it again");
+    else if (app.is_explicit)
+      work.fail(row.id, exit_code::not_running, "it is not running");
+  }
+  return out;
+}
+
+int run(Arguments& arguments) {
+  std::vector<std::string> words;
+  std::optional<Millis> timeout;
+  arguments.words(words, "SIGNAL and TARGET", 2);
+  arguments.duration("--timeout", timeout, "return after so long (default: no limit)");
+  if (auto code = arguments.parse()) return *code;
+  auto signal = parse_signal(words.front());
+  if (!signal) {
+    std::fprintf(stderr, "ctl: cannot signal: %s\n", escaped(signal.error().why()).c_str());
+    return exit_code::usage;
+  }
+  words.erase(words.begin());
+
+  Deadline deadline = whole_command(timeout);
+  Work work("signal");
+  if (auto code = work.find(words, to_find(timeout))) return *code;
+  std::vector<Row> rows = to_be_asked(work);
+  if (!rows.empty()) work.report(signal_apps(work.home(), rows, signal_name(*signal), deadline));
+  return work.exit_code();
+}
+
+}  // namespace
+
+Command signal_command() {
+  return {"signal",
+          0,
+          {{"sendSignal"}, {"kill", "KILL"}},
+          "SIGNAL TARGET...",
+          "Sends a signal to programs.",
+          "What a program does then is its own affair; one that ends is restarted as always.\n",
+          "  ctl signal HUP api      have it read its configuration again, if it does that at HUP\n"
+          "  ctl kill api            SIGKILL: its keeper starts it again\n",
+          run};
+}
+
+}  // namespace keeper

@@ -1,0 +1,70 @@
+// ctl start
+#include "ctl/commands/all.hpp"
+#include "ctl/commands/arguments.hpp"
+#include "ctl/commands/work.hpp"
+#include "ctl/fleet/runner.hpp"
+#include "ctl/fleet/starter.hpp"
+
+namespace keeper {
+namespace {
+
+/// The ones that have no keeper; says of the others why they are not started.
+std::vector<AppId> to_be_started(Work& work) {
+  std::vector<AppId> out;
+  for (const Chosen& app : work.apps) {
+    const Status& status = app.row.status;
+    std::string stem = app.row.id.stem();
+    if (is_deaf(app.row))
+      work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
+    else if (is_orphan(app.row))
+      work.fail(app.row.id, exit_code::failed,
+                "it runs on as pid " + std::to_string(*status.pid) +
+                    " though its keeper was killed; 'ctl restart " + stem + "' starts it anew");
+    else if (!has_keeper(status.state))
+      out.push_back(app.row.id);
+    else
+      work.done(stem + " is " + std::string(word_for(status.state)) + " already" +
+                (status.pid ? ", pid " + std::to_string(*status.pid) : ""));
+  }
+  return out;
+}
+
+int run(Arguments& arguments) {
+  std::vector<std::string> targets;
+  bool wait = false;
+  std::optional<Millis> timeout;
+  arguments.words(targets, "TARGET", 1);
+  arguments.flag("--wait", wait, "return when they have confirmed that they work, not when they are spawned");
+  arguments.duration("--timeout", timeout,
+                     "return after so long; what was begun goes on (default: no limit)");
+  if (auto code = arguments.parse()) return *code;
+
+  Deadline deadline = whole_command(timeout);
+  Work work("start");
+  if (auto code = work.find(targets, to_find(timeout))) return *code;
+  std::vector<AppId> ids = to_be_started(work);
+  if (ids.empty()) return work.exit_code();
+  auto keeper = find_keeper();
+  if (keeper)
+    work.report(start_apps(*keeper, ids, wait, deadline));
+  else
+    for (const AppId& id : ids)
+      work.fail(id, exit_code::failed, keeper.error().why());
+  return work.exit_code();
+}
+
+}  // namespace
+
+Command start_command() {
+  return {"start",
+          0,
+          {},
+          "TARGET...",
+          "Starts stopped apps again.",
+          "A new app is started by keeper: keeper -d ./program\n",
+          "  ctl start api           start api as it was configured\n"
+          "  ctl start all --wait    start everything that is stopped, return when it works\n",
+          run};
+}
+
+}  // namespace keeper

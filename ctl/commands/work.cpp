@@ -1,0 +1,94 @@
+#include "ctl/commands/work.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "ctl/output/colour.hpp"
+#include "ctl/output/escape.hpp"
+
+namespace keeper {
+
+Done Work::open_home() {
+  auto path = Home::default_path();
+  if (!path) return path.error();
+  path_ = *path;
+  auto home = Home::open(path_, Home::Create::no);
+  if (home)
+    home_ = std::move(*home);
+  else if (home.error().reason != Reason::not_found)
+    return home.error();
+  return {};
+}
+
+std::optional<int> Work::find(const std::vector<std::string>& words, Millis wait, bool earlier_runs) {
+  std::vector<Target> targets;
+  for (const std::string& word : words) {
+    auto target = Target::parse(word);
+    if (!target) {
+      fail(word, exit_code::usage, target.error().why());
+      return exit_code::usage;
+    }
+    targets.push_back(std::move(*target));
+  }
+  if (Done opened = open_home(); !opened) {
+    std::fprintf(stderr, "ctl: cannot %s: %s\n", verb_.c_str(), escaped(opened.error().text()).c_str());
+    return exit_code::failed;
+  }
+  std::vector<Row> rows;
+  if (home_) rows = look_at_fleet(*home_, wait, who_to_ask(targets));
+  Selection selection = choose(targets, std::move(rows), earlier_runs);
+  apps = std::move(selection.apps);
+  for (const Target& target : selection.missing)
+    fail(target.text, exit_code::no_target, target.nothing_found(path_));
+  return std::nullopt;
+}
+
+void Work::fail(const std::string& what, int code, const std::string& why) {
+  tally_.add(code);
+  if (why.empty()) return;  // somebody else has said it
+  std::fflush(stdout);
+  std::fprintf(stderr, "ctl: cannot %s %s: %s\n", verb_.c_str(), escaped(what).c_str(), escaped(why).c_str());
+}
+
+void Work::done(const std::string& line) {
+  tally_.add(exit_code::done);
+  if (!line.empty()) std::printf("%s\n", escaped(line).c_str());
+}
+
+void Work::report(const std::vector<Outcome>& outcomes) {
+  for (const Outcome& one : outcomes) {
+    if (one.code == exit_code::done)
+      done(one.text);
+    else
+      fail(one.id, one.code, one.text);
+  }
+}
+
+Deadline whole_command(const std::optional<Millis>& timeout) {
+  return Deadline(timeout.value_or(Millis(-1)));
+}
+
+Millis to_find(const std::optional<Millis>& timeout) {
+  return std::min(timeout.value_or(kAskWait), kAskWait);
+}
+
+std::optional<std::size_t> terminal_width() {
+  if (isatty(STDOUT_FILENO) == 0) return std::nullopt;
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+bool colours_on_stdout() {
+  return colour_wanted(isatty(STDOUT_FILENO) != 0, std::getenv("NO_COLOR"), std::getenv("TERM"));
+}
+
+WallTime wall_now() {
+  return std::chrono::floor<Millis>(std::chrono::system_clock::now());
+}
+
+}  // namespace keeper

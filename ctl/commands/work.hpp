@@ -1,0 +1,58 @@
+// What every command does around its own part: open the home, find the targets, say how it went, and end with
+// the code that says so too.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctl/fleet/outcome.hpp"
+#include "ctl/fleet/targets.hpp"
+#include "protocol/client/client.hpp"
+
+namespace keeper {
+
+/// How long a keeper may take to say what it keeps.
+inline constexpr Millis kAskWait{2000};
+
+class Work {
+ public:
+  /// `verb` as in "cannot VERB api: ...".
+  explicit Work(std::string verb) : verb_(std::move(verb)) {}
+
+  /// Finds the apps that these words mean; says which mean nothing. `wait`: for each keeper. No home: no
+  /// apps. Nothing: go on; else the exit code of a command that ends here (wrong words, a home that is
+  /// refused).
+  std::optional<int> find(const std::vector<std::string>& words, Millis wait, bool earlier_runs = false);
+
+  std::vector<Chosen> apps;
+  /// Only where there are apps.
+  const Home& home() const { return *home_; }
+
+  /// "ctl: cannot VERB WHAT: WHY" to stderr, and it counts.
+  void fail(const std::string& what, int code, const std::string& why);
+  void fail(const AppId& id, int code, const std::string& why) { fail(id.stem(), code, why); }
+  /// A line to stdout, if there is one to say, and it counts.
+  void done(const std::string& line);
+  void report(const std::vector<Outcome>& outcomes);
+
+  int exit_code() const { return tally_.exit_code(); }
+
+ private:
+  Done open_home();
+
+  std::string verb_;
+  std::string path_;
+  std::optional<Home> home_;
+  Tally tally_;
+};
+
+/// The whole command's deadline, and how long it leaves for finding targets.
+Deadline whole_command(const std::optional<Millis>& timeout);
+Millis to_find(const std::optional<Millis>& timeout);
+
+/// Columns of the terminal at stdout; nothing if there is none.
+std::optional<std::size_t> terminal_width();
+bool colours_on_stdout();
+WallTime wall_now();
+
+}  // namespace keeper

@@ -1,0 +1,50 @@
+#include "ctl/fleet/log_place.hpp"
+
+#include <sys/stat.h>
+
+namespace keeper {
+namespace {
+
+bool is_regular(const std::string& path) {
+  struct stat at {};
+  return lstat(path.c_str(), &at) == 0 && S_ISREG(at.st_mode);
+}
+
+}  // namespace
+
+Result<std::string> log_path_of(const Home& home, const Row& row) {
+  if (!row.status.logs.empty()) return row.status.logs.front().path;
+  std::string stem = row.id.stem();
+  auto spec = home.read_spec(stem);
+  if (!spec || spec->log.empty()) return home.log_path(stem);
+  if (spec->log == "none") return Error{Reason::failed, "", "it keeps no log (--log none)", 0};
+  if (spec->log == "-") return Error{Reason::failed, "", "its output goes to its keeper's own (--log -)", 0};
+  return spec->log;
+}
+
+std::vector<std::string> log_files_of(const std::string& path, int backups) {
+  std::vector<std::string> out;
+  if (is_regular(path)) out.push_back(path);
+  // There may be more of them than the spec says by now: on until one is missing.
+  for (int i = 1;; ++i) {
+    std::string backup = path + "." + std::to_string(i);
+    bool there = is_regular(backup);
+    if (there) out.push_back(backup);
+    if (!there && i >= backups) return out;
+  }
+}
+
+std::uint64_t size_of_file(const std::string& path) {
+  struct stat at {};
+  if (stat(path.c_str(), &at) != 0 || !S_ISREG(at.st_mode)) return 0;
+  return static_cast<std::uint64_t>(at.st_size);
+}
+
+std::uint64_t size_of_log(const std::string& path) {
+  std::uint64_t sum = size_of_file(path);
+  for (const std::string& backup : log_files_of(path, 0))
+    if (backup != path) sum += size_of_file(backup);
+  return sum;
+}
+
+}  // namespace keeper

@@ -1,0 +1,19 @@
+// Where the log of an app is, whether its keeper lives or not.
+#pragma once
+#include "protocol/client/fleet.hpp"
+
+namespace keeper {
+
+/// The path of the log; the file need not be there yet. Errors: failed (it keeps none).
+Result<std::string> log_path_of(const Home& home, const Row& row);
+
+/// A log and its renamed older ones that are there, the newest first; regular files only (a log may be
+/// /dev/stdout).
+std::vector<std::string> log_files_of(const std::string& path, int backups);
+
+/// Bytes; 0 if it is not there.
+std::uint64_t size_of_file(const std::string& path);
+/// The same with its renamed older ones.
+std::uint64_t size_of_log(const std::string& path);
+
+}  // namespace keeper

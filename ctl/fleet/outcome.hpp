@@ -1,0 +1,35 @@
+// How a piece of work went, for one app.
+#pragma once
+#include <string>
+
+#include "ctl/exit_code.hpp"
+#include "protocol/home/home.hpp"
+
+namespace keeper {
+
+struct Outcome {
+  AppId id;
+  int code = exit_code::done;
+  std::string text;  ///< done: what to say, or nothing; else why it could not be done
+
+  static Outcome done(const AppId& id, std::string text) { return {id, exit_code::done, std::move(text)}; }
+  static Outcome failed(const AppId& id, const Error& error) {
+    return {id, exit_code::of(error.reason), error.why()};
+  }
+};
+
+/// Several outcomes as one exit code: `partly` where some were done and some not; the one code where all
+/// failed alike.
+class Tally {
+ public:
+  void add(int code);
+  int exit_code() const;
+
+ private:
+  bool any_done_ = false;
+  bool any_late_ = false;
+  bool alike_ = true;
+  int code_ = exit_code::done;  ///< of the first that failed
+};
+
+}  // namespace keeper

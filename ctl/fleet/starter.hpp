@@ -1,0 +1,19 @@
+// Starts recorded apps: by `keeper --start`, for ctl keeps nothing itself.
+#pragma once
+#include <vector>
+
+#include "ctl/fleet/outcome.hpp"
+#include "protocol/client/client.hpp"
+
+namespace keeper {
+
+/// The program `keeper`: beside this one, else in PATH. Errors: not_found, saying where it was looked for.
+Result<std::string> find_keeper();
+
+/// A few at a time, each by a `keeper` that says to our own stdout and stderr how it went (so an outcome has
+/// no text where it has spoken). `until_ready`: waits for that, else for the spawn. Past the deadline:
+/// `partly`; they go on.
+std::vector<Outcome> start_apps(const std::string& keeper, const std::vector<AppId>& ids, bool until_ready,
+                                const Deadline& deadline);
+
+}  // namespace keeper

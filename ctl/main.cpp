@@ -1,0 +1,21 @@
+// ctl: lists, stops, restarts and reads the logs of what keepers keep.
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "ctl/commands/command.hpp"
+#include "ctl/exit_code.hpp"
+
+int main(int argc, char** argv) try {
+  // `ctl logs | head` ends by the error of a write, not by a signal.
+  std::signal(SIGPIPE, SIG_IGN);
+  int code = keeper::run_ctl({argv + (argc > 0 ? 1 : 0), argv + argc});
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  if (errno == EPIPE) return code;  // nobody wanted to read more
+  std::perror("ctl: cannot write to stdout");
+  return keeper::exit_code::failed;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "ctl: internal error: %s\n", error.what());
+  return keeper::exit_code::failed;
+}

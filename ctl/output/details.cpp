@@ -1,0 +1,136 @@
+#include "ctl/output/details.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "ctl/output/colour.hpp"
+#include "ctl/output/escape.hpp"
+#include "ctl/output/human.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+constexpr const char* kHidden = "***";
+
+struct Line {
+  string key;
+  string value;  ///< harmless; may be coloured
+};
+using Lines = std::vector<Line>;
+
+string upper(std::string_view text) {
+  string out(text);
+  for (char& c : out)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  return out;
+}
+
+string state_text(const Status& app, bool coloured) {
+  string out = painted(word_for(app.state), colour_of(app.state), coloured);
+  if (app.state == State::running && !app.ready) out += ", not ready";
+  if (app.reason && !app.reason->empty()) out += ": " + escaped(*app.reason);
+  return out;
+}
+
+string pids_text(const std::vector<int>& pids) {
+  string out;
+  for (int pid : pids)
+    out += (out.empty() ? "" : ", ") + std::to_string(pid);
+  return out;
+}
+
+string last_exit_text(const LastExit& exit) {
+  string out = exit_words(exit);
+  if (exit.pid) out = "pid " + std::to_string(*exit.pid) + ": " + out;
+  if (exit.at) out += " at " + short_time(*exit.at);
+  return out;
+}
+
+void add_run(Lines& lines, const Status& app, bool coloured, WallTime now) {
+  lines.push_back({"name", escaped(label(app))});
+  lines.push_back({"state", state_text(app, coloured)});
+  if (app.pid) lines.push_back({"pid", std::to_string(*app.pid)});
+  if (app.keeper_pid) lines.push_back({"keeper", std::to_string(*app.keeper_pid)});
+  if (app.guard_pid) lines.push_back({"guard", std::to_string(*app.guard_pid)});
+  if (app.started_at) lines.push_back({"started", short_time(*app.started_at)});
+  if (app.uptime_ms) lines.push_back({"uptime", short_duration(*app.uptime_ms)});
+  if (!app.pid && app.stopped_at) lines.push_back({"ended", short_time(*app.stopped_at)});
+  lines.push_back({"restarts", std::to_string(app.restarts)});
+  if (app.last_exit) lines.push_back({"last exit", last_exit_text(*app.last_exit)});
+  if (app.spawn_error) lines.push_back({"start failed", escaped(*app.spawn_error)});
+  if (app.next)
+    lines.push_back(
+        {"next", escaped(app.next->action) + (app.next->at ? " " + until_text(*app.next->at, now) : "")});
+  if (!app.survivors.empty()) lines.push_back({"survived KILL", pids_text(app.survivors)});
+  if (app.memory_bytes) lines.push_back({"memory", short_memory(*app.memory_bytes)});
+  if (app.cpu_percent) lines.push_back({"cpu", short_percent(*app.cpu_percent)});
+}
+
+void add_program(Lines& lines, const Status& app, const Spec& spec) {
+  std::vector<string> command = app.command;
+  if (command.empty()) {
+    command = {spec.program};
+    command.insert(command.end(), spec.args.begin(), spec.args.end());
+  }
+  lines.push_back({"command", command_line_text(command)});
+  const string& cwd = app.cwd.empty() ? spec.cwd : app.cwd;
+  if (!cwd.empty()) lines.push_back({"directory", escaped(cwd)});
+  const string& user = app.user.empty() ? spec.user : app.user;
+  if (!user.empty()) lines.push_back({"user", escaped(user)});
+  for (const LogFile& log : app.logs)
+    lines.push_back({log.stream == "all" ? "log" : "log " + escaped(log.stream),
+                     escaped(log.path) + " (" + short_memory(log.bytes) + ")"});
+  if (!app.version.empty()) lines.push_back({"version", escaped(app.version)});
+}
+
+void add_spec(Lines& lines, const Spec& spec) {
+  // Shown above, or the same for every app of this user.
+  constexpr std::array<std::string_view, 8> elsewhere = {"name", "instance", "program", "args",
+                                                         "cwd",  "env",      "user",    "environment"};
+  static const Spec defaults;
+  for (const auto& [key, value] : without_secrets(spec).env)
+    lines.push_back({"env", escaped(key) + "=" + escaped(value)});
+  for (const Field& field : spec_fields()) {
+    if (std::find(elsewhere.begin(), elsewhere.end(), field.name) != elsewhere.end()) continue;
+    if (!field.same(spec, defaults)) lines.push_back({string(field.name), escaped(field.text(spec))});
+  }
+}
+
+}  // namespace
+
+string details_text(const Status& app, const Spec& spec, bool coloured, WallTime now) {
+  Lines lines;
+  add_run(lines, app, coloured, now);
+  add_program(lines, app, spec);
+  add_spec(lines, spec);
+  std::size_t widest = 0;
+  for (const Line& line : lines)
+    widest = std::max(widest, line.key.size());
+  string out;
+  for (const Line& line : lines)
+    out += painted(line.key + ":", Colour::bold, coloured) + string(widest - line.key.size() + 1, ' ') +
+           line.value + "\n";
+  return out;
+}
+
+bool is_secret(std::string_view key) {
+  constexpr std::array<std::string_view, 4> marks = {"KEY", "TOKEN", "SECRET", "PASS"};
+  string name = upper(key);
+  return std::any_of(marks.begin(), marks.end(),
+                     [&](std::string_view m) { return name.find(m) != string::npos; });
+}
+
+Spec without_secrets(Spec spec) {
+  for (auto& [key, value] : spec.env)
+    if (is_secret(key)) value = kHidden;
+  for (string& variable : spec.environment) {
+    std::size_t equals = variable.find('=');
+    if (equals != string::npos && is_secret({variable.data(), equals}))
+      variable.replace(equals + 1, string::npos, kHidden);
+  }
+  return spec;
+}
+
+}  // namespace keeper

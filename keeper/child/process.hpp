@@ -1,0 +1,52 @@
+// One run of the child, from spawn to its exit status. Owns the pid and a pidfd (pidfd_open(2)); passive: somebody else
+// waits for the pidfd to become readable and then calls collect().
+#pragma once
+#include <optional>
+
+#include "keeper/child/child_side.hpp"
+#include "protocol/home/home.hpp"
+
+namespace keeper {
+
+struct SpawnError {
+  Stage stage;
+  int errnum;
+  std::string text;        ///< "exec /srv/api: No such file or directory"
+  bool permanent = false;  ///< trying again the same way will fail the same way
+};
+
+struct Spawned {
+  int pid = 0;
+  Fd pidfd;  ///< readable when the process has ended
+};
+
+/// Starts a process: own session, stdin from `input`, stdout and stderr into the pipe `output`, no other descriptor,
+/// every signal at its default, none blocked. Returns when exec has succeeded or a step failed (vfork(2): no copy of
+/// page tables, which is a third of the time of a restart).
+std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output);
+
+/// Takes the exit status of an ended process of ours; nothing while it still runs. ECHILD gives `unknown`.
+std::optional<ExitInfo> collect(int pid, int pidfd);
+
+/// Processes that ended and are nobody's run (this process is a subreaper, or pid 1): taken away. `ours` says which
+/// pids are runs; those are left for collect(). True if any was taken.
+template <class IsRun>
+bool reap_strangers(IsRun ours);
+
+namespace detail {
+/// The pid of some ended child, still unreaped; 0 if there is none.
+int ended_child();
+void reap(int pid);
+}  // namespace detail
+
+template <class IsRun>
+bool reap_strangers(IsRun ours) {
+  bool any = false;
+  for (int pid = detail::ended_child(); pid > 0 && !ours(pid); pid = detail::ended_child()) {
+    detail::reap(pid);
+    any = true;
+  }
+  return any;
+}
+
+}  // namespace keeper

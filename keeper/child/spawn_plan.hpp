@@ -1,0 +1,67 @@
+// What to execute, and everything about it that can fail before there is a process.
+//
+// Passive: reads the file system, changes nothing. A plan is made once and used for every run of a child, so that a
+// restart costs the fork and the exec and nothing else.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/wire/spec.hpp"
+
+namespace keeper {
+
+/// What a program name comes to.
+struct Resolved {
+  std::string program;                ///< absolute path of what the user named
+  std::vector<std::string> command;   ///< what is executed: an interpreter before it, where it needs one
+};
+
+/// Why a program cannot be run at all, with the exit code that a shell would give.
+struct CannotRun {
+  Error error;
+  int exit_code = 127;  ///< 127: not found, an interpreter too; 126: found, and not to be executed
+};
+
+/// Finds PROGRAM: with a slash a path from `directory`; without one that file in `directory` if there is one, else in
+/// `path_variable` (PATH). Run by `interpreter` if given; else as it is if executable and ELF or "#!"; else by its
+/// "#!"; else by its extension, also when it is executable; else it cannot be run (126).
+std::variant<Resolved, CannotRun> resolve(const std::string& program, const std::string& directory,
+                                          const std::string& interpreter,
+                                          const std::vector<std::string>& interpreter_args,
+                                          std::string_view path_variable);
+
+/// The child's environment as "K=V": the caller's (unless clear_env), env_file, env, and what the keeper adds.
+/// Left out of the caller's: what speaks of another manager (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, NODE_CHANNEL_*,
+/// NODE_UNIQUE_ID, KEEPER_* but KEEPER_HOME).
+std::vector<std::string> child_environment(const Spec& spec, int keeper_pid,
+                                           const std::vector<std::string>& from_file);
+/// Whether a caller's variable ("K=V") is passed on to a child.
+bool passed_on(std::string_view variable);
+
+/// Reads a dotenv file: K=V lines, # comments, `export`, single and double quotes (with \n \t \" \\ \$ in double
+/// ones). Errors name the file and the line.
+Result<std::vector<std::string>> read_env_file(const std::string& path);
+
+/// Ready-made arguments of execve(2), owned here. Not to be moved once made.
+class SpawnPlan {
+ public:
+  SpawnPlan(std::vector<std::string> command, std::vector<std::string> environment, std::string directory);
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+
+  const std::vector<std::string>& command() const { return command_; }
+  char* const* argv() const { return const_cast<char* const*>(argv_.data()); }
+  char* const* envp() const { return const_cast<char* const*>(envp_.data()); }
+  const char* directory() const { return directory_.c_str(); }
+  const char* executable() const { return command_.front().c_str(); }
+
+ private:
+  std::vector<std::string> command_;
+  std::vector<std::string> environment_;
+  std::string directory_;
+  std::vector<const char*> argv_;
+  std::vector<const char*> envp_;
+};
+
+}  // namespace keeper

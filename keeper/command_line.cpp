@@ -1,0 +1,134 @@
+#include "keeper/command_line.hpp"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+constexpr const char* kExamples = R"(
+Everything after PROGRAM is the program's own: keeper ./server.js --port 80
+
+Examples:
+  keeper ./server.js                       keep it alive here; Ctrl-C stops it
+  keeper -d ./server.js                    keep it alive in the background
+  keeper -d -n api -e PORT=80 ./server.js  under a name, with a variable
+  keeper --restart on-failure -- ./job.sh  again only if it fails
+  ctl list                                 what is kept; ctl --help says more
+
+Durations are 10s, 100ms, 2m, 1h (a bare number: seconds), sizes 64K, 50M, 1G (a bare number: bytes).
+Files are in $KEEPER_HOME, else ~/.keeper. Exit code: the program's own (128 + N for signal N);
+126 it cannot be executed, 127 it was not found, 2 wrong usage, 1 anything else.)";
+
+class Help : public CLI::Formatter {
+ public:
+  Help() { column_width(34); }
+  string make_usage(const CLI::App*, string) const override {
+    return "Usage: keeper [OPTIONS] [--] PROGRAM [ARGS...]\n";
+  }
+  string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
+  }
+};
+
+/// What a value is called in --help: "--backoff LOW..HIGH".
+string option_names(const Field& field) {
+  string out = flag_of(field);
+  if (field.short_flag != 0) out = string("-") + field.short_flag + "," + out;
+  return out;
+}
+
+Finished wrong(const string& what) {
+  return {2, "keeper: cannot start: " + what + "\nkeeper --help shows how it is used\n"};
+}
+
+/// "max" instances are one per core.
+string counted(const Field& field, const string& text) {
+  if (field.name != "instances" || text != "max") return text;
+  return std::to_string(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+}
+
+/// One flag per field of the list. What is wrong with a value is remembered in `error`, with the flag's name.
+void add_fields(CLI::App& app, CommandLine& out, string& error) {
+  for (const Field& field : spec_fields()) {
+    if (field.help.empty()) continue;
+    auto set = [&field, &out, &error](const string& text) {
+      Done done = field.set(out.spec, counted(field, text));
+      if (!done && error.empty()) error = flag_of(field) + ": " + done.error().why();
+      if (field.name == "name") out.named = true;
+    };
+    if (field.value.empty()) {
+      app.add_flag_callback(option_names(field), [set] { set("true"); }, string(field.help));
+      continue;
+    }
+    auto* option = app.add_option_function<std::vector<string>>(
+        option_names(field),
+        [set](const std::vector<string>& all) {
+          for (const string& one : all) set(one);
+        },
+        string(field.help));
+    option->type_name(string(field.value))->type_size(1)->allow_extra_args(false);
+    option->multi_option_policy(field.many ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
+  }
+}
+
+/// What is wrong with what stands together; empty if nothing is.
+string check(const CommandLine& c) {
+  if (!c.start.empty()) return {};
+  if (c.spec.program.empty()) return "no PROGRAM is given";
+  if (c.named)
+    if (Done done = check_name(c.spec.name); !done) return "--name: " + done.error().why();
+  if (c.spec.instances < 1 || c.spec.instances > 1024) return "--instances: from 1 to 1024 can be kept";
+  if (c.spec.instances > 1 && !c.detach) return "--instances: more than one needs -d";
+  if (c.spec.stop_signal.empty()) return "--stop-signal: at least one signal is needed";
+  return {};
+}
+
+}  // namespace
+
+std::variant<CommandLine, Finished> parse_command_line(int argc, const char* const* argv) {
+  CLI::App app{"Keeps one program alive: restarts it when it dies, records its output, answers to ctl.", "keeper"};
+  app.footer(kExamples);
+  app.prefix_command();  // with positionals_at_end() as well, CLI11 2.1 refuses PROGRAM
+  app.formatter(std::make_shared<Help>());
+  app.set_help_flag("-h,--help", "show this and exit");
+  app.set_version_flag("-V,--version", "keeper " KEEPER_VERSION, "show the version and exit");
+
+  CommandLine out;
+  string error;
+  bool spawned_only = false;
+  app.add_flag("-d,--detach", out.detach, "go on in the background; return when the program is confirmed to run");
+  app.add_option("--start", out.start, "start a recorded app again, in the background (what ctl start does)")
+      ->type_name("NAME");
+  app.add_flag("--no-wait", spawned_only, "with -d: return as soon as the program is spawned");
+  add_fields(app, out, error);
+
+  // Options end at PROGRAM. What CLI11 makes of the words from there on is not asked for.
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return Finished{0, app.help()};
+  } catch (const CLI::CallForVersion&) {
+    return Finished{0, "keeper " KEEPER_VERSION "\n"};
+  } catch (const CLI::ParseError& e) {
+    return wrong(e.what());
+  }
+  if (!error.empty()) return wrong(error);
+  std::vector<string> rest = app.remaining();
+  bool marked = !rest.empty() && rest.front() == "--";
+  if (marked) rest.erase(rest.begin());
+  if (!rest.empty()) {
+    if (!marked && rest.front().size() > 1 && rest.front().front() == '-')
+      return wrong("no option '" + rest.front() + "'");
+    out.spec.program = rest.front();
+    out.spec.args.assign(rest.begin() + 1, rest.end());
+  }
+  out.wait = !spawned_only;
+  if (string problem = check(out); !problem.empty()) return wrong(problem);
+  return out;
+}
+
+}  // namespace keeper

@@ -1,0 +1,102 @@
+#include "keeper/control/server.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "keeper/control/session.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr std::size_t kMostSessions = 64;
+constexpr auto kRetry = std::chrono::milliseconds(200);
+
+Caller who(int socket) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0) return {0, ~0u};
+  return {credentials.pid, credentials.uid};
+}
+
+Fd spare() { return Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+/// One line to a client that is not served; never waits.
+void turn_away(int socket, const char* why, Reason reason) {
+  std::string line = error_text("null", {rpc_code::server, why, reason}) + "\n";
+  if (::send(socket, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return;  // then it just sees the end
+}
+
+}  // namespace
+
+Server::Server(asio::io_context& io, Fd listening, Service& service)
+    : shared_{io, service}, listening_(io, listening.release()), again_(io), reserve_(spare()) {
+  wait();
+}
+
+Server::~Server() {
+  for (auto& session : sessions_) session->end();
+}
+
+void Server::wait() {
+  listening_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
+    if (!error) accept_all();
+  });
+}
+
+/// Out of descriptors: the waiting client is told so, with the one that was kept for this.
+bool Server::make_room() {
+  if (!reserve_) return false;
+  reserve_.reset();
+  Fd socket(accept4(listening_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (socket) turn_away(socket.get(), "this keeper has no descriptors left; raise ulimit -n", Reason::busy);
+  bool did = static_cast<bool>(socket);
+  socket.reset();
+  reserve_ = spare();
+  return did;
+}
+
+void Server::accept_all() {
+  for (int turn = 0; turn < 128; ++turn) {
+    int fd = accept4(listening_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+      admit(Fd(fd));
+      continue;
+    }
+    if (errno == EAGAIN) break;
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if ((errno == EMFILE || errno == ENFILE) && make_room()) continue;
+    again_.expires_after(kRetry);
+    return again_.async_wait([this](std::error_code error) {
+      if (!error) accept_all();
+    });
+  }
+  wait();
+}
+
+void Server::admit(Fd socket) {
+  Caller caller = who(socket.get());
+  if (caller.uid != 0 && caller.uid != geteuid()) {
+    turn_away(socket.get(), "only the keeper's own user and root are served", Reason::refused);
+    return shared_.service.refused(caller);
+  }
+  if (sessions_.size() >= kMostSessions)
+    return turn_away(socket.get(), "64 connections are open already; try again later", Reason::busy);
+  auto session = std::make_shared<Session>(shared_, std::move(socket), caller);
+  auto place = sessions_.insert(sessions_.end(), session);
+  session->start([this, place] { sessions_.erase(place); });
+}
+
+void Server::close() {
+  std::error_code ignored;
+  listening_.close(ignored);
+  while (!sessions_.empty()) {
+    auto session = sessions_.front();
+    session->finish();
+    session->end();
+  }
+}
+
+}  // namespace keeper

@@ -1,0 +1,54 @@
+// What the server asks of whoever knows the answers: one overload per request, so that a request declared on the wire
+// does not link until it is answered.
+#pragma once
+#include <memory>
+
+#include "protocol/wire/codec.hpp"
+
+namespace keeper {
+
+/// Who asks (SO_PEERCRED, unix(7)).
+struct Caller {
+  int pid = 0;
+  unsigned uid = 0;
+};
+
+/// One answer that is owed, to be given once, now or later; after the client has gone, into nothing.
+class Answer {
+ public:
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    virtual void deliver(std::string reply) = 0;
+  };
+  Answer(std::shared_ptr<Sink> sink, IdText id) : sink_(std::move(sink)), id_(std::move(id)) {}
+
+  template <class R>
+  void give(const R& result) const {
+    if (sink_) sink_->deliver(reply_text(id_, result));
+  }
+  void fail(const Error& error) const {
+    if (sink_) sink_->deliver(error_text(id_, to_rpc(error)));
+  }
+
+ private:
+  std::shared_ptr<Sink> sink_;  ///< none for a notification
+  IdText id_;
+};
+
+class Service {
+ public:
+  virtual ~Service() = default;
+  virtual void handle(const Ping&, const Caller&, Answer) = 0;
+  virtual void handle(const GetStatus&, const Caller&, Answer) = 0;
+  virtual void handle(const GetSpec&, const Caller&, Answer) = 0;
+  virtual void handle(const Stop&, const Caller&, Answer) = 0;
+  virtual void handle(const RestartRun&, const Caller&, Answer) = 0;
+  virtual void handle(const SignalRun&, const Caller&, Answer) = 0;
+  virtual void handle(const GetLogs&, const Caller&, Answer) = 0;
+  virtual void handle(const Discover&, const Caller&, Answer) = 0;
+  /// Somebody of another user tried.
+  virtual void refused(const Caller&) = 0;
+};
+
+}  // namespace keeper

@@ -1,0 +1,170 @@
+#include "keeper/control/session.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace keeper {
+namespace {
+
+constexpr std::size_t kMostUnread = 256 * 1024;
+constexpr std::size_t kMostTogether = 4 << 20;
+constexpr std::size_t kSmall = 512;  // an error, say: 10,000 of them are bounded by the request's own bounds
+constexpr std::size_t kChunk = 4096;  // on the stack, whose pages are never given back
+
+}  // namespace
+
+/// Answers of one line. A batch goes out as one array, when the last of its answers has come.
+class Session::Collector : public Answer::Sink {
+ public:
+  Collector(std::weak_ptr<Session> session, bool batch) : session_(std::move(session)), batch_(batch) {}
+
+  ~Collector() override {
+    // Every Answer has been given or given up.
+    if (batch_ && !together_.empty()) put("[" + together_ + "]");
+  }
+  void deliver(std::string reply) override {
+    if (!batch_) return put(std::move(reply));
+    if (together_.size() + reply.size() > kMostUnread && reply.size() > kSmall)
+      reply = error_text("null", {rpc_code::server, "this batch's answers are over 256 KiB", Reason::too_large});
+    if (!together_.empty()) together_ += ',';
+    together_ += reply;
+  }
+
+ private:
+  void put(std::string line) {
+    if (auto session = session_.lock()) session->send(std::move(line));
+  }
+  std::weak_ptr<Session> session_;
+  bool batch_;
+  std::string together_;
+};
+
+Session::Session(Shared& shared, Fd socket, Caller caller)
+    : shared_(shared), socket_(shared.io, socket.release()), caller_(caller) {}
+
+Session::~Session() { end(); }
+
+void Session::start(std::function<void()> on_end) {
+  on_end_ = std::move(on_end);
+  read_on();
+}
+
+bool Session::may_read() const {
+  return !closing_ && out_.size() - sent_ <= kMostUnread && shared_.out <= kMostTogether;
+}
+
+void Session::read_on() {
+  if (reading_ || ended_ || !may_read()) return;
+  reading_ = true;
+  socket_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](std::error_code error) {
+    self->reading_ = false;
+    if (error || self->ended_) return;
+    self->take_bytes();
+    self->read_on();
+  });
+}
+
+void Session::take_bytes() {
+  char chunk[kChunk];
+  ssize_t got = recv(socket_.native_handle(), chunk, sizeof chunk, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return end();
+  lines_.add({chunk, static_cast<std::size_t>(got)});
+  take_lines();
+  shared_.in += lines_.pending() - counted_in_;
+  counted_in_ = lines_.pending();
+  bool together = shared_.in > kMostTogether;
+  if (!lines_.too_long() && !together) return;
+  send(error_text("null", {rpc_code::invalid_request,
+                           together ? "too much half-sent by all clients together" : "a request line over 1 MiB",
+                           Reason::too_large}));
+  finish();
+}
+
+void Session::take_lines() {
+  if (taking_) return;  // called again by a reply that went straight out
+  taking_ = true;
+  while (!ended_ && may_read()) {
+    auto line = lines_.next();
+    if (!line) break;
+    take(*line);
+  }
+  taking_ = false;
+}
+
+void Session::take(std::string_view line) {
+  RequestLine decoded = decode_requests(line);
+  if (decoded.items.empty()) return;
+  auto collector = std::make_shared<Collector>(weak_from_this(), decoded.batch);
+  for (Incoming& item : decoded.items) {
+    if (auto* bad = std::get_if<BadRequest>(&item)) {
+      if (bad->answer) collector->deliver(error_text(bad->id, bad->error));
+      continue;
+    }
+    Request& request = std::get<Request>(item);
+    Answer answer(request.answer ? collector : nullptr, request.id);
+    std::visit([&](const auto& what) { shared_.service.handle(what, caller_, std::move(answer)); }, request.what);
+  }
+}
+
+void Session::send(std::string line) {
+  if (ended_ || closing_) return;
+  line += '\n';
+  shared_.out += line.size();
+  if (out_.empty())
+    out_ = std::move(line);
+  else
+    out_ += line;
+  put_out();
+}
+
+void Session::put_out() {
+  while (!ended_ && sent_ < out_.size()) {
+    ssize_t put = ::send(socket_.native_handle(), out_.data() + sent_, out_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && errno != EAGAIN) return end();
+    if (put < 0) break;
+    sent_ += static_cast<std::size_t>(put);
+    shared_.out -= static_cast<std::size_t>(put);
+  }
+  if (ended_) return;
+  if (sent_ == out_.size()) {
+    std::string().swap(out_);
+    sent_ = 0;
+    if (closing_) return end();
+    take_lines();  // that had to wait until the client took its replies
+    return read_on();
+  }
+  if (sent_ > kMostUnread) {
+    out_.erase(0, sent_);
+    sent_ = 0;
+  }
+  if (writing_) return;
+  writing_ = true;
+  socket_.async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](std::error_code error) {
+    self->writing_ = false;
+    if (!error && !self->ended_) self->put_out();
+  });
+}
+
+void Session::finish() {
+  closing_ = true;
+  put_out();
+}
+
+void Session::end() {
+  if (ended_) return;
+  ended_ = true;
+  shared_.in -= counted_in_;
+  shared_.out -= out_.size() - sent_;
+  counted_in_ = 0;
+  std::error_code ignored;
+  socket_.close(ignored);
+  if (!on_end_) return;
+  auto on_end = std::move(on_end_);
+  on_end();
+}
+
+}  // namespace keeper

@@ -1,0 +1,50 @@
+// One client's connection: bytes in, requests out to the Service, replies back in the order they come.
+#pragma once
+#include <asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "keeper/control/server.hpp"
+#include "protocol/wire/line_buffer.hpp"
+
+namespace keeper {
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(Shared& shared, Fd socket, Caller caller);
+  ~Session();
+
+  /// `on_end` is called once, from the loop, when the connection is over.
+  void start(std::function<void()> on_end);
+  /// Queues one line (its newline is added) and sends what the client takes now.
+  void send(std::string line);
+  /// Sends what can be sent now, then ends.
+  void finish();
+  void end();
+
+ private:
+  class Collector;
+  void read_on();
+  void take_bytes();
+  void take_lines();
+  void take(std::string_view line);
+  void put_out();
+  bool may_read() const;
+
+  Shared& shared_;
+  asio::posix::stream_descriptor socket_;
+  Caller caller_;
+  LineBuffer lines_{kMostLine};
+  std::size_t counted_in_ = 0;
+  std::string out_;
+  std::size_t sent_ = 0;
+  bool reading_ = false;
+  bool writing_ = false;
+  bool taking_ = false;
+  bool closing_ = false;  ///< a last word is on its way out
+  bool ended_ = false;
+  std::function<void()> on_end_;
+};
+
+}  // namespace keeper

@@ -1,0 +1,91 @@
+// Actions: everything that a machine asks for, as values, in the order in which it is to be done.
+#pragma once
+#include <string>
+#include <variant>
+
+#include "keeper/core/life.hpp"
+#include "protocol/wire/status.hpp"
+
+namespace keeper {
+
+/// Who gets a signal.
+enum class Scope {
+  process,  ///< the main process
+  group,    ///< its process group
+  tree,     ///< everything of the run
+  rest,     ///< what is left of the tree outside the group, which has had its signal already
+};
+template <>
+inline constexpr std::array<WordOf<Scope>, 4> kWordsOf<Scope>{
+    {{Scope::process, "process"}, {Scope::group, "group"}, {Scope::tree, "tree"}, {Scope::rest, "rest"}}};
+
+namespace action {
+/// What is told to people, logs and subscribers.
+enum class What {
+  started,        ///< pid
+  confirmed,      ///< it is known to work
+  exited,         ///< exit, cause, lived
+  stopping,       ///< cause; the run is being ended
+  stopped,        ///< nothing is left, as asked; Leave follows
+  backoff,        ///< until
+  spawn_failed,   ///< text
+  fatal,          ///< text; Leave follows when nothing is left
+  survivors,      ///< processes of the run outlived KILL; the machine goes on without them
+  reload_failed,  ///< text; run is 0 where the new run was not spawned yet
+  reloaded,       ///< the new run is confirmed
+  suspended,
+  continued,
+};
+}  // namespace action
+template <>
+inline constexpr std::array<WordOf<action::What>, 13> kWordsOf<action::What>{
+    {{action::What::started, "started"},
+     {action::What::confirmed, "confirmed"},
+     {action::What::exited, "exited"},
+     {action::What::stopping, "stopping"},
+     {action::What::stopped, "stopped"},
+     {action::What::backoff, "backoff"},
+     {action::What::spawn_failed, "spawn_failed"},
+     {action::What::fatal, "fatal"},
+     {action::What::survivors, "survivors"},
+     {action::What::reload_failed, "reload_failed"},
+     {action::What::reloaded, "reloaded"},
+     {action::What::suspended, "suspended"},
+     {action::What::continued, "continued"}}};
+
+namespace action {
+
+/// To be answered by exactly one SpawnSucceeded or SpawnFailed.
+struct Spawn {
+  RunId run = 0;
+  bool operator==(const Spawn&) const = default;
+};
+struct Signal {
+  RunId run = 0;
+  int signal = 0;
+  Scope scope = Scope::process;
+  bool operator==(const Signal&) const = default;
+};
+/// Which fields mean something is said at What.
+struct Announce {
+  What what = What::started;
+  RunId run = 0;
+  int pid = 0;
+  std::optional<ExitInfo> exit{};
+  std::optional<Cause> cause{};
+  Millis lived{0};
+  std::optional<Time> until{};
+  std::string text{};
+  bool operator==(const Announce&) const = default;
+};
+/// The machine is finished and answers nothing any more: write the record (stopped, exited or fatal) and end.
+struct Leave {
+  State state = State::stopped;
+  bool operator==(const Leave&) const = default;
+};
+
+}  // namespace action
+
+using Action = std::variant<action::Spawn, action::Signal, action::Announce, action::Leave>;
+
+}  // namespace keeper

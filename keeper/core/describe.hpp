@@ -1,0 +1,17 @@
+// Events, actions and a machine's facts as one line of text each: for tests and for a keeper's debug output.
+#pragma once
+#include <string>
+
+#include "keeper/core/machine.hpp"
+
+namespace keeper {
+
+/// "exit #1 code=1 leftovers"
+std::string describe(const Event& event);
+/// "signal #1 SIGTERM group", "announce exited #1 code=1 cause=crash lived=50ms". Points of time are given as
+/// they are.
+std::string describe(const Action& action);
+/// "running wanted=up run=1 pid=100 ready restarts=0; serving #1 confirmed"
+std::string describe(const Machine& machine);
+
+}  // namespace keeper

@@ -1,0 +1,77 @@
+// Events: everything that a machine is told. A new one does not compile until the machine has an answer to
+// it.
+#pragma once
+#include <string>
+#include <variant>
+
+#include "keeper/core/life.hpp"
+
+namespace keeper {
+
+/// Who asks for a start.
+enum class By {
+  user,
+  keeper,  ///< a rule of its own; such a start counts as one that nobody asked for
+};
+
+namespace event {
+
+/// Be up. While up: go on, or do not wait any longer for the next start.
+struct Start {
+  By by = By::user;
+};
+/// Be down: end by the stop signals, then KILL.
+struct Stop {};
+/// Be down at once: KILL for the whole tree.
+struct StopNow {};
+/// Be up with a new run, and forget earlier failures.
+struct Restart {};
+/// Be up with a new run that is confirmed before the old one ends.
+struct Reload {};
+
+struct SpawnSucceeded {
+  RunId run = 0;
+  int pid = 0;
+};
+struct SpawnFailed {
+  RunId run = 0;
+  bool permanent = false;  ///< the same spawn would fail again: no such program, not EAGAIN or ENOMEM
+  std::string text;        ///< "exec /srv/api: No such file or directory"
+};
+/// The run says that it works (counts only where the policy waits for that).
+struct Ready {
+  RunId run = 0;
+};
+/// The main process ended. A second report of the same run changes nothing.
+struct Exited {
+  RunId run = 0;
+  ExitInfo exit;
+  bool leftovers = false;  ///< other processes of its tree live
+};
+/// After Exited with leftovers: none of them is left.
+struct TreeEmpty {
+  RunId run = 0;
+};
+/// The main process was stopped by a signal (SIGSTOP, SIGTSTP).
+struct Suspended {
+  RunId run = 0;
+};
+struct Continued {
+  RunId run = 0;
+};
+/// A user wants this signal sent to the main process.
+struct UserSignal {
+  RunId run = 0;
+  int signal = 0;
+};
+/// Machine::deadline() has come. Harmless at any other time.
+struct Tick {};
+
+}  // namespace event
+
+using Event =
+    std::variant<event::Start, event::Stop, event::StopNow, event::Restart, event::Reload,
+                 event::SpawnSucceeded, event::SpawnFailed, event::Ready, event::Exited, event::TreeEmpty,
+                 event::Suspended, event::Continued, event::UserSignal, event::Tick>;
+
+}  // namespace keeper

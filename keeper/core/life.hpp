@@ -1,0 +1,64 @@
+// Life: what the machine knows of one run, from the order to spawn it until nothing of it is left.
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "protocol/wire/units.hpp"
+#include "protocol/wire/words.hpp"
+
+namespace keeper {
+
+/// One per spawn, never reused. Whatever is said about a run carries it, so news of an earlier one is never
+/// taken for news of this one.
+using RunId = std::uint64_t;
+/// A point of a clock that never goes back; where it begins does not matter. Always handed in, never asked
+/// for.
+using Time = Millis;
+
+/// Why a run ended, as people see it.
+enum class Cause { crash, exit, stop, restart, reload, ready_timeout };
+template <>
+inline constexpr std::array<WordOf<Cause>, 6> kWordsOf<Cause>{{{Cause::crash, "crash"},
+                                                               {Cause::exit, "exit"},
+                                                               {Cause::stop, "stop"},
+                                                               {Cause::restart, "restart"},
+                                                               {Cause::reload, "reload"},
+                                                               {Cause::ready_timeout, "ready timeout"}}};
+
+enum class Phase {
+  spawning,   ///< ordered; neither success nor failure is known
+  starting,   ///< alive, waits for its confirmation
+  confirmed,  ///< alive and known to work
+  stopping,   ///< alive, was sent stop signal number `step`
+  clearing,   ///< the main process is gone; the rest of its tree was asked to end
+  killing,    ///< the whole tree was sent KILL
+};
+template <>
+inline constexpr std::array<WordOf<Phase>, 6> kWordsOf<Phase>{{{Phase::spawning, "spawning"},
+                                                               {Phase::starting, "starting"},
+                                                               {Phase::confirmed, "confirmed"},
+                                                               {Phase::stopping, "stopping"},
+                                                               {Phase::clearing, "clearing"},
+                                                               {Phase::killing, "killing"}}};
+
+struct Life {
+  RunId run = 0;
+  int pid = 0;  ///< 0 until the spawn succeeded
+  Phase phase = Phase::spawning;
+  Time since{0};                 ///< when the spawn succeeded
+  std::optional<Time> until;     ///< when this phase is over by itself; leaving the phase forgets it
+  Millis held{0};                ///< what was left of `starting` when the run was suspended
+  int step = 0;                  ///< of `stopping`: index into the stop signals
+  bool suspended = false;        ///< stopped by a signal (SIGSTOP), not ended
+  bool ready = false;            ///< said that it is ready before its spawn was reported
+  bool at_once = false;          ///< ends by KILL, without being asked first
+  bool for_reload = false;       ///< a reload waits to hear whether this start succeeds
+  std::optional<Cause> ending;   ///< why it is being ended; nothing while nobody asked for that
+  std::optional<ExitInfo> exit;  ///< of its main process, once that is gone
+
+  /// Whether its main process can be sent a signal.
+  bool alive() const { return pid != 0 && !exit; }
+  bool operator==(const Life&) const = default;
+};
+
+}  // namespace keeper

@@ -1,0 +1,432 @@
+#include "keeper/core/machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace keeper {
+namespace {
+
+constexpr std::size_t kMostText = 1'000;  ///< bytes of a text that is kept: a snapshot has a bounded size
+
+std::string clipped(std::string text) {
+  if (text.size() <= kMostText) return text;
+  std::size_t end = kMostText;
+  while (end > 0 && (text[end] & 0xC0) == 0x80)
+    --end;  // not in the middle of a UTF-8 character
+  text.resize(end);
+  return text;
+}
+
+Millis lived(const Life& life, Time now) {
+  return life.pid == 0 ? Millis{0} : std::max(now - life.since, Millis{0});
+}
+
+}  // namespace
+
+std::vector<Action> Machine::step(const Event& event, Time now) {
+  if (s_.finished) return {};
+  now_ = now;
+  std::visit([this](const auto& e) { on(e); }, event);
+  settle();
+  return std::exchange(actions_, {});
+}
+
+// ---- what is wanted
+
+void Machine::on(const event::Start& e) {
+  if (s_.serving) return;
+  bool asked = e.by == By::user || !s_.begun || (s_.next && s_.next->asked);
+  want_up();
+  s_.next = NextStart{now_, asked};
+}
+
+void Machine::on(const event::Stop&) {
+  s_.begun = true;
+  if (s_.wanted == Wanted::down) return;
+  want_down(State::stopped, {});
+  retire(s_.incoming, Cause::stop);
+  retire(s_.serving, Cause::stop);
+}
+
+void Machine::on(const event::StopNow&) {
+  s_.begun = true;
+  if (s_.wanted == Wanted::up) want_down(State::stopped, {});
+  for (Life& life : s_.leaving)
+    kill(life);
+  retire(s_.incoming, Cause::stop, true);
+  retire(s_.serving, Cause::stop, true);
+}
+
+void Machine::on(const event::Restart&) {
+  begin_anew();
+}
+
+void Machine::on(const event::Reload&) {
+  if (!s_.serving) begin_anew();
+  s_.reload_waiting = true;
+}
+
+void Machine::begin_anew() {
+  want_up();
+  forget_failures(s_.memory);
+  retire(s_.incoming, Cause::restart);
+  retire(s_.serving, Cause::restart);
+  s_.next = NextStart{now_, true};
+}
+
+void Machine::want_up() {
+  s_.begun = true;
+  if (s_.wanted == Wanted::up) return;
+  s_.wanted = Wanted::up;
+  s_.reason.clear();
+  s_.ran = false;
+  forget_failures(s_.memory);
+}
+
+void Machine::want_down(State ends_as, std::string reason) {
+  s_.wanted = Wanted::down;
+  s_.ends_as = ends_as;
+  s_.reason = std::move(reason);
+  s_.next.reset();
+  if (!std::exchange(s_.reload_waiting, false)) return;
+  announce({.what = action::What::reload_failed, .text = std::string(word_for(ends_as))});
+}
+
+void Machine::settle() {
+  if (!s_.begun || !s_.leaving.empty()) return;
+  if (s_.wanted == Wanted::down) return finish();
+  if (!s_.serving && s_.next && s_.next->at <= now_) spawn(s_.serving);
+  if (s_.serving && !s_.incoming && s_.reload_waiting) spawn(s_.incoming);
+}
+
+void Machine::spawn(Slot& slot) {
+  Life life;
+  life.run = s_.next_run++;
+  life.for_reload = std::exchange(s_.reload_waiting, false);
+  if (s_.next && !s_.next->asked) ++s_.restarts;
+  s_.next.reset();
+  slot = life;
+  actions_.emplace_back(action::Spawn{life.run});
+}
+
+void Machine::finish() {
+  if (s_.ends_as == State::stopped) announce({.what = action::What::stopped, .run = run()});
+  s_.finished = true;
+  actions_.emplace_back(action::Leave{s_.ends_as});
+}
+
+// ---- a start
+
+void Machine::on(const event::SpawnSucceeded& e) {
+  Life* life = find(e.run);
+  if (!life || life->phase != Phase::spawning) return;
+  life->pid = e.pid;
+  life->since = now_;
+  s_.ran = true;
+  s_.spawn_error.clear();
+  announce({.what = action::What::started, .run = e.run, .pid = e.pid});
+  if (life->ending)
+    begin_end(*life);
+  else
+    begin_start(*life);
+}
+
+void Machine::begin_start(Life& life) {
+  bool said_so = policy_.ready_by_event && life.ready;
+  life.phase = Phase::starting;
+  life.held = policy_.ready_by_event ? policy_.ready_timeout : policy_.start_secs;
+  if (said_so || (!policy_.ready_by_event && policy_.start_secs.count() == 0)) return confirm(life);
+  if (!life.suspended) life.until = now_ + life.held;
+}
+
+void Machine::on(const event::SpawnFailed& e) {
+  Life* life = find(e.run);
+  if (!life || life->phase != Phase::spawning) return;
+  bool served = serves(e.run);
+  s_.spawn_error = clipped(e.text);
+  announce({.what = action::What::spawn_failed, .run = e.run, .text = s_.spawn_error});
+  fail_reload(*life, s_.spawn_error);
+  extract(e.run);
+  if (!served || another_takes_over()) return;
+  Ending ending{.how = Ending::How::not_spawned, .text = s_.spawn_error};
+  ending.hopeless = e.permanent && !s_.ran;
+  decide(ending, e.run);
+}
+
+void Machine::on(const event::Ready& e) {
+  Life* life = find(e.run);
+  if (!life || !policy_.ready_by_event) return;
+  if (life->phase == Phase::spawning) life->ready = true;
+  bool late = life->until && now_ >= *life->until;
+  if (life->phase == Phase::starting && !late) confirm(*life);
+}
+
+void Machine::confirm(Life& life) {
+  life.phase = Phase::confirmed;
+  life.until.reset();
+  note_confirmed(s_.memory);
+  announce({.what = action::What::confirmed, .run = life.run, .pid = life.pid});
+  if (std::exchange(life.for_reload, false))
+    announce({.what = action::What::reloaded, .run = life.run, .pid = life.pid});
+  if (!serves(life.run)) hand_over();
+}
+
+/// The time to confirm it may have passed although its Tick is still to come.
+void Machine::confirm_if_due(RunId run) {
+  Life* life = find(run);
+  if (!life || life->phase != Phase::starting || policy_.ready_by_event) return;
+  if (life->until && *life->until <= now_) confirm(*life);
+}
+
+void Machine::hand_over() {
+  retire(s_.serving, Cause::reload);
+  s_.serving = std::exchange(s_.incoming, std::nullopt);
+}
+
+void Machine::not_ready(RunId run) {
+  bool served = serves(run);
+  retire(served ? s_.serving : s_.incoming, Cause::ready_timeout);
+  if (served) another_takes_over();
+}
+
+// ---- an end
+
+void Machine::retire(Slot& slot, Cause cause, bool at_once) {
+  if (!slot) return;
+  Life& life = s_.leaving.emplace_back(*std::exchange(slot, std::nullopt));
+  life.ending = cause;
+  life.at_once = at_once;
+  life.until.reset();
+  fail_reload(life, why_reload_failed(cause));
+  announce({.what = action::What::stopping, .run = life.run, .pid = life.pid, .cause = cause});
+  if (life.phase != Phase::spawning) begin_end(life);
+}
+
+void Machine::begin_end(Life& life) {
+  carry_out(life, life.at_once ? kill_step(policy_) : stop_step(policy_, 0));
+}
+
+void Machine::kill(Life& life) {
+  life.at_once = true;
+  if (life.phase == Phase::spawning) return;
+  if (life.phase == Phase::killing) return send(life.run, kill_step(policy_));  // but it gets no more time
+  carry_out(life, kill_step(policy_));
+}
+
+void Machine::clear(Life life) {
+  StopStep step = clear_step(policy_, life.phase, life.step);
+  carry_out(s_.leaving.emplace_back(life), life.at_once ? kill_step(policy_) : step);
+}
+
+void Machine::carry_out(Life& life, const StopStep& step) {
+  life.phase = step.phase;
+  life.until = now_ + step.wait;
+  send(life.run, step);
+}
+
+void Machine::send(RunId run, const StopStep& step) {
+  for (const StopStep::Send& each : step.sends)
+    actions_.emplace_back(action::Signal{run, each.signal, each.scope});
+}
+
+void Machine::on(const event::Exited& e) {
+  confirm_if_due(e.run);
+  if (Life* life = find(e.run); !life || life->exit) return;
+  bool served = serves(e.run);
+  Life life = extract(e.run);
+  bool confirmed = life.phase == Phase::confirmed;
+  life.exit = e.exit;
+  life.suspended = false;
+  record_exit(life, confirmed);
+  fail_reload(life, "ended too early: " + exit_text(e.exit));
+  if (e.leftovers) clear(life);
+  if (served && !another_takes_over())
+    decide({.exit = e.exit, .confirmed = confirmed, .lived = lived(life, now_)}, e.run);
+  decide_after_timeout(life);
+}
+
+void Machine::record_exit(const Life& life, bool confirmed) {
+  Cause unasked = policy_.exit_codes.contains(*life.exit) ? Cause::exit : Cause::crash;
+  LastEnd end{life.run, life.pid, *life.exit, life.ending.value_or(unasked), lived(life, now_)};
+  if (!life.ending) note_end(s_.memory, confirmed, end.lived);
+  announce({.what = action::What::exited,
+            .run = end.run,
+            .pid = end.pid,
+            .exit = end.exit,
+            .cause = end.cause,
+            .lived = end.lived});
+  s_.last_end = end;
+}
+
+void Machine::on(const event::TreeEmpty& e) {
+  Life* life = find(e.run);
+  if (life && life->exit) extract(e.run);
+}
+
+void Machine::give_up(RunId run) {
+  Life life = extract(run);
+  announce({.what = action::What::survivors, .run = run, .pid = life.pid});
+  decide_after_timeout(life);
+}
+
+// ---- what follows an end
+
+/// Where the serving run ended, a reload that is under way, or waits to be, has its successor already.
+bool Machine::another_takes_over() {
+  if (s_.incoming) {
+    s_.serving = std::exchange(s_.incoming, std::nullopt);
+    return true;
+  }
+  if (s_.reload_waiting) s_.next = NextStart{now_, true};
+  return s_.reload_waiting;
+}
+
+void Machine::decide(const Ending& ending, RunId run) {
+  Verdict verdict = judge(policy_, s_.memory, ending, now_);
+  if (verdict.state == State::fatal)
+    announce({.what = action::What::fatal, .run = run, .text = verdict.reason});
+  if (verdict.state != State::backoff) return want_down(verdict.state, std::move(verdict.reason));
+  s_.next = NextStart{now_ + verdict.delay, false};
+  if (verdict.delay.count() > 0) announce({.what = action::What::backoff, .run = run, .until = s_.next->at});
+}
+
+/// A run that was not ready in time is a failed start, unless somebody said meanwhile how to go on.
+void Machine::decide_after_timeout(const Life& life) {
+  if (life.ending != Cause::ready_timeout) return;
+  bool undecided = s_.wanted == Wanted::up && !s_.serving && !s_.next;
+  if (undecided) decide({.how = Ending::How::not_ready, .text = timeout_text()}, life.run);
+}
+
+void Machine::fail_reload(Life& life, std::string why) {
+  if (!std::exchange(life.for_reload, false)) return;
+  announce({.what = action::What::reload_failed, .run = life.run, .text = std::move(why)});
+}
+
+// ---- time, and signals from outside
+
+void Machine::on(const event::Tick&) {
+  while (Life* life = due())
+    expire(*life);
+}
+
+void Machine::expire(Life& life) {
+  switch (life.phase) {
+    case Phase::spawning:
+    case Phase::confirmed: return life.until.reset();
+    case Phase::starting: return policy_.ready_by_event ? not_ready(life.run) : confirm(life);
+    case Phase::stopping: return carry_out(life, stop_step(policy_, ++life.step));
+    case Phase::clearing: return carry_out(life, kill_step(policy_));
+    case Phase::killing: return give_up(life.run);
+  }
+}
+
+void Machine::on(const event::Suspended& e) {
+  confirm_if_due(e.run);
+  Life* life = find(e.run);
+  if (!life || life->exit || life->suspended) return;
+  life->suspended = true;
+  if (life->phase == Phase::starting && life->until) {
+    life->held = std::max(*life->until - now_, Millis{0});
+    life->until.reset();
+  }
+  announce({.what = action::What::suspended, .run = e.run, .pid = life->pid});
+}
+
+void Machine::on(const event::Continued& e) {
+  Life* life = find(e.run);
+  if (!life || life->exit || !life->suspended) return;
+  life->suspended = false;
+  if (life->phase == Phase::starting) life->until = now_ + life->held;
+  announce({.what = action::What::continued, .run = e.run, .pid = life->pid});
+}
+
+void Machine::on(const event::UserSignal& e) {
+  Life* life = find(e.run);
+  if (life && life->alive()) actions_.emplace_back(action::Signal{e.run, e.signal, Scope::process});
+}
+
+// ---- finding lives
+
+Life* Machine::find(RunId run) {
+  for (Slot* slot : {&s_.serving, &s_.incoming})
+    if (*slot && (*slot)->run == run) return &**slot;
+  auto it = std::find_if(s_.leaving.begin(), s_.leaving.end(), [&](const Life& l) { return l.run == run; });
+  return it == s_.leaving.end() ? nullptr : &*it;
+}
+
+Life* Machine::due() {
+  auto is_due = [this](const Life& life) { return life.until && *life.until <= now_; };
+  for (Slot* slot : {&s_.serving, &s_.incoming})
+    if (*slot && is_due(**slot)) return &**slot;
+  auto it = std::find_if(s_.leaving.begin(), s_.leaving.end(), is_due);
+  return it == s_.leaving.end() ? nullptr : &*it;
+}
+
+/// Takes a life out of the table; it has to be there.
+Life Machine::extract(RunId run) {
+  for (Slot* slot : {&s_.serving, &s_.incoming})
+    if (*slot && (*slot)->run == run) return *std::exchange(*slot, std::nullopt);
+  Life life = *find(run);
+  std::erase_if(s_.leaving, [&](const Life& l) { return l.run == run; });
+  return life;
+}
+
+const Life* Machine::current() const {
+  if (s_.serving) return &*s_.serving;
+  if (s_.leaving.empty()) return nullptr;
+  auto alive = std::find_if(s_.leaving.rbegin(), s_.leaving.rend(), [](const Life& l) { return l.alive(); });
+  return alive == s_.leaving.rend() ? &s_.leaving.back() : &*alive;
+}
+
+// ---- facts
+
+std::optional<Time> Machine::deadline() const {
+  std::optional<Time> first;
+  auto sooner = [&](const std::optional<Time>& time) {
+    if (time && (!first || *time < *first)) first = time;
+  };
+  if (s_.serving) sooner(s_.serving->until);
+  if (s_.incoming) sooner(s_.incoming->until);
+  for (const Life& life : s_.leaving)
+    sooner(life.until);
+  if (s_.next && s_.leaving.empty()) sooner(s_.next->at);  // else it waits for them, not for a time
+  return first;
+}
+
+State Machine::state() const {
+  if (!s_.leaving.empty() && !s_.serving) return State::stopping;
+  if (s_.serving) {
+    if (s_.serving->suspended) return State::suspended;
+    return ready() ? State::running : State::starting;
+  }
+  return s_.next ? State::backoff : s_.ends_as;
+}
+
+RunId Machine::run() const {
+  const Life* life = current();
+  return life ? life->run : s_.next_run - 1;
+}
+
+std::optional<int> Machine::pid() const {
+  const Life* life = current();
+  return life && life->alive() ? std::optional<int>(life->pid) : std::nullopt;
+}
+
+std::optional<Time> Machine::next_start() const {
+  return s_.next ? std::optional<Time>(s_.next->at) : std::nullopt;
+}
+
+std::string Machine::timeout_text() const {
+  return "not ready within " + duration_text(policy_.ready_timeout);
+}
+
+std::string Machine::why_reload_failed(Cause cause) const {
+  switch (cause) {
+    case Cause::stop: return "stopped";
+    case Cause::restart: return "restarted";
+    case Cause::reload: return "a later reload was confirmed first";
+    default: return timeout_text();
+  }
+}
+
+}  // namespace keeper

@@ -1,0 +1,36 @@
+// The steps by which a run is ended. Each is a few signals and a time to wait for what they do; whoever has
+// not ended by then gets the next step.
+//
+//   the main process lives    stop signal 0 and CONT to the group, 1 and CONT, ... then KILL to the tree
+//   it is gone, others live   the stop signal to those, then KILL to the tree
+//
+// Signal numbers are values here: their names come with the spec, nothing is sent.
+//
+// CONT follows because a suspended process would not see its stop signal before KILL.
+#pragma once
+#include <vector>
+
+#include "keeper/core/action.hpp"
+#include "keeper/core/policy.hpp"
+
+namespace keeper {
+
+struct StopStep {
+  struct Send {
+    int signal = 0;
+    Scope scope = Scope::group;
+  };
+  Phase phase = Phase::stopping;  ///< the run's phase while it waits
+  Millis wait{0};
+  std::vector<Send> sends;
+};
+
+/// Stop signal number `index`; KILL after the last one.
+StopStep stop_step(const Policy& policy, int index);
+/// KILL to everything.
+StopStep kill_step(const Policy& policy);
+/// What is done about the leftovers of a run in `phase` whose main process is gone. `index` is the last stop
+/// signal that was sent, if any was.
+StopStep clear_step(const Policy& policy, Phase phase, int index);
+
+}  // namespace keeper

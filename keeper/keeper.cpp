@@ -1,0 +1,323 @@
+#include "keeper/keeper.hpp"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "keeper/child/pidfd.hpp"
+#include "keeper/first_record.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr std::size_t kDrainAtExit = 16 << 20;  // a leftover that floods must not hold up the next run
+
+Time now() {
+  return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+std::chrono::steady_clock::time_point point(Time time) { return std::chrono::steady_clock::time_point(time); }
+
+std::uint64_t jitter_seed() { return static_cast<std::uint64_t>(getpid()) * 2654435761u + 1; }
+
+}  // namespace
+
+Result<std::unique_ptr<Keeper>> Keeper::make(const RoleTable& table) {
+  auto home = Home::open(table.home, Home::Create::yes);
+  if (!home) return home.error();
+  auto spec = home->read_spec(table.stem);
+  if (!spec) return spec.error();
+  auto output = make_output_pipe();
+  if (!output) return output.error();
+  return std::unique_ptr<Keeper>(new Keeper(table, std::move(*home), std::move(*spec), std::move(*output)));
+}
+
+Keeper::Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output)
+    : table_(table),
+      home_(std::move(home)),
+      spec_(std::move(spec)),
+      lock_(table.lock),
+      null_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
+      output_(std::move(output.writing)),
+      machine_(make_policy(spec_, jitter_seed())),
+      boot_id_(boot_id()),
+      report_(table.report) {
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (spec_.log != "none" && spec_.log != "-")
+    log_ = std::make_unique<FileSink>(log_path(), spec_.log_max_size, spec_.log_backups);
+  if (table_.foreground) echo_ = std::make_unique<Echo>(io_, STDOUT_FILENO);
+  talks_ = table_.foreground;
+  capture_ = std::make_unique<Capture>(io_, std::move(output.reading), [this](std::string_view b) { on_output(b); });
+  signals_ = std::make_unique<Signals>(io_, [this](const SignalFact& fact) { on_signal(fact); });
+  server_ = std::make_unique<Server>(io_, Fd(table.socket), *this);
+}
+
+int Keeper::run() {
+  tell(event::Start{});
+  write_record();
+  // What starting needed is given back: this process will mostly sleep from now on.
+  malloc_trim(0);
+  while (!leaving_as_) {
+    try {
+      io_.run();
+    } catch (const std::exception& error) {
+      // Our mistake, and no reason to leave a program alone.
+      marker(std::string("keeper went on after an internal error: ") + error.what());
+      flush_markers();
+    }
+  }
+  return exit_code(*leaving_as_);
+}
+
+// --- facts ------------------------------------------------------------------------------------------------------------
+
+void Keeper::tell(Event event) {
+  events_.push_back(std::move(event));
+  if (stepping_) return;
+  stepping_ = true;
+  while (!events_.empty()) {
+    Event next = std::move(events_.front());
+    events_.pop_front();
+    step(next);
+  }
+  stepping_ = false;
+  flush_markers();
+  if (leaving_as_) return;
+  write_pid_file();
+  record();
+  arm();
+}
+
+Keeper::Run* Keeper::find(RunId id) {
+  auto it = std::find_if(runs_.begin(), runs_.end(), [&](const Run& r) { return r.id == id; });
+  return it == runs_.end() ? nullptr : &*it;
+}
+
+void Keeper::forget(RunId id) {
+  runs_.remove_if([&](const Run& r) { return r.id == id; });
+}
+
+void Keeper::on_exit(RunId id) {
+  Run* run = find(id);
+  if (run == nullptr || run->main_ended) return;
+  auto exit = collect(run->pid, run->pidfd.native_handle());
+  if (!exit) return;
+  run->main_ended = true;
+  capture_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
+  bool leftovers = has_other_children(other_mains(run)) && !tree_of(ids_of(*run)).empty();
+  std::error_code ignored;
+  run->pidfd.close(ignored);
+  if (!leftovers) forget(id);
+  tell(event::Exited{id, *exit, leftovers});
+  on_child_signal();  // strangers that had to wait behind it
+}
+
+void Keeper::on_signal(const SignalFact& fact) {
+  switch (fact.number) {
+    case SIGCHLD: return on_child_signal();
+    case SIGINT:
+    case SIGQUIT:
+    case SIGTERM: return on_interrupt(fact);
+    case SIGHUP:
+      // The terminal went away. The program is kept all the same, without its echo.
+      echo_.reset();
+      talks_ = false;
+      return;
+    default: return;
+  }
+}
+
+void Keeper::on_interrupt(const SignalFact& fact) {
+  bool again = fact.number != SIGTERM && interrupts_++ > 0;
+  if (talks_ && !again)
+    std::fprintf(stderr, "\nkeeper: stopping %s%s\n", table_.stem.c_str(),
+                 fact.number == SIGTERM ? "" : "; Ctrl-C again ends it at once");
+  if (again)
+    tell(event::StopNow{});
+  else
+    tell(event::Stop{});
+}
+
+void Keeper::on_child_signal() {
+  reap_strangers([this](int pid) {
+    return std::any_of(runs_.begin(), runs_.end(), [&](const Run& r) { return r.pid == pid && !r.main_ended; });
+  });
+  std::vector<RunId> clearing;
+  for (const Run& run : runs_)
+    if (run.main_ended) clearing.push_back(run.id);
+  for (RunId id : clearing)
+    if (Run* run = find(id)) look_for_rest(*run);
+}
+
+/// Whether anything is left of a run whose main process has ended.
+void Keeper::look_for_rest(Run& run) {
+  std::vector<int> rest = tree_of(ids_of(run));
+  RunId id = run.id;
+  if (rest.empty()) {
+    forget(id);
+    return tell(event::TreeEmpty{id});
+  }
+  if (run.kill_all)
+    for (int pid : rest) kill(pid, SIGKILL);
+}
+
+void Keeper::on_output(std::string_view bytes) {
+  if (log_) log_->write(bytes);
+  if (!echo_) return;
+  echo_->write(bytes);
+  if (std::uint64_t dropped = echo_->take_dropped(); dropped > 0 && talks_)
+    std::fprintf(stderr, "keeper: %llu bytes were not shown here: nobody reads; the log has them\n",
+                 static_cast<unsigned long long>(dropped));
+}
+
+// --- actions ----------------------------------------------------------------------------------------------------------
+
+void Keeper::step(const Event& event) {
+  for (const Action& action : machine_.step(event, now()))
+    std::visit([this](const auto& a) { perform(a); }, action);
+}
+
+std::vector<int> Keeper::other_mains(const Run* but) const {
+  std::vector<int> out;
+  for (const Run& run : runs_)
+    if (&run != but && !run.main_ended) out.push_back(run.pid);
+  return out;
+}
+
+RunIds Keeper::ids_of(const Run& run) const {
+  return {run.main_ended ? 0 : run.pid, run.pid, other_mains(&run)};
+}
+
+/// The plan is made once, and again after a spawn that failed: the program may have moved.
+bool Keeper::make_plan() {
+  auto fail = [this](const Error& error) {
+    plan_error_ = SpawnError{Stage::prepare, error.errnum, error.text(), error.reason == Reason::not_found};
+    return false;
+  };
+  auto whole = home_.read_spec(table_.stem);
+  if (!whole) return fail(whole.error());
+  std::vector<std::string> from_file;
+  if (!whole->env_file.empty()) {
+    auto read = read_env_file(whole->env_file);
+    if (!read) return fail(read.error());
+    from_file = std::move(*read);
+  }
+  auto environment = child_environment(*whole, getpid(), from_file);
+  std::string path = "/usr/local/bin:/usr/bin:/bin";
+  for (const std::string& v : environment)
+    if (v.starts_with("PATH=")) path = v.substr(5);
+  auto found = resolve(whole->program, whole->cwd, whole->interpreter, whole->interpreter_args, path);
+  if (auto* no = std::get_if<CannotRun>(&found)) {
+    plan_error_ = SpawnError{Stage::exec, no->exit_code == 127 ? ENOENT : EACCES, no->error.text(), true};
+    return false;
+  }
+  auto command = std::move(std::get<Resolved>(found).command);
+  command.insert(command.end(), spec_.args.begin(), spec_.args.end());
+  plan_ = std::make_unique<SpawnPlan>(std::move(command), std::move(environment), spec_.cwd);
+  std::vector<std::string>().swap(spec_.environment);  // it is in the plan now
+  return true;
+}
+
+void Keeper::perform(const action::Spawn& wanted) {
+  if (!plan_ && !make_plan()) return tell(event::SpawnFailed{wanted.run, plan_error_->permanent, plan_error_->text});
+  auto result = spawn(*plan_, null_.get(), output_.get());
+  if (auto* failed = std::get_if<SpawnError>(&result)) {
+    plan_error_ = *failed;
+    plan_.reset();
+    return tell(event::SpawnFailed{wanted.run, failed->permanent, failed->text});
+  }
+  Spawned& spawned = std::get<Spawned>(result);
+  plan_error_.reset();
+  RunId id = wanted.run;
+  runs_.push_back({id, spawned.pid, asio::posix::stream_descriptor(io_, spawned.pidfd.release())});
+  runs_.back().pidfd.async_wait(asio::posix::descriptor_base::wait_read, [this, id](std::error_code error) {
+    if (!error) on_exit(id);
+  });
+  started_ = now();
+  started_at_ = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+  stopped_at_.reset();
+  tell(event::SpawnSucceeded{id, spawned.pid});
+}
+
+void Keeper::perform(const action::Signal& wanted) {
+  Run* run = find(wanted.run);
+  if (run == nullptr) return;
+  if (wanted.signal == SIGKILL && wanted.scope == Scope::tree) run->kill_all = true;
+  send_signal(*run, wanted.signal, wanted.scope);
+}
+
+void Keeper::send_signal(Run& run, int signal, Scope scope) {
+  if (scope == Scope::process) {
+    if (!run.main_ended) pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0);
+    return;
+  }
+  if (scope == Scope::group) {
+    if (!run.main_ended) kill(-run.pid, signal);
+    return;
+  }
+  for (int pid : tree_of(ids_of(run)))
+    if (scope == Scope::tree || group_of(pid) != run.pid) kill(pid, signal);
+}
+
+void Keeper::perform(const action::Announce& a) {
+  if (a.what == action::What::survivors) {
+    survivors_.clear();
+    if (Run* run = find(a.run)) survivors_ = tree_of(ids_of(*run));
+    forget(a.run);
+  }
+  if (a.what == action::What::exited) stopped_at_ = last_exit_at_ = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+  if (a.what == action::What::started) {
+    survivors_.clear();
+    pid_start_ = process_start(a.pid);
+    if (first_record_) confirm_first_record(home_, table_.stem);
+    first_record_ = false;
+  }
+  announce_to_log(a);
+  announce_to_terminal(a);
+  announce_to_waiting(a);
+}
+
+/// The end of the app, in this order: what is known is written, the socket goes, who waits is told, the lock goes last.
+void Keeper::perform(const action::Leave& leave) {
+  leaving_as_ = leave.state;
+  capture_->drain(kDrainAtExit);
+  flush_markers();
+  if (echo_) echo_->flush();
+  write_pid_file();
+  write_record();
+  if (first_record_ && !machine_.spawn_error().empty()) undo_first_record(home_, table_.stem, table_.fresh);
+  home_.unlink_socket(table_.stem);
+  for (const Answer& answer : stop_answers_) answer.give(status());
+  for (const Answer& answer : restart_answers_)
+    answer.fail({Reason::failed, "restart " + table_.stem,
+                 machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});
+  stop_answers_.clear();
+  restart_answers_.clear();
+  report_start(StartReport::Kind::failed, exit_code(leave.state));
+  server_->close();
+  io_.stop();
+}
+
+void Keeper::arm() {
+  auto next = machine_.deadline();
+  if (next == armed_) return;
+  armed_ = next;
+  if (!next) {
+    deadline_.cancel();
+    return;
+  }
+  deadline_.expires_at(point(*next));
+  deadline_.async_wait([this](std::error_code error) {
+    if (error) return;
+    armed_.reset();
+    tell(event::Tick{});
+  });
+}
+
+}  // namespace keeper

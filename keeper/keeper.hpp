@@ -1,0 +1,142 @@
+// The composition: the one place that sees the core and the edges.
+//
+// An edge reports a fact through a callback; the fact becomes an event; the machine answers with actions, which are
+// performed in order; then what changed is recorded and announced, and one timer is set to machine.deadline(). What
+// performing brings about (a spawn has succeeded) is queued as the next event, so nothing recurses. One thread.
+#pragma once
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+#include <deque>
+#include <list>
+#include <memory>
+#include <optional>
+
+#include "keeper/child/process.hpp"
+#include "keeper/child/tree.hpp"
+#include "keeper/control/server.hpp"
+#include "keeper/core/machine.hpp"
+#include "keeper/launch.hpp"
+#include "keeper/log/capture.hpp"
+#include "keeper/log/echo.hpp"
+#include "keeper/log/file_sink.hpp"
+#include "keeper/survive/role.hpp"
+#include "keeper/watch/sampler.hpp"
+#include "keeper/watch/signals.hpp"
+
+namespace keeper {
+
+class Keeper : public Service {
+ public:
+  /// `table` names the descriptors it was born with. Errors: no spec, nothing to capture output with.
+  static Result<std::unique_ptr<Keeper>> make(const RoleTable& table);
+  /// Until the app is stopped, exited or fatal; the exit code of the process.
+  int run();
+
+  void handle(const Ping&, const Caller&, Answer) override;
+  void handle(const GetStatus&, const Caller&, Answer) override;
+  void handle(const GetSpec&, const Caller&, Answer) override;
+  void handle(const Stop&, const Caller&, Answer) override;
+  void handle(const RestartRun&, const Caller&, Answer) override;
+  void handle(const SignalRun&, const Caller&, Answer) override;
+  void handle(const GetLogs&, const Caller&, Answer) override;
+  void handle(const Discover&, const Caller&, Answer) override;
+  void refused(const Caller&) override;
+
+ private:
+  /// One run as the system knows it: from its spawn until nothing of it is left.
+  struct Run {
+    RunId id;
+    int pid;
+    asio::posix::stream_descriptor pidfd;
+    bool main_ended = false;
+    bool kill_all = false;  ///< what turns up of its tree later is killed too
+  };
+
+  Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output);
+
+  // facts in (keeper.cpp)
+  void tell(Event event);
+  void on_exit(RunId id);
+  void on_signal(const SignalFact& fact);
+  void on_child_signal();
+  void on_interrupt(const SignalFact& fact);
+  void on_output(std::string_view bytes);
+
+  // actions out (keeper.cpp)
+  void step(const Event& event);
+  void perform(const action::Spawn& spawn);
+  void perform(const action::Signal& signal);
+  void perform(const action::Announce& announce);
+  void perform(const action::Leave& leave);
+  void send_signal(Run& run, int signal, Scope scope);
+  bool make_plan();
+  RunIds ids_of(const Run& run) const;
+  std::vector<int> other_mains(const Run* but) const;
+  void look_for_rest(Run& run);
+  Run* find(RunId id);
+  void forget(RunId id);
+  void arm();
+
+  // what is told to people (report.cpp)
+  Status status();
+  Status status_with_usage();
+  void announce_to_log(const action::Announce& a);
+  void announce_to_terminal(const action::Announce& a);
+  void announce_to_waiting(const action::Announce& a);
+  void report_start(StartReport::Kind kind, int exit_code);
+  void marker(std::string text);
+  void flush_markers();
+  void record();
+  void write_record();
+  void write_pid_file();
+  int exit_code(State left_as) const;
+  std::string log_path() const;
+
+  RoleTable table_;
+  Home home_;
+  Spec spec_;
+  Fd lock_;
+  Fd null_;
+  Fd output_;  ///< the pipe's writing end; a run opens its own from it
+  asio::io_context io_{1};
+  Machine machine_;
+  std::unique_ptr<SpawnPlan> plan_;
+  std::optional<SpawnError> plan_error_;
+
+  std::list<Run> runs_;
+  std::deque<Event> events_;
+  bool stepping_ = false;
+  std::optional<State> leaving_as_;
+  bool first_record_ = true;  ///< nothing was spawned yet
+  std::vector<int> survivors_;
+  int interrupts_ = 0;
+
+  asio::steady_timer deadline_{io_};
+  std::optional<Time> armed_;
+  asio::steady_timer record_timer_{io_};
+  Millis recorded_at_{-10'000};
+  bool record_waits_ = false;
+
+  std::optional<WallTime> started_at_;
+  std::optional<WallTime> stopped_at_;    ///< end of the last run, while there is no other
+  std::optional<WallTime> last_exit_at_;  ///< end of the last run, for good
+  Millis started_{0};  ///< by the monotonic clock
+  std::optional<std::uint64_t> pid_start_;
+  std::string boot_id_;
+  std::string pid_written_;
+  std::vector<std::string> markers_;  ///< lines of the log that wait until the spawn is done
+
+  std::unique_ptr<FileSink> log_;
+  std::unique_ptr<Echo> echo_;
+  bool talks_ = false;  ///< lifecycle lines go to stderr
+  Fd report_;
+  Sampler sampler_;
+  std::unique_ptr<Capture> capture_;
+  std::unique_ptr<Signals> signals_;
+  std::unique_ptr<Server> server_;
+  std::vector<Answer> stop_answers_;
+  std::vector<Answer> restart_answers_;
+};
+
+}  // namespace keeper

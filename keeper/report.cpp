@@ -1,0 +1,204 @@
+// What a keeper tells people, logs and records about itself.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "keeper/keeper.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr Millis kRecordEvery{1000};
+
+WallTime wall_now() { return std::chrono::floor<Millis>(std::chrono::system_clock::now()); }
+
+Millis steady_now() {
+  return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+/// "0.1 s", "3 m 20 s": how long a run lived.
+std::string lived_text(Millis lived) {
+  char out[48];
+  long long ms = lived.count();
+  if (ms < 60'000)
+    std::snprintf(out, sizeof out, "%lld.%03lld s", ms / 1000, ms % 1000);
+  else if (ms < 3'600'000)
+    std::snprintf(out, sizeof out, "%lld m %lld s", ms / 60'000, ms / 1000 % 60);
+  else
+    std::snprintf(out, sizeof out, "%lld h %lld m", ms / 3'600'000, ms / 60'000 % 60);
+  return out;
+}
+
+std::string ended_text(int pid, const action::Announce& a) {
+  ExitInfo exit = a.exit.value_or(ExitInfo::unknown());
+  std::string how = exit.kind == ExitInfo::Kind::code ? "ended with " : "was ended by ";
+  return "pid " + std::to_string(pid) + " " + how + exit_text(exit) + " after " + lived_text(a.lived);
+}
+
+}  // namespace
+
+std::string Keeper::log_path() const { return spec_.log.empty() ? home_.log_path(table_.stem) : spec_.log; }
+
+Status Keeper::status() {
+  Status s;
+  s.name = spec_.name;
+  if (spec_.instances > 1) s.instance = spec_.instance;
+  s.state = machine_.state();
+  s.ready = machine_.ready();
+  s.wanted = machine_.wanted();
+  s.pid = machine_.pid();
+  s.run = machine_.run();
+  if (!leaving_as_) s.keeper_pid = getpid();
+  if (plan_) s.command = plan_->command();
+  s.cwd = spec_.cwd;
+  s.user = spec_.user;
+  s.started_at = started_at_;
+  s.stopped_at = stopped_at_;
+  if (s.pid) s.uptime_ms = (steady_now() - started_).count();
+  s.restarts = machine_.restarts();
+  if (const auto& end = machine_.last_end())
+    s.last_exit = LastExit{end->exit, last_exit_at_, end->lived.count(), std::string(word_for(end->cause)), end->pid};
+  if (auto at = machine_.next_start()) s.next = Next{"start", wall_now() + (*at - steady_now())};
+  if (!machine_.spawn_error().empty()) s.spawn_error = machine_.spawn_error();
+  if (!machine_.reason().empty()) s.reason = machine_.reason();
+  s.survivors = survivors_;
+  if (log_) s.logs.push_back({"all", log_->path(), log_->bytes()});
+  s.version = KEEPER_VERSION;
+  s.boot_id = boot_id_;
+  if (s.pid) s.pid_start = pid_start_;
+  return s;
+}
+
+Status Keeper::status_with_usage() {
+  Status s = status();
+  if (!s.pid) return s;
+  if (auto usage = sampler_.sample(*s.pid, started_, steady_now())) {
+    s.memory_bytes = usage->memory_bytes;
+    s.cpu_percent = usage->cpu_percent;
+  }
+  return s;
+}
+
+// --- the log ----------------------------------------------------------------------------------------------------------
+
+void Keeper::marker(std::string text) {
+  markers_.push_back("[keeper] " + time_text(wall_now()) + " " + std::move(text) + "\n");
+}
+
+/// Lines wait here until what they speak of is done: a restart is not to wait for the disk.
+void Keeper::flush_markers() {
+  if (log_ && spec_.log_markers)
+    for (const std::string& line : markers_) log_->write_marker(line);
+  markers_.clear();
+}
+
+void Keeper::announce_to_log(const action::Announce& a) {
+  if (a.what == action::What::started) marker("started pid " + std::to_string(a.pid));
+  if (a.what == action::What::exited) marker(ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a));
+  if (a.what == action::What::spawn_failed) marker("could not start: " + a.text);
+  if (a.what == action::What::survivors)
+    for (int pid : survivors_) marker("pid " + std::to_string(pid) + " survived KILL");
+}
+
+// --- people at a terminal ---------------------------------------------------------------------------------------------
+
+void Keeper::announce_to_terminal(const action::Announce& a) {
+  if (!talks_) return;
+  std::string text;
+  switch (a.what) {
+    case action::What::started:
+      text = "started pid " + std::to_string(a.pid);
+      if (log_ && machine_.restarts() == 0) text += ", log " + log_->path();
+      break;
+    case action::What::exited: text = ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a); break;
+    case action::What::backoff:
+      if (a.until) text = "next start in " + lived_text(*a.until - steady_now());
+      break;
+    case action::What::spawn_failed:
+    case action::What::fatal: text = a.text; break;
+    case action::What::survivors:
+      for (int pid : survivors_) text += (text.empty() ? "survived KILL: pid " : ", pid ") + std::to_string(pid);
+      break;
+    default: break;
+  }
+  if (!text.empty()) std::fprintf(stderr, "keeper: %s: %s\n", table_.stem.c_str(), text.c_str());
+}
+
+// --- who waits --------------------------------------------------------------------------------------------------------
+
+void Keeper::announce_to_waiting(const action::Announce& a) {
+  switch (a.what) {
+    case action::What::started:
+      report_start(StartReport::Kind::spawned, 0);
+      for (const Answer& answer : restart_answers_) answer.give(status());
+      restart_answers_.clear();
+      break;
+    case action::What::confirmed: report_start(StartReport::Kind::confirmed, 0); break;
+    case action::What::spawn_failed:
+      for (const Answer& answer : restart_answers_)
+        answer.fail({Reason::failed, "restart " + table_.stem, a.text, 0});
+      restart_answers_.clear();
+      break;
+    case action::What::backoff: report_start(StartReport::Kind::failed, 1); break;
+    default: break;
+  }
+}
+
+/// The command that waits for the start hears that it was spawned, and then how it went, and no more.
+void Keeper::report_start(StartReport::Kind kind, int code) {
+  if (!report_) return;
+  std::string line = report_line({kind, code, status()});
+  for (std::string_view rest = line; !rest.empty();) {
+    ssize_t put = write(report_.get(), rest.data(), rest.size());
+    if (put <= 0) break;  // it was interrupted, and is gone
+    rest.remove_prefix(static_cast<std::size_t>(put));
+  }
+  if (kind != StartReport::Kind::spawned) report_.reset();
+}
+
+// --- records ----------------------------------------------------------------------------------------------------------
+
+/// At most once a second, but the last word always.
+void Keeper::record() {
+  if (record_waits_) return;
+  Millis now = steady_now();
+  if (now - recorded_at_ >= kRecordEvery) return write_record();
+  record_waits_ = true;
+  record_timer_.expires_at(std::chrono::steady_clock::time_point(recorded_at_ + kRecordEvery));
+  record_timer_.async_wait([this](std::error_code error) {
+    record_waits_ = false;
+    if (!error && !leaving_as_) write_record();
+  });
+}
+
+void Keeper::write_record() {
+  recorded_at_ = steady_now();
+  Status s = status();
+  if (leaving_as_) s.state = *leaving_as_;
+  if (Done done = home_.write_status(table_.stem, s); !done) marker(done.error().text());
+}
+
+void Keeper::write_pid_file() {
+  auto pid = machine_.pid();
+  std::string text = pid ? std::to_string(*pid) + "\n" : "";
+  if (text == pid_written_) return;
+  std::string path = spec_.pid_file.empty() ? home_.pid_path(table_.stem) : spec_.pid_file;
+  if (!pid) {
+    unlink(path.c_str());
+  } else if (Done done = write_file_atomically(path, text, false); !done) {
+    marker(done.error().text());
+  }
+  pid_written_ = text;
+}
+
+/// The child's own, as a shell gives it; 126 or 127 for a program that could not be executed.
+int Keeper::exit_code(State left_as) const {
+  if (!machine_.spawn_error().empty()) return plan_error_ && plan_error_->errnum == ENOENT ? 127 : 126;
+  if (!machine_.last_end()) return left_as == State::fatal ? 1 : 0;
+  int code = shell_code(machine_.last_end()->exit);
+  return left_as == State::fatal && code == 0 ? 1 : code;
+}
+
+}  // namespace keeper

@@ -1,0 +1,73 @@
+// What clients ask for, one overload per request (declared in protocol/wire/messages.hpp).
+#include <unistd.h>
+
+#include "keeper/keeper.hpp"
+#include "protocol/home/log_files.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr std::size_t kMostLogBytes = 192 * 1024;
+constexpr std::uint64_t kMostLogLines = 5'000;
+
+/// A request that names a run is about that run and no later one.
+template <class M>
+bool outdated(const M& request, RunId current, const std::string& doing, const Answer& answer) {
+  if (!request.run || *request.run == current) return false;
+  answer.fail({Reason::changed, doing,
+               "run " + std::to_string(*request.run) + " is over; the current one is " + std::to_string(current), 0});
+  return true;
+}
+
+}  // namespace
+
+void Keeper::handle(const Ping&, const Caller&, Answer answer) {
+  answer.give(Pong{spec_.name, getpid(), KEEPER_VERSION, kProtocol});
+}
+
+void Keeper::handle(const GetStatus&, const Caller&, Answer answer) { answer.give(status_with_usage()); }
+
+void Keeper::handle(const GetSpec&, const Caller&, Answer answer) {
+  auto spec = home_.read_spec(table_.stem);
+  if (!spec) return answer.fail(spec.error());
+  answer.give(*spec);
+}
+
+void Keeper::handle(const Stop& stop, const Caller&, Answer answer) {
+  if (outdated(stop, machine_.run(), "stop " + table_.stem, answer)) return;
+  stop_answers_.push_back(std::move(answer));
+  tell(event::Stop{});
+}
+
+void Keeper::handle(const RestartRun& restart, const Caller&, Answer answer) {
+  if (outdated(restart, machine_.run(), "restart " + table_.stem, answer)) return;
+  restart_answers_.push_back(std::move(answer));
+  tell(event::Restart{});
+}
+
+void Keeper::handle(const SignalRun& request, const Caller&, Answer answer) {
+  std::string doing = "signal " + table_.stem;
+  if (outdated(request, machine_.run(), doing, answer)) return;
+  auto signal = parse_signal(request.signal);
+  if (!signal) return answer.fail({Reason::invalid, doing, signal.error().why(), 0});
+  auto pid = machine_.pid();
+  if (!pid) return answer.fail({Reason::not_running, doing, "it has no process just now", 0});
+  tell(event::UserSignal{machine_.run(), *signal});
+  answer.give(Signalled{*pid});
+}
+
+void Keeper::handle(const GetLogs& request, const Caller&, Answer answer) {
+  if (!log_) return answer.fail({Reason::not_found, "show the log of " + table_.stem, "its log is " + spec_.log, 0});
+  auto tail = read_tail(log_->path(), std::min(request.lines.value_or(100), kMostLogLines), kMostLogBytes);
+  if (!tail) return answer.fail(tail.error());
+  answer.give(LogLines{log_->path(), tail->bytes, std::move(tail->lines), tail->truncated});
+}
+
+void Keeper::handle(const Discover&, const Caller&, Answer answer) { answer.give(open_rpc()); }
+
+void Keeper::refused(const Caller& caller) {
+  marker("refused a client of uid " + std::to_string(caller.uid) + " (pid " + std::to_string(caller.pid) + ")");
+  flush_markers();
+}
+
+}  // namespace keeper

@@ -1,0 +1,30 @@
+// Memory and CPU of processes, read from /proc when somebody asks and at no other time.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "protocol/wire/units.hpp"
+
+namespace keeper {
+
+struct Usage {
+  std::uint64_t memory_bytes = 0;  ///< resident
+  double cpu_percent = 0;          ///< of one core
+};
+
+/// Sums up a tree from one root on, and remembers its CPU time between questions.
+class Sampler {
+ public:
+  /// Resident memory now, and CPU since the last question (of at least 1 s ago), else since `started`. Times are
+  /// CLOCK_MONOTONIC. Nothing if the root is gone.
+  std::optional<Usage> sample(int root, Millis started, Millis now);
+
+ private:
+  int root_ = 0;
+  std::uint64_t ticks_ = 0;
+  Millis at_{0};
+  double last_percent_ = 0;
+};
+
+}  // namespace keeper

@@ -1,0 +1,53 @@
+// One keeper's socket: a call with a deadline. Blocking, for programs that have nothing else to do meanwhile; many
+// keepers at once are the fleet's (fleet.hpp).
+#pragma once
+#include <string>
+
+#include "protocol/home/home.hpp"
+#include "protocol/wire/codec.hpp"
+#include "protocol/wire/line_buffer.hpp"
+
+namespace keeper {
+
+/// Replies may hold a log's lines, each byte of which JSON may write as six.
+inline constexpr std::size_t kMostReply = 4 << 20;
+
+class Client {
+ public:
+  /// Connects to the keeper of STEM. Errors: not_found, unreachable, refused (home.hpp, connect_socket).
+  static Result<Client> connect(const Home& home, const std::string& stem);
+
+  /// Sends a request and waits for its reply for `wait` (negative: without end). Errors: timeout, unreachable (the
+  /// keeper went away), and what the keeper answered. `doing` begins their text: "stop api".
+  template <class M>
+  Result<typename M::Reply> call(const M& request, Millis wait, const std::string& doing) {
+    auto reply = exchange(request_line(++id_, request), wait, doing);
+    if (!reply) return reply.error();
+    return read_as<typename M::Reply>(*reply);
+  }
+
+  int fd() const { return socket_.get(); }
+
+ private:
+  explicit Client(Fd socket) : socket_(std::move(socket)) {}
+  Result<std::string> exchange(const std::string& line, Millis wait, const std::string& doing);
+
+  Fd socket_;
+  std::uint64_t id_ = 0;
+  LineBuffer lines_{kMostReply};
+};
+
+/// Milliseconds that are left until a point of the monotonic clock, for poll(2); -1 for no deadline.
+class Deadline {
+ public:
+  explicit Deadline(Millis wait);  ///< negative: never
+  bool passed() const;
+  int left_for_poll() const;
+  Millis left() const;
+
+ private:
+  bool never_;
+  Millis at_;
+};
+
+}  // namespace keeper

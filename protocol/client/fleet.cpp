@@ -1,0 +1,226 @@
+#include "protocol/client/fleet.hpp"
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "protocol/client/client.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr std::size_t kAtATime = 500;
+constexpr rlim_t kOwnDescriptors = 32;
+constexpr Millis kBetweenStates{250};  // a keeper holds its lock before its socket, and a moment longer
+
+/// How many sockets may be open at once, after the soft limit was raised as far as it goes.
+std::size_t room_for_sockets() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 64;
+  if (limit.rlim_cur < limit.rlim_max) {
+    rlimit raised{limit.rlim_max, limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  if (limit.rlim_cur <= kOwnDescriptors + 1) return 1;
+  return std::min<std::size_t>(limit.rlim_cur - kOwnDescriptors, kAtATime);
+}
+
+/// One call under way.
+struct Open {
+  std::size_t index;
+  Fd socket;
+  std::string_view unsent;
+  LineBuffer lines{kMostReply};
+};
+
+using Answers = std::vector<Result<std::string>>;
+
+/// Sends what is left of the request; an error ends the call.
+Done send_on(Open& open, const Call& call) {
+  while (!open.unsent.empty()) {
+    ssize_t put = send(open.socket.get(), open.unsent.data(), open.unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && errno == EAGAIN) return {};
+    // A keeper that turns us away has said why: it is still to be read.
+    if (put < 0 && errno != EPIPE) return system_error(call.doing, "its keeper closed the connection");
+    open.unsent.remove_prefix(put < 0 ? open.unsent.size() : static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+/// Takes what has come; an answer when there is one.
+std::optional<Result<std::string>> take_answer(Open& open, const Call& call) {
+  char chunk[16 * 1024];
+  ssize_t got = recv(open.socket.get(), chunk, sizeof chunk, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
+  if (got <= 0) return Error{Reason::unreachable, call.doing, "its keeper closed the connection", 0};
+  open.lines.add({chunk, static_cast<std::size_t>(got)});
+  while (auto line = open.lines.next()) {
+    auto reply = decode_reply(*line);
+    if (!reply) return Error{reply.error().reason, call.doing, reply.error().why(), 0};
+    if (reply->error) return from_rpc(*reply->error, call.doing);
+    if (reply->id == kCallId) return std::move(reply->result);
+  }
+  if (open.lines.too_long()) return Error{Reason::too_large, call.doing, "the reply is longer than 4 MiB", 0};
+  return std::nullopt;
+}
+
+/// One batch of calls, all at the same time.
+void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to, Millis wait,
+                Answers& answers) {
+  std::vector<Open> open;
+  for (std::size_t i = from; i < to; ++i) {
+    auto socket = home.connect_socket(calls[i].id.stem());
+    if (!socket) {
+      answers[i] = Error{socket.error().reason, calls[i].doing, socket.error().why(), 0};
+      continue;
+    }
+    open.push_back({i, std::move(*socket), calls[i].line});
+    if (Done done = send_on(open.back(), calls[i]); !done) {
+      answers[i] = done.error();
+      open.pop_back();
+    }
+  }
+  Deadline deadline(wait);
+  std::vector<pollfd> polls;
+  while (!open.empty()) {
+    polls.clear();
+    for (const Open& o : open)
+      polls.push_back({o.socket.get(), static_cast<short>(o.unsent.empty() ? POLLIN : POLLIN | POLLOUT), 0});
+    int ready = poll(polls.data(), polls.size(), deadline.left_for_poll());
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return;  // the rest stays `timeout`
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < polls.size(); ++i) {
+      Open& one = open[i];
+      const Call& call = calls[one.index];
+      std::optional<Result<std::string>> answer;
+      if ((polls[i].revents & POLLOUT) != 0)
+        if (Done done = send_on(one, call); !done) answer = done.error();
+      if (!answer && (polls[i].revents & ~POLLOUT) != 0) answer = take_answer(one, call);
+      if (answer) {
+        answers[one.index] = std::move(*answer);
+        continue;
+      }
+      if (kept != i) open[kept] = std::move(one);
+      ++kept;
+    }
+    open.erase(open.begin() + static_cast<std::ptrdiff_t>(kept), open.end());
+  }
+}
+
+/// Whether the recorded program still runs, under this kernel and not another process of the same number.
+bool orphaned(const Status& record, const std::string& boot) {
+  return record.pid && record.pid_start && record.boot_id == boot && process_start(*record.pid) == record.pid_start;
+}
+
+/// What the record of an app without a keeper says, put right where it is out of date.
+void settle_record(Status& s, const std::string& boot) {
+  if (!has_keeper(s.state)) return;
+  s.keeper_pid.reset();
+  s.uptime_ms.reset();
+  s.next.reset();
+  s.ready = false;
+  if (orphaned(s, boot)) {
+    s.state = State::unreachable;
+    s.reason = "its keeper was killed; the program runs on";
+    return;
+  }
+  s.state = State::exited;
+  s.reason = s.boot_id == boot ? "keeper lost" : "reboot";
+  s.last_exit = LastExit{ExitInfo::unknown(), std::nullopt, 0, *s.reason, s.pid};
+  s.pid.reset();
+  s.pid_start.reset();
+}
+
+/// The row of an app whose keeper said nothing, or nothing good.
+void fill_from_record(const Home& home, Row& row, const std::string& boot, const std::string& why) {
+  std::string stem = row.id.stem();
+  if (auto record = home.read_status(stem)) {
+    row.status = std::move(*record);
+  } else if (auto spec = home.read_spec(stem)) {
+    row.status.cwd = spec->cwd;
+    row.status.command = {spec->program};
+    if (spec->instances > 1) row.status.instance = row.id.instance;
+  }
+  row.status.name = row.id.name;
+  if (!row.keeper_lives) return settle_record(row.status, boot);
+  row.status.state = State::unreachable;
+  row.status.reason = why.empty() ? "its keeper does not answer" : why;
+}
+
+Call status_call(const AppId& id) { return {id, request_line(kCallId, GetStatus{}), ""}; }
+
+bool take_status(Row& row, const Result<std::string>& answer) {
+  if (!answer) return false;
+  auto status = read_as<Status>(*answer);
+  if (!status) return false;
+  row.status = std::move(*status);
+  row.answered = row.keeper_lives = true;
+  return true;
+}
+
+/// No socket, but a lock: a keeper that is just starting or leaving. It is one or the other within a moment.
+void ask_again(const Home& home, Row& row, Millis wait) {
+  Deadline deadline(std::min(wait, kBetweenStates));
+  std::string stem = row.id.stem();
+  while (home.locked(stem) && !deadline.passed()) {
+    usleep(2000);
+    auto answer = call_all(home, {status_call(row.id)}, wait);
+    if (take_status(row, answer.front()) || answer.front().error().reason == Reason::timeout) return;
+  }
+  row.keeper_lives = home.locked(stem);
+}
+
+}  // namespace
+
+std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait) {
+  Answers answers;
+  answers.reserve(calls.size());
+  for (const Call& call : calls) answers.emplace_back(Error{Reason::timeout, call.doing, "its keeper does not answer", 0});
+  static const std::size_t room = room_for_sockets();
+  for (std::size_t from = 0; from < calls.size(); from += room)
+    call_batch(home, calls, from, std::min(from + room, calls.size()), wait, answers);
+  return answers;
+}
+
+std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::function<bool(const AppId&)>& wanted) {
+  std::set<AppId> seen;
+  std::vector<Row> rows;
+  std::vector<Call> calls;
+  for (const AppId& id : home.sockets()) {
+    if (!wanted(id)) continue;
+    seen.insert(id);
+    rows.push_back({id, {}});
+    calls.push_back(status_call(id));
+  }
+  Answers answers = call_all(home, calls, wait);
+  for (const AppId& id : home.apps()) {
+    if (seen.contains(id) || !wanted(id)) continue;
+    rows.push_back({id, {}});
+    answers.emplace_back(Error{Reason::not_found, "", "", 0});
+  }
+  std::string boot = boot_id();
+  std::vector<Row> out;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Row& row = rows[i];
+    if (!take_status(row, answers[i])) {
+      Reason reason = answers[i] ? Reason::invalid : answers[i].error().reason;
+      if (reason == Reason::not_found || reason == Reason::unreachable) ask_again(home, row, wait);
+      if (!row.answered && !row.keeper_lives) row.keeper_lives = home.locked(row.id.stem());
+      if (!row.answered) fill_from_record(home, row, boot, answers[i] ? "" : answers[i].error().why());
+    }
+    // A stray directory or socket without any record is no app.
+    bool known = row.answered || row.keeper_lives || !row.status.version.empty() || !row.status.command.empty();
+    if (known) out.push_back(std::move(row));
+  }
+  std::sort(out.begin(), out.end(), [](const Row& a, const Row& b) { return a.id < b.id; });
+  return out;
+}
+
+}  // namespace keeper

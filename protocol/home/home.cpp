@@ -1,0 +1,616 @@
+#include "protocol/home/home.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+
+#include "protocol/home/proc.hpp"
+#include "protocol/wire/codec.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+using std::string_view;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kDirectory = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr int kReadDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr mode_t kPrivateDirectory = 0700;
+constexpr mode_t kPrivateFile = 0600;
+constexpr mode_t kOthers = 077;
+constexpr std::size_t kMostSocketPath = sizeof(sockaddr_un::sun_path) - 1;
+constexpr int kBacklog = 128;
+constexpr Millis kLockRetry{5};
+constexpr int kMostLost = 1000;  // times that the directory may be deleted under a lock that is being taken
+constexpr std::size_t kMostSpec = 4 << 20;
+constexpr std::size_t kMostStatus = 1 << 20;
+constexpr string_view kSocketSuffix = ".sock";
+
+using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+/// errno as an Error: not_found where nothing is there, and a reason that can be understood for a link.
+Error file_error(string doing) {
+  Error error = system_error(std::move(doing));
+  if (error.errnum == ENOENT) error.reason = Reason::not_found;
+  if (error.errnum == ELOOP) error = {error.reason, error.doing, "it is a symbolic link", 0};
+  return error;
+}
+
+// --- Directories
+
+/// Opens `name` in `at`, never through a link; makes it where it is missing and `create` says so.
+Fd open_directory(int at, const char* name, Home::Create create) {
+  Fd directory(openat(at, name, kDirectory));
+  if (directory || errno != ENOENT || create == Home::Create::no) return directory;
+  if (mkdirat(at, name, kPrivateDirectory) == 0)
+    fchmodat(at, name, kPrivateDirectory, 0);  // what a strict umask took away
+  else if (errno != EEXIST)
+    return {};
+  return Fd(openat(at, name, kDirectory));
+}
+
+Result<string> absolute(string path) {
+  if (path.empty() || path.front() != '/') {
+    std::unique_ptr<char, void (*)(void*)> here(getcwd(nullptr, 0), std::free);
+    if (!here) return system_error("find the directory " + path, "the current directory");
+    path = string(here.get()) + "/" + path;
+  }
+  // "link/" and "link/." would be followed.
+  while (path.size() > 1 && (path.ends_with('/') || path.ends_with("/.")))
+    path.pop_back();
+  return path;
+}
+
+string parent_of(const string& path) {
+  auto slash = path.rfind('/');
+  if (slash == string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Done make_parents(const string& path) {
+  string parent = parent_of(path);
+  if (mkdir(parent.c_str(), 0777) == 0 || errno == EEXIST) return {};
+  if (errno != ENOENT) return system_error("make the directory " + parent);
+  if (Done done = make_parents(parent); !done) return done;
+  if (mkdir(parent.c_str(), 0777) == 0 || errno == EEXIST) return {};
+  return system_error("make the directory " + parent);
+}
+
+/// Opens the home, and makes it if it is missing and wanted.
+Result<Fd> open_home(const string& path, Home::Create create) {
+  Fd directory(::open(path.c_str(), kDirectory));
+  if (!directory && errno == ENOENT && create == Home::Create::yes) {
+    if (Done done = make_parents(path); !done) return done.error();
+    directory = open_directory(AT_FDCWD, path.c_str(), create);
+  }
+  if (directory) return directory;
+  Error error = file_error("open the directory " + path);
+  struct stat at {};
+  if (error.errnum == ENOTDIR && lstat(path.c_str(), &at) == 0) {
+    if (S_ISLNK(at.st_mode))
+      return Error{Reason::refused, error.doing,
+                   "it is a symbolic link; set KEEPER_HOME to the directory that it points to", 0};
+    return Error{Reason::refused, error.doing, "it is no directory; set KEEPER_HOME to one", 0};
+  }
+  return error;
+}
+
+/// The user's entry in /etc/passwd, read without the name services, which a static program cannot load.
+template <class Read>
+void read_user(uid_t uid, Read read) {
+  std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/etc/passwd", "re"), std::fclose);
+  while (const passwd* user = file ? fgetpwent(file.get()) : nullptr)
+    if (user->pw_uid == uid) return read(*user);
+}
+
+string user_text(uid_t uid) {
+  string text = "uid " + std::to_string(uid);
+  read_user(uid, [&](const passwd& user) { text = string(user.pw_name) + " (" + text + ")"; });
+  return text;
+}
+
+/// Ours alone: another owner is refused, a mode that lets others in is narrowed.
+Done make_private(const string& path, int directory, const struct stat& at) {
+  string doing = "use the directory " + path;
+  if (at.st_uid != geteuid())
+    return Error{Reason::refused, doing,
+                 "it belongs to " + user_text(at.st_uid) + ", not to " + user_text(geteuid()) +
+                     "; set KEEPER_HOME to a directory of your own",
+                 0};
+  if ((at.st_mode & kOthers) == 0) return {};
+  // Narrowing these would lock everybody out of the machine, for a slip in KEEPER_HOME.
+  if (path == "/" || (at.st_mode & S_ISVTX) != 0)
+    return Error{Reason::refused, doing,
+                 "it is shared with others; set KEEPER_HOME to a directory of its own", 0};
+  if (fchmodat(directory, ".", kPrivateDirectory, 0) == 0) return {};
+  return system_error(doing, "others may enter it, and that cannot be changed");
+}
+
+// --- Files, relative to a directory
+
+Done write_all(int file, string_view text) {
+  while (!text.empty()) {
+    ssize_t put = write(file, text.data(), text.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return system_error({});
+    text.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+/// The file that is written beside: always of the same name, so that what a killed writer left is replaced by
+/// the next one instead of staying for ever. (Two writers of one file at a time are kept apart by the app's
+/// lock.)
+Fd create_beside(int directory, const string& name) {
+  constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  Fd file(openat(directory, name.c_str(), flags, kPrivateFile));
+  if (!file && errno == EEXIST && unlinkat(directory, name.c_str(), 0) == 0)
+    file = Fd(openat(directory, name.c_str(), flags, kPrivateFile));
+  return file;
+}
+
+Done fill(const Fd& file, string_view text, bool sync) {
+  if (fchmod(file.get(), kPrivateFile) != 0) return system_error({});
+  if (Done done = write_all(file.get(), text); !done) return done;
+  if (sync && fdatasync(file.get()) != 0) return system_error({});
+  return {};
+}
+
+Done sync_directory(int directory) {
+  Fd open_one(openat(directory, ".", kReadDirectory));
+  if (open_one && (fsync(open_one.get()) == 0 || errno == EINVAL)) return {};  // EINVAL: it needs none
+  return system_error({});
+}
+
+/// `path` is for the error's text.
+Done write_at(int directory, const string& name, string_view text, bool sync, const string& path) {
+  auto cannot = [&](Error error) {
+    error.doing = "write " + path;
+    return error;
+  };
+  const string beside = "." + name + ".new";
+  Fd file = create_beside(directory, beside);
+  if (!file) return cannot(system_error({}, "making " + beside));
+  Done done = fill(file, text, sync);
+  if (done && renameat(directory, beside.c_str(), directory, name.c_str()) != 0) done = system_error({});
+  if (!done) {
+    unlinkat(directory, beside.c_str(), 0);
+    return cannot(done.error());
+  }
+  if (!sync) return {};
+  if (done = sync_directory(directory); !done) return cannot(done.error());
+  return {};
+}
+
+/// Reads on until the end, or until one byte more than `most`.
+Result<string> read_all(int file, std::size_t expected, std::size_t most) {
+  string text;
+  std::size_t room = std::min(expected, most) + 1;  // the one more byte finds the end without a second buffer
+  for (std::size_t used = 0; used <= most;) {
+    text.resize(room);
+    ssize_t got = read(file, text.data() + used, room - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error({});
+    used += static_cast<std::size_t>(got);
+    text.resize(used);
+    if (got == 0) break;
+    if (used == room) room = std::min(std::max<std::size_t>(room * 2, 4096), most + 1);
+  }
+  return text;
+}
+
+Result<string> read_at(int directory, const char* name, std::size_t most, const string& path) {
+  string doing = "read " + path;
+  // O_NONBLOCK: a FIFO in the place of a file must not make anybody wait.
+  Fd file(openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat at {};
+  if (!file || fstat(file.get(), &at) != 0) return file_error(doing);
+  if (!S_ISREG(at.st_mode)) return Error{Reason::failed, doing, "it is no regular file", 0};
+  Result<string> text = read_all(file.get(), static_cast<std::size_t>(at.st_size), most);
+  if (!text) return Error{Reason::failed, doing, {}, text.error().errnum};
+  if (text->size() <= most) return text;
+  return Error{Reason::too_large, doing, "it is larger than " + size_text(most), 0};
+}
+
+Directory read_directory(int at, const char* name) {
+  Fd directory(openat(at, name, kReadDirectory));
+  Directory reader(directory ? fdopendir(directory.get()) : nullptr, closedir);
+  if (reader) directory.release();
+  return reader;
+}
+
+bool is_dots(const char* name) {
+  return std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0;
+}
+
+/// Removes a file, or a directory with all that is in it; a link itself, not what it points to. False and
+/// errno if something is left.
+bool remove_all(int at, const char* name) {
+  if (unlinkat(at, name, 0) == 0 || errno == ENOENT) return true;
+  if (errno != EISDIR) return false;
+  if (Directory reader = read_directory(at, name))
+    while (const dirent* entry = readdir(reader.get()))
+      if (!is_dots(entry->d_name) && !remove_all(dirfd(reader.get()), entry->d_name)) return false;
+  return unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+/// The next removal of the same app may move its directory to where ours still is.
+bool remove_aside(int apps, const char* aside) {
+  for (int tries = 0; tries < 100; ++tries) {
+    if (remove_all(apps, aside)) return true;
+    if (errno != ENOTEMPTY) return false;
+  }
+  return false;
+}
+
+// --- Names
+
+Done check_stem(string_view stem, const string& doing) {
+  if (AppId::parse(stem)) return {};
+  return Error{Reason::invalid, doing, "'" + string(stem) + "' is no name for an app", 0};
+}
+
+string socket_name(string_view stem) {
+  return string(stem) + string(kSocketSuffix);
+}
+
+/// The apps that the entries of one directory name, where they are of that type (readdir(3); file systems
+/// that do not tell the type say DT_UNKNOWN).
+std::vector<AppId> list(int home, const char* room, unsigned char type, string_view suffix) {
+  std::vector<AppId> out;
+  Directory reader = read_directory(home, room);
+  while (const dirent* entry = reader ? readdir(reader.get()) : nullptr) {
+    string_view name = entry->d_name;
+    if (!name.ends_with(suffix) || (entry->d_type != type && entry->d_type != DT_UNKNOWN)) continue;
+    name.remove_suffix(suffix.size());
+    if (auto id = AppId::parse(name)) out.push_back(*std::move(id));
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+// --- Locks and sockets
+
+struct flock whole_file() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+bool take_lock(int file) {
+  struct flock lock = whole_file();
+  return fcntl(file, F_OFD_SETLK, &lock) == 0;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/// `path` where it fits into an address, else a way through the directory's descriptor, which has to stay
+/// open.
+sockaddr_un socket_address(const string& path, int directory, const string& name) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  bool fits = path.size() <= kMostSocketPath;
+  string through = fits ? path : "/proc/self/fd/" + std::to_string(directory) + "/" + name;
+  // A legal name always fits the second way.
+  std::memcpy(address.sun_path, through.data(), std::min(through.size(), kMostSocketPath));
+  return address;
+}
+
+const sockaddr* plain(const sockaddr_un& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
+
+Fd stream_socket() {
+  return Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/// Why connect(2) failed.
+Error connect_error(string doing) {
+  Error error = file_error(std::move(doing));
+  if (error.errnum == ECONNREFUSED || error.errnum == EAGAIN) {
+    error.reason = Reason::unreachable;
+    error.about = error.errnum == EAGAIN ? "its queue is full" : "nobody listens there";
+    error.errnum = 0;
+  }
+  return error;
+}
+
+}  // namespace
+
+Fd& Fd::operator=(Fd&& other) noexcept {
+  int taken = other.release();
+  reset();
+  fd_ = taken;
+  return *this;
+}
+
+void Fd::reset() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+std::optional<AppId> AppId::parse(string_view stem) {
+  AppId id;
+  auto colon = stem.find(':');
+  if (colon != string_view::npos) {
+    string_view number = stem.substr(colon + 1);
+    auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id.instance);
+    // One way to write each: no "api:0", no "api:02".
+    if (error != std::errc() || end != stem.data() + stem.size() || id.instance < 1 || number.front() == '0')
+      return std::nullopt;
+  }
+  id.name = stem.substr(0, colon);
+  if (!check_name(id.name)) return std::nullopt;
+  return id;
+}
+
+Result<string> Home::default_path() {
+  if (const char* home = std::getenv("KEEPER_HOME"); home && *home) return absolute(home);
+  if (const char* home = std::getenv("HOME"); home && *home) return absolute(string(home) + "/.keeper");
+  string path;
+  read_user(geteuid(), [&](const passwd& user) { path = user.pw_dir; });
+  if (!path.empty()) return absolute(path + "/.keeper");
+  return Error{Reason::not_found, "find the home directory of " + user_text(geteuid()),
+               "neither KEEPER_HOME nor HOME is set, and /etc/passwd does not name one", 0};
+}
+
+Result<Home> Home::open(string wish, Create create) {
+  Result<string> path = absolute(std::move(wish));
+  if (!path) return path.error();
+  Result<Fd> directory = open_home(*path, create);
+  if (!directory) return directory.error();
+  struct stat at {};
+  if (fstat(directory->get(), &at) != 0) return system_error("open the directory " + *path);
+  if (Done done = make_private(*path, directory->get(), at); !done) return done.error();
+  Home home(*std::move(path), *std::move(directory), at.st_uid);
+  if (create == Create::yes)
+    if (Done done = home.make_rooms(); !done) return done.error();
+  return home;
+}
+
+Done Home::make_rooms() const {
+  for (const char* room : {"sock", "apps", "logs"}) {
+    struct stat at {};
+    if (fstatat(directory_.get(), room, &at, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(at.st_mode)) continue;
+    if (!open_directory(directory_.get(), room, Create::yes))
+      return file_error("make the directory " + path_ + "/" + room);
+  }
+  return {};
+}
+
+string Home::socket_path(string_view stem) const {
+  return path_ + "/sock/" + socket_name(stem);
+}
+string Home::app_dir(string_view stem) const {
+  return path_ + "/apps/" + string(stem);
+}
+string Home::spec_path(string_view stem) const {
+  return app_dir(stem) + "/spec.json";
+}
+string Home::status_path(string_view stem) const {
+  return app_dir(stem) + "/status.json";
+}
+string Home::pid_path(string_view stem) const {
+  return app_dir(stem) + "/pid";
+}
+string Home::log_path(string_view stem) const {
+  return path_ + "/logs/" + string(stem) + ".log";
+}
+
+Result<Fd> Home::open_app(string_view stem, Create create, const string& doing) const {
+  if (Done done = check_stem(stem, doing); !done) return done.error();
+  Fd apps = open_directory(directory_.get(), "apps", create);
+  if (!apps) return file_error(doing);
+  Fd app = open_directory(apps.get(), string(stem).c_str(), create);
+  if (!app) return file_error(doing);
+  return app;
+}
+
+Result<Fd> Home::open_lock(string_view stem) const {
+  string doing = "lock " + app_dir(stem);
+  Result<Fd> app = open_app(stem, Create::yes, doing);
+  if (!app) return app;
+  Fd file(openat(app->get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kPrivateFile));
+  if (!file) return file_error(doing);
+  return file;
+}
+
+bool Home::is_lock_of(string_view stem, int file) const {
+  struct stat ours {
+  }, there{};
+  Result<Fd> app = open_app(stem, Create::no, {});
+  if (!app || fstat(file, &ours) != 0) return false;
+  if (fstatat(app->get(), "lock", &there, AT_SYMLINK_NOFOLLOW) != 0 || !same_file(ours, there)) return false;
+  // A strict umask must not keep the next one from opening it.
+  if ((ours.st_mode & ALLPERMS) != kPrivateFile) fchmod(file, kPrivateFile);
+  return true;
+}
+
+Result<Fd> Home::lock(string_view stem, Millis wait) const {
+  const auto deadline = Clock::now() + wait;
+  const string doing = "lock " + app_dir(stem);
+  for (int lost = 0; lost < kMostLost;) {
+    Result<Fd> file = open_lock(stem);
+    if (!file && file.error().reason != Reason::not_found) return file;
+    if (!file) {
+      ++lost;  // deleted between making the directory and opening the file
+    } else if (take_lock(file->get())) {
+      if (is_lock_of(stem, file->get())) return file;
+      ++lost;  // what we hold is the lock of an app that was deleted meanwhile
+    } else {
+      if (errno != EAGAIN && errno != EACCES && errno != EINTR) return system_error(doing);
+      auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - Clock::now());
+      if (left.count() <= 0) return Error{Reason::already, doing, "another process holds it", 0};
+      timespec pause{0, std::min<std::chrono::nanoseconds>(left, kLockRetry).count()};
+      nanosleep(&pause, nullptr);
+    }
+  }
+  return Error{Reason::failed, doing, "the directory does not stay there", 0};
+}
+
+bool Home::locked(string_view stem) const {
+  Result<Fd> app = open_app(stem, Create::no, {});
+  if (!app) return false;
+  Fd file(openat(app->get(), "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct flock lock = whole_file();
+  return file && fcntl(file.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+Result<Fd> Home::bind_socket(string_view stem) const {
+  const string path = socket_path(stem), name = socket_name(stem), doing = "listen at " + path;
+  if (Done done = check_stem(stem, doing); !done) return done.error();
+  Fd directory = open_directory(directory_.get(), "sock", Create::yes);
+  Fd listener = stream_socket();
+  if (!directory || !listener) return file_error(doing);
+  if (unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT) return file_error(doing);
+  sockaddr_un address = socket_address(path, directory.get(), name);
+  // The mode before bind(2) keeps others out from the first moment (Linux takes it for the file); the one
+  // after gives us back what a strict umask took.
+  if (fchmod(listener.get(), kPrivateFile) != 0 ||
+      bind(listener.get(), plain(address), sizeof address) != 0 ||
+      fchmodat(directory.get(), name.c_str(), kPrivateFile, 0) != 0 || listen(listener.get(), kBacklog) != 0)
+    return file_error(doing);
+  return listener;
+}
+
+void Home::unlink_socket(string_view stem) const {
+  Fd directory = open_directory(directory_.get(), "sock", Create::no);
+  if (directory && AppId::parse(stem)) unlinkat(directory.get(), socket_name(stem).c_str(), 0);
+}
+
+Result<Fd> Home::connect_socket(string_view stem) const {
+  const string path = socket_path(stem), name = socket_name(stem), doing = "connect to " + path;
+  if (Done done = check_stem(stem, doing); !done) return done.error();
+  Fd directory = open_directory(directory_.get(), "sock", Create::no);
+  struct stat at {};
+  if (!directory || fstatat(directory.get(), name.c_str(), &at, AT_SYMLINK_NOFOLLOW) != 0)
+    return file_error(doing);
+  if (!S_ISSOCK(at.st_mode)) return Error{Reason::refused, doing, "it is no socket", 0};
+  if (at.st_uid != owner_) return Error{Reason::refused, doing, "it belongs to " + user_text(at.st_uid), 0};
+  Fd connection = stream_socket();
+  if (!connection) return system_error(doing);
+  sockaddr_un address = socket_address(path, directory.get(), name);
+  if (connect(connection.get(), plain(address), sizeof address) != 0) return connect_error(doing);
+  return connection;
+}
+
+std::vector<AppId> Home::sockets() const {
+  return list(directory_.get(), "sock", DT_SOCK, kSocketSuffix);
+}
+std::vector<AppId> Home::apps() const {
+  return list(directory_.get(), "apps", DT_DIR, {});
+}
+
+Done Home::write_record(string_view stem, const char* name, string_view text, bool sync) const {
+  const string path = app_dir(stem) + "/" + name;
+  Result<Fd> app = open_app(stem, Create::no, "write " + path);
+  if (!app) return app.error();
+  return write_at(app->get(), name, text, sync, path);
+}
+
+Result<string> Home::read_record(string_view stem, const char* name, std::size_t most) const {
+  const string path = app_dir(stem) + "/" + name;
+  Result<Fd> app = open_app(stem, Create::no, "read " + path);
+  if (!app) return app.error();
+  return read_at(app->get(), name, most, path);
+}
+
+Done Home::write_spec(string_view stem, const Spec& spec) const {
+  return write_record(stem, "spec.json", spec_text(spec), true);
+}
+
+Done Home::write_status(string_view stem, const Status& status) const {
+  return write_record(stem, "status.json", write_as(status, 2) + "\n", false);
+}
+
+Result<Spec> Home::read_spec(string_view stem) const {
+  Result<string> text = read_record(stem, "spec.json", kMostSpec);
+  if (!text) return text.error();
+  Result<Spec> spec = parse_spec(*text);
+  if (!spec) return Error{Reason::invalid, "read " + spec_path(stem), spec.error().text(), 0};
+  return spec;
+}
+
+Result<Status> Home::read_status(string_view stem) const {
+  Result<string> text = read_record(stem, "status.json", kMostStatus);
+  if (!text) return text.error();
+  Result<Status> status = read_as<Status>(*text);
+  if (!status) return Error{Reason::invalid, "read " + status_path(stem), status.error().text(), 0};
+  return status;
+}
+
+Done Home::remove_app(string_view stem) const {
+  const string doing = "remove " + app_dir(stem);
+  if (Done done = check_stem(stem, doing); !done) return done;
+  Fd apps = open_directory(directory_.get(), "apps", Create::no);
+  if (!apps) return file_error(doing);
+  // Out of the way in one step: who starts the app again meanwhile gets a directory of its own, and nothing
+  // of it is deleted here. What an interrupted removal left under that name goes first.
+  const string name(stem), aside = "." + name + ".removed";
+  if (!remove_aside(apps.get(), aside.c_str()) ||
+      renameat(apps.get(), name.c_str(), apps.get(), aside.c_str()) != 0 ||
+      !remove_aside(apps.get(), aside.c_str()))
+    return file_error(doing);
+  return {};
+}
+
+Done write_file_atomically(const string& path, string_view text, bool sync) {
+  Fd directory(::open(parent_of(path).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return file_error("write " + path);
+  return write_at(directory.get(), path.substr(path.rfind('/') + 1), text, sync, path);
+}
+
+Result<string> read_file(const string& path, std::size_t most) {
+  return read_at(AT_FDCWD, path.c_str(), most, path);
+}
+
+std::optional<std::uint64_t> process_start(int pid) {
+  if (pid <= 0) return std::nullopt;
+  char path[32], text[1024];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  long got = read_proc(path, text, sizeof text);
+  if (got <= 0) return std::nullopt;
+  string_view fields(text, static_cast<std::size_t>(got));
+  auto name_end = fields.rfind(')');  // the name may hold anything, ')' too
+  if (name_end == string_view::npos || name_end + 2 >= fields.size()) return std::nullopt;
+  fields.remove_prefix(name_end + 2);
+  if (fields.front() == 'Z' || fields.front() == 'X') return std::nullopt;
+  for (int field = 3; field < 22; ++field) {
+    auto space = fields.find(' ');
+    if (space == string_view::npos) return std::nullopt;
+    fields.remove_prefix(space + 1);
+  }
+  std::uint64_t start = 0;
+  auto [end, error] = std::from_chars(fields.data(), fields.data() + fields.size(), start);
+  if (error != std::errc()) return std::nullopt;
+  return start;
+}
+
+string boot_id() {
+  char text[64];
+  long got = read_proc("/proc/sys/kernel/random/boot_id", text, sizeof text);
+  string id(text, static_cast<std::size_t>(std::max(got, 0L)));
+  while (id.ends_with('\n'))
+    id.pop_back();
+  return id;
+}
+
+}  // namespace keeper

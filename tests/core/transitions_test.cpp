@@ -1,0 +1,131 @@
+// Every state x event cell as text: the state diagram that cannot go stale.
+#include <gtest/gtest.h>
+
+#include "tests/core/sim.hpp"
+#include "tests/core/text_files.hpp"
+
+namespace keeper {
+namespace {
+
+struct Setting {
+  std::string name;
+  std::vector<Event> events;  ///< what leads there, from a new machine
+  bool ready_by_event = false;
+};
+
+const event::Exited kCrash{1, ExitInfo::code(1), false};
+const event::Exited kCrashWithLeftovers{1, ExitInfo::code(1), true};
+
+/// Each setting is reached by what is usual. A Tick stands for: at the deadline.
+std::vector<Setting> settings() {
+  const event::Start start;
+  const event::SpawnSucceeded spawned{1, 100}, second{2, 200};
+  const event::Tick tick;
+  return {
+      {"new", {}},
+      {"spawning", {start}},
+      {"starting", {start, spawned}},
+      {"starting, waits for ready", {start, spawned}, true},
+      {"confirmed", {start, spawned, tick}},
+      {"suspended while starting", {start, spawned, event::Suspended{1}}},
+      {"suspended", {start, spawned, tick, event::Suspended{1}}},
+      {"backoff", {start, spawned, kCrash}},
+      {"spawning again", {start, spawned, kCrash, tick}},
+      {"stopping", {start, spawned, tick, event::Stop{}}},
+      {"stopping while spawning", {start, event::Stop{}}},
+      {"killing", {start, spawned, tick, event::StopNow{}}},
+      {"clearing after a crash", {start, spawned, kCrashWithLeftovers}},
+      {"clearing after a stop", {start, spawned, tick, event::Stop{}, kCrashWithLeftovers}},
+      {"killing leftovers", {start, spawned, tick, event::Stop{}, kCrashWithLeftovers, tick}},
+      {"restarting", {start, spawned, tick, event::Restart{}}},
+      {"not ready in time", {start, spawned, tick}, true},
+      {"reloading, spawning", {start, spawned, tick, event::Reload{}}},
+      {"reloading, starting", {start, spawned, tick, event::Reload{}, second}},
+      {"reloaded, old one stopping", {start, spawned, tick, event::Reload{}, second, tick}},
+      {"finished", {start, spawned, tick, event::Stop{}, kCrash}},
+  };
+}
+
+Sim reach(const Setting& setting) {
+  Policy policy;
+  policy.ready_by_event = setting.ready_by_event;
+  Sim sim(policy);
+  for (const Event& event : setting.events) {
+    if (std::holds_alternative<event::Tick>(event) && sim.machine.deadline())
+      sim.now = *sim.machine.deadline();
+    sim.tell(event);
+  }
+  return sim;
+}
+
+/// The runs that the machine knows, or else the last one, of which news may still come.
+std::vector<RunId> runs_of(const Machine& machine) {
+  const Snapshot& s = machine.snapshot();
+  std::vector<RunId> runs;
+  if (s.serving) runs.push_back(s.serving->run);
+  if (s.incoming) runs.push_back(s.incoming->run);
+  for (const Life& life : s.leaving)
+    runs.push_back(life.run);
+  if (runs.empty()) runs.push_back(machine.run());
+  return runs;
+}
+
+std::vector<Event> events_about(RunId run) {
+  return {event::SpawnSucceeded{run, 300},
+          event::SpawnFailed{run, false, "no"},
+          event::SpawnFailed{run, true, "no"},
+          event::Ready{run},
+          event::Exited{run, ExitInfo::code(1), false},
+          event::Exited{run, ExitInfo::unknown(), true},
+          event::TreeEmpty{run},
+          event::Suspended{run},
+          event::Continued{run},
+          event::UserSignal{run, SIGHUP}};
+}
+
+std::vector<Event> all_events(const Machine& machine) {
+  std::vector<Event> events = {event::Start{},   event::Start{By::keeper}, event::Stop{}, event::StopNow{},
+                               event::Restart{}, event::Reload{},          event::Tick{}};
+  for (RunId run : runs_of(machine))
+    for (const Event& event : events_about(run))
+      events.push_back(event);
+  return events;
+}
+
+std::string cell(Sim sim, const Event& event) {
+  if (std::holds_alternative<event::Tick>(event) && sim.machine.deadline()) sim.now = *sim.machine.deadline();
+  Snapshot before = sim.machine.snapshot();
+  Lines lines = sim.tell(event);
+  if (lines.empty() && sim.machine.snapshot() == before) return "  " + describe(event) + ": nothing\n";
+  std::string text = "  " + describe(event) + '\n';
+  for (const std::string& line : lines)
+    text += "      " + line + '\n';
+  return text + "      -> " + describe(sim.machine) + '\n';
+}
+
+std::string table() {
+  std::string text;
+  for (const Setting& setting : settings()) {
+    Sim sim = reach(setting);
+    text += "== " + setting.name + "\n   " + describe(sim.machine) + "\n\n";
+    for (const Event& event : all_events(sim.machine))
+      text += cell(sim, event);
+    text += '\n';
+  }
+  return text;
+}
+
+TEST(Transitions, AreAllWrittenDown) {
+  std::string path = TEST_DATA "/transitions.golden";
+  expect_text(path, read_text(path), table());
+}
+
+TEST(Transitions, AreTriedWithEveryEvent) {
+  std::vector<bool> seen(std::variant_size_v<Event>);
+  for (const Event& event : all_events(Machine(Policy{})))
+    seen[event.index()] = true;
+  EXPECT_EQ(seen, std::vector<bool>(seen.size(), true));
+}
+
+}  // namespace
+}  // namespace keeper

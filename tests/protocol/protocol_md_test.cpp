@@ -1,0 +1,190 @@
+// PROTOCOL.md cannot go stale: every example line in it is decoded, and everything declared is looked for in
+// it.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "protocol/wire/fields.hpp"
+#include "protocol/wire/json_text.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+string document() {
+  std::ifstream file(string(SOURCE_DIR) + "/protocol/PROTOCOL.md");
+  std::stringstream out;
+  out << file.rdbuf();
+  EXPECT_FALSE(out.str().empty());
+  return out.str();
+}
+
+struct Line {
+  string section;  ///< the nearest heading above
+  string text;
+};
+
+/// The lines inside the ```json fences.
+std::vector<Line> examples() {
+  std::vector<Line> out;
+  std::istringstream in(document());
+  string section;
+  bool json = false, other = false;
+  for (string line; std::getline(in, line);) {
+    bool fence = line.rfind("```", 0) == 0;
+    if (fence && (json || other))
+      json = other = false;
+    else if (fence)
+      (line == "```json" ? json : other) = true;
+    else if (json)
+      out.push_back({section, line});
+    else if (!other && line.rfind('#', 0) == 0)
+      section = line.substr(line.find_first_not_of("# "));
+  }
+  return out;
+}
+
+bool is_reply(const string& line) {
+  return line.find("\"result\":") != string::npos || line.find("\"error\":") != string::npos;
+}
+
+bool is_batch(const string& line) {
+  return line.rfind('[', 0) == 0;
+}
+
+/// The examples as pairs of a request line and its reply line.
+std::vector<std::pair<Line, Line>> pairs() {
+  std::vector<std::pair<Line, Line>> out;
+  std::vector<Line> all = examples();
+  EXPECT_EQ(all.size() % 2, 0u) << "a request without a reply";
+  for (std::size_t i = 0; i + 1 < all.size(); i += 2) {
+    EXPECT_FALSE(is_reply(all[i].text)) << all[i].text;
+    EXPECT_TRUE(is_reply(all[i + 1].text)) << all[i + 1].text;
+    out.emplace_back(all[i], all[i + 1]);
+  }
+  return out;
+}
+
+bool refused(const Line& line) {
+  return line.section == "Lines that are refused";
+}
+
+/// A result as it is written here, which is what the document must show.
+template <class M>
+void expect_result_of(const M&, const string& line) {
+  auto reply = decode_reply(line);
+  ASSERT_TRUE(reply) << line;
+  if (reply->error) return;
+  auto result = read_as<typename M::Reply>(reply->result);
+  ASSERT_TRUE(result) << M::method << ": " << result.error().text();
+  EXPECT_EQ(write_as(*result), reply->result);
+}
+
+void expect_answers(const string& request_text, const string& reply_line) {
+  RequestLine line = decode_requests(request_text);
+  ASSERT_EQ(line.items.size(), 1u) << request_text;
+  ASSERT_TRUE(std::holds_alternative<Request>(line.items[0]))
+      << request_text << ": " << std::get<BadRequest>(line.items[0]).error.message;
+  const Request& request = std::get<Request>(line.items[0]);
+  std::visit([&](const auto& what) { expect_result_of(what, reply_line); }, request.what);
+  auto reply = decode_reply(reply_line);
+  ASSERT_TRUE(reply && reply->id);
+  EXPECT_EQ(std::to_string(*reply->id), request.id);
+  string canonical =
+      std::visit([&](const auto& what) { return request_line(*reply->id, what); }, request.what);
+  EXPECT_EQ(canonical, request_text + "\n");
+}
+
+TEST(ProtocolDocument, ShowsRequestsAndRepliesAsTheyAreSent) {
+  std::size_t tried = 0;
+  for (const auto& [request, reply] : pairs()) {
+    if (refused(request) || is_batch(request.text)) continue;
+    expect_answers(request.text, reply.text);
+    ++tried;
+  }
+  EXPECT_GE(tried, std::variant_size_v<AnyRequest>);
+}
+
+TEST(ProtocolDocument, ShowsABatchThatIsAnsweredAsOne) {
+  std::size_t tried = 0;
+  for (const auto& [request, reply] : pairs()) {
+    if (refused(request) || !is_batch(request.text)) continue;
+    ASSERT_EQ(check_json(request.text, kMostDepth, kMostValues), TextCheck::good);
+    ASSERT_EQ(check_json(reply.text, kMostDepth, kMostValues), TextCheck::good);
+    EXPECT_TRUE(decode_requests(request.text).batch);
+    auto requests = array_items(request.text), replies = array_items(reply.text);
+    ASSERT_EQ(requests.size(), replies.size());
+    for (std::size_t i = 0; i < requests.size(); ++i)
+      expect_answers(string(requests[i]), string(replies[i]));
+    ++tried;
+  }
+  EXPECT_GE(tried, 1u);
+}
+
+TEST(ProtocolDocument, ShowsRefusalsAsTheyAreSent) {
+  std::size_t tried = 0;
+  for (const auto& [request, reply] : pairs()) {
+    if (!refused(request)) continue;
+    RequestLine line = decode_requests(request.text);
+    ASSERT_EQ(line.items.size(), 1u) << request.text;
+    ASSERT_TRUE(std::holds_alternative<BadRequest>(line.items[0])) << request.text;
+    const BadRequest& bad = std::get<BadRequest>(line.items[0]);
+    EXPECT_EQ(error_text(bad.id, bad.error), reply.text);
+    ++tried;
+  }
+  EXPECT_GE(tried, 4u);
+}
+
+/// Whether the document has a table row, a heading or a list of words with this as a word of its own.
+void expect_word(const string& text, std::string_view word) {
+  EXPECT_NE(text.find("`" + string(word) + "`"), string::npos) << "`" << word << "` is not in PROTOCOL.md";
+}
+
+template <std::size_t... I>
+std::vector<std::string_view> methods(std::index_sequence<I...>) {
+  return {std::variant_alternative_t<I, AnyRequest>::method...};
+}
+
+TEST(ProtocolDocument, HasASectionAndAnExampleForEveryMethod) {
+  string text = document();
+  for (std::string_view method : methods(std::make_index_sequence<std::variant_size_v<AnyRequest>>())) {
+    EXPECT_NE(text.find("\n### " + string(method) + "\n"), string::npos) << method;
+    EXPECT_NE(text.find("\"method\":\"" + string(method) + "\""), string::npos) << method;
+  }
+}
+
+TEST(ProtocolDocument, ExplainsEveryReasonAndCode) {
+  string text = document();
+  for (int i = 0; i <= static_cast<int>(Reason::internal); ++i) {
+    string row = "\n| `" + string(word(static_cast<Reason>(i))) + "` |";
+    EXPECT_NE(text.find(row), string::npos) << row;
+  }
+  for (int code : {rpc_code::parse, rpc_code::invalid_request, rpc_code::method_not_found,
+                   rpc_code::invalid_params, rpc_code::internal, rpc_code::server})
+    EXPECT_NE(text.find("\n| " + std::to_string(code) + " |"), string::npos) << code;
+}
+
+TEST(ProtocolDocument, ExplainsEveryMemberOfAStatusAndEveryState) {
+  string text = document();
+  Fields<Status>::each([&](const char* name, auto, const char*) {
+    EXPECT_NE(text.find("\n| `" + string(name) + "` |"), string::npos) << name;
+  });
+  for (const auto& state : kWordsOf<State>)
+    expect_word(text, state.word);
+}
+
+TEST(ProtocolDocument, ListsEveryFieldOfASpecAndEveryParameter) {
+  string text = document();
+  for (const Field& field : spec_fields())
+    expect_word(text, field.name);
+  auto look = [&](const char* name, auto, const char*) { expect_word(text, name); };
+  Fields<Stop>::each(look);
+  Fields<RestartRun>::each(look);
+  Fields<SignalRun>::each(look);
+  Fields<GetLogs>::each(look);
+}
+
+}  // namespace
+}  // namespace keeper
