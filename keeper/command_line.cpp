@@ -2,6 +2,16 @@
 
 #include <unistd.h>
 
+// CLI11 includes <iostream> for functions that are not used here. Its static initialiser would run in every keeper and
+// write 20 kB of locale tables there, so what it declares is declared without it (libstdc++'s guard).
+#define _GLIBCXX_IOSTREAM 1
+#include <istream>
+#include <ostream>
+namespace std {
+extern ostream cout;
+extern ostream cerr;
+}  // namespace std
+
 #include <CLI/CLI.hpp>
 
 namespace keeper {

@@ -33,6 +33,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(const RoleTable& table) {
   if (!home) return home.error();
   auto spec = home->read_spec(table.stem);
   if (!spec) return spec.error();
+  std::vector<std::string>().swap(spec->environment);  // this process has it as its own
   auto output = make_output_pipe();
   if (!output) return output.error();
   return std::unique_ptr<Keeper>(new Keeper(table, std::move(*home), std::move(*spec), std::move(*output)));
@@ -200,27 +201,23 @@ bool Keeper::make_plan() {
     plan_error_ = SpawnError{Stage::prepare, error.errnum, error.text(), error.reason == Reason::not_found};
     return false;
   };
-  auto whole = home_.read_spec(table_.stem);
-  if (!whole) return fail(whole.error());
   std::vector<std::string> from_file;
-  if (!whole->env_file.empty()) {
-    auto read = read_env_file(whole->env_file);
+  if (!spec_.env_file.empty()) {
+    auto read = read_env_file(spec_.env_file);
     if (!read) return fail(read.error());
     from_file = std::move(*read);
   }
-  auto environment = child_environment(*whole, getpid(), from_file);
-  std::string path = "/usr/local/bin:/usr/bin:/bin";
-  for (const std::string& v : environment)
-    if (v.starts_with("PATH=")) path = v.substr(5);
-  auto found = resolve(whole->program, whole->cwd, whole->interpreter, whole->interpreter_args, path);
+  // This process was given the environment that the child is to inherit: it need not be held a second time.
+  auto added = added_environment(spec_, getpid(), from_file);
+  std::string path(variable_in(merge_environment(environ, added), "PATH"));
+  auto found = resolve(spec_.program, spec_.cwd, spec_.interpreter, spec_.interpreter_args, path);
   if (auto* no = std::get_if<CannotRun>(&found)) {
     plan_error_ = SpawnError{Stage::exec, no->exit_code == 127 ? ENOENT : EACCES, no->error.text(), true};
     return false;
   }
   auto command = std::move(std::get<Resolved>(found).command);
   command.insert(command.end(), spec_.args.begin(), spec_.args.end());
-  plan_ = std::make_unique<SpawnPlan>(std::move(command), std::move(environment), spec_.cwd);
-  std::vector<std::string>().swap(spec_.environment);  // it is in the plan now
+  plan_ = std::make_unique<SpawnPlan>(std::move(command), environ, std::move(added), spec_.cwd);
   return true;
 }
 

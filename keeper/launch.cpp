@@ -75,19 +75,9 @@ string user_name(unsigned uid) {
   return name;
 }
 
-string variable(const std::vector<string>& environment, const string& key) {
-  for (const string& v : environment)
-    if (v.compare(0, key.size() + 1, key + "=") == 0) return v.substr(key.size() + 1);
-  return {};
-}
-
-struct Prepared {
-  std::vector<string> environment;  ///< the child's
-  Resolved resolved;
-};
-
-/// Everything about the spec that can be known to fail before anything is taken or written. The exit code on failure.
-std::variant<Prepared, int> prepare(Spec& spec) {
+/// Everything about the spec that can be known to fail before anything is taken or written. The exit code on
+/// failure.
+std::optional<int> prepare(Spec& spec) {
   string here = working_directory();
   spec.cwd = spec.cwd.empty() ? here : absolute(spec.cwd, here);
   struct stat st {};
@@ -107,14 +97,15 @@ std::variant<Prepared, int> prepare(Spec& spec) {
     if (!read) return complain(read.error());
     from_file = std::move(*read);
   }
-  Prepared out{child_environment(spec, 0, from_file), {}};
-  string path = variable(out.environment, "PATH");
-  if (path.empty()) path = "/usr/local/bin:/usr/bin:/bin";
+  std::vector<const char*> inherited;
+  for (const string& v : spec.environment) inherited.push_back(v.c_str());
+  inherited.push_back(nullptr);
+  auto added = added_environment(spec, 0, from_file);
+  string path(variable_in(merge_environment(inherited.data(), added), "PATH"));
   auto found = resolve(spec.program, here, spec.interpreter, spec.interpreter_args, path);
   if (auto* no = std::get_if<CannotRun>(&found)) return complain(no->error, no->exit_code);
-  out.resolved = std::get<Resolved>(std::move(found));
-  spec.program = out.resolved.program;
-  return out;
+  spec.program = std::get<Resolved>(found).program;
+  return std::nullopt;
 }
 
 string default_name(const string& program) {
@@ -387,12 +378,8 @@ int launch(CommandLine line) {
   close_strays_on_exec();
   auto path = Home::default_path();
   if (!path) return complain(path.error());
-  std::optional<Prepared> prepared;
-  if (line.start.empty()) {
-    auto tried = prepare(line.spec);
-    if (auto* code = std::get_if<int>(&tried)) return *code;
-    prepared = std::get<Prepared>(std::move(tried));
-  }
+  if (line.start.empty())
+    if (auto code = prepare(line.spec)) return *code;
   auto home = Home::open(*path, Home::Create::yes);
   if (!home) return complain(home.error());
   if (line.detach || !line.start.empty()) catch_interrupts();

@@ -66,14 +66,14 @@ void Arguments::words(std::vector<std::string>& into, const char* what, std::siz
 
 int Arguments::wrong(const std::string& why) const {
   std::string name(command_.name);
-  std::fprintf(stderr, "ctl: cannot %s: %s\n'ctl %s --help' shows how it is used\n", name.c_str(),
+  std::fprintf(stderr, "ctl: cannot run 'ctl %s': %s\n'ctl %s --help' shows how it is used\n", name.c_str(),
                why.c_str(), name.c_str());
   return exit_code::usage;
 }
 
 std::string Arguments::help() const {
   std::string name(command_.name);
-  std::string out = "Usage: ctl " + name + " " + std::string(command_.usage) + "\n";
+  std::string out = "Usage: ctl " + name + " [OPTIONS] " + std::string(command_.usage) + "\n";
   std::string others = command_.short_flag != 0 ? std::string("ctl -") + command_.short_flag : "";
   for (const Alias& alias : command_.aliases) {
     others += (others.empty() ? "ctl " : ", ctl ") + std::string(alias.word);

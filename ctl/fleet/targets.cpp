@@ -40,7 +40,7 @@ Result<Target> parse_app(std::string_view text, Target out) {
     if (!instance) return no_target("what follows ':' is the number of an instance");
     out.id.instance = static_cast<int>(*instance);
   }
-  if (Done done = check_name(out.id.name); !done) return no_target(done.error().why());
+  if (Done done = check_name(out.id.name); !done) return Error{Reason::usage, "", done.error().why(), 0};
   return out;
 }
 

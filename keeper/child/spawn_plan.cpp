@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ranges>
 
 #include "protocol/home/home.hpp"
 
@@ -114,6 +115,7 @@ string quoted_variable(string_view value, bool& good) {
 
 std::variant<Resolved, CannotRun> resolve(const string& program, const string& directory, const string& interpreter,
                                           const std::vector<string>& interpreter_args, string_view path_variable) {
+  if (path_variable.empty()) path_variable = "/usr/local/bin:/usr/bin:/bin";
   if (program.empty()) return cannot("''", "the name is empty", 127);
   string here = joined(directory, program);
   bool by_path = program.find('/') != string::npos;
@@ -168,7 +170,7 @@ bool passed_on(string_view variable) {
   return key != "NOTIFY_SOCKET" && key != "NODE_UNIQUE_ID";
 }
 
-std::vector<string> child_environment(const Spec& spec, int keeper_pid, const std::vector<string>& from_file) {
+std::vector<string> added_environment(const Spec& spec, int keeper_pid, const std::vector<string>& from_file) {
   std::vector<string> out;
   auto put = [&](string variable) {
     string_view key = string_view(variable).substr(0, variable.find('=') + 1);
@@ -178,9 +180,6 @@ std::vector<string> child_environment(const Spec& spec, int keeper_pid, const st
     else
       out.push_back(std::move(variable));
   };
-  if (!spec.clear_env)
-    for (const string& variable : spec.environment)
-      if (passed_on(variable)) out.push_back(variable);
   for (const string& variable : from_file) put(variable);
   for (const auto& [key, value] : spec.env) put(key + "=" + value);
   put("KEEPER_NAME=" + spec.name);
@@ -188,6 +187,25 @@ std::vector<string> child_environment(const Spec& spec, int keeper_pid, const st
   put("KEEPER_PID=" + std::to_string(keeper_pid));
   put("NODE_APP_INSTANCE=" + std::to_string(spec.instance));
   return out;
+}
+
+std::vector<const char*> merge_environment(const char* const* inherited, const std::vector<string>& added) {
+  std::vector<const char*> out;
+  for (; *inherited != nullptr; ++inherited) {
+    string_view variable = *inherited;
+    string_view key = variable.substr(0, variable.find('=') + 1);
+    auto replaced = [&](const string& v) { return v.starts_with(key); };
+    if (passed_on(variable) && std::none_of(added.begin(), added.end(), replaced)) out.push_back(*inherited);
+  }
+  for (const string& variable : added) out.push_back(variable.c_str());
+  out.push_back(nullptr);
+  return out;
+}
+
+string_view variable_in(const std::vector<const char*>& environment, string_view key) {
+  for (string_view variable : environment | std::views::take_while([](const char* v) { return v != nullptr; }))
+    if (variable.starts_with(key) && variable.substr(key.size()).starts_with('=')) return variable.substr(key.size() + 1);
+  return {};
 }
 
 Result<std::vector<string>> read_env_file(const string& path) {
@@ -230,12 +248,14 @@ Result<std::vector<string>> read_env_file(const string& path) {
   return out;
 }
 
-SpawnPlan::SpawnPlan(std::vector<string> command, std::vector<string> environment, string directory)
-    : command_(std::move(command)), environment_(std::move(environment)), directory_(std::move(directory)) {
+SpawnPlan::SpawnPlan(std::vector<string> command, const char* const* inherited, std::vector<string> added,
+                     string directory)
+    : command_(std::move(command)),
+      added_(std::move(added)),
+      directory_(std::move(directory)),
+      envp_(merge_environment(inherited, added_)) {
   for (const string& a : command_) argv_.push_back(a.c_str());
-  for (const string& v : environment_) envp_.push_back(v.c_str());
   argv_.push_back(nullptr);
-  envp_.push_back(nullptr);
 }
 
 }  // namespace keeper

@@ -31,11 +31,15 @@ std::variant<Resolved, CannotRun> resolve(const std::string& program, const std:
                                           const std::vector<std::string>& interpreter_args,
                                           std::string_view path_variable);
 
-/// The child's environment as "K=V": the caller's (unless clear_env), env_file, env, and what the keeper adds.
-/// Left out of the caller's: what speaks of another manager (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, NODE_CHANNEL_*,
-/// NODE_UNIQUE_ID, KEEPER_* but KEEPER_HOME).
-std::vector<std::string> child_environment(const Spec& spec, int keeper_pid,
-                                           const std::vector<std::string>& from_file);
+/// What the child's environment has on top of the caller's, as "K=V": from the file, then env, then what the keeper
+/// adds.
+std::vector<std::string> added_environment(const Spec& spec, int keeper_pid, const std::vector<std::string>& from_file);
+/// The whole of it, as pointers into `inherited` (null-terminated, as environ(7)) and `added`, which goes before.
+/// Left out of the inherited: what speaks of another manager (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, NODE_CHANNEL_*,
+/// NODE_UNIQUE_ID, KEEPER_* but KEEPER_HOME). Ends with a null pointer.
+std::vector<const char*> merge_environment(const char* const* inherited, const std::vector<std::string>& added);
+/// The value of a variable in such a list; empty if it is not there.
+std::string_view variable_in(const std::vector<const char*>& environment, std::string_view key);
 /// Whether a caller's variable ("K=V") is passed on to a child.
 bool passed_on(std::string_view variable);
 
@@ -46,7 +50,9 @@ Result<std::vector<std::string>> read_env_file(const std::string& path);
 /// Ready-made arguments of execve(2), owned here. Not to be moved once made.
 class SpawnPlan {
  public:
-  SpawnPlan(std::vector<std::string> command, std::vector<std::string> environment, std::string directory);
+  /// `inherited` (null-terminated) is pointed into, and must not change while the plan is used.
+  SpawnPlan(std::vector<std::string> command, const char* const* inherited, std::vector<std::string> added,
+            std::string directory);
   SpawnPlan(const SpawnPlan&) = delete;
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 
@@ -58,7 +64,7 @@ class SpawnPlan {
 
  private:
   std::vector<std::string> command_;
-  std::vector<std::string> environment_;
+  std::vector<std::string> added_;
   std::string directory_;
   std::vector<const char*> argv_;
   std::vector<const char*> envp_;

@@ -222,7 +222,7 @@ constexpr Field field(string_view name, char short_flag, string_view value, stri
                [](const Spec& a, const Spec& b) { return a.*Member == b.*Member; }};
 }
 
-const Field kFields[] = {
+constexpr Field kFields[] = {
     field<&Spec::name>("name", 'n', "NAME",
                        "what the app is called (default: the file's name without its extension)"),
     field<&Spec::instance>("instance", 0, "", ""),

@@ -1,0 +1,55 @@
+# Words that the cases share.
+
+# Keeps a program quietly, confirmed at once: kept NAME [KEEPER'S OPTIONS] PROGRAM [ARGS...]
+kept() {
+  kept_name=$1
+  shift
+  keeper -d -n "$kept_name" --start-secs 0 --log-markers false "$@" >/dev/null
+}
+
+# Waits until a command succeeds, 5 s at most.
+await() {
+  tries=0
+  until "$@" >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 500 ]; then
+      echo "await: it never came true: $*"
+      return 1
+    fi
+    sleep 0.01
+  done
+}
+
+member() { ctl list "$1" --json --timeout 300ms 2>/dev/null | grep -o "\"$2\":[^,]*" | head -n 1 | cut -d: -f2- | tr -d '"'; }
+pid() { member "$1" pid; }
+keeper_pid() { member "$1" keeper_pid; }
+state() { member "$1" state; }
+is() { [ "$(state "$1")" = "$2" ]; }
+gone() { ! kill -0 "$1" || grep -q '^State:.*Z' "/proc/$1/status"; }
+
+# Keeper and program of an app that was left alone: kill -9 of its keeper.
+orphaned() {
+  orphan_keeper=$(keeper_pid "$1")
+  kill -KILL "$orphan_keeper"
+  await is "$1" unreachable
+  await gone "$orphan_keeper"
+}
+
+# Runs a command with a terminal of its own; what it shows comes out here.
+on_terminal() {
+  python3 -c '
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+while True:
+    try:
+        piece = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not piece:
+        break
+    os.write(1, piece)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+' "$@"
+}
