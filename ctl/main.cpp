@@ -1,4 +1,5 @@
-// ctl: lists, stops, restarts and reads the logs of what keepers keep.
+// ctl: what a user does with all that is kept: lists it, stops it, reads its logs. commands/ has a file for
+// each.
 #include <cerrno>
 #include <csignal>
 #include <cstdio>

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "ctl/exit_code.hpp"
+#include "ctl/output/escape.hpp"
 
 namespace keeper {
 namespace {

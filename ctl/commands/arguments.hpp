@@ -26,13 +26,15 @@ class Arguments {
   /// Nothing: go on. Else it has said what is wrong, or shown the help, and this is the exit code.
   std::optional<int> parse();
 
+  /// Says that the words are wrong, and how to learn more; the exit code for that.
+  int wrong(const std::string& why) const;
+
  private:
   struct Parser;
   struct Shown {
     std::string names, help;
   };
   std::string help() const;
-  int wrong(const std::string& why) const;
 
   const Command& command_;
   std::vector<std::string> given_;

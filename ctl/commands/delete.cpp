@@ -49,6 +49,20 @@ Result<std::string> forget(const Home& home, const Row& row, bool keep_logs) {
   return "deleted " + stem + said;
 }
 
+/// The apps that nothing runs of any more, after those that ran have been stopped.
+std::vector<Row> stop_first(Work& work, const Deadline& deadline) {
+  std::vector<Row> running, ended;
+  for (const Chosen& app : work.apps)
+    (has_keeper(app.row.status.state) ? running : ended).push_back(app.row);
+  if (running.empty()) return ended;
+  std::vector<Outcome> outcomes = stop_apps(work.home(), running, deadline);
+  work.report(outcomes);
+  for (const Outcome& one : outcomes)
+    for (const Row& row : running)
+      if (row.id == one.id && one.code == exit_code::done) ended.push_back(row);
+  return ended;
+}
+
 int run(Arguments& arguments) {
   std::vector<std::string> targets;
   bool keep_logs = false;
@@ -62,21 +76,7 @@ int run(Arguments& arguments) {
   Deadline deadline = whole_command(timeout);
   Work work("delete");
   if (auto code = work.find(targets, to_find(timeout))) return *code;
-  std::vector<Row> to_stop, ended;
-  for (const Chosen& app : work.apps)
-    (has_keeper(app.row.status.state) ? to_stop : ended).push_back(app.row);
-  std::vector<Outcome> stopped;
-  if (!to_stop.empty()) stopped = stop_apps(work.home(), to_stop, deadline);
-  for (const Outcome& one : stopped) {
-    if (one.code != exit_code::done) {
-      work.fail(one.id, one.code, one.text);
-      continue;
-    }
-    work.done(one.text);
-    for (const Row& row : to_stop)
-      if (row.id == one.id) ended.push_back(row);
-  }
-  for (const Row& row : ended) {
+  for (const Row& row : stop_first(work, deadline)) {
     auto said = forget(work.home(), row, keep_logs);
     if (said)
       work.done(*said);

@@ -13,13 +13,19 @@
 namespace keeper {
 namespace {
 
-void print(const std::vector<Status>& list, bool json, bool wide) {
-  if (json) {
-    std::string text = write_list(list);
-    std::fputs(text.c_str(), stdout);
-    if (!text.ends_with('\n')) std::fputc('\n', stdout);
-    return;
-  }
+/// A keeper's own words where it answered: a newer one may say more than this program knows.
+void print_json(const std::vector<Chosen>& apps) {
+  std::vector<std::string> objects;
+  objects.reserve(apps.size());
+  for (const Chosen& app : apps)
+    objects.push_back(app.row.json.empty() ? write_as(app.row.status) : app.row.json);
+  std::fputs((json_list(objects) + "\n").c_str(), stdout);
+}
+
+void print_table(const std::vector<Chosen>& apps, bool wide) {
+  std::vector<Status> list;
+  for (const Chosen& app : apps)
+    list.push_back(app.row.status);
   std::fputs(app_table(list, {terminal_width(), colours_on_stdout(), wide}, wall_now()).c_str(), stdout);
   if (list.empty() && isatty(STDOUT_FILENO) != 0)
     std::fputs("nothing is kept; keeper -d ./program starts something\n", stderr);
@@ -40,10 +46,10 @@ int run(Arguments& arguments) {
   if (!filtered) targets = {"all"};
   Work work("list");
   if (auto code = work.find(targets, timeout.value_or(kAskWait))) return *code;
-  std::vector<Status> list;
-  for (const Chosen& app : work.apps)
-    list.push_back(app.row.status);
-  print(list, json, wide);
+  if (json)
+    print_json(work.apps);
+  else
+    print_table(work.apps, wide);
   for (const Chosen& app : work.apps) {
     if (is_deaf(app.row))
       work.fail(app.row.id, exit_code::partly, deaf(app.row).why());

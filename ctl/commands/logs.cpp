@@ -11,7 +11,6 @@
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/log_place.hpp"
 #include "ctl/output/colour.hpp"
-#include "ctl/output/escape.hpp"
 #include "ctl/output/log_lines.hpp"
 #include "protocol/home/log_files.hpp"
 
@@ -171,10 +170,7 @@ int run(Arguments& arguments) {
   arguments.duration("--timeout", timeout, "how long each keeper may take to answer (2s)");
   if (auto code = arguments.parse()) return *code;
   auto count = parse_lines(lines);
-  if (!count) {
-    std::fprintf(stderr, "ctl: cannot show the log: %s\n", escaped(count.error().why()).c_str());
-    return exit_code::usage;
-  }
+  if (!count) return arguments.wrong(count.error().why());
   wish.lines = *count;
 
   Work work("show the log of");

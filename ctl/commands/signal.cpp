@@ -3,9 +3,6 @@
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/runner.hpp"
-#include "ctl/output/escape.hpp"
-
-#include <cstdio>
 
 namespace keeper {
 namespace {
@@ -35,10 +32,7 @@ int run(Arguments& arguments) {
   arguments.duration("--timeout", timeout, "return after so long (default: no limit)");
   if (auto code = arguments.parse()) return *code;
   auto signal = parse_signal(words.front());
-  if (!signal) {
-    std::fprintf(stderr, "ctl: cannot signal: %s\n", escaped(signal.error().why()).c_str());
-    return exit_code::usage;
-  }
+  if (!signal) return arguments.wrong(signal.error().why());
   words.erase(words.begin());
 
   Deadline deadline = whole_command(timeout);

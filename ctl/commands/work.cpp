@@ -51,7 +51,8 @@ void Work::fail(const std::string& what, int code, const std::string& why) {
   tally_.add(code);
   if (why.empty()) return;  // somebody else has said it
   std::fflush(stdout);
-  std::fprintf(stderr, "ctl: cannot %s %s: %s\n", verb_.c_str(), escaped(what).c_str(), escaped(why).c_str());
+  std::fprintf(stderr, "ctl: cannot %s %s: %s\n", verb_.c_str(), what.empty() ? "''" : escaped(what).c_str(),
+               escaped(why).c_str());
 }
 
 void Work::done(const std::string& line) {
@@ -72,8 +73,9 @@ Deadline whole_command(const std::optional<Millis>& timeout) {
   return Deadline(timeout.value_or(Millis(-1)));
 }
 
+/// At most half of the command's time: a keeper that hangs is not to use up that of the others.
 Millis to_find(const std::optional<Millis>& timeout) {
-  return std::min(timeout.value_or(kAskWait), kAskWait);
+  return timeout ? std::min(*timeout / 2, kAskWait) : kAskWait;
 }
 
 std::optional<std::size_t> terminal_width() {

@@ -46,8 +46,9 @@ class Work {
   Tally tally_;
 };
 
-/// The whole command's deadline, and how long it leaves for finding targets.
+/// The deadline of a whole command.
 Deadline whole_command(const std::optional<Millis>& timeout);
+/// How much of that each keeper has for saying what it keeps.
 Millis to_find(const std::optional<Millis>& timeout);
 
 /// Columns of the terminal at stdout; nothing if there is none.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <type_traits>
 
 #include "ctl/fleet/orphan.hpp"
 #include "ctl/fleet/pidfd.hpp"
@@ -25,27 +26,33 @@ std::vector<Row> look_again(const Home& home, const std::set<AppId>& ids, const 
   return look_at_fleet(home, wait, [&](const AppId& id) { return ids.contains(id); });
 }
 
+/// Which run a request is about: the one that we saw, or whichever it is by now.
+enum class About { this_run, any_run };
+
 template <class M>
-Answers call(const Home& home, const std::vector<Row>& rows, M request, const Deadline& deadline) {
+Answers call(const Home& home, const std::vector<Row>& rows, M request, About about,
+             const Deadline& deadline) {
   std::vector<Call> calls;
   for (const Row& row : rows) {
-    request.run = row.status.run;
+    if (about == About::this_run) request.run = row.status.run;
     calls.push_back({row.id, request_line(kCallId, request), ""});
   }
   return call_all(home, calls, deadline.left());
 }
 
 /// Asks every keeper at once. Where another run had begun since we looked, we look again (the rows are
-/// brought up to date) and ask once more.
+/// brought up to date) and ask once more: for stop and restart about any run, or one that ends all the time
+/// could not be stopped.
 template <class M>
 Answers ask(const Home& home, std::vector<Row>& rows, const M& request, const Deadline& deadline) {
-  Answers answers = call(home, rows, request, deadline);
+  Answers answers = call(home, rows, request, About::this_run, deadline);
   std::set<AppId> changed;
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (!answers[i] && answers[i].error().reason == Reason::changed) changed.insert(rows[i].id);
   if (changed.empty()) return answers;
+  constexpr About about = std::is_same_v<M, SignalRun> ? About::this_run : About::any_run;
   std::vector<Row> fresh = look_again(home, changed, deadline);
-  Answers second = call(home, fresh, request, deadline);
+  Answers second = call(home, fresh, request, about, deadline);
   for (std::size_t i = 0; i < rows.size(); ++i)
     for (std::size_t j = 0; j < fresh.size(); ++j) {
       if (fresh[j].id != rows[i].id) continue;

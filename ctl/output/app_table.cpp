@@ -17,11 +17,8 @@ std::string text_or_dash(const std::string& text) {
 /// How long it has been up; in backoff, how long until it is again.
 std::string uptime_cell(const Status& app, WallTime now) {
   if (app.state == State::backoff) return app.next && app.next->at ? until_text(*app.next->at, now) : "-";
-  if (!app.pid) return "-";
-  // A keeper that does not answer cannot say: its record is of some time ago.
-  if (app.state == State::unreachable)
-    return app.started_at ? short_duration((now - *app.started_at).count()) : "-";
-  return app.uptime_ms ? short_duration(*app.uptime_ms) : "-";
+  auto uptime = uptime_of(app, now);
+  return uptime ? short_duration(*uptime) : "-";
 }
 
 std::string next_cell(const Status& app, WallTime now) {

@@ -55,7 +55,7 @@ void add_run(Lines& lines, const Status& app, bool coloured, WallTime now) {
   if (app.keeper_pid) lines.push_back({"keeper", std::to_string(*app.keeper_pid)});
   if (app.guard_pid) lines.push_back({"guard", std::to_string(*app.guard_pid)});
   if (app.started_at) lines.push_back({"started", short_time(*app.started_at)});
-  if (app.uptime_ms) lines.push_back({"uptime", short_duration(*app.uptime_ms)});
+  if (auto uptime = uptime_of(app, now)) lines.push_back({"uptime", short_duration(*uptime)});
   if (!app.pid && app.stopped_at) lines.push_back({"ended", short_time(*app.stopped_at)});
   lines.push_back({"restarts", std::to_string(app.restarts)});
   if (app.last_exit) lines.push_back({"last exit", last_exit_text(*app.last_exit)});

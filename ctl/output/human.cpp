@@ -52,6 +52,14 @@ std::string exit_words(const LastExit& exit) {
   return out;
 }
 
+std::optional<std::int64_t> uptime_of(const Status& app, WallTime now) {
+  if (!app.pid) return std::nullopt;
+  if (app.state != State::unreachable) return app.uptime_ms;
+  // Nobody has answered: the record's number is of some time ago.
+  if (!app.started_at) return std::nullopt;
+  return (now - *app.started_at).count();
+}
+
 std::string until_text(WallTime at, WallTime now) {
   std::int64_t left = (at - now).count();
   if (left <= 0) return "now";

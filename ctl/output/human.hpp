@@ -1,6 +1,7 @@
 // Values as people read them in a table: short, not exact.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "protocol/wire/status.hpp"
@@ -17,6 +18,8 @@ std::string short_percent(double percent);
 std::string short_time(WallTime time);
 /// "SIGKILL after 1m30s (crash)".
 std::string exit_words(const LastExit& exit);
+/// How long the program has been up; nothing if it is not.
+std::optional<std::int64_t> uptime_of(const Status& app, WallTime now);
 /// "in 28s"; "now" when it is due.
 std::string until_text(WallTime at, WallTime now);
 

@@ -59,7 +59,7 @@ bool Server::make_room() {
 }
 
 void Server::accept_all() {
-  for (int turn = 0; turn < 128; ++turn) {
+  for (int turn = 0; turn < 128 && listening_.is_open(); ++turn) {
     int fd = accept4(listening_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
       admit(Fd(fd));
@@ -73,7 +73,7 @@ void Server::accept_all() {
       if (!error) accept_all();
     });
   }
-  wait();
+  if (listening_.is_open()) wait();  // a request may have been the last one
 }
 
 void Server::admit(Fd socket) {

@@ -42,13 +42,19 @@ class Session::Collector : public Answer::Sink {
 };
 
 Session::Session(Shared& shared, Fd socket, Caller caller)
-    : shared_(shared), socket_(shared.io, socket.release()), caller_(caller) {}
+    : socket_(std::move(socket)), shared_(shared), caller_(caller) {}
 
 Session::~Session() { end(); }
 
 void Session::start(std::function<void()> on_end) {
   on_end_ = std::move(on_end);
+  take_bytes();
   read_on();
+}
+
+asio::posix::stream_descriptor& Session::waiter() {
+  if (!waiter_) waiter_.emplace(shared_.io, socket_.release());
+  return *waiter_;
 }
 
 bool Session::may_read() const {
@@ -58,7 +64,7 @@ bool Session::may_read() const {
 void Session::read_on() {
   if (reading_ || ended_ || !may_read()) return;
   reading_ = true;
-  socket_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](std::error_code error) {
+  waiter().async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](std::error_code error) {
     self->reading_ = false;
     if (error || self->ended_) return;
     self->take_bytes();
@@ -68,7 +74,7 @@ void Session::read_on() {
 
 void Session::take_bytes() {
   char chunk[kChunk];
-  ssize_t got = recv(socket_.native_handle(), chunk, sizeof chunk, MSG_DONTWAIT);
+  ssize_t got = recv(fd(), chunk, sizeof chunk, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return end();
   lines_.add({chunk, static_cast<std::size_t>(got)});
@@ -122,7 +128,7 @@ void Session::send(std::string line) {
 
 void Session::put_out() {
   while (!ended_ && sent_ < out_.size()) {
-    ssize_t put = ::send(socket_.native_handle(), out_.data() + sent_, out_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t put = ::send(fd(), out_.data() + sent_, out_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0 && errno != EAGAIN) return end();
     if (put < 0) break;
@@ -143,7 +149,7 @@ void Session::put_out() {
   }
   if (writing_) return;
   writing_ = true;
-  socket_.async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](std::error_code error) {
+  waiter().async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](std::error_code error) {
     self->writing_ = false;
     if (!error && !self->ended_) self->put_out();
   });
@@ -161,7 +167,8 @@ void Session::end() {
   shared_.out -= out_.size() - sent_;
   counted_in_ = 0;
   std::error_code ignored;
-  socket_.close(ignored);
+  if (waiter_) waiter_->close(ignored);
+  socket_.reset();
   if (!on_end_) return;
   auto on_end = std::move(on_end_);
   on_end();

@@ -32,8 +32,12 @@ class Session : public std::enable_shared_from_this<Session> {
   void put_out();
   bool may_read() const;
 
+  int fd() { return waiter_ ? waiter_->native_handle() : socket_.get(); }
+  asio::posix::stream_descriptor& waiter();
+
+  Fd socket_;  ///< until it has to be waited for: most clients have asked before they are accepted, and leave then
+  std::optional<asio::posix::stream_descriptor> waiter_;
   Shared& shared_;
-  asio::posix::stream_descriptor socket_;
   Caller caller_;
   LineBuffer lines_{kMostLine};
   std::size_t counted_in_ = 0;

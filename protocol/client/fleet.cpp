@@ -88,6 +88,7 @@ void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t fr
   }
   Deadline deadline(wait);
   std::vector<pollfd> polls;
+  std::vector<Fd> answered;  // closed together at the end: no keeper is woken for that while others still answer
   while (!open.empty()) {
     polls.clear();
     for (const Open& o : open)
@@ -105,6 +106,7 @@ void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t fr
       if (!answer && (polls[i].revents & ~POLLOUT) != 0) answer = take_answer(one, call);
       if (answer) {
         answers[one.index] = std::move(*answer);
+        answered.push_back(std::move(one.socket));
         continue;
       }
       if (kept != i) open[kept] = std::move(one);
@@ -156,12 +158,13 @@ void fill_from_record(const Home& home, Row& row, const std::string& boot, const
 
 Call status_call(const AppId& id) { return {id, request_line(kCallId, GetStatus{}), ""}; }
 
-bool take_status(Row& row, const Result<std::string>& answer) {
+bool take_status(Row& row, Result<std::string>& answer) {
   if (!answer) return false;
   auto status = read_as<Status>(*answer);
   if (!status) return false;
   row.status = std::move(*status);
   row.answered = row.keeper_lives = true;
+  row.json = std::move(*answer);
   return true;
 }
 

@@ -26,6 +26,7 @@ std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Ca
 struct Row {
   AppId id;
   Status status;
+  std::string json;  ///< the answer as it came, with what a newer keeper may say more; empty without one
   bool answered = false;      ///< its keeper did, in time
   bool keeper_lives = false;  ///< somebody holds its lock
 };

@@ -479,13 +479,19 @@ string write_as(const R& value, int indent) {
   return dump(to_json(value), indent);
 }
 
-string write_list(const std::vector<Status>& list) {
+string json_list(const std::vector<string>& objects) {
   string out = "[";
-  for (const Status& status : list) {
+  for (const string& object : objects) {
     out += out.size() == 1 ? "\n" : ",\n";
-    out += write_as(status);
+    out += object;
   }
-  return out + (list.empty() ? "]" : "\n]");
+  return out + (objects.empty() ? "]" : "\n]");
+}
+
+string write_list(const std::vector<Status>& list) {
+  std::vector<string> objects;
+  for (const Status& status : list) objects.push_back(write_as(status));
+  return json_list(objects);
 }
 
 string base64(string_view bytes) {

@@ -87,6 +87,8 @@ Result<R> read_as(std::string_view json);
 /// A struct as JSON text. `indent` < 0: one line.
 template <class R>
 std::string write_as(const R& value, int indent = -1);
+/// JSON texts as one JSON array, one a line.
+std::string json_list(const std::vector<std::string>& objects);
 /// Several statuses as one JSON array, one a line.
 std::string write_list(const std::vector<Status>& list);
 

@@ -171,6 +171,6 @@ TEST_P(Case, RunsAsWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ctl, Case, testing::ValuesIn(names_of_cases()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& one) { return one.param; });
 
 }  // namespace
