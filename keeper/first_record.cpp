@@ -22,12 +22,9 @@ Done write_first_record(const Home& home, const std::string& stem, const Spec& s
 
 void confirm_first_record(const Home& home, const std::string& stem) { unlink(aside(home, stem).c_str()); }
 
-void undo_first_record(const Home& home, const std::string& stem, bool fresh) {
-  if (fresh) {
-    if (Done done = home.remove_app(stem); !done) return;  // the record says `fatal` and why: nothing is wrong in it
-    return;
-  }
-  rename(aside(home, stem).c_str(), home.spec_path(stem).c_str());
+bool undo_first_record(const Home& home, const std::string& stem, bool fresh) {
+  if (fresh) return static_cast<bool>(home.remove_app(stem));
+  return rename(aside(home, stem).c_str(), home.spec_path(stem).c_str()) == 0;
 }
 
 }  // namespace keeper

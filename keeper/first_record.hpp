@@ -11,7 +11,8 @@ namespace keeper {
 Done write_first_record(const Home& home, const std::string& stem, const Spec& spec);
 /// It has been spawned: the older one is forgotten.
 void confirm_first_record(const Home& home, const std::string& stem);
-/// It cannot be run: as it was before. `fresh`: there was nothing before.
-void undo_first_record(const Home& home, const std::string& stem, bool fresh);
+/// It cannot be run: as it was before. `fresh`: there was nothing before. False where there is nothing to take back: a
+/// recorded app was started again, and its record is to say what is wrong.
+bool undo_first_record(const Home& home, const std::string& stem, bool fresh);
 
 }  // namespace keeper

@@ -149,11 +149,22 @@ void Keeper::on_child_signal() {
   reap_strangers([this](int pid) {
     return std::any_of(runs_.begin(), runs_.end(), [&](const Run& r) { return r.pid == pid && !r.main_ended; });
   });
-  std::vector<RunId> clearing;
-  for (const Run& run : runs_)
-    if (run.main_ended) clearing.push_back(run.id);
-  for (RunId id : clearing)
-    if (Run* run = find(id)) look_for_rest(*run);
+  std::vector<RunId> ids;
+  for (const Run& run : runs_) ids.push_back(run.id);
+  for (RunId id : ids) {
+    Run* run = find(id);
+    if (run != nullptr && run->main_ended)
+      look_for_rest(*run);
+    else if (run != nullptr)
+      look_for_stop(*run);
+  }
+}
+
+/// Whether its main process was stopped by a signal, or goes on.
+void Keeper::look_for_stop(Run& run) {
+  auto change = stop_or_continue(run.pidfd.native_handle());
+  if (change == StopChange::stopped) tell(event::Suspended{run.id});
+  if (change == StopChange::continued) tell(event::Continued{run.id});
 }
 
 /// Whether anything is left of a run whose main process has ended.
@@ -284,11 +295,14 @@ void Keeper::perform(const action::Announce& a) {
 void Keeper::perform(const action::Leave& leave) {
   leaving_as_ = leave.state;
   capture_->drain(kDrainAtExit);
-  flush_markers();
   if (echo_) echo_->flush();
   write_pid_file();
-  write_record();
-  if (first_record_ && !machine_.spawn_error().empty()) undo_first_record(home_, table_.stem, table_.fresh);
+  bool never_ran = first_record_ && leave.state == State::fatal;
+  if (never_ran && undo_first_record(home_, table_.stem, table_.fresh))
+    markers_.clear();
+  else
+    write_record();
+  flush_markers();
   home_.unlink_socket(table_.stem);
   for (const Answer& answer : stop_answers_) answer.give(status());
   for (const Answer& answer : restart_answers_)

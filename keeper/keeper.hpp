@@ -74,6 +74,7 @@ class Keeper : public Service {
   RunIds ids_of(const Run& run) const;
   std::vector<int> other_mains(const Run* but) const;
   void look_for_rest(Run& run);
+  void look_for_stop(Run& run);
   Run* find(RunId id);
   void forget(RunId id);
   void arm();

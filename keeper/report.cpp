@@ -116,8 +116,10 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
     case action::What::backoff:
       if (a.until) text = "next start in " + lived_text(*a.until - steady_now());
       break;
-    case action::What::spawn_failed:
-    case action::What::fatal: text = a.text; break;
+    case action::What::spawn_failed: text = a.text; break;
+    case action::What::fatal:
+      if (machine_.spawn_error().empty()) text = "given up: " + a.text;
+      break;
     case action::What::survivors:
       for (int pid : survivors_) text += (text.empty() ? "survived KILL: pid " : ", pid ") + std::to_string(pid);
       break;
@@ -195,7 +197,7 @@ void Keeper::write_pid_file() {
 
 /// The child's own, as a shell gives it; 126 or 127 for a program that could not be executed.
 int Keeper::exit_code(State left_as) const {
-  if (!machine_.spawn_error().empty()) return plan_error_ && plan_error_->errnum == ENOENT ? 127 : 126;
+  if (first_record_ && !machine_.spawn_error().empty()) return plan_error_ && plan_error_->errnum == ENOENT ? 127 : 126;
   if (!machine_.last_end()) return left_as == State::fatal ? 1 : 0;
   int code = shell_code(machine_.last_end()->exit);
   return left_as == State::fatal && code == 0 ? 1 : code;

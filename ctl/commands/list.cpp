@@ -22,12 +22,12 @@ void print_json(const std::vector<Chosen>& apps) {
   std::fputs((json_list(objects) + "\n").c_str(), stdout);
 }
 
-void print_table(const std::vector<Chosen>& apps, bool wide) {
+void print_table(const std::vector<Chosen>& apps, bool all, bool wide) {
   std::vector<Status> list;
   for (const Chosen& app : apps)
     list.push_back(app.row.status);
   std::fputs(app_table(list, {terminal_width(), colours_on_stdout(), wide}, wall_now()).c_str(), stdout);
-  if (list.empty() && isatty(STDOUT_FILENO) != 0)
+  if (list.empty() && all && isatty(STDOUT_FILENO) != 0)
     std::fputs("nothing is kept; keeper -d ./program starts something\n", stderr);
 }
 
@@ -49,7 +49,7 @@ int run(Arguments& arguments) {
   if (json)
     print_json(work.apps);
   else
-    print_table(work.apps, wide);
+    print_table(work.apps, !filtered, wide);
   for (const Chosen& app : work.apps) {
     if (is_deaf(app.row))
       work.fail(app.row.id, exit_code::partly, deaf(app.row).why());

@@ -28,13 +28,14 @@ void look_at_log(const Home& home, Row& row) {
   row.status.logs.front().bytes = size_of_file(*path);
 }
 
-void print(const Status& status, const Spec& spec, bool json) {
+void print(const Row& row, const Spec& spec, bool json) {
   if (!json) {
-    std::fputs(details_text(status, spec, colours_on_stdout(), wall_now()).c_str(), stdout);
+    std::fputs(details_text(row.status, spec, colours_on_stdout(), wall_now()).c_str(), stdout);
     return;
   }
-  std::string text = write_as(status);  // an object: its last character is '}'
-  text.pop_back();
+  // A keeper's own words where it answered. It is an object: its last character is '}'.
+  std::string text = row.json.empty() ? write_as(row.status) : row.json;
+  text.resize(text.rfind('}'));
   std::printf("%s,\"spec\":%s}\n", text.c_str(), write_as(without_secrets(spec)).c_str());
 }
 
@@ -57,7 +58,7 @@ int run(Arguments& arguments) {
     auto spec = spec_of(work.home(), row, wait);
     if (!first && !json) std::printf("\n");
     first = false;
-    print(row.status, spec ? *spec : Spec{}, json);
+    print(row, spec ? *spec : Spec{}, json);
     if (!spec)
       work.fail(row.id, exit_code::failed, spec.error().text());
     else if (is_deaf(row))

@@ -70,8 +70,15 @@ Error without_doing(Error error, const AppId& id) {
   return error;
 }
 
+/// Its keeper was there when we looked.
+bool has_left(const Error& error) {
+  return error.reason == Reason::unreachable || error.reason == Reason::not_found;
+}
+
 template <class M>
 Result<typename M::Reply> reply_of(const AppId& id, const Answer& answer) {
+  if (!answer && has_left(answer.error()))
+    return Error{Reason::not_running, "", "its keeper has left just now", 0};
   if (!answer) return without_doing<M>(answer.error(), id);
   return read_as<typename M::Reply>(*answer);
 }
@@ -131,8 +138,7 @@ Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, con
   if (!status) {
     const Error& error = status.error();
     if (error.reason == Reason::timeout) return Outcome::failed(row.id, late("it goes on being stopped"));
-    if (error.reason == Reason::unreachable || error.reason == Reason::not_found)
-      return stop_without_keeper(home, row, error, deadline);
+    if (error.reason == Reason::not_running) return stop_without_keeper(home, row, error, deadline);
     return Outcome::failed(row.id, error);
   }
   if (!wait_until_gone(home, row, deadline)) return Outcome::failed(row.id, late("its keeper is leaving"));

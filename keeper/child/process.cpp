@@ -88,6 +88,13 @@ std::optional<ExitInfo> collect(int pid, int pidfd) {
   return ExitInfo::signal(info.si_status, info.si_code == CLD_DUMPED);
 }
 
+StopChange stop_or_continue(int pidfd) {
+  siginfo_t info{};
+  if (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WSTOPPED | WCONTINUED | WNOHANG) < 0 || info.si_pid == 0)
+    return StopChange::none;
+  return info.si_code == CLD_CONTINUED ? StopChange::continued : StopChange::stopped;
+}
+
 int detail::ended_child() {
   siginfo_t info{};
   if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0) return 0;

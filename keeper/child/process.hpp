@@ -28,6 +28,10 @@ std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int ou
 /// Takes the exit status of an ended process of ours; nothing while it still runs. ECHILD gives `unknown`.
 std::optional<ExitInfo> collect(int pid, int pidfd);
 
+enum class StopChange { none, stopped, continued };
+/// Whether a process of ours was stopped by a signal, or continued, since this was last asked (waitid(2)).
+StopChange stop_or_continue(int pidfd);
+
 /// Processes that ended and are nobody's run (this process is a subreaper, or pid 1): taken away. `ours` says which
 /// pids are runs; those are left for collect(). True if any was taken.
 template <class IsRun>

@@ -25,7 +25,8 @@ bool ends_a_line(int fd, std::uint64_t size) {
 
 FileSink::FileSink(std::string path, std::uint64_t most_bytes, int backups)
     : path_(std::move(path)), most_(most_bytes), backups_(backups) {
-  ready();
+  struct stat st {};
+  if (stat(path_.c_str(), &st) == 0) size_ = static_cast<std::uint64_t>(st.st_size);
 }
 
 bool FileSink::ready() {

@@ -12,7 +12,7 @@ namespace keeper {
 
 class FileSink {
  public:
-  /// Opens (and makes, 0600) the file at `path`; its directory is made if it is missing. Never fails for good: what
+  /// The file at `path` is opened (and made, 0600, with its directory) at the first write. Never fails for good: what
   /// could not be opened is tried again at the next write.
   FileSink(std::string path, std::uint64_t most_bytes, int backups);
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <string_view>
@@ -40,6 +41,13 @@ std::optional<Stat> stat_of(int pid) {
   return out;
 }
 
+/// Ticks spent in so much time, in percent of one core.
+double share(std::uint64_t ticks, Millis time) {
+  static const auto per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
+  if (time.count() <= 0) return 0;
+  return 100.0 * static_cast<double>(ticks) / per_second / (static_cast<double>(time.count()) / 1000.0);
+}
+
 }  // namespace
 
 std::optional<Usage> Sampler::sample(int root, Millis started, Millis now) {
@@ -53,23 +61,15 @@ std::optional<Usage> Sampler::sample(int root, Millis started, Millis now) {
     pages += stat->pages;
     add_children(pids[i], stat->threads, pids);
   }
-  if (root_ != root) {
-    root_ = root;
-    ticks_ = 0;
-    at_ = started;
-    last_percent_ = 0;
-  }
-  static const long per_second = sysconf(_SC_CLK_TCK);
   static const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  if (now - at_ >= Millis(1000)) {
-    // A process of the tree that ended takes its ticks along: never below zero.
-    std::uint64_t spent = ticks > ticks_ ? ticks - ticks_ : 0;
-    last_percent_ = 100.0 * (static_cast<double>(spent) / static_cast<double>(per_second)) /
-                    (static_cast<double>((now - at_).count()) / 1000.0);
+  bool same = root_ == root && now - at_ >= Millis(1000);
+  double percent = same ? share(ticks - std::min(ticks, ticks_), now - at_) : share(ticks, now - started);
+  if (root_ != root || same) {
+    root_ = root;
     ticks_ = ticks;
     at_ = now;
   }
-  return Usage{pages * page, last_percent_};
+  return Usage{pages * page, percent};
 }
 
 }  // namespace keeper

@@ -24,7 +24,6 @@ class Sampler {
   int root_ = 0;
   std::uint64_t ticks_ = 0;
   Millis at_{0};
-  double last_percent_ = 0;
 };
 
 }  // namespace keeper

@@ -18,12 +18,14 @@ constexpr std::size_t kAtATime = 500;
 constexpr rlim_t kOwnDescriptors = 32;
 constexpr Millis kBetweenStates{250};  // a keeper holds its lock before its socket, and a moment longer
 
-/// How many sockets may be open at once, after the soft limit was raised as far as it goes.
-std::size_t room_for_sockets() {
+/// How many sockets may be open at once. The soft limit is raised only where `wanted` needs it: programs that are started
+/// from here would inherit it.
+std::size_t room_for_sockets(std::size_t wanted) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 64;
-  if (limit.rlim_cur < limit.rlim_max) {
-    rlimit raised{limit.rlim_max, limit.rlim_max};
+  wanted = std::min(wanted, kAtATime);
+  if (limit.rlim_cur < wanted + kOwnDescriptors && limit.rlim_cur < limit.rlim_max) {
+    rlimit raised{std::min<rlim_t>(limit.rlim_max, wanted + kOwnDescriptors), limit.rlim_max};
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
   }
   if (limit.rlim_cur <= kOwnDescriptors + 1) return 1;
@@ -186,7 +188,7 @@ std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Ca
   Answers answers;
   answers.reserve(calls.size());
   for (const Call& call : calls) answers.emplace_back(Error{Reason::timeout, call.doing, "its keeper does not answer", 0});
-  static const std::size_t room = room_for_sockets();
+  std::size_t room = room_for_sockets(calls.size());
   for (std::size_t from = 0; from < calls.size(); from += room)
     call_batch(home, calls, from, std::min(from + room, calls.size()), wait, answers);
   return answers;
