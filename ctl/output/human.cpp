@@ -45,7 +45,7 @@ std::string short_time(WallTime time) {
 std::string exit_words(const LastExit& exit) {
   std::string out =
       exit.exit.kind == ExitInfo::Kind::unknown ? "how it ended is unknown" : exit_text(exit.exit);
-  if (exit.after_ms > 0)
+  if (exit.after_ms > 0 || exit.exit.kind != ExitInfo::Kind::unknown)
     out += " after " +
            (exit.after_ms < 1000 ? std::to_string(exit.after_ms) + "ms" : short_duration(exit.after_ms));
   if (!exit.cause.empty()) out += " (" + exit.cause + ")";

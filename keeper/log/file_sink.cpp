@@ -72,6 +72,7 @@ void FileSink::append(std::string_view bytes) {
 }
 
 void FileSink::write(std::string_view bytes) {
+  ready();
   while (most_ > 0 && size_ + bytes.size() >= most_) {
     // The first end of a line at or after the limit; a line without end is cut 1 MiB past it.
     std::size_t from = size_ >= most_ ? 0 : static_cast<std::size_t>(most_ - size_) - 1;
@@ -92,7 +93,7 @@ void FileSink::write(std::string_view bytes) {
 }
 
 void FileSink::write_marker(std::string_view line) {
-  if (!at_line_start_) append("\n");
+  if (ready() && !at_line_start_) append("\n");
   write(line);
 }
 

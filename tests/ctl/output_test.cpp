@@ -75,6 +75,7 @@ TEST(Human, WhatIsDueIsNow) {
 TEST(Human, AnExitIsToldInWords) {
   EXPECT_EQ("SIGKILL after 1m30s (crash)", exit_words({ExitInfo::signal(9), kNow, 90'311, "crash", 7}));
   EXPECT_EQ("code 3 after 12ms", exit_words({ExitInfo::code(3), kNow, 12, "", 7}));
+  EXPECT_EQ("code 4 after 0ms", exit_words({ExitInfo::code(4), kNow, 0, "", 7}));
   EXPECT_EQ("how it ended is unknown (reboot)", exit_words({ExitInfo::unknown(), {}, 0, "reboot", {}}));
 }
 
