@@ -24,7 +24,8 @@ Done Work::open_home() {
   return {};
 }
 
-std::optional<int> Work::find(const std::vector<std::string>& words, Millis wait, bool earlier_runs) {
+std::optional<int> Work::find(const std::vector<std::string>& words, Millis wait, bool earlier_runs,
+                             Reading reading) {
   std::vector<Target> targets;
   for (const std::string& word : words) {
     auto target = Target::parse(word);
@@ -32,6 +33,7 @@ std::optional<int> Work::find(const std::vector<std::string>& words, Millis wait
       fail(word, exit_code::usage, target.error().why());
       return exit_code::usage;
     }
+    if (target->kind == Target::Kind::pid) reading = Reading::values;
     targets.push_back(std::move(*target));
   }
   if (Done opened = open_home(); !opened) {
@@ -39,7 +41,7 @@ std::optional<int> Work::find(const std::vector<std::string>& words, Millis wait
     return exit_code::failed;
   }
   std::vector<Row> rows;
-  if (home_) rows = look_at_fleet(*home_, wait, who_to_ask(targets));
+  if (home_) rows = look_at_fleet(*home_, wait, who_to_ask(targets), reading);
   Selection selection = choose(targets, std::move(rows), earlier_runs);
   apps = std::move(selection.apps);
   for (const Target& target : selection.missing)

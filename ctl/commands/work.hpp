@@ -22,7 +22,9 @@ class Work {
   /// Finds the apps that these words mean; says which mean nothing. `wait`: for each keeper. No home: no
   /// apps. Nothing: go on; else the exit code of a command that ends here (wrong words, a home that is
   /// refused).
-  std::optional<int> find(const std::vector<std::string>& words, Millis wait, bool earlier_runs = false);
+  /// Reading::text is enough where the statuses are only handed on; a pid needs their values all the same.
+  std::optional<int> find(const std::vector<std::string>& words, Millis wait, bool earlier_runs = false,
+                          Reading reading = Reading::values);
 
   std::vector<Chosen> apps;
   /// Only where there are apps.

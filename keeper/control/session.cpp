@@ -18,11 +18,17 @@ constexpr std::size_t kChunk = 4096;  // on the stack, whose pages are never giv
 /// Answers of one line. A batch goes out as one array, when the last of its answers has come.
 class Session::Collector : public Answer::Sink {
  public:
-  Collector(std::weak_ptr<Session> session, bool batch) : session_(std::move(session)), batch_(batch) {}
+  Collector(std::weak_ptr<Session> session, bool batch) : session_(std::move(session)), batch_(batch) {
+    if (auto owner = session_.lock()) ++owner->owed_;
+  }
 
   ~Collector() override {
     // Every Answer has been given or given up.
     if (batch_ && !together_.empty()) put("[" + together_ + "]");
+    auto session = session_.lock();
+    if (!session) return;
+    --session->owed_;
+    session->end_if_done();
   }
   void deliver(std::string reply) override {
     if (!batch_) return put(std::move(reply));
@@ -48,7 +54,8 @@ Session::~Session() { end(); }
 
 void Session::start(std::function<void()> on_end) {
   on_end_ = std::move(on_end);
-  take_bytes();
+  while (may_read() && take_bytes()) {
+  }
   read_on();
 }
 
@@ -57,12 +64,15 @@ asio::posix::stream_descriptor& Session::waiter() {
   return *waiter_;
 }
 
-bool Session::may_read() const {
-  return !closing_ && out_.size() - sent_ <= kMostUnread && shared_.out <= kMostTogether;
+/// Whether it takes its replies: else nothing more is done for it.
+bool Session::may_take() const {
+  return !ended_ && !closing_ && out_.size() - sent_ <= kMostUnread && shared_.out <= kMostTogether;
 }
 
+bool Session::may_read() const { return may_take() && !asked_all_; }
+
 void Session::read_on() {
-  if (reading_ || ended_ || !may_read()) return;
+  if (reading_ || !may_read()) return;
   reading_ = true;
   waiter().async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](std::error_code error) {
     self->reading_ = false;
@@ -72,27 +82,39 @@ void Session::read_on() {
   });
 }
 
-void Session::take_bytes() {
+/// False if there is nothing more for now.
+bool Session::take_bytes() {
   char chunk[kChunk];
   ssize_t got = recv(fd(), chunk, sizeof chunk, MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return end();
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (got <= 0) {
+    asked_all_ = true;
+    if (got < 0) end();
+    end_if_done();
+    return false;
+  }
   lines_.add({chunk, static_cast<std::size_t>(got)});
   take_lines();
   shared_.in += lines_.pending() - counted_in_;
   counted_in_ = lines_.pending();
   bool together = shared_.in > kMostTogether;
-  if (!lines_.too_long() && !together) return;
+  if (!lines_.too_long() && !together) return true;
   send(error_text("null", {rpc_code::invalid_request,
                            together ? "too much half-sent by all clients together" : "a request line over 1 MiB",
                            Reason::too_large}));
   finish();
+  return false;
+}
+
+/// A client that has half-closed its connection still gets what it asked for.
+void Session::end_if_done() {
+  if (asked_all_ && owed_ == 0 && sent_ == out_.size()) end();
 }
 
 void Session::take_lines() {
   if (taking_) return;  // called again by a reply that went straight out
   taking_ = true;
-  while (!ended_ && may_read()) {
+  while (may_take()) {
     auto line = lines_.next();
     if (!line) break;
     take(*line);
@@ -141,6 +163,7 @@ void Session::put_out() {
     sent_ = 0;
     if (closing_) return end();
     take_lines();  // that had to wait until the client took its replies
+    end_if_done();
     return read_on();
   }
   if (sent_ > kMostUnread) {

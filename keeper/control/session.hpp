@@ -26,10 +26,12 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   class Collector;
   void read_on();
-  void take_bytes();
+  bool take_bytes();
+  void end_if_done();
   void take_lines();
   void take(std::string_view line);
   void put_out();
+  bool may_take() const;
   bool may_read() const;
 
   int fd() { return waiter_ ? waiter_->native_handle() : socket_.get(); }
@@ -47,6 +49,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool writing_ = false;
   bool taking_ = false;
   bool closing_ = false;  ///< a last word is on its way out
+  bool asked_all_ = false;  ///< the client will send no more (shutdown(2)), and may still read
+  int owed_ = 0;            ///< lines that are not answered yet
   bool ended_ = false;
   std::function<void()> on_end_;
 };

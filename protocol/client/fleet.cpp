@@ -52,6 +52,7 @@ Done send_on(Open& open, const Call& call) {
     if (put < 0 && errno != EPIPE) return system_error(call.doing, "its keeper closed the connection");
     open.unsent.remove_prefix(put < 0 ? open.unsent.size() : static_cast<std::size_t>(put));
   }
+  shutdown(open.socket.get(), SHUT_WR);  // no more will be asked: the keeper need not wait for it
   return {};
 }
 
@@ -160,24 +161,26 @@ void fill_from_record(const Home& home, Row& row, const std::string& boot, const
 
 Call status_call(const AppId& id) { return {id, request_line(kCallId, GetStatus{}), ""}; }
 
-bool take_status(Row& row, Result<std::string>& answer) {
+bool take_status(Row& row, Result<std::string>& answer, Reading reading) {
   if (!answer) return false;
-  auto status = read_as<Status>(*answer);
-  if (!status) return false;
-  row.status = std::move(*status);
+  if (reading == Reading::values) {
+    auto status = read_as<Status>(*answer);
+    if (!status) return false;
+    row.status = std::move(*status);
+  }
   row.answered = row.keeper_lives = true;
   row.json = std::move(*answer);
   return true;
 }
 
 /// No socket, but a lock: a keeper that is just starting or leaving. It is one or the other within a moment.
-void ask_again(const Home& home, Row& row, Millis wait) {
+void ask_again(const Home& home, Row& row, Millis wait, Reading reading) {
   Deadline deadline(std::min(wait, kBetweenStates));
   std::string stem = row.id.stem();
   while (home.locked(stem) && !deadline.passed()) {
     usleep(2000);
     auto answer = call_all(home, {status_call(row.id)}, wait);
-    if (take_status(row, answer.front()) || answer.front().error().reason == Reason::timeout) return;
+    if (take_status(row, answer.front(), reading) || answer.front().error().reason == Reason::timeout) return;
   }
   row.keeper_lives = home.locked(stem);
 }
@@ -194,29 +197,30 @@ std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Ca
   return answers;
 }
 
-std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::function<bool(const AppId&)>& wanted) {
+std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::function<bool(const AppId&)>& wanted,
+                               Reading reading) {
   std::set<AppId> seen;
   std::vector<Row> rows;
   std::vector<Call> calls;
   for (const AppId& id : home.sockets()) {
     if (!wanted(id)) continue;
     seen.insert(id);
-    rows.push_back({id, {}});
+    rows.push_back({id, {}, {}});
     calls.push_back(status_call(id));
   }
   Answers answers = call_all(home, calls, wait);
   for (const AppId& id : home.apps()) {
     if (seen.contains(id) || !wanted(id)) continue;
-    rows.push_back({id, {}});
+    rows.push_back({id, {}, {}});
     answers.emplace_back(Error{Reason::not_found, "", "", 0});
   }
   std::string boot = boot_id();
   std::vector<Row> out;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     Row& row = rows[i];
-    if (!take_status(row, answers[i])) {
+    if (!take_status(row, answers[i], reading)) {
       Reason reason = answers[i] ? Reason::invalid : answers[i].error().reason;
-      if (reason == Reason::not_found || reason == Reason::unreachable) ask_again(home, row, wait);
+      if (reason == Reason::not_found || reason == Reason::unreachable) ask_again(home, row, wait, reading);
       if (!row.answered && !row.keeper_lives) row.keeper_lives = home.locked(row.id.stem());
       if (!row.answered) fill_from_record(home, row, boot, answers[i] ? "" : answers[i].error().why());
     }

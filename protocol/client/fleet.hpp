@@ -35,6 +35,9 @@ struct Row {
 /// is `unreachable`; so is an app whose program runs on though its keeper was killed (then keeper_lives is false and
 /// status.pid is that program). A socket that nobody answers and whose lock is free is passed over: the row comes from
 /// the record.
-std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::function<bool(const AppId&)>& wanted);
+/// Reading::text leaves the statuses of keepers that answered as the text that they sent (`json`).
+enum class Reading { values, text };
+std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::function<bool(const AppId&)>& wanted,
+                               Reading reading = Reading::values);
 
 }  // namespace keeper

@@ -1,5 +1,6 @@
 #include "protocol/wire/codec.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -25,24 +26,56 @@ string dump(const Json& json, int indent = -1) {
 }
 
 template <class T>
-Json to_json(const T& value);
+void to_text(const T& value, string& out);
 template <class T>
 bool from_text(string_view piece, T& value);
 
 template <class T>
 concept Word = std::is_enum_v<T>;
 
-Json exit_to_json(const LastExit& e) {
-  Json out = Json::object();
+/// `{"a":1,"b":null}`, member by member.
+class ObjectText {
+ public:
+  explicit ObjectText(string& out) : out_(out) { out_ += '{'; }
+  ~ObjectText() { out_ += '}'; }
+  ObjectText(const ObjectText&) = delete;
+  ObjectText& operator=(const ObjectText&) = delete;
+
+  /// A declared name: it needs no escape.
+  template <class T>
+  void add(string_view name, const T& value) {
+    if (!first_) out_ += ',';
+    first_ = false;
+    out_ += '"';
+    out_ += name;
+    out_ += "\":";
+    to_text(value, out_);
+  }
+
+ private:
+  string& out_;
+  bool first_ = true;
+};
+
+void exit_to_text(const LastExit& e, string& out) {
   using Kind = ExitInfo::Kind;
-  out["code"] = e.exit.kind == Kind::code ? Json(e.exit.value) : Json();
-  out["signal"] = e.exit.kind == Kind::signal ? Json(signal_name(e.exit.value)) : Json();
-  if (e.exit.core_dumped) out["core_dumped"] = true;
-  out["at"] = to_json(e.at);
-  out["after_ms"] = e.after_ms;
-  out["cause"] = e.cause;
-  out["pid"] = to_json(e.pid);
-  return out;
+  std::optional<int> code;
+  std::optional<string> signal;
+  if (e.exit.kind == Kind::code) code = e.exit.value;
+  if (e.exit.kind == Kind::signal) signal = signal_name(e.exit.value);
+  ObjectText object(out);
+  object.add("code", code);
+  object.add("signal", signal);
+  if (e.exit.core_dumped) object.add("core_dumped", true);
+  object.add("at", e.at);
+  object.add("after_ms", e.after_ms);
+  object.add("cause", e.cause);
+  object.add("pid", e.pid);
+}
+
+/// Whether a JSON string of these characters is the characters themselves between quotes.
+bool is_plain(string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
 }
 
 /// The members of a LastExit as they are written: one of code and signal, or neither.
@@ -79,45 +112,62 @@ bool exit_from_text(string_view piece, LastExit& e) {
 template <class T>
 struct Arm {};  // picks an overload without making a T
 
+// Written as text at once: a keeper answers `status` more often than anything, and a tree of it costs five times as much.
 template <class T>
-Json put(Arm<std::optional<T>>, const std::optional<T>& v) {
-  return v ? to_json(*v) : Json();
+void put(Arm<std::optional<T>>, const std::optional<T>& v, string& out) {
+  if (v)
+    to_text(*v, out);
+  else
+    out += "null";
 }
 template <class T>
-Json put(Arm<std::vector<T>>, const std::vector<T>& v) {
-  Json out = Json::array();
-  for (const T& item : v)
-    out.push_back(to_json(item));
-  return out;
+void put(Arm<std::vector<T>>, const std::vector<T>& v, string& out) {
+  out += '[';
+  for (const T& item : v) {
+    if (&item != v.data()) out += ',';
+    to_text(item, out);
+  }
+  out += ']';
 }
-Json put(Arm<string>, const string& v) {
-  return carry_bytes(v);
+void put(Arm<string>, const string& v, string& out) {
+  if (!is_plain(v)) {
+    out += dump(carry_bytes(v));
+    return;
+  }
+  out += '"';
+  out += v;
+  out += '"';
 }
-Json put(Arm<WallTime>, WallTime v) {
-  return Json(time_text(v));
+void put(Arm<WallTime>, WallTime v, string& out) {
+  to_text(time_text(v), out);
 }
-Json put(Arm<LastExit>, const LastExit& v) {
-  return exit_to_json(v);
+void put(Arm<LastExit>, const LastExit& v, string& out) {
+  exit_to_text(v, out);
 }
-Json put(Arm<Spec>, const Spec& v) {
-  return spec_to_json(v);
+void put(Arm<Spec>, const Spec& v, string& out) {
+  out += dump(spec_to_json(v));
 }
-Json put(Arm<OpenRpc>, const OpenRpc& v) {
-  return tree_of(v.document);
+void put(Arm<OpenRpc>, const OpenRpc& v, string& out) {
+  out += v.document;
 }
 template <Word T>
-Json put(Arm<T>, T v) {
-  return Json(string(word_for(v)));
+void put(Arm<T>, T v, string& out) {
+  to_text(string(word_for(v)), out);
 }
-template <class T>
-requires std::is_arithmetic_v<T> Json put(Arm<T>, T v) {
-  return Json(v);
+void put(Arm<bool>, bool v, string& out) {
+  out += v ? "true" : "false";
+}
+void put(Arm<double>, double v, string& out) {
+  out += dump(Json(v));
+}
+template <std::integral T>
+requires(!std::is_same_v<T, bool>) void put(Arm<T>, T v, string& out) {
+  out += std::to_string(v);
 }
 template <HasFields T>
-Json put(Arm<T>, const T& v) {
-  Json out = Json::object();
-  Fields<T>::each([&](const char* name, auto member, const char*) { out[name] = to_json(v.*member); });
-  return out;
+void put(Arm<T>, const T& v, string& out) {
+  ObjectText object(out);
+  Fields<T>::each([&](const char* name, auto member, const char*) { object.add(name, v.*member); });
 }
 
 template <class T>
@@ -197,8 +247,8 @@ bool take(Arm<T>, string_view piece, T& v) {
 }
 
 template <class T>
-Json to_json(const T& value) {
-  return put(Arm<T>{}, value);
+void to_text(const T& value, string& out) {
+  put(Arm<T>{}, value, out);
 }
 template <class T>
 bool from_text(string_view piece, T& value) {
@@ -386,14 +436,16 @@ RequestLine decode_requests(string_view line) {
 
 template <class M>
 string request_line(std::uint64_t id, const M& request) {
-  Json params = Json::object();
+  string params;
   Fields<M>::each([&](const char* name, auto member, const char*) {
-    Json value = to_json(request.*member);
-    if (!value.is_null()) params[name] = std::move(value);
+    string value;
+    to_text(request.*member, value);
+    if (value == "null") return;
+    params += (params.empty() ? "\"" : ",\"") + string(name) + "\":" + value;
   });
-  Json line = {{"jsonrpc", "2.0"}, {"id", id}, {"method", string(M::method)}};
-  if (!params.empty()) line["params"] = std::move(params);
-  return dump(line) + "\n";
+  string line = R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":")" + string(M::method) + '"';
+  if (!params.empty()) line += R"(,"params":{)" + params + "}";
+  return line + "}\n";
 }
 
 template <class R>
@@ -476,7 +528,9 @@ Result<R> read_as(string_view json) {
 
 template <class R>
 string write_as(const R& value, int indent) {
-  return dump(to_json(value), indent);
+  string out;
+  to_text(value, out);
+  return indent < 0 ? out : dump(tree_of(out), indent);
 }
 
 string json_list(const std::vector<string>& objects) {
