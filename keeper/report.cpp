@@ -95,6 +95,7 @@ void Keeper::flush_markers() {
 }
 
 void Keeper::announce_to_log(const action::Announce& a) {
+  if (a.what == action::What::started && log_) log_->open();
   if (a.what == action::What::started) marker("started pid " + std::to_string(a.pid));
   if (a.what == action::What::exited) marker(ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a));
   if (a.what == action::What::spawn_failed) marker("could not start: " + a.text);

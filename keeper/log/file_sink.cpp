@@ -32,10 +32,10 @@ FileSink::FileSink(std::string path, std::uint64_t most_bytes, int backups)
 bool FileSink::ready() {
   if (file_) return true;
   constexpr int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
-  int fd = open(path_.c_str(), flags, 0600);
+  int fd = ::open(path_.c_str(), flags, 0600);
   if (fd < 0 && errno == ENOENT) {
     make_parents(path_);
-    fd = open(path_.c_str(), flags, 0600);
+    fd = ::open(path_.c_str(), flags, 0600);
   }
   if (fd < 0) return false;
   file_ = Fd(fd);

@@ -16,6 +16,8 @@ class FileSink {
   /// could not be opened is tried again at the next write.
   FileSink(std::string path, std::uint64_t most_bytes, int backups);
 
+  /// Makes the file now, so that there is one to look at.
+  void open() { ready(); }
   /// Appends. Rotates at the end of a line once the file has reached its size: PATH to PATH.1, PATH.1 to PATH.2, ...
   void write(std::string_view bytes);
   /// Appends one whole line that is not the child's, ending an unfinished line of the child's first.
