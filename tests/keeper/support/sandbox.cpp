@@ -222,6 +222,7 @@ void Sandbox::show() {
     for (const auto& entry : fs::recursive_directory_iterator(root_ / place, ignored)) {
       if (!entry.is_regular_file() || entry.path().filename() == "spec.json") continue;
       string text = read_text(entry.path());
+      if (text.empty()) continue;
       if (text.size() > 6000) text = text.substr(0, 2000) + "\n...\n" + text.substr(text.size() - 4000);
       std::fprintf(stderr, "--- %s\n%s\n", entry.path().c_str(), text.c_str());
     }
@@ -298,7 +299,7 @@ namespace {
 
 /// Short times first, so that the test's own words win.
 Words quick(const std::string& name, const Words& words) {
-  Words out = {program("keeper"), "-n",  name, "--start-secs", "0.1", "--stop-timeout", "3s",
+  Words out = {program("keeper"), "-n",   name, "--start-secs", "0.1", "--stop-timeout", "3s",
                "--kill-timeout",  "500ms"};
   out.insert(out.end(), words.begin(), words.end());
   return out;

@@ -1,9 +1,11 @@
 // A world of a test's own: a home, the real programs, and an end to everything that was started in it.
 //
-// The test is made the subreaper of all it starts (prctl(2)): what detaches itself comes back as its child, so "what is
-// left" is a walk down from this process and misses nothing. Zombies do not count as left; they are taken away here.
+// The test is made the subreaper of all it starts (prctl(2)): what detaches itself comes back as its child,
+// so "what is left" is a walk down from this process and misses nothing. Zombies do not count as left; they
+// are taken away here.
 //
-// Nothing here sleeps and hopes: a test waits for a condition (eventually), with a limit that only a failure reaches.
+// Nothing here sleeps and hopes: a test waits for a condition (eventually), with a limit that only a failure
+// reaches.
 #pragma once
 #include <gtest/gtest.h>
 

@@ -1,0 +1,17 @@
+#!/bin/sh
+# install_test.sh CMAKE BUILD_DIR: what `cmake --install` puts where, and that it works from there.
+set -eu
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+"$1" --install "$2" --prefix "$dir" >/dev/null
+find "$dir" -mindepth 1 ! -type d -printf '%P\n' | sort >"$dir/files"
+printf 'bin/ctl\nbin/keeper\nbin/keeperctl\nfiles\n' | diff - "$dir/files"
+for program in keeper ctl keeperctl; do
+  "$dir/bin/$program" --version | grep -q ' 0\.'
+done
+KEEPER_HOME=$dir/home
+export KEEPER_HOME
+"$dir/bin/keeper" -d --start-secs 0 -n installed -- sleep 1000 >/dev/null
+"$dir/bin/keeperctl" stop installed >/dev/null
+"$dir/bin/keeperctl" start installed >/dev/null   # finds keeper beside itself
+"$dir/bin/keeperctl" stop installed >/dev/null
