@@ -102,7 +102,7 @@ TEST(Terminal, OneThatVanishesTakesNothingAlong) {
   EVENTUALLY(std::atoi(read_text(file).c_str()) > before + 10);
   EXPECT_TRUE(keeper.running());
   EXPECT_EQ(pid, box.pid("job"));
-  EXPECT_EQ("running", box.state("job"));
+  EVENTUALLY(box.state("job") == "running");
   EVENTUALLY(box.logged("job", "line " + std::to_string(before + 10) + "\n"));
 }
 
@@ -165,7 +165,7 @@ TEST(Stdout, WhoseReaderIsGoneIsDoneWithout) {
   Background keeper = box.foreground("job", {child("floods"), "50000", "wait"}, how);
   EVENTUALLY(box.logged("job", "line 50000\n"));
   EXPECT_TRUE(keeper.running());
-  EXPECT_EQ("running", box.state("job"));
+  EVENTUALLY(box.state("job") == "running");
   keeper.signal(SIGTERM);
   EXPECT_EQ(128 + SIGTERM, keeper.wait());
 }
@@ -176,7 +176,7 @@ TEST(Stdout, ThatIsClosedIsDoneWithout) {
   how.before = [] { close(STDOUT_FILENO); };
   Background keeper = box.foreground("job", {child("floods"), "50000", "wait"}, how);
   EVENTUALLY(box.logged("job", "line 50000\n"));
-  EXPECT_EQ("running", box.state("job"));
+  EVENTUALLY(box.state("job") == "running");
 }
 
 TEST(Stdout, ThatIsAFileIsAppendedToInOrder) {

@@ -223,7 +223,7 @@ void Sandbox::show() {
       if (!entry.is_regular_file() || entry.path().filename() == "spec.json") continue;
       string text = read_text(entry.path());
       if (text.empty()) continue;
-      if (text.size() > 6000) text = text.substr(0, 2000) + "\n...\n" + text.substr(text.size() - 4000);
+      if (text.size() > 3000) text = text.substr(0, 1000) + "\n...\n" + text.substr(text.size() - 2000);
       std::fprintf(stderr, "--- %s\n%s\n", entry.path().c_str(), text.c_str());
     }
   for (int pid : processes())
