@@ -42,7 +42,7 @@ Server::~Server() {
 
 void Server::wait() {
   listening_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
-    if (!error) accept_all();
+    if (!error) accept_one();
   });
 }
 
@@ -58,22 +58,20 @@ bool Server::make_room() {
   return did;
 }
 
-void Server::accept_all() {
-  for (int turn = 0; turn < 128 && listening_.is_open(); ++turn) {
-    int fd = accept4(listening_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0) {
-      admit(Fd(fd));
-      continue;
-    }
-    if (errno == EAGAIN) break;
-    if (errno == EINTR || errno == ECONNABORTED) continue;
-    if ((errno == EMFILE || errno == ENFILE) && make_room()) continue;
-    again_.expires_after(kRetry);
-    return again_.async_wait([this](std::error_code error) {
-      if (!error) accept_all();
-    });
+/// One a turn: mostly there is only one, and others of the loop want theirs.
+void Server::accept_one() {
+  int fd = accept4(listening_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd >= 0) admit(Fd(fd));
+  bool out_of_descriptors = fd < 0 && (errno == EMFILE || errno == ENFILE);
+  bool passing = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
+  if (fd >= 0 || passing || (out_of_descriptors && make_room())) {
+    if (listening_.is_open()) wait();  // a request may have been the last one
+    return;
   }
-  if (listening_.is_open()) wait();  // a request may have been the last one
+  again_.expires_after(kRetry);
+  again_.async_wait([this](std::error_code error) {
+    if (!error) accept_one();
+  });
 }
 
 void Server::admit(Fd socket) {

@@ -37,7 +37,7 @@ class Server {
 
  private:
   void wait();
-  void accept_all();
+  void accept_one();
   void admit(Fd socket);
   bool make_room();
 
