@@ -2,8 +2,9 @@
 
 #include <unistd.h>
 
-// CLI11 includes <iostream> for functions that are not used here. Its static initialiser would run in every keeper and
-// write 20 kB of locale tables there, so what it declares is declared without it (libstdc++'s guard).
+// CLI11 includes <iostream> for functions that are not used here. Its static initialiser would run in every
+// keeper and write 20 kB of locale tables there, so what it declares is declared without it (libstdc++'s
+// guard).
 #define _GLIBCXX_IOSTREAM 1
 #include <istream>
 #include <ostream>
@@ -71,17 +72,20 @@ void add_fields(CLI::App& app, CommandLine& out, string& error) {
       if (field.name == "name") out.named = true;
     };
     if (field.value.empty()) {
-      app.add_flag_callback(option_names(field), [set] { set("true"); }, string(field.help));
+      app.add_flag_callback(
+          option_names(field), [set] { set("true"); }, string(field.help));
       continue;
     }
     auto* option = app.add_option_function<std::vector<string>>(
         option_names(field),
         [set](const std::vector<string>& all) {
-          for (const string& one : all) set(one);
+          for (const string& one : all)
+            set(one);
         },
         string(field.help));
     option->type_name(string(field.value))->type_size(1)->allow_extra_args(false);
-    option->multi_option_policy(field.many ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
+    option->multi_option_policy(field.many ? CLI::MultiOptionPolicy::TakeAll
+                                           : CLI::MultiOptionPolicy::TakeLast);
   }
 }
 
@@ -100,7 +104,8 @@ string check(const CommandLine& c) {
 }  // namespace
 
 std::variant<CommandLine, Finished> parse_command_line(int argc, const char* const* argv) {
-  CLI::App app{"Keeps one program alive: restarts it when it dies, records its output, answers to ctl.", "keeper"};
+  CLI::App app{"Keeps one program alive: restarts it when it dies, records its output, answers to ctl.",
+               "keeper"};
   app.footer(kExamples);
   app.prefix_command();  // with positionals_at_end() as well, CLI11 2.1 refuses PROGRAM
   app.formatter(std::make_shared<Help>());
@@ -110,7 +115,8 @@ std::variant<CommandLine, Finished> parse_command_line(int argc, const char* con
   CommandLine out;
   string error;
   bool spawned_only = false;
-  app.add_flag("-d,--detach", out.detach, "go on in the background; return when the program is confirmed to run");
+  app.add_flag("-d,--detach", out.detach,
+               "go on in the background; return when the program is confirmed to run");
   app.add_option("--start", out.start, "start a recorded app again, in the background (what ctl start does)")
       ->type_name("NAME");
   app.add_flag("--no-wait", spawned_only, "with -d: return as soon as the program is spawned");

@@ -7,7 +7,9 @@
 namespace keeper {
 namespace {
 
-std::string aside(const Home& home, const std::string& stem) { return home.spec_path(stem) + ".before"; }
+std::string aside(const Home& home, const std::string& stem) {
+  return home.spec_path(stem) + ".before";
+}
 
 }  // namespace
 
@@ -20,7 +22,9 @@ Done write_first_record(const Home& home, const std::string& stem, const Spec& s
   return done;
 }
 
-void confirm_first_record(const Home& home, const std::string& stem) { unlink(aside(home, stem).c_str()); }
+void confirm_first_record(const Home& home, const std::string& stem) {
+  unlink(aside(home, stem).c_str());
+}
 
 bool undo_first_record(const Home& home, const std::string& stem, bool fresh) {
   if (fresh) return static_cast<bool>(home.remove_app(stem));

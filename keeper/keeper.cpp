@@ -22,9 +22,13 @@ Time now() {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
-std::chrono::steady_clock::time_point point(Time time) { return std::chrono::steady_clock::time_point(time); }
+std::chrono::steady_clock::time_point point(Time time) {
+  return std::chrono::steady_clock::time_point(time);
+}
 
-std::uint64_t jitter_seed() { return static_cast<std::uint64_t>(getpid()) * 2654435761u + 1; }
+std::uint64_t jitter_seed() {
+  return static_cast<std::uint64_t>(getpid()) * 2654435761u + 1;
+}
 
 }  // namespace
 
@@ -54,7 +58,8 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output)
     log_ = std::make_unique<FileSink>(log_path(), spec_.log_max_size, spec_.log_backups);
   if (table_.foreground) echo_ = std::make_unique<Echo>(io_, STDOUT_FILENO);
   talks_ = table_.foreground;
-  capture_ = std::make_unique<Capture>(io_, std::move(output.reading), [this](std::string_view b) { on_output(b); });
+  capture_ =
+      std::make_unique<Capture>(io_, std::move(output.reading), [this](std::string_view b) { on_output(b); });
   signals_ = std::make_unique<Signals>(io_, [this](const SignalFact& fact) { on_signal(fact); });
   server_ = std::make_unique<Server>(io_, Fd(table.socket), *this);
 }
@@ -76,7 +81,7 @@ int Keeper::run() {
   return exit_code(*leaving_as_);
 }
 
-// --- facts ------------------------------------------------------------------------------------------------------------
+// --- facts
 
 void Keeper::tell(Event event) {
   events_.push_back(std::move(event));
@@ -147,10 +152,12 @@ void Keeper::on_interrupt(const SignalFact& fact) {
 
 void Keeper::on_child_signal() {
   reap_strangers([this](int pid) {
-    return std::any_of(runs_.begin(), runs_.end(), [&](const Run& r) { return r.pid == pid && !r.main_ended; });
+    return std::any_of(runs_.begin(), runs_.end(),
+                       [&](const Run& r) { return r.pid == pid && !r.main_ended; });
   });
   std::vector<RunId> ids;
-  for (const Run& run : runs_) ids.push_back(run.id);
+  for (const Run& run : runs_)
+    ids.push_back(run.id);
   for (RunId id : ids) {
     Run* run = find(id);
     if (run != nullptr && run->main_ended)
@@ -176,7 +183,8 @@ void Keeper::look_for_rest(Run& run) {
     return tell(event::TreeEmpty{id});
   }
   if (run.kill_all)
-    for (int pid : rest) kill(pid, SIGKILL);
+    for (int pid : rest)
+      kill(pid, SIGKILL);
 }
 
 void Keeper::on_output(std::string_view bytes) {
@@ -188,7 +196,7 @@ void Keeper::on_output(std::string_view bytes) {
                  static_cast<unsigned long long>(dropped));
 }
 
-// --- actions ----------------------------------------------------------------------------------------------------------
+// --- actions
 
 void Keeper::step(const Event& event) {
   for (const Action& action : machine_.step(event, now()))
@@ -233,7 +241,8 @@ bool Keeper::make_plan() {
 }
 
 void Keeper::perform(const action::Spawn& wanted) {
-  if (!plan_ && !make_plan()) return tell(event::SpawnFailed{wanted.run, plan_error_->permanent, plan_error_->text});
+  if (!plan_ && !make_plan())
+    return tell(event::SpawnFailed{wanted.run, plan_error_->permanent, plan_error_->text});
   auto result = spawn(*plan_, null_.get(), output_.get());
   if (auto* failed = std::get_if<SpawnError>(&result)) {
     plan_error_ = *failed;
@@ -279,7 +288,8 @@ void Keeper::perform(const action::Announce& a) {
     if (Run* run = find(a.run)) survivors_ = tree_of(ids_of(*run));
     forget(a.run);
   }
-  if (a.what == action::What::exited) stopped_at_ = last_exit_at_ = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+  if (a.what == action::What::exited)
+    stopped_at_ = last_exit_at_ = std::chrono::floor<Millis>(std::chrono::system_clock::now());
   if (a.what == action::What::started) {
     survivors_.clear();
     pid_start_ = process_start(a.pid);
@@ -291,7 +301,8 @@ void Keeper::perform(const action::Announce& a) {
   announce_to_waiting(a);
 }
 
-/// The end of the app, in this order: what is known is written, the socket goes, who waits is told, the lock goes last.
+/// The end of the app, in this order: what is known is written, the socket goes, who waits is told, the lock
+/// goes last.
 void Keeper::perform(const action::Leave& leave) {
   leaving_as_ = leave.state;
   capture_->drain(kDrainAtExit);
@@ -304,7 +315,8 @@ void Keeper::perform(const action::Leave& leave) {
     write_record();
   flush_markers();
   home_.unlink_socket(table_.stem);
-  for (const Answer& answer : stop_answers_) answer.give(status());
+  for (const Answer& answer : stop_answers_)
+    answer.give(status());
   for (const Answer& answer : restart_answers_)
     answer.fail({Reason::failed, "restart " + table_.stem,
                  machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});

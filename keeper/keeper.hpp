@@ -1,8 +1,9 @@
 // The composition: the one place that sees the core and the edges.
 //
-// An edge reports a fact through a callback; the fact becomes an event; the machine answers with actions, which are
-// performed in order; then what changed is recorded and announced, and one timer is set to machine.deadline(). What
-// performing brings about (a spawn has succeeded) is queued as the next event, so nothing recurses. One thread.
+// An edge reports a fact through a callback; the fact becomes an event; the machine answers with actions,
+// which are performed in order; then what changed is recorded and announced, and one timer is set to
+// machine.deadline(). What performing brings about (a spawn has succeeded) is queued as the next event, so
+// nothing recurses. One thread.
 #pragma once
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -16,10 +17,10 @@
 #include "keeper/child/tree.hpp"
 #include "keeper/control/server.hpp"
 #include "keeper/core/machine.hpp"
-#include "keeper/launch.hpp"
 #include "keeper/log/capture.hpp"
 #include "keeper/log/echo.hpp"
 #include "keeper/log/file_sink.hpp"
+#include "keeper/start_report.hpp"
 #include "keeper/survive/role.hpp"
 #include "keeper/watch/sampler.hpp"
 #include "keeper/watch/signals.hpp"
@@ -122,7 +123,7 @@ class Keeper : public Service {
   std::optional<WallTime> started_at_;
   std::optional<WallTime> stopped_at_;    ///< end of the last run, while there is no other
   std::optional<WallTime> last_exit_at_;  ///< end of the last run, for good
-  Millis started_{0};  ///< by the monotonic clock
+  Millis started_{0};                     ///< by the monotonic clock
   std::optional<std::uint64_t> pid_start_;
   std::string boot_id_;
   std::string pid_written_;

@@ -1,11 +1,12 @@
-// keeper: keeps one program alive. Started by a user it reads its command line (launch); started by itself it takes up
-// the role that it was given (survive/role).
+// keeper: keeps one program alive. Started by a user it reads its command line (launch); started by itself it
+// takes up the role that it was given (survive/role).
 #include <malloc.h>
 
 #include <cstdio>
 #include <exception>
 
 #include "keeper/keeper.hpp"
+#include "keeper/launch.hpp"
 
 namespace {
 

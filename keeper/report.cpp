@@ -12,7 +12,9 @@ namespace {
 
 constexpr Millis kRecordEvery{1000};
 
-WallTime wall_now() { return std::chrono::floor<Millis>(std::chrono::system_clock::now()); }
+WallTime wall_now() {
+  return std::chrono::floor<Millis>(std::chrono::system_clock::now());
+}
 
 Millis steady_now() {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
@@ -39,7 +41,9 @@ std::string ended_text(int pid, const action::Announce& a) {
 
 }  // namespace
 
-std::string Keeper::log_path() const { return spec_.log.empty() ? home_.log_path(table_.stem) : spec_.log; }
+std::string Keeper::log_path() const {
+  return spec_.log.empty() ? home_.log_path(table_.stem) : spec_.log;
+}
 
 Status Keeper::status() {
   Status s;
@@ -59,7 +63,8 @@ Status Keeper::status() {
   if (s.pid) s.uptime_ms = (steady_now() - started_).count();
   s.restarts = machine_.restarts();
   if (const auto& end = machine_.last_end())
-    s.last_exit = LastExit{end->exit, last_exit_at_, end->lived.count(), std::string(word_for(end->cause)), end->pid};
+    s.last_exit =
+        LastExit{end->exit, last_exit_at_, end->lived.count(), std::string(word_for(end->cause)), end->pid};
   if (auto at = machine_.next_start()) s.next = Next{"start", wall_now() + (*at - steady_now())};
   if (!machine_.spawn_error().empty()) s.spawn_error = machine_.spawn_error();
   if (!machine_.reason().empty()) s.reason = machine_.reason();
@@ -81,7 +86,7 @@ Status Keeper::status_with_usage() {
   return s;
 }
 
-// --- the log ----------------------------------------------------------------------------------------------------------
+// --- the log
 
 void Keeper::marker(std::string text) {
   markers_.push_back("[keeper] " + time_text(wall_now()) + " " + std::move(text) + "\n");
@@ -90,20 +95,23 @@ void Keeper::marker(std::string text) {
 /// Lines wait here until what they speak of is done: a restart is not to wait for the disk.
 void Keeper::flush_markers() {
   if (log_ && spec_.log_markers)
-    for (const std::string& line : markers_) log_->write_marker(line);
+    for (const std::string& line : markers_)
+      log_->write_marker(line);
   markers_.clear();
 }
 
 void Keeper::announce_to_log(const action::Announce& a) {
   if (a.what == action::What::started && log_) log_->open();
   if (a.what == action::What::started) marker("started pid " + std::to_string(a.pid));
-  if (a.what == action::What::exited) marker(ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a));
+  if (a.what == action::What::exited)
+    marker(ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a));
   if (a.what == action::What::spawn_failed) marker("could not start: " + a.text);
   if (a.what == action::What::survivors)
-    for (int pid : survivors_) marker("pid " + std::to_string(pid) + " survived KILL");
+    for (int pid : survivors_)
+      marker("pid " + std::to_string(pid) + " survived KILL");
 }
 
-// --- people at a terminal ---------------------------------------------------------------------------------------------
+// --- people at a terminal
 
 void Keeper::announce_to_terminal(const action::Announce& a) {
   if (!talks_) return;
@@ -113,7 +121,9 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
       text = "started pid " + std::to_string(a.pid);
       if (log_ && machine_.restarts() == 0) text += ", log " + log_->path();
       break;
-    case action::What::exited: text = ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a); break;
+    case action::What::exited:
+      text = ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a);
+      break;
     case action::What::backoff:
       if (a.until) text = "next start in " + lived_text(*a.until - steady_now());
       break;
@@ -122,20 +132,22 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
       if (machine_.spawn_error().empty()) text = "given up: " + a.text;
       break;
     case action::What::survivors:
-      for (int pid : survivors_) text += (text.empty() ? "survived KILL: pid " : ", pid ") + std::to_string(pid);
+      for (int pid : survivors_)
+        text += (text.empty() ? "survived KILL: pid " : ", pid ") + std::to_string(pid);
       break;
     default: break;
   }
   if (!text.empty()) std::fprintf(stderr, "keeper: %s: %s\n", table_.stem.c_str(), text.c_str());
 }
 
-// --- who waits --------------------------------------------------------------------------------------------------------
+// --- who waits
 
 void Keeper::announce_to_waiting(const action::Announce& a) {
   switch (a.what) {
     case action::What::started:
       report_start(StartReport::Kind::spawned, 0);
-      for (const Answer& answer : restart_answers_) answer.give(status());
+      for (const Answer& answer : restart_answers_)
+        answer.give(status());
       restart_answers_.clear();
       break;
     case action::What::confirmed: report_start(StartReport::Kind::confirmed, 0); break;
@@ -161,7 +173,7 @@ void Keeper::report_start(StartReport::Kind kind, int code) {
   if (kind != StartReport::Kind::spawned) report_.reset();
 }
 
-// --- records ----------------------------------------------------------------------------------------------------------
+// --- records
 
 /// At most once a second, but the last word always.
 void Keeper::record() {
@@ -198,7 +210,8 @@ void Keeper::write_pid_file() {
 
 /// The child's own, as a shell gives it; 126 or 127 for a program that could not be executed.
 int Keeper::exit_code(State left_as) const {
-  if (first_record_ && !machine_.spawn_error().empty()) return plan_error_ && plan_error_->errnum == ENOENT ? 127 : 126;
+  if (first_record_ && !machine_.spawn_error().empty())
+    return plan_error_ && plan_error_->errnum == ENOENT ? 127 : 126;
   if (!machine_.last_end()) return left_as == State::fatal ? 1 : 0;
   int code = shell_code(machine_.last_end()->exit);
   return left_as == State::fatal && code == 0 ? 1 : code;

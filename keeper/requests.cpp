@@ -14,8 +14,9 @@ constexpr std::uint64_t kMostLogLines = 5'000;
 template <class M>
 bool outdated(const M& request, RunId current, const std::string& doing, const Answer& answer) {
   if (!request.run || *request.run == current) return false;
-  answer.fail({Reason::changed, doing,
-               "run " + std::to_string(*request.run) + " is over; the current one is " + std::to_string(current), 0});
+  answer.fail(
+      {Reason::changed, doing,
+       "run " + std::to_string(*request.run) + " is over; the current one is " + std::to_string(current), 0});
   return true;
 }
 
@@ -25,7 +26,9 @@ void Keeper::handle(const Ping&, const Caller&, Answer answer) {
   answer.give(Pong{spec_.name, getpid(), KEEPER_VERSION, kProtocol});
 }
 
-void Keeper::handle(const GetStatus&, const Caller&, Answer answer) { answer.give(status_with_usage()); }
+void Keeper::handle(const GetStatus&, const Caller&, Answer answer) {
+  answer.give(status_with_usage());
+}
 
 void Keeper::handle(const GetSpec&, const Caller&, Answer answer) {
   auto spec = home_.read_spec(table_.stem);
@@ -57,16 +60,20 @@ void Keeper::handle(const SignalRun& request, const Caller&, Answer answer) {
 }
 
 void Keeper::handle(const GetLogs& request, const Caller&, Answer answer) {
-  if (!log_) return answer.fail({Reason::not_found, "show the log of " + table_.stem, "its log is " + spec_.log, 0});
+  if (!log_)
+    return answer.fail({Reason::not_found, "show the log of " + table_.stem, "its log is " + spec_.log, 0});
   auto tail = read_tail(log_->path(), std::min(request.lines.value_or(100), kMostLogLines), kMostLogBytes);
   if (!tail) return answer.fail(tail.error());
   answer.give(LogLines{log_->path(), tail->bytes, std::move(tail->lines), tail->truncated});
 }
 
-void Keeper::handle(const Discover&, const Caller&, Answer answer) { answer.give(open_rpc()); }
+void Keeper::handle(const Discover&, const Caller&, Answer answer) {
+  answer.give(open_rpc());
+}
 
 void Keeper::refused(const Caller& caller) {
-  marker("refused a client of uid " + std::to_string(caller.uid) + " (pid " + std::to_string(caller.pid) + ")");
+  marker("refused a client of uid " + std::to_string(caller.uid) + " (pid " + std::to_string(caller.pid) +
+         ")");
   flush_markers();
 }
 

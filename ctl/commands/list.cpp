@@ -45,7 +45,8 @@ int run(Arguments& arguments) {
   bool filtered = !targets.empty();
   if (!filtered) targets = {"all"};
   Work work("list");
-  if (auto code = work.find(targets, timeout.value_or(kAskWait), false, json ? Reading::text : Reading::values))
+  if (auto code =
+          work.find(targets, timeout.value_or(kAskWait), false, json ? Reading::text : Reading::values))
     return *code;
   if (json)
     print_json(work.apps);

@@ -25,7 +25,7 @@ Done Work::open_home() {
 }
 
 std::optional<int> Work::find(const std::vector<std::string>& words, Millis wait, bool earlier_runs,
-                             Reading reading) {
+                              Reading reading) {
   std::vector<Target> targets;
   for (const std::string& word : words) {
     auto target = Target::parse(word);

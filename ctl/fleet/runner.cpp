@@ -92,7 +92,6 @@ std::string with_pid(const std::string& what, const Row& row) {
 }
 
 // --- stop
-// -------------------------------------------------------------------------------------------------------------
 
 Outcome stopped(const Row& row) {
   return Outcome::done(row.id, with_pid("stopped " + row.id.stem(), row));
@@ -147,7 +146,6 @@ Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, con
 }
 
 // --- restart
-// ----------------------------------------------------------------------------------------------------------
 
 std::string number_or_none(const std::optional<int>& pid) {
   return pid ? std::to_string(*pid) : "none";

@@ -6,7 +6,8 @@
 #include <cerrno>
 #include <csignal>
 
-// The sanitizer's own bookkeeping must not run on a stack it does not know, in a memory shared with the parent.
+// The sanitizer's own bookkeeping must not run on a stack it does not know, in a memory shared with the
+// parent.
 #define KEEPER_CHILD_SIDE __attribute__((no_sanitize("address", "undefined")))
 
 namespace keeper {
@@ -26,14 +27,17 @@ KEEPER_CHILD_SIDE void descriptor_path(char* out, int fd) {
     if (c != 0) *out++ = c;
   char digits[12];
   int count = 0;
-  do digits[count++] = static_cast<char>('0' + fd % 10);
+  do
+    digits[count++] = static_cast<char>('0' + fd % 10);
   while ((fd /= 10) > 0);
-  while (count > 0) *out++ = digits[--count];
+  while (count > 0)
+    *out++ = digits[--count];
   *out = 0;
 }
 
-/// The child is its own reader: with every keeper dead it gets no SIGPIPE and waits when the pipe is full, and whoever
-/// adopts it reopens the pipe through /proc. A fresh open each run, for O_NONBLOCK (which node sets) belongs to it.
+/// The child is its own reader: with every keeper dead it gets no SIGPIPE and waits when the pipe is full,
+/// and whoever adopts it reopens the pipe through /proc. A fresh open each run, for O_NONBLOCK (which node
+/// sets) belongs to it.
 KEEPER_CHILD_SIDE void take_output(const ChildSide& side) {
   char path[40];
   descriptor_path(path, side.output);

@@ -1,8 +1,9 @@
 // What happens between fork and exec, in named steps.
 //
-// Runs in the child's process and in the keeper's memory (vfork(2)): async-signal-safe calls only, no allocation, and
-// nothing written but the arguments here. A step that fails sends its name and errno up a close-on-exec pipe, so the
-// user reads "chdir /srv: No such file or directory" and not "exec failed"; a successful exec closes the pipe.
+// Runs in the child's process and in the keeper's memory (vfork(2)): async-signal-safe calls only, no
+// allocation, and nothing written but the arguments here. A step that fails sends its name and errno up a
+// close-on-exec pipe, so the user reads "chdir /srv: No such file or directory" and not "exec failed"; a
+// successful exec closes the pipe.
 #pragma once
 #include <cstdint>
 

@@ -31,7 +31,9 @@ SpawnError error_at(Stage stage, int errnum, const SpawnPlan& plan) {
 /// A stack for the child's few calls; given back after the exec, so it costs a kept program nothing.
 class ChildStack {
  public:
-  ChildStack() : base_(mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {}
+  ChildStack()
+      : base_(mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
+  }
   ~ChildStack() {
     if (*this) munmap(base_, kStack);
   }
@@ -48,7 +50,8 @@ class ChildStack {
 std::optional<ChildFailure> reported(int pipe) {
   ChildFailure failure{};
   ssize_t got = 0;
-  do got = read(pipe, &failure, sizeof failure);
+  do
+    got = read(pipe, &failure, sizeof failure);
   while (got < 0 && errno == EINTR);
   if (got == static_cast<ssize_t>(sizeof failure)) return failure;
   return std::nullopt;
@@ -79,8 +82,9 @@ std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int ou
 std::optional<ExitInfo> collect(int pid, int pidfd) {
   siginfo_t info{};
   int done = 0;
-  do done = pidfd >= 0 ? waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG)
-                       : waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
+  do
+    done = pidfd >= 0 ? waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG)
+                      : waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
   while (done < 0 && errno == EINTR);
   if (done < 0) return ExitInfo::unknown();
   if (info.si_pid == 0) return std::nullopt;
@@ -90,7 +94,8 @@ std::optional<ExitInfo> collect(int pid, int pidfd) {
 
 StopChange stop_or_continue(int pidfd) {
   siginfo_t info{};
-  if (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WSTOPPED | WCONTINUED | WNOHANG) < 0 || info.si_pid == 0)
+  if (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WSTOPPED | WCONTINUED | WNOHANG) < 0 ||
+      info.si_pid == 0)
     return StopChange::none;
   return info.si_code == CLD_CONTINUED ? StopChange::continued : StopChange::stopped;
 }

@@ -1,5 +1,5 @@
-// One run of the child, from spawn to its exit status. Owns the pid and a pidfd (pidfd_open(2)); passive: somebody else
-// waits for the pidfd to become readable and then calls collect().
+// One run of the child, from spawn to its exit status. Owns the pid and a pidfd (pidfd_open(2)); passive:
+// somebody else waits for the pidfd to become readable and then calls collect().
 #pragma once
 #include <optional>
 
@@ -20,9 +20,9 @@ struct Spawned {
   Fd pidfd;  ///< readable when the process has ended
 };
 
-/// Starts a process: own session, stdin from `input`, stdout and stderr into the pipe `output`, no other descriptor,
-/// every signal at its default, none blocked. Returns when exec has succeeded or a step failed (vfork(2): no copy of
-/// page tables, which is a third of the time of a restart).
+/// Starts a process: own session, stdin from `input`, stdout and stderr into the pipe `output`, no other
+/// descriptor, every signal at its default, none blocked. Returns when exec has succeeded or a step failed
+/// (vfork(2): no copy of page tables, which is a third of the time of a restart).
 std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output);
 
 /// Takes the exit status of an ended process of ours; nothing while it still runs. ECHILD gives `unknown`.
@@ -32,8 +32,8 @@ enum class StopChange { none, stopped, continued };
 /// Whether a process of ours was stopped by a signal, or continued, since this was last asked (waitid(2)).
 StopChange stop_or_continue(int pidfd);
 
-/// Processes that ended and are nobody's run (this process is a subreaper, or pid 1): taken away. `ours` says which
-/// pids are runs; those are left for collect(). True if any was taken.
+/// Processes that ended and are nobody's run (this process is a subreaper, or pid 1): taken away. `ours` says
+/// which pids are runs; those are left for collect(). True if any was taken.
 template <class IsRun>
 bool reap_strangers(IsRun ours);
 

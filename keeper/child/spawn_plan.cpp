@@ -21,13 +21,15 @@ struct Extension {
   string_view ending;
   string_view interpreter;
 };
-constexpr std::array kExtensions = {
-    Extension{".js", "node"},  Extension{".mjs", "node"}, Extension{".cjs", "node"}, Extension{".ts", "node"},
-    Extension{".py", "python3"}, Extension{".rb", "ruby"},  Extension{".pl", "perl"},  Extension{".php", "php"},
-    Extension{".lua", "lua"},  Extension{".sh", "sh"}};
+constexpr std::array kExtensions = {Extension{".js", "node"},    Extension{".mjs", "node"},
+                                    Extension{".cjs", "node"},   Extension{".ts", "node"},
+                                    Extension{".py", "python3"}, Extension{".rb", "ruby"},
+                                    Extension{".pl", "perl"},    Extension{".php", "php"},
+                                    Extension{".lua", "lua"},    Extension{".sh", "sh"}};
 
 CannotRun cannot(const string& program, string why, int code, int errnum = 0) {
-  return {Error{code == 127 ? Reason::not_found : Reason::failed, "run " + program, std::move(why), errnum}, code};
+  return {Error{code == 127 ? Reason::not_found : Reason::failed, "run " + program, std::move(why), errnum},
+          code};
 }
 
 bool is_file(const string& path) {
@@ -35,12 +37,15 @@ bool is_file(const string& path) {
   return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 
-bool executable(const string& path) { return is_file(path) && access(path.c_str(), X_OK) == 0; }
+bool executable(const string& path) {
+  return is_file(path) && access(path.c_str(), X_OK) == 0;
+}
 
 string joined(const string& directory, const string& name) {
   if (name.starts_with('/')) return name;
   string_view rest = name;
-  while (rest.starts_with("./")) rest.remove_prefix(2);
+  while (rest.starts_with("./"))
+    rest.remove_prefix(2);
   return directory + (directory.ends_with('/') ? "" : "/") + string(rest);
 }
 
@@ -58,7 +63,8 @@ string in_path(const string& name, string_view path_variable, const string& dire
 
 /// A program or an interpreter, by path or name; empty if there is none.
 string find_program(const string& name, string_view path_variable, const string& directory) {
-  if (name.find('/') != string::npos) return executable(joined(directory, name)) ? joined(directory, name) : "";
+  if (name.find('/') != string::npos)
+    return executable(joined(directory, name)) ? joined(directory, name) : "";
   return in_path(name, path_variable, directory);
 }
 
@@ -71,9 +77,11 @@ string head_of(const string& path) {
   return got > 0 ? string(buffer, static_cast<std::size_t>(got)) : string();
 }
 
-/// "#!/usr/bin/env node" to {"/usr/bin/env", "node"}: the interpreter and at most one argument, as execve(2) does.
+/// "#!/usr/bin/env node" to {"/usr/bin/env", "node"}: the interpreter and at most one argument, as execve(2)
+/// does.
 std::vector<string> shebang(string_view head) {
-  string_view line = head.substr(2, head.find('\n') == string_view::npos ? string_view::npos : head.find('\n') - 2);
+  string_view line =
+      head.substr(2, head.find('\n') == string_view::npos ? string_view::npos : head.find('\n') - 2);
   auto trim = [](string_view s) {
     auto from = s.find_first_not_of(" \t\r"), to = s.find_last_not_of(" \t\r");
     return from == string_view::npos ? string_view() : s.substr(from, to - from + 1);
@@ -113,22 +121,27 @@ string quoted_variable(string_view value, bool& good) {
 
 }  // namespace
 
-std::variant<Resolved, CannotRun> resolve(const string& program, const string& directory, const string& interpreter,
-                                          const std::vector<string>& interpreter_args, string_view path_variable) {
+std::variant<Resolved, CannotRun> resolve(const string& program, const string& directory,
+                                          const string& interpreter,
+                                          const std::vector<string>& interpreter_args,
+                                          string_view path_variable) {
   if (path_variable.empty()) path_variable = "/usr/local/bin:/usr/bin:/bin";
   if (program.empty()) return cannot("''", "the name is empty", 127);
   string here = joined(directory, program);
   bool by_path = program.find('/') != string::npos;
   string path = by_path || is_file(here) ? here : in_path(program, path_variable, directory);
   struct stat st {};
-  if (path.empty()) return cannot(program, "no such file here (" + directory + "), and no such program in PATH", 127);
+  if (path.empty())
+    return cannot(program, "no such file here (" + directory + "), and no such program in PATH", 127);
   if (stat(path.c_str(), &st) != 0) return cannot(program, path, errno == EACCES ? 126 : 127, errno);
   if (S_ISDIR(st.st_mode)) return cannot(program, path + " is a directory", 126);
   if (!S_ISREG(st.st_mode)) return cannot(program, path + " is not a regular file", 126);
 
-  auto through = [&](const string& name, const std::vector<string>& args) -> std::variant<Resolved, CannotRun> {
+  auto through = [&](const string& name,
+                     const std::vector<string>& args) -> std::variant<Resolved, CannotRun> {
     string found = find_program(name, path_variable, directory);
-    if (found.empty()) return cannot(program, "its interpreter '" + name + "' was not found; is it installed?", 127);
+    if (found.empty())
+      return cannot(program, "its interpreter '" + name + "' was not found; is it installed?", 127);
     Resolved out{path, {found}};
     out.command.insert(out.command.end(), args.begin(), args.end());
     out.command.push_back(path);
@@ -137,14 +150,17 @@ std::variant<Resolved, CannotRun> resolve(const string& program, const string& d
   if (!interpreter.empty()) return through(interpreter, interpreter_args);
 
   string head = head_of(path);
-  bool elf = head.starts_with("\x7f"
-                              "ELF");
+  bool elf = head.starts_with(
+      "\x7f"
+      "ELF");
   bool script = head.starts_with("#!");
   if (access(path.c_str(), X_OK) == 0 && (elf || script)) {
     if (script) {
       auto words = shebang(head);
       if (!executable(words.front()))
-        return cannot(program, "its interpreter '" + words.front() + "' (first line of " + path + ") was not found", 127);
+        return cannot(program,
+                      "its interpreter '" + words.front() + "' (first line of " + path + ") was not found",
+                      127);
     }
     return Resolved{path, {path}};
   }
@@ -157,8 +173,9 @@ std::variant<Resolved, CannotRun> resolve(const string& program, const string& d
   if (access(path.c_str(), R_OK) != 0) return cannot(program, path, 126, EACCES);
   return cannot(program,
                 elf ? path + " is not executable; chmod +x it"
-                    : path + " is neither an executable, nor has it a #! line or an extension that names an "
-                             "interpreter; use --interpreter",
+                    : path +
+                          " is neither an executable, nor has it a #! line or an extension that names an "
+                          "interpreter; use --interpreter",
                 126);
 }
 
@@ -170,7 +187,8 @@ bool passed_on(string_view variable) {
   return key != "NOTIFY_SOCKET" && key != "NODE_UNIQUE_ID";
 }
 
-std::vector<string> added_environment(const Spec& spec, int keeper_pid, const std::vector<string>& from_file) {
+std::vector<string> added_environment(const Spec& spec, int keeper_pid,
+                                      const std::vector<string>& from_file) {
   std::vector<string> out;
   auto put = [&](string variable) {
     string_view key = string_view(variable).substr(0, variable.find('=') + 1);
@@ -180,8 +198,10 @@ std::vector<string> added_environment(const Spec& spec, int keeper_pid, const st
     else
       out.push_back(std::move(variable));
   };
-  for (const string& variable : from_file) put(variable);
-  for (const auto& [key, value] : spec.env) put(key + "=" + value);
+  for (const string& variable : from_file)
+    put(variable);
+  for (const auto& [key, value] : spec.env)
+    put(key + "=" + value);
   put("KEEPER_NAME=" + spec.name);
   put("KEEPER_INSTANCE=" + std::to_string(spec.instance));
   put("KEEPER_PID=" + std::to_string(keeper_pid));
@@ -197,14 +217,17 @@ std::vector<const char*> merge_environment(const char* const* inherited, const s
     auto replaced = [&](const string& v) { return v.starts_with(key); };
     if (passed_on(variable) && std::none_of(added.begin(), added.end(), replaced)) out.push_back(*inherited);
   }
-  for (const string& variable : added) out.push_back(variable.c_str());
+  for (const string& variable : added)
+    out.push_back(variable.c_str());
   out.push_back(nullptr);
   return out;
 }
 
 string_view variable_in(const std::vector<const char*>& environment, string_view key) {
-  for (string_view variable : environment | std::views::take_while([](const char* v) { return v != nullptr; }))
-    if (variable.starts_with(key) && variable.substr(key.size()).starts_with('=')) return variable.substr(key.size() + 1);
+  for (string_view variable :
+       environment | std::views::take_while([](const char* v) { return v != nullptr; }))
+    if (variable.starts_with(key) && variable.substr(key.size()).starts_with('='))
+      return variable.substr(key.size() + 1);
   return {};
 }
 
@@ -230,8 +253,10 @@ Result<std::vector<string>> read_env_file(const string& path) {
     auto equals = line.find('=');
     if (equals == string_view::npos || equals == 0) return bad("not KEY=VALUE");
     string key(line.substr(0, equals));
-    while (key.ends_with(' ') || key.ends_with('\t')) key.pop_back();
-    if (key.find_first_of(" \t\"'") != string::npos) return bad("'" + key + "' is not the name of a variable");
+    while (key.ends_with(' ') || key.ends_with('\t'))
+      key.pop_back();
+    if (key.find_first_of(" \t\"'") != string::npos)
+      return bad("'" + key + "' is not the name of a variable");
     auto first = line.find_first_not_of(" \t", equals + 1);
     string_view value = first == string_view::npos ? string_view() : line.substr(first);
     if (!value.empty() && (value.front() == '"' || value.front() == '\'')) {
@@ -254,7 +279,8 @@ SpawnPlan::SpawnPlan(std::vector<string> command, const char* const* inherited, 
       added_(std::move(added)),
       directory_(std::move(directory)),
       envp_(merge_environment(inherited, added_)) {
-  for (const string& a : command_) argv_.push_back(a.c_str());
+  for (const string& a : command_)
+    argv_.push_back(a.c_str());
   argv_.push_back(nullptr);
 }
 

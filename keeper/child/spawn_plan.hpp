@@ -1,7 +1,7 @@
 // What to execute, and everything about it that can fail before there is a process.
 //
-// Passive: reads the file system, changes nothing. A plan is made once and used for every run of a child, so that a
-// restart costs the fork and the exec and nothing else.
+// Passive: reads the file system, changes nothing. A plan is made once and used for every run of a child, so
+// that a restart costs the fork and the exec and nothing else.
 #pragma once
 #include <string>
 #include <string_view>
@@ -13,8 +13,8 @@ namespace keeper {
 
 /// What a program name comes to.
 struct Resolved {
-  std::string program;                ///< absolute path of what the user named
-  std::vector<std::string> command;   ///< what is executed: an interpreter before it, where it needs one
+  std::string program;               ///< absolute path of what the user named
+  std::vector<std::string> command;  ///< what is executed: an interpreter before it, where it needs one
 };
 
 /// Why a program cannot be run at all, with the exit code that a shell would give.
@@ -23,28 +23,31 @@ struct CannotRun {
   int exit_code = 127;  ///< 127: not found, an interpreter too; 126: found, and not to be executed
 };
 
-/// Finds PROGRAM: with a slash a path from `directory`; without one that file in `directory` if there is one, else in
-/// `path_variable` (PATH). Run by `interpreter` if given; else as it is if executable and ELF or "#!"; else by its
+/// Finds PROGRAM: with a slash a path from `directory`; without one that file in `directory` if there is one,
+/// else in `path_variable` (PATH). Run by `interpreter` if given; else as it is if executable and ELF or
+/// "#!"; else by its
 /// "#!"; else by its extension, also when it is executable; else it cannot be run (126).
 std::variant<Resolved, CannotRun> resolve(const std::string& program, const std::string& directory,
                                           const std::string& interpreter,
                                           const std::vector<std::string>& interpreter_args,
                                           std::string_view path_variable);
 
-/// What the child's environment has on top of the caller's, as "K=V": from the file, then env, then what the keeper
-/// adds.
-std::vector<std::string> added_environment(const Spec& spec, int keeper_pid, const std::vector<std::string>& from_file);
-/// The whole of it, as pointers into `inherited` (null-terminated, as environ(7)) and `added`, which goes before.
-/// Left out of the inherited: what speaks of another manager (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, NODE_CHANNEL_*,
-/// NODE_UNIQUE_ID, KEEPER_* but KEEPER_HOME). Ends with a null pointer.
-std::vector<const char*> merge_environment(const char* const* inherited, const std::vector<std::string>& added);
+/// What the child's environment has on top of the caller's, as "K=V": from the file, then env, then what the
+/// keeper adds.
+std::vector<std::string> added_environment(const Spec& spec, int keeper_pid,
+                                           const std::vector<std::string>& from_file);
+/// The whole of it, as pointers into `inherited` (null-terminated, as environ(7)) and `added`, which goes
+/// before. Left out of the inherited: what speaks of another manager (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*,
+/// NODE_CHANNEL_*, NODE_UNIQUE_ID, KEEPER_* but KEEPER_HOME). Ends with a null pointer.
+std::vector<const char*> merge_environment(const char* const* inherited,
+                                           const std::vector<std::string>& added);
 /// The value of a variable in such a list; empty if it is not there.
 std::string_view variable_in(const std::vector<const char*>& environment, std::string_view key);
 /// Whether a caller's variable ("K=V") is passed on to a child.
 bool passed_on(std::string_view variable);
 
-/// Reads a dotenv file: K=V lines, # comments, `export`, single and double quotes (with \n \t \" \\ \$ in double
-/// ones). Errors name the file and the line.
+/// Reads a dotenv file: K=V lines, # comments, `export`, single and double quotes (with \n \t \" \\ \$ in
+/// double ones). Errors name the file and the line.
 Result<std::vector<std::string>> read_env_file(const std::string& path);
 
 /// Ready-made arguments of execve(2), owned here. Not to be moved once made.

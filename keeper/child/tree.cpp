@@ -15,12 +15,15 @@ namespace {
 
 using std::string;
 
-bool in(const std::vector<int>& list, int pid) { return std::find(list.begin(), list.end(), pid) != list.end(); }
+bool in(const std::vector<int>& list, int pid) {
+  return std::find(list.begin(), list.end(), pid) != list.end();
+}
 
 /// Another keeper: the same program file, or one of its name (a different version).
 bool is_keeper(int pid) {
   string link = "/proc/" + std::to_string(pid) + "/exe";
-  struct stat it {}, self {};
+  struct stat it {
+  }, self{};
   if (stat(link.c_str(), &it) == 0 && stat("/proc/self/exe", &self) == 0 && it.st_ino == self.st_ino &&
       it.st_dev == self.st_dev)
     return true;
@@ -32,7 +35,9 @@ bool is_keeper(int pid) {
   return path.substr(path.rfind('/') + 1) == "keeper";
 }
 
-bool ended(int pid) { return !process_start(pid).has_value(); }
+bool ended(int pid) {
+  return !process_start(pid).has_value();
+}
 
 /// Whether a child of pid 1 comes from this run.
 bool carries_mark(int pid, int session) {
@@ -74,6 +79,8 @@ std::vector<int> tree_of(const RunIds& run) {
   return found;
 }
 
-int group_of(int pid) { return getpgid(pid); }
+int group_of(int pid) {
+  return getpgid(pid);
+}
 
 }  // namespace keeper

@@ -1,10 +1,11 @@
 // The processes of a run, found through parent pids (/proc/PID/task/*/children), never by a scan of /proc.
 //
-// The keeper is a child subreaper (PR_SET_CHILD_SUBREAPER, prctl(2)): whatever a run leaves behind, double-forked or in
-// sessions of its own, becomes the keeper's own child when its parent ends. So a run's tree is its main process with
-// all descendants, and the keeper's other children with theirs. Other keepers are never part of it, with what they
-// keep: an app may run `keeper -d`. Where the keeper is pid 1 of a container, processes that carry no sign of this
-// keeper (session, KEEPER_PID in their environment) are strangers: reaped, never signalled.
+// The keeper is a child subreaper (PR_SET_CHILD_SUBREAPER, prctl(2)): whatever a run leaves behind,
+// double-forked or in sessions of its own, becomes the keeper's own child when its parent ends. So a run's
+// tree is its main process with all descendants, and the keeper's other children with theirs. Other keepers
+// are never part of it, with what they keep: an app may run `keeper -d`. Where the keeper is pid 1 of a
+// container, processes that carry no sign of this keeper (session, KEEPER_PID in their environment) are
+// strangers: reaped, never signalled.
 #pragma once
 #include <vector>
 
@@ -14,9 +15,9 @@ namespace keeper {
 bool has_other_children(const std::vector<int>& known);
 
 struct RunIds {
-  int main = 0;              ///< its main process, 0 when that has ended
-  int session = 0;           ///< its session: the pid that main had
-  std::vector<int> others;   ///< main processes of other runs of this keeper
+  int main = 0;             ///< its main process, 0 when that has ended
+  int session = 0;          ///< its session: the pid that main had
+  std::vector<int> others;  ///< main processes of other runs of this keeper
 };
 
 /// Every living process of a run, parents before children. Zombies are left out.

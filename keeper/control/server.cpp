@@ -21,12 +21,15 @@ Caller who(int socket) {
   return {credentials.pid, credentials.uid};
 }
 
-Fd spare() { return Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+Fd spare() {
+  return Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
 
 /// One line to a client that is not served; never waits.
 void turn_away(int socket, const char* why, Reason reason) {
   std::string line = error_text("null", {rpc_code::server, why, reason}) + "\n";
-  if (::send(socket, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return;  // then it just sees the end
+  if (::send(socket, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    return;  // then it just sees the end
 }
 
 }  // namespace
@@ -37,7 +40,8 @@ Server::Server(asio::io_context& io, Fd listening, Service& service)
 }
 
 Server::~Server() {
-  for (auto& session : sessions_) session->end();
+  for (auto& session : sessions_)
+    session->end();
 }
 
 void Server::wait() {

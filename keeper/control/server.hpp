@@ -1,8 +1,9 @@
-// Listens on the keeper's socket and serves JSON lines, within bounds: 64 connections, 1 MiB for a request line, 256 KiB
-// of replies that a client has not read (then nothing more is read from it), 4 MiB in all each way. A client can slow
-// down nobody but itself.
+// Listens on the keeper's socket and serves JSON lines, within bounds: 64 connections, 1 MiB for a request
+// line, 256 KiB of replies that a client has not read (then nothing more is read from it), 4 MiB in all each
+// way. A client can slow down nobody but itself.
 //
-// Passive about meaning: decodes a line, hands each request to the Service, puts the answer on the wire when it comes.
+// Passive about meaning: decodes a line, hands each request to the Service, puts the answer on the wire when
+// it comes.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
@@ -32,7 +33,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Puts out what clients have not been sent yet as far as they take it at once, and closes everything. For the end.
+  /// Puts out what clients have not been sent yet as far as they take it at once, and closes everything. For
+  /// the end.
   void close();
 
  private:

@@ -1,5 +1,5 @@
-// What the server asks of whoever knows the answers: one overload per request, so that a request declared on the wire
-// does not link until it is answered.
+// What the server asks of whoever knows the answers: one overload per request, so that a request declared on
+// the wire does not link until it is answered.
 #pragma once
 #include <memory>
 

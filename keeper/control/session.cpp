@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMostUnread = 256 * 1024;
 constexpr std::size_t kMostTogether = 4 << 20;
-constexpr std::size_t kSmall = 512;  // an error, say: 10,000 of them are bounded by the request's own bounds
+constexpr std::size_t kSmall = 512;   // an error, say: 10,000 of them are bounded by the request's own bounds
 constexpr std::size_t kChunk = 4096;  // on the stack, whose pages are never given back
 
 }  // namespace
@@ -33,7 +33,8 @@ class Session::Collector : public Answer::Sink {
   void deliver(std::string reply) override {
     if (!batch_) return put(std::move(reply));
     if (together_.size() + reply.size() > kMostUnread && reply.size() > kSmall)
-      reply = error_text("null", {rpc_code::server, "this batch's answers are over 256 KiB", Reason::too_large});
+      reply =
+          error_text("null", {rpc_code::server, "this batch's answers are over 256 KiB", Reason::too_large});
     if (!together_.empty()) together_ += ',';
     together_ += reply;
   }
@@ -50,7 +51,9 @@ class Session::Collector : public Answer::Sink {
 Session::Session(Shared& shared, Fd socket, Caller caller)
     : socket_(std::move(socket)), shared_(shared), caller_(caller) {}
 
-Session::~Session() { end(); }
+Session::~Session() {
+  end();
+}
 
 void Session::start(std::function<void()> on_end) {
   on_end_ = std::move(on_end);
@@ -69,17 +72,20 @@ bool Session::may_take() const {
   return !ended_ && !closing_ && out_.size() - sent_ <= kMostUnread && shared_.out <= kMostTogether;
 }
 
-bool Session::may_read() const { return may_take() && !asked_all_; }
+bool Session::may_read() const {
+  return may_take() && !asked_all_;
+}
 
 void Session::read_on() {
   if (reading_ || !may_read()) return;
   reading_ = true;
-  waiter().async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](std::error_code error) {
-    self->reading_ = false;
-    if (error || self->ended_) return;
-    self->take_bytes();
-    self->read_on();
-  });
+  waiter().async_wait(asio::posix::descriptor_base::wait_read,
+                      [self = shared_from_this()](std::error_code error) {
+                        self->reading_ = false;
+                        if (error || self->ended_) return;
+                        self->take_bytes();
+                        self->read_on();
+                      });
 }
 
 /// False if there is nothing more for now.
@@ -99,9 +105,10 @@ bool Session::take_bytes() {
   counted_in_ = lines_.pending();
   bool together = shared_.in > kMostTogether;
   if (!lines_.too_long() && !together) return true;
-  send(error_text("null", {rpc_code::invalid_request,
-                           together ? "too much half-sent by all clients together" : "a request line over 1 MiB",
-                           Reason::too_large}));
+  send(error_text("null",
+                  {rpc_code::invalid_request,
+                   together ? "too much half-sent by all clients together" : "a request line over 1 MiB",
+                   Reason::too_large}));
   finish();
   return false;
 }
@@ -133,7 +140,8 @@ void Session::take(std::string_view line) {
     }
     Request& request = std::get<Request>(item);
     Answer answer(request.answer ? collector : nullptr, request.id);
-    std::visit([&](const auto& what) { shared_.service.handle(what, caller_, std::move(answer)); }, request.what);
+    std::visit([&](const auto& what) { shared_.service.handle(what, caller_, std::move(answer)); },
+               request.what);
   }
 }
 
@@ -172,10 +180,11 @@ void Session::put_out() {
   }
   if (writing_) return;
   writing_ = true;
-  waiter().async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](std::error_code error) {
-    self->writing_ = false;
-    if (!error && !self->ended_) self->put_out();
-  });
+  waiter().async_wait(asio::posix::descriptor_base::wait_write,
+                      [self = shared_from_this()](std::error_code error) {
+                        self->writing_ = false;
+                        if (!error && !self->ended_) self->put_out();
+                      });
 }
 
 void Session::finish() {

@@ -37,7 +37,8 @@ class Session : public std::enable_shared_from_this<Session> {
   int fd() { return waiter_ ? waiter_->native_handle() : socket_.get(); }
   asio::posix::stream_descriptor& waiter();
 
-  Fd socket_;  ///< until it has to be waited for: most clients have asked before they are accepted, and leave then
+  Fd socket_;  ///< until it has to be waited for: most clients have asked before they are accepted, and leave
+               ///< then
   std::optional<asio::posix::stream_descriptor> waiter_;
   Shared& shared_;
   Caller caller_;
@@ -48,7 +49,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool reading_ = false;
   bool writing_ = false;
   bool taking_ = false;
-  bool closing_ = false;  ///< a last word is on its way out
+  bool closing_ = false;    ///< a last word is on its way out
   bool asked_all_ = false;  ///< the client will send no more (shutdown(2)), and may still read
   int owed_ = 0;            ///< lines that are not answered yet
   bool ended_ = false;

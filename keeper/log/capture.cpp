@@ -33,7 +33,9 @@ Capture::Capture(asio::io_context& io, Fd reading, OnBytes on_bytes)
   wait();
 }
 
-Capture::~Capture() { munmap(buffer_, kBuffer); }
+Capture::~Capture() {
+  munmap(buffer_, kBuffer);
+}
 
 bool Capture::drain(std::size_t most) {
   for (std::size_t total = 0; total < most;) {

@@ -1,8 +1,8 @@
 // The reading end of the child's output pipe.
 //
-// Passive about meaning: hands on bytes as they come. One pipe serves all runs of an app and both streams, so the order
-// is exact. Every run opens its own end (see child_side), and the keeper holds one too, so the pipe never reports its
-// end: at an exit it is drained until it is empty. What is not read yet waits in the pipe.
+// Passive about meaning: hands on bytes as they come. One pipe serves all runs of an app and both streams, so
+// the order is exact. Every run opens its own end (see child_side), and the keeper holds one too, so the pipe
+// never reports its end: at an exit it is drained until it is empty. What is not read yet waits in the pipe.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <functional>

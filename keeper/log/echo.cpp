@@ -29,7 +29,8 @@ Echo::Echo(asio::io_context& io, int fd) : fd_(fd) {
     return;
   }
   if (S_ISSOCK(st.st_mode)) kind_ = Kind::socket;
-  if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) return;  // cannot block, and has an offset that others share
+  if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+    return;  // cannot block, and has an offset that others share
   if (kind_ == Kind::plain) {
     std::string path = "/proc/self/fd/" + std::to_string(fd);
     own_ = Fd(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));

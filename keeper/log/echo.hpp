@@ -1,8 +1,8 @@
 // The child's output on keeper's own stdout, for a keeper in the foreground.
 //
-// Whatever stdout is, it never makes the child or the keeper wait, and the descriptor that others share with us is not
-// changed: a pipe or a terminal is opened again, non-blocking; a file cannot block; a socket is written with
-// MSG_DONTWAIT. What nobody reads is kept up to a bound, then dropped and counted.
+// Whatever stdout is, it never makes the child or the keeper wait, and the descriptor that others share with
+// us is not changed: a pipe or a terminal is opened again, non-blocking; a file cannot block; a socket is
+// written with MSG_DONTWAIT. What nobody reads is kept up to a bound, then dropped and counted.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <optional>

@@ -1,7 +1,7 @@
 // The log file: appends, begins again when it has grown to its size, and never makes anybody wait.
 //
-// A write that fails (full disk, no permission) loses those bytes and counts them; the count is written as a marker once
-// there is room. Nothing here stops the child.
+// A write that fails (full disk, no permission) loses those bytes and counts them; the count is written as a
+// marker once there is room. Nothing here stops the child.
 #pragma once
 #include <string>
 #include <string_view>
@@ -12,13 +12,14 @@ namespace keeper {
 
 class FileSink {
  public:
-  /// The file at `path` is opened (and made, 0600, with its directory) at the first write. Never fails for good: what
-  /// could not be opened is tried again at the next write.
+  /// The file at `path` is opened (and made, 0600, with its directory) at the first write. Never fails for
+  /// good: what could not be opened is tried again at the next write.
   FileSink(std::string path, std::uint64_t most_bytes, int backups);
 
   /// Makes the file now, so that there is one to look at.
   void open() { ready(); }
-  /// Appends. Rotates at the end of a line once the file has reached its size: PATH to PATH.1, PATH.1 to PATH.2, ...
+  /// Appends. Rotates at the end of a line once the file has reached its size: PATH to PATH.1, PATH.1 to
+  /// PATH.2, ...
   void write(std::string_view bytes);
   /// Appends one whole line that is not the child's, ending an unfinished line of the child's first.
   void write_marker(std::string_view line);

@@ -28,8 +28,10 @@ void keep_on_exec(int fd, bool keep) {
 /// "lock=5 socket=6 ... home=/path with spaces": the path comes last.
 std::string to_text(const RoleTable& t) {
   std::string out;
-  for (const Number& d : kDescriptors) out += std::string(d.key) + "=" + std::to_string(t.*d.member) + " ";
-  out += std::string("foreground=") + (t.foreground ? "1" : "0") + " fresh=" + (t.fresh ? "1" : "0") + " stem=" + t.stem;
+  for (const Number& d : kDescriptors)
+    out += std::string(d.key) + "=" + std::to_string(t.*d.member) + " ";
+  out += std::string("foreground=") + (t.foreground ? "1" : "0") + " fresh=" + (t.fresh ? "1" : "0") +
+         " stem=" + t.stem;
   return out + " home=" + t.home;
 }
 
@@ -52,6 +54,11 @@ RoleTable from_text(std::string_view text) {
   return out;
 }
 
+/// Anybody may have set a variable of that name.
+bool is_ours(const RoleTable& t) {
+  return !t.home.empty() && !t.stem.empty() && fcntl(t.lock, F_GETFD) >= 0 && fcntl(t.socket, F_GETFD) >= 0;
+}
+
 }  // namespace
 
 std::optional<RoleTable> take_role() {
@@ -59,22 +66,28 @@ std::optional<RoleTable> take_role() {
   if (text == nullptr) return std::nullopt;
   RoleTable table = from_text(text);
   unsetenv(kVariable);
-  for (const Number& d : kDescriptors) keep_on_exec(table.*d.member, false);
+  if (!is_ours(table)) return std::nullopt;
+  for (const Number& d : kDescriptors)
+    keep_on_exec(table.*d.member, false);
   prctl(PR_SET_NAME, "keeper");  // the exec named it "exe"
   return table;
 }
 
-Error enter_role(const RoleTable& table, const std::string& process_name, const std::vector<std::string>& environment) {
+Error enter_role(const RoleTable& table, const std::string& process_name,
+                 const std::vector<std::string>& environment) {
   std::string variable = std::string(kVariable) + "=" + to_text(table);
   std::vector<const char*> envp;
-  for (const std::string& v : environment) envp.push_back(v.c_str());
+  for (const std::string& v : environment)
+    envp.push_back(v.c_str());
   envp.push_back(variable.c_str());
   envp.push_back(nullptr);
   std::array<const char*, 2> argv = {process_name.c_str(), nullptr};
-  for (const Number& d : kDescriptors) keep_on_exec(table.*d.member, true);
+  for (const Number& d : kDescriptors)
+    keep_on_exec(table.*d.member, true);
   execve("/proc/self/exe", const_cast<char* const*>(argv.data()), const_cast<char* const*>(envp.data()));
   Error error = system_error("start the keeper", "exec /proc/self/exe");
-  for (const Number& d : kDescriptors) keep_on_exec(table.*d.member, false);
+  for (const Number& d : kDescriptors)
+    keep_on_exec(table.*d.member, false);
   return error;
 }
 
@@ -82,7 +95,8 @@ void close_strays_on_exec() {
   constexpr unsigned set_cloexec = 1u << 2;  // CLOSE_RANGE_CLOEXEC, Linux 5.11
   if (close_range(3, ~0u, static_cast<int>(set_cloexec)) == 0) return;
   long most = sysconf(_SC_OPEN_MAX);
-  for (int fd = 3; fd < most && fd < 65536; ++fd) keep_on_exec(fd, false);
+  for (int fd = 3; fd < most && fd < 65536; ++fd)
+    keep_on_exec(fd, false);
 }
 
 }  // namespace keeper

@@ -13,7 +13,8 @@
 namespace keeper {
 namespace {
 
-/// One read of /proc/PID/stat has it all (proc(5)): fields 14 utime, 15 stime, 20 num_threads, 24 rss in pages.
+/// One read of /proc/PID/stat has it all (proc(5)): fields 14 utime, 15 stime, 20 num_threads, 24 rss in
+/// pages.
 struct Stat {
   std::uint64_t ticks = 0;
   std::uint64_t threads = 0;

@@ -17,8 +17,8 @@ struct Usage {
 /// Sums up a tree from one root on, and remembers its CPU time between questions.
 class Sampler {
  public:
-  /// Resident memory now, and CPU since the last question (of at least 1 s ago), else since `started`. Times are
-  /// CLOCK_MONOTONIC. Nothing if the root is gone.
+  /// Resident memory now, and CPU since the last question (of at least 1 s ago), else since `started`. Times
+  /// are CLOCK_MONOTONIC. Nothing if the root is gone.
   std::optional<Usage> sample(int root, Millis started, Millis now);
 
  private:

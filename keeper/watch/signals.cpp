@@ -11,13 +11,14 @@ namespace keeper {
 namespace {
 
 // Errors of the program itself, and what a shell's job control needs.
-constexpr std::initializer_list<int> kLeftAlone = {SIGSEGV, SIGBUS, SIGILL,  SIGFPE,  SIGABRT, SIGTRAP,
+constexpr std::initializer_list<int> kLeftAlone = {SIGSEGV, SIGBUS,  SIGILL,  SIGFPE,  SIGABRT, SIGTRAP,
                                                    SIGSYS,  SIGKILL, SIGSTOP, SIGTSTP, SIGCONT};
 
 int open_signalfd() {
   sigset_t set;
   sigemptyset(&set);
-  for (int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD}) sigaddset(&set, signal);
+  for (int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD})
+    sigaddset(&set, signal);
   int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
   return fd;
@@ -28,12 +29,14 @@ int open_signalfd() {
 void own_all_signals() {
   sigset_t set;
   sigfillset(&set);
-  for (int signal : kLeftAlone) sigdelset(&set, signal);
+  for (int signal : kLeftAlone)
+    sigdelset(&set, signal);
   sigprocmask(SIG_SETMASK, &set, nullptr);
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   for (int signal = 1; signal <= SIGRTMAX; ++signal)
-    if (sigismember(&set, signal) == 1 || signal == SIGTSTP || signal == SIGCONT) sigaction(signal, &standard, nullptr);
+    if (sigismember(&set, signal) == 1 || signal == SIGTSTP || signal == SIGCONT)
+      sigaction(signal, &standard, nullptr);
 }
 
 Signals::Signals(asio::io_context& io, std::function<void(const SignalFact&)> on_signal)
@@ -46,8 +49,8 @@ void Signals::wait() {
     if (error) return;
     signalfd_siginfo info{};
     while (read(fd_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
-      on_signal_({static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL, static_cast<int>(info.ssi_pid),
-                  info.ssi_uid});
+      on_signal_({static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL,
+                  static_cast<int>(info.ssi_pid), info.ssi_uid});
     wait();
   });
 }

@@ -1,5 +1,6 @@
-// Signals as facts, in one place (signalfd(2)). Every signal that can be caught is blocked from start to end of a
-// keeper's life, so none can end it or interrupt a call; those that mean something are reported from the loop.
+// Signals as facts, in one place (signalfd(2)). Every signal that can be caught is blocked from start to end
+// of a keeper's life, so none can end it or interrupt a call; those that mean something are reported from the
+// loop.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <functional>
@@ -13,8 +14,8 @@ struct SignalFact {
   unsigned uid;
 };
 
-/// Blocks every signal but the ones of program errors and job control, and puts all dispositions to their default (so
-/// that a child, which inherits ignored ones over exec, has none). Once, at the start.
+/// Blocks every signal but the ones of program errors and job control, and puts all dispositions to their
+/// default (so that a child, which inherits ignored ones over exec, has none). Once, at the start.
 void own_all_signals();
 
 class Signals {

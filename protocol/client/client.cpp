@@ -22,11 +22,17 @@ Error gone(const std::string& doing) {
 
 Deadline::Deadline(Millis wait) : never_(wait.count() < 0), at_(monotonic() + wait) {}
 
-bool Deadline::passed() const { return !never_ && monotonic() >= at_; }
+bool Deadline::passed() const {
+  return !never_ && monotonic() >= at_;
+}
 
-Millis Deadline::left() const { return never_ ? Millis(-1) : std::max(Millis(0), at_ - monotonic()); }
+Millis Deadline::left() const {
+  return never_ ? Millis(-1) : std::max(Millis(0), at_ - monotonic());
+}
 
-int Deadline::left_for_poll() const { return static_cast<int>(std::min<std::int64_t>(left().count(), INT_MAX)); }
+int Deadline::left_for_poll() const {
+  return static_cast<int>(std::min<std::int64_t>(left().count(), INT_MAX));
+}
 
 Result<Client> Client::connect(const Home& home, const std::string& stem) {
   auto socket = home.connect_socket(stem);

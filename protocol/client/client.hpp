@@ -1,5 +1,5 @@
-// One keeper's socket: a call with a deadline. Blocking, for programs that have nothing else to do meanwhile; many
-// keepers at once are the fleet's (fleet.hpp).
+// One keeper's socket: a call with a deadline. Blocking, for programs that have nothing else to do meanwhile;
+// many keepers at once are the fleet's (fleet.hpp).
 #pragma once
 #include <string>
 
@@ -17,8 +17,8 @@ class Client {
   /// Connects to the keeper of STEM. Errors: not_found, unreachable, refused (home.hpp, connect_socket).
   static Result<Client> connect(const Home& home, const std::string& stem);
 
-  /// Sends a request and waits for its reply for `wait` (negative: without end). Errors: timeout, unreachable (the
-  /// keeper went away), and what the keeper answered. `doing` begins their text: "stop api".
+  /// Sends a request and waits for its reply for `wait` (negative: without end). Errors: timeout, unreachable
+  /// (the keeper went away), and what the keeper answered. `doing` begins their text: "stop api".
   template <class M>
   Result<typename M::Reply> call(const M& request, Millis wait, const std::string& doing) {
     auto reply = exchange(request_line(++id_, request), wait, doing);

@@ -18,8 +18,8 @@ constexpr std::size_t kAtATime = 500;
 constexpr rlim_t kOwnDescriptors = 32;
 constexpr Millis kBetweenStates{250};  // a keeper holds its lock before its socket, and a moment longer
 
-/// How many sockets may be open at once. The soft limit is raised only where `wanted` needs it: programs that are started
-/// from here would inherit it.
+/// How many sockets may be open at once. The soft limit is raised only where `wanted` needs it: programs that
+/// are started from here would inherit it.
 std::size_t room_for_sockets(std::size_t wanted) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 64;
@@ -45,7 +45,8 @@ using Answers = std::vector<Result<std::string>>;
 /// Sends what is left of the request; an error ends the call.
 Done send_on(Open& open, const Call& call) {
   while (!open.unsent.empty()) {
-    ssize_t put = send(open.socket.get(), open.unsent.data(), open.unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t put =
+        send(open.socket.get(), open.unsent.data(), open.unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0 && errno == EAGAIN) return {};
     // A keeper that turns us away has said why: it is still to be read.
@@ -74,8 +75,8 @@ std::optional<Result<std::string>> take_answer(Open& open, const Call& call) {
 }
 
 /// One batch of calls, all at the same time.
-void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to, Millis wait,
-                Answers& answers) {
+void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
+                Millis wait, Answers& answers) {
   std::vector<Open> open;
   for (std::size_t i = from; i < to; ++i) {
     auto socket = home.connect_socket(calls[i].id.stem());
@@ -91,7 +92,8 @@ void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t fr
   }
   Deadline deadline(wait);
   std::vector<pollfd> polls;
-  std::vector<Fd> answered;  // closed together at the end: no keeper is woken for that while others still answer
+  std::vector<Fd>
+      answered;  // closed together at the end: no keeper is woken for that while others still answer
   while (!open.empty()) {
     polls.clear();
     for (const Open& o : open)
@@ -121,7 +123,8 @@ void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t fr
 
 /// Whether the recorded program still runs, under this kernel and not another process of the same number.
 bool orphaned(const Status& record, const std::string& boot) {
-  return record.pid && record.pid_start && record.boot_id == boot && process_start(*record.pid) == record.pid_start;
+  return record.pid && record.pid_start && record.boot_id == boot &&
+         process_start(*record.pid) == record.pid_start;
 }
 
 /// What the record of an app without a keeper says, put right where it is out of date.
@@ -159,7 +162,9 @@ void fill_from_record(const Home& home, Row& row, const std::string& boot, const
   row.status.reason = why.empty() ? "its keeper does not answer" : why;
 }
 
-Call status_call(const AppId& id) { return {id, request_line(kCallId, GetStatus{}), ""}; }
+Call status_call(const AppId& id) {
+  return {id, request_line(kCallId, GetStatus{}), ""};
+}
 
 bool take_status(Row& row, Result<std::string>& answer, Reading reading) {
   if (!answer) return false;
@@ -190,7 +195,8 @@ void ask_again(const Home& home, Row& row, Millis wait, Reading reading) {
 std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait) {
   Answers answers;
   answers.reserve(calls.size());
-  for (const Call& call : calls) answers.emplace_back(Error{Reason::timeout, call.doing, "its keeper does not answer", 0});
+  for (const Call& call : calls)
+    answers.emplace_back(Error{Reason::timeout, call.doing, "its keeper does not answer", 0});
   std::size_t room = room_for_sockets(calls.size());
   for (std::size_t from = 0; from < calls.size(); from += room)
     call_batch(home, calls, from, std::min(from + room, calls.size()), wait, answers);
@@ -225,7 +231,8 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
       if (!row.answered) fill_from_record(home, row, boot, answers[i] ? "" : answers[i].error().why());
     }
     // A stray directory or socket without any record is no app.
-    bool known = row.answered || row.keeper_lives || !row.status.version.empty() || !row.status.command.empty();
+    bool known =
+        row.answered || row.keeper_lives || !row.status.version.empty() || !row.status.command.empty();
     if (known) out.push_back(std::move(row));
   }
   std::sort(out.begin(), out.end(), [](const Row& a, const Row& b) { return a.id < b.id; });

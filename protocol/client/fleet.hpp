@@ -1,5 +1,5 @@
-// Many keepers at once: every socket is asked at the same time, all with the same deadline, so one that hangs costs a row
-// and never the list. Apps without a keeper come from their records.
+// Many keepers at once: every socket is asked at the same time, all with the same deadline, so one that hangs
+// costs a row and never the list. Apps without a keeper come from their records.
 #pragma once
 #include <functional>
 #include <vector>
@@ -17,25 +17,26 @@ struct Call {
 };
 inline constexpr std::uint64_t kCallId = 1;
 
-/// Sends every call and waits for the replies until the deadline (negative: for ever). For each call, in order: its
-/// result as JSON text (read_as), or an error: timeout, unreachable, not_found (no socket), refused, or the keeper's.
-/// As many at a time as descriptors can be had (the soft limit is raised first), 500 at most.
+/// Sends every call and waits for the replies until the deadline (negative: for ever). For each call, in
+/// order: its result as JSON text (read_as), or an error: timeout, unreachable, not_found (no socket),
+/// refused, or the keeper's. As many at a time as descriptors can be had (the soft limit is raised first),
+/// 500 at most.
 std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait);
 
 /// One app (one instance of it), as far as it is known.
 struct Row {
   AppId id;
   Status status;
-  std::string json;  ///< the answer as it came, with what a newer keeper may say more; empty without one
-  bool answered = false;      ///< its keeper did, in time
+  std::string json;       ///< the answer as it came, with what a newer keeper may say more; empty without one
+  bool answered = false;  ///< its keeper did, in time
   bool keeper_lives = false;  ///< somebody holds its lock
 };
 
-/// Every app of the home that `wanted` accepts, sorted by name and instance. A keeper that does not answer within `wait`
-/// is `unreachable`; so is an app whose program runs on though its keeper was killed (then keeper_lives is false and
-/// status.pid is that program). A socket that nobody answers and whose lock is free is passed over: the row comes from
-/// the record.
-/// Reading::text leaves the statuses of keepers that answered as the text that they sent (`json`).
+/// Every app of the home that `wanted` accepts, sorted by name and instance. A keeper that does not answer
+/// within `wait` is `unreachable`; so is an app whose program runs on though its keeper was killed (then
+/// keeper_lives is false and status.pid is that program). A socket that nobody answers and whose lock is free
+/// is passed over: the row comes from the record. Reading::text leaves the statuses of keepers that answered
+/// as the text that they sent (`json`).
 enum class Reading { values, text };
 std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::function<bool(const AppId&)>& wanted,
                                Reading reading = Reading::values);

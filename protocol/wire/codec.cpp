@@ -75,7 +75,8 @@ void exit_to_text(const LastExit& e, string& out) {
 
 /// Whether a JSON string of these characters is the characters themselves between quotes.
 bool is_plain(string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
 }
 
 /// The members of a LastExit as they are written: one of code and signal, or neither.
@@ -112,7 +113,8 @@ bool exit_from_text(string_view piece, LastExit& e) {
 template <class T>
 struct Arm {};  // picks an overload without making a T
 
-// Written as text at once: a keeper answers `status` more often than anything, and a tree of it costs five times as much.
+// Written as text at once: a keeper answers `status` more often than anything, and a tree of it costs five
+// times as much.
 template <class T>
 void put(Arm<std::optional<T>>, const std::optional<T>& v, string& out) {
   if (v)
@@ -544,7 +546,8 @@ string json_list(const std::vector<string>& objects) {
 
 string write_list(const std::vector<Status>& list) {
   std::vector<string> objects;
-  for (const Status& status : list) objects.push_back(write_as(status));
+  for (const Status& status : list)
+    objects.push_back(write_as(status));
   return json_list(objects);
 }
 

@@ -1,15 +1,19 @@
-// The declared fields of every wire struct: name, member, and a line of description. Included where JSON is made, only.
+// The declared fields of every wire struct: name, member, and a line of description. Included where JSON is
+// made, only.
 #pragma once
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {
 
-/// Fields<T>::each(v) calls v("name", &T::member, "what it is") for every field, in the order of the documents.
+/// Fields<T>::each(v) calls v("name", &T::member, "what it is") for every field, in the order of the
+/// documents.
 template <class T>
 struct Fields;
 
 template <class T>
-concept HasFields = requires { Fields<T>::each([](auto&&...) {}); };
+concept HasFields = requires {
+  Fields<T>::each([](auto&&...) {});
+};
 
 template <>
 struct Fields<Next> {
@@ -31,7 +35,8 @@ struct Fields<Status> {
   static void each(auto&& v) {
     v("name", &Status::name, "the app; never carries the instance");
     v("instance", &Status::instance, "null while there is only one, else 0, 1, ...");
-    v("state", &Status::state, "starting, running, backoff, stopping, suspended, stopped, exited, fatal, unreachable");
+    v("state", &Status::state,
+      "starting, running, backoff, stopping, suspended, stopped, exited, fatal, unreachable");
     v("ready", &Status::ready, "the run has confirmed that it works");
     v("wanted", &Status::wanted, "up or down");
     v("pid", &Status::pid, "the program's process, null when there is none");

@@ -1,4 +1,5 @@
-// Bytes in, whole lines out, with a maximum. Holds no more than one line's maximum and gives its memory back when empty.
+// Bytes in, whole lines out, with a maximum. Holds no more than one line's maximum and gives its memory back
+// when empty.
 #pragma once
 #include <cstddef>
 #include <optional>
@@ -13,7 +14,8 @@ class LineBuffer {
 
   /// Adds bytes. After too_long() nothing more is kept.
   void add(std::string_view bytes);
-  /// The next whole line without its newline ('\n', or "\r\n"), valid until the next call; nothing if there is none.
+  /// The next whole line without its newline ('\n', or "\r\n"), valid until the next call; nothing if there
+  /// is none.
   std::optional<std::string_view> next();
   /// A line without an end is longer than the maximum. There is no way back: the connection is to be closed.
   bool too_long() const { return too_long_; }

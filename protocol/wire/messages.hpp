@@ -1,5 +1,6 @@
-// Every request and its result, declared once: a method name, a summary, the parameters. The codec, the server's
-// dispatch, the client and rpc.discover are all made from these declarations. Every parameter is optional on the wire.
+// Every request and its result, declared once: a method name, a summary, the parameters. The codec, the
+// server's dispatch, the client and rpc.discover are all made from these declarations. Every parameter is
+// optional on the wire.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -35,7 +36,8 @@ struct GetStatus {
 
 struct GetSpec {
   static constexpr std::string_view method = "spec";
-  static constexpr std::string_view summary = "What the app is configured with; fields at their default are left out.";
+  static constexpr std::string_view summary =
+      "What the app is configured with; fields at their default are left out.";
   using Reply = Spec;
 };
 
@@ -50,7 +52,8 @@ struct Stop {
 
 struct RestartRun {
   static constexpr std::string_view method = "restart";
-  static constexpr std::string_view summary = "Ends the current run and starts the next; answers at its spawn.";
+  static constexpr std::string_view summary =
+      "Ends the current run and starts the next; answers at its spawn.";
   std::optional<std::uint64_t> run;
   using Reply = Status;
 };
@@ -68,9 +71,10 @@ struct SignalRun {
 
 struct LogLines {
   std::string path;
-  std::uint64_t bytes = 0;         ///< size of the log now
-  std::vector<std::string> lines;  ///< without their newline; bytes that are not UTF-8 travel as {"base64": "..."}
-  bool truncated = false;          ///< there was more than fits into one reply
+  std::uint64_t bytes = 0;  ///< size of the log now
+  std::vector<std::string>
+      lines;               ///< without their newline; bytes that are not UTF-8 travel as {"base64": "..."}
+  bool truncated = false;  ///< there was more than fits into one reply
 };
 struct GetLogs {
   static constexpr std::string_view method = "logs";

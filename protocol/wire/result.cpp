@@ -13,13 +13,20 @@ struct Word {
 };
 
 constexpr std::array kWords = {
-    Word{Reason::failed, "failed"},           Word{Reason::usage, "usage"},
-    Word{Reason::invalid, "invalid"},         Word{Reason::not_found, "not_found"},
-    Word{Reason::not_running, "not_running"}, Word{Reason::already, "already"},
-    Word{Reason::timeout, "timeout"},         Word{Reason::unreachable, "unreachable"},
-    Word{Reason::refused, "refused"},         Word{Reason::too_large, "too_large"},
-    Word{Reason::busy, "busy"},               Word{Reason::changed, "changed"},
-    Word{Reason::unsupported, "unsupported"}, Word{Reason::internal, "internal"},
+    Word{Reason::failed, "failed"},
+    Word{Reason::usage, "usage"},
+    Word{Reason::invalid, "invalid"},
+    Word{Reason::not_found, "not_found"},
+    Word{Reason::not_running, "not_running"},
+    Word{Reason::already, "already"},
+    Word{Reason::timeout, "timeout"},
+    Word{Reason::unreachable, "unreachable"},
+    Word{Reason::refused, "refused"},
+    Word{Reason::too_large, "too_large"},
+    Word{Reason::busy, "busy"},
+    Word{Reason::changed, "changed"},
+    Word{Reason::unsupported, "unsupported"},
+    Word{Reason::internal, "internal"},
 };
 
 }  // namespace

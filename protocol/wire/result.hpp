@@ -1,7 +1,8 @@
 // Result<T>: a value, or an Error that says what could not be done, to what, and why.
 //
 // Used for everything that can go wrong in a healthy program (a missing file, a peer that hangs up, a bad
-// number). Exceptions are for our own mistakes; they end in main. (g++ 12 and clang 14 have no std::expected.)
+// number). Exceptions are for our own mistakes; they end in main. (g++ 12 and clang 14 have no
+// std::expected.)
 #pragma once
 #include <cassert>
 #include <string>

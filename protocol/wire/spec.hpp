@@ -1,7 +1,7 @@
 // Spec: everything one kept program is configured with.
 //
-// One list of fields (spec_fields) serves the flags of `keeper` (--max-restarts), the record spec.json and the wire
-// (max_restarts). A new field is one member, one line in that list, and whoever reads it.
+// One list of fields (spec_fields) serves the flags of `keeper` (--max-restarts), the record spec.json and
+// the wire (max_restarts). A new field is one member, one line in that list, and whoever reads it.
 #pragma once
 #include <csignal>
 #include <map>
@@ -29,7 +29,8 @@ inline constexpr std::array<WordOf<Restart>, 6> kWordsOf<Restart>{{{Restart::alw
                                                                    {Restart::always, "true"},
                                                                    {Restart::never, "false"}}};
 
-/// The pause before a start that follows an early end: doubles from `low` to `high`. Text: "100ms..30s", "none".
+/// The pause before a start that follows an early end: doubles from `low` to `high`. Text: "100ms..30s",
+/// "none".
 struct Backoff {
   Millis low{100};
   Millis high{30'000};  ///< 0: no backoff at all
@@ -41,8 +42,8 @@ struct Backoff {
 
 struct Spec {
   std::string name;
-  int instance = 0;   ///< which one of `instances` this is
-  int instances = 1;  ///< how many there are
+  int instance = 0;     ///< which one of `instances` this is
+  int instances = 1;    ///< how many there are
   std::string program;  ///< absolute, or what the caller typed where nothing was found
   std::vector<std::string> args;
   std::string cwd;
@@ -78,11 +79,11 @@ struct Spec {
 
 /// One entry of the list. Functions say what is wrong with a value, without naming the field.
 struct Field {
-  std::string_view name;     ///< "max_restarts"; the flag is the same with dashes
-  char short_flag;           ///< 'n', or 0
-  std::string_view value;    ///< what stands for the value in --help: "N", "DURATION"; empty for a switch
-  std::string_view help;     ///< empty: not a flag
-  bool many;                 ///< may be given again: each adds to the last
+  std::string_view name;   ///< "max_restarts"; the flag is the same with dashes
+  char short_flag;         ///< 'n', or 0
+  std::string_view value;  ///< what stands for the value in --help: "N", "DURATION"; empty for a switch
+  std::string_view help;   ///< empty: not a flag
+  bool many;               ///< may be given again: each adds to the last
   Done (*set)(Spec&, std::string_view text);
   Done (*read)(Spec&, const Json& value);
   void (*write)(const Spec&, Json& into);

@@ -4,6 +4,8 @@
 
 namespace keeper {
 
-std::string label(const Status& status) { return file_stem(status.name, status.instance.value_or(0)); }
+std::string label(const Status& status) {
+  return file_stem(status.name, status.instance.value_or(0));
+}
 
 }  // namespace keeper

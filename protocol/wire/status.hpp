@@ -1,5 +1,5 @@
-// Status: what is true of one app now. One row of `ctl list --json`, the reply to `status`, and the record status.json
-// are this same object. Fields may be added, never renamed; every one is optional to a reader.
+// Status: what is true of one app now. One row of `ctl list --json`, the reply to `status`, and the record
+// status.json are this same object. Fields may be added, never renamed; every one is optional to a reader.
 #pragma once
 #include <optional>
 #include <string>
@@ -22,7 +22,9 @@ inline constexpr std::array<WordOf<State>, 9> kWordsOf<State>{{{State::starting,
                                                                {State::fatal, "fatal"},
                                                                {State::unreachable, "unreachable"}}};
 /// Whether a keeper stands behind this state (all but stopped, exited and fatal, which cost nothing).
-constexpr bool has_keeper(State s) { return s != State::stopped && s != State::exited && s != State::fatal; }
+constexpr bool has_keeper(State s) {
+  return s != State::stopped && s != State::exited && s != State::fatal;
+}
 
 enum class Wanted { up, down };
 template <>
@@ -76,8 +78,9 @@ struct Status {
   std::optional<double> cpu_percent;          ///< of one core, since the last question
   std::string version;
   int protocol = 1;
-  std::string boot_id;                     ///< of the kernel that this was true under
-  std::optional<std::uint64_t> pid_start;  ///< start time of `pid` in clock ticks since boot (proc(5), stat field 22)
+  std::string boot_id;  ///< of the kernel that this was true under
+  std::optional<std::uint64_t>
+      pid_start;  ///< start time of `pid` in clock ticks since boot (proc(5), stat field 22)
 };
 
 /// "api", or "api:2".

@@ -12,8 +12,8 @@ struct WordOf {
   std::string_view word;
 };
 
-/// Specialised for each such enumeration: `constexpr std::array<WordOf<E>, N> kWordsOf<E>`. The first word of a
-/// value is the one that is written; further ones are only read.
+/// Specialised for each such enumeration: `constexpr std::array<WordOf<E>, N> kWordsOf<E>`. The first word of
+/// a value is the one that is written; further ones are only read.
 template <class E>
 inline constexpr int kWordsOf = 0;
 

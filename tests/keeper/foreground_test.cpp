@@ -34,6 +34,9 @@ struct Ends {
   Words words;
   int code;
 };
+void PrintTo(const Ends& one, std::ostream* out) {
+  *out << one.name;
+}
 
 class ExitCode : public testing::TestWithParam<Ends> {};
 

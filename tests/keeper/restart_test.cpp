@@ -157,6 +157,9 @@ struct Decision {
   Words words;
   bool again;
 };
+void PrintTo(const Decision& one, std::ostream* out) {
+  *out << one.name;
+}
 
 class Policy : public testing::TestWithParam<Decision> {};
 

@@ -108,6 +108,9 @@ struct Bad {
   int code;
   const char* said;
 };
+void PrintTo(const Bad& one, std::ostream* out) {
+  *out << one.name;
+}
 
 class CannotBeRun : public testing::TestWithParam<Bad> {};
 
@@ -171,6 +174,9 @@ struct Runs {
   Words words;
   const char* said;  ///< @ stands for the directory
 };
+void PrintTo(const Runs& one, std::ostream* out) {
+  *out << one.name;
+}
 
 class ProgramIsRun : public testing::TestWithParam<Runs> {};
 

@@ -190,7 +190,7 @@ std::vector<int> Sandbox::processes() {
 
 /// As a user would; then nothing may be left but what the test itself started and is no keeper.
 void Sandbox::stop_everything() {
-  if (fs::exists(home())) run({{program("ctl"), "stop", "all"}}, Millis(30'000));
+  if (fs::exists(home())) run({{program("ctl"), "stop", "all", "--timeout", "10s"}}, Millis(30'000));
   auto own = [this](int pid) {
     return started_.contains(pid) && read_text("/proc/" + std::to_string(pid) + "/comm") != "keeper\n";
   };

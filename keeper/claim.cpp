@@ -1,0 +1,77 @@
+#include "keeper/claim.hpp"
+
+#include <unistd.h>
+
+#include "keeper/prepare.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+/// A program that still runs though its keeper is gone: nothing is started beside it.
+std::optional<int> orphan(const Home& home, const string& stem) {
+  auto status = home.read_status(stem);
+  if (!status || !status->pid || !status->pid_start || status->boot_id != boot_id()) return std::nullopt;
+  if (process_start(*status->pid) != status->pid_start) return std::nullopt;
+  return status->pid;
+}
+
+string kept_by(const Home& home, const string& stem) {
+  auto status = home.read_status(stem);
+  if (!status || !status->keeper_pid) return "it is kept already, by a keeper that is just starting";
+  string out = "it is kept already, by keeper " + std::to_string(*status->keeper_pid);
+  if (status->pid) out += " (program " + std::to_string(*status->pid) + ")";
+  return out + "; 'ctl restart " + stem + "' restarts it, 'ctl stop " + stem + "' ends it";
+}
+
+/// The lock of one stem. While another holds it: an answering socket settles it at once, else it may be a
+/// keeper that is just leaving, which is waited for.
+Result<Fd> take_lock(const Home& home, const string& stem, Millis wait) {
+  constexpr Millis step{10};
+  for (Millis waited{0};; waited += step) {
+    auto lock = home.lock(stem, Millis(0));
+    if (lock || lock.error().reason != Reason::already) return lock;
+    if (waited >= wait || home.connect_socket(stem))
+      return Error{Reason::already, "start " + stem, kept_by(home, stem), 0};
+    usleep(static_cast<useconds_t>(step.count()) * 1000);
+  }
+}
+
+}  // namespace
+
+Result<Claim> claim(const Home& home, const AppId& id, Millis wait) {
+  string stem = id.stem();
+  auto lock = take_lock(home, stem, wait);
+  if (!lock) return lock.error();
+  if (auto pid = orphan(home, stem))
+    return Error{Reason::already, "start " + stem,
+                 "its program still runs as pid " + std::to_string(*pid) +
+                     " though its keeper was killed; 'ctl stop " + stem + "' ends it",
+                 0};
+  return Claim{id, std::move(*lock), access(home.spec_path(stem).c_str(), F_OK) != 0};
+}
+
+Result<std::vector<Claim>> claim_all(const Home& home, Spec& spec, bool named) {
+  string wish = named ? spec.name : default_name(spec.program);
+  for (int number = 1; number < 10'000; ++number) {
+    spec.name = number == 1 ? wish : wish + "-" + std::to_string(number);
+    std::vector<Claim> claims;
+    std::optional<Error> failed;
+    for (int i = 0; i < spec.instances && !failed; ++i) {
+      auto one = claim(home, {spec.name, i}, named ? kLockWait : Millis(0));
+      if (one)
+        claims.push_back(std::move(*one));
+      else
+        failed = one.error();
+    }
+    if (failed && (named || failed->reason != Reason::already)) return *failed;
+    if (failed) continue;
+    if (named || claims.front().fresh) return claims;
+    auto record = home.read_spec(claims.front().id.stem());
+    if (!record || record->program == spec.program) return claims;
+  }
+  return Error{Reason::failed, "find a free name for " + spec.program, "10,000 are taken", 0};
+}
+
+}  // namespace keeper

@@ -1,0 +1,26 @@
+// Taking a name: its lock, and what stands in the way of it.
+#pragma once
+#include <vector>
+
+#include "protocol/home/home.hpp"
+
+namespace keeper {
+
+/// How long a keeper that is just leaving is waited for.
+inline constexpr Millis kLockWait{500};
+
+struct Claim {
+  AppId id;
+  Fd lock;
+  bool fresh = true;  ///< there was no record
+};
+
+/// Takes one name. Errors: already (kept by another, or its program runs on without its keeper; says who).
+Result<Claim> claim(const Home& home, const AppId& id, Millis wait);
+
+/// Takes the names of all instances, and writes the name into the spec. `named`: it was given with -n, and is
+/// taken or is an error. Without that, a name that is kept, or that another program had, leads to the next
+/// one: NAME-2, NAME-3.
+Result<std::vector<Claim>> claim_all(const Home& home, Spec& spec, bool named);
+
+}  // namespace keeper

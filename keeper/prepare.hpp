@@ -1,0 +1,18 @@
+// From what was typed to a spec that can be kept: absolute paths, the caller's environment, a program that
+// exists.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "protocol/wire/spec.hpp"
+
+namespace keeper {
+
+/// Completes the spec, and finds everything about it that can be known to fail before anything is taken or
+/// written. Says what fails, and gives the exit code then (126, 127: the program; 1: anything else).
+std::optional<int> prepare(Spec& spec);
+
+/// What an app is called that nobody gave a name: the file's name without its extension, made legal.
+std::string default_name(const std::string& program);
+
+}  // namespace keeper

@@ -1,0 +1,128 @@
+#include "keeper/start_report.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+
+#include "keeper/complain.hpp"
+#include "protocol/home/log_files.hpp"
+#include "protocol/wire/codec.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+constexpr std::size_t kShownLines = 10;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// One whole line of the pipe; nothing at its end, or when Ctrl-C came first.
+std::optional<string> read_line(int fd, string& pending) {
+  while (interrupted == 0) {
+    if (auto end = pending.find('\n'); end != string::npos) {
+      string line = pending.substr(0, end);
+      pending.erase(0, end + 1);
+      return line;
+    }
+    char chunk[4096];
+    ssize_t got = read(fd, chunk, sizeof chunk);
+    if (got == 0 || (got < 0 && errno != EINTR)) break;
+    if (got > 0) pending.append(chunk, static_cast<std::size_t>(got));
+  }
+  return std::nullopt;
+}
+
+void show_last_lines(const Started& started) {
+  if (started.log.empty()) return;
+  auto tail = read_tail(started.log, 200, 64 * 1024);
+  if (!tail || tail->lines.empty()) return;
+  // Of this start only: as many lines as its part of the log holds, without the keeper's own.
+  std::uint64_t bytes = tail->bytes > started.log_begins ? tail->bytes - started.log_begins : 0;
+  std::vector<string> shown;
+  for (auto line = tail->lines.rbegin(); line != tail->lines.rend() && shown.size() < kShownLines; ++line) {
+    if (bytes < line->size()) break;
+    bytes -= std::min<std::uint64_t>(bytes, line->size() + 1);
+    if (line->rfind("[keeper] ", 0) != 0) shown.push_back(*line);
+  }
+  if (shown.empty()) return;
+  std::fprintf(stderr, "  its last lines:\n");
+  for (auto line = shown.rbegin(); line != shown.rend(); ++line)
+    std::fprintf(stderr, "  | %s\n", line->c_str());
+}
+
+string ended_how(const Status& status) {
+  if (status.spawn_error) return *status.spawn_error;
+  if (!status.last_exit) return "it did not start";
+  const LastExit& end = *status.last_exit;
+  string how = end.exit.kind == ExitInfo::Kind::code ? "it ended with " + exit_text(end.exit)
+                                                     : "it was ended by " + exit_text(end.exit);
+  char after[32];
+  std::snprintf(after, sizeof after, " after %.1f s", static_cast<double>(end.after_ms) / 1000.0);
+  return how + after;
+}
+
+int tell_failure(const Started& started, const StartReport& report) {
+  const Status& status = report.status;
+  complain("cannot start " + started.stem + ": " + ended_how(status));
+  show_last_lines(started);
+  if (has_keeper(status.state))
+    std::fprintf(stderr,
+                 "keeper: %s is tried again; 'ctl stop %s' ends that, 'ctl logs %s' shows its output\n",
+                 started.stem.c_str(), started.stem.c_str(), started.stem.c_str());
+  else if (status.reason)
+    std::fprintf(stderr, "keeper: %s is not tried again: %s\n", started.stem.c_str(), status.reason->c_str());
+  return report.exit_code;
+}
+
+}  // namespace
+
+string report_line(const StartReport& report) {
+  return std::to_string(static_cast<int>(report.kind)) + " " + std::to_string(report.exit_code) + " " +
+         write_as(report.status) + "\n";
+}
+
+Result<StartReport> read_report(std::string_view line) {
+  StartReport out;
+  int kind = 0;
+  const char* end = line.data() + line.size();
+  auto first = std::from_chars(line.data(), end, kind);
+  if (first.ec != std::errc() || first.ptr == end || kind < 0 || kind > 2)
+    return Error{Reason::invalid, "read what the new keeper says", {}, 0};
+  auto second = std::from_chars(first.ptr + 1, end, out.exit_code);
+  auto status = read_as<Status>({second.ptr, static_cast<std::size_t>(end - second.ptr)});
+  if (!status) return status.error();
+  out.kind = static_cast<StartReport::Kind>(kind);
+  out.status = std::move(*status);
+  return out;
+}
+
+int await_start(const Started& started, Fd pipe, bool until_confirmed) {
+  string pending;
+  while (auto line = read_line(pipe.get(), pending)) {
+    auto report = read_report(*line);
+    if (!report) return complain(report.error());
+    if (report->kind == StartReport::Kind::failed) return tell_failure(started, *report);
+    if (report->kind == StartReport::Kind::spawned && until_confirmed) continue;
+    std::printf("%s: %s, pid %d, keeper %d\n", started.stem.c_str(),
+                report->kind == StartReport::Kind::confirmed ? "running" : "started",
+                report->status.pid.value_or(0), report->status.keeper_pid.value_or(0));
+    return 0;
+  }
+  if (interrupted != 0)
+    return complain(
+        started.stem + " goes on starting in the background; 'ctl stop " + started.stem + "' ends it", 130);
+  return complain("cannot start " + started.stem + ": its keeper ended before it said anything");
+}
+
+void catch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  for (int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP})
+    sigaction(signal, &action, nullptr);
+}
+
+}  // namespace keeper

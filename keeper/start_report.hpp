@@ -1,0 +1,32 @@
+// What a new keeper tells the command that waits for it, over a pipe, one line each; and how that command
+// waits and passes it on to the person who typed it.
+#pragma once
+#include <string>
+
+#include "protocol/home/home.hpp"
+#include "protocol/wire/status.hpp"
+
+namespace keeper {
+
+struct StartReport {
+  enum class Kind { spawned, confirmed, failed };
+  Kind kind = Kind::failed;
+  int exit_code = 1;  ///< for `failed`: what the waiting command ends with
+  Status status;
+};
+std::string report_line(const StartReport& report);
+Result<StartReport> read_report(std::string_view line);
+
+/// A keeper that was started in the background.
+struct Started {
+  std::string stem;
+  std::string log;               ///< path of its log; empty if it has none
+  std::uint64_t log_begins = 0;  ///< where this start's output begins in it
+};
+
+/// Ctrl-C while waiting leaves the keeper running, and is said. To be called before it is started.
+void catch_interrupts();
+/// Waits for what the new keeper says, and says it to the user. The exit code.
+int await_start(const Started& started, Fd pipe, bool until_confirmed);
+
+}  // namespace keeper

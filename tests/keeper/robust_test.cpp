@@ -1,0 +1,384 @@
+// Clients that behave badly. Whatever they do: the next client is served, the kept program does not notice,
+// and the keeper does not grow for good.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/fsuid.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <random>
+
+#include "protocol/wire/codec.hpp"
+#include "tests/keeper/support/sandbox.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+/// A connection that says what it likes.
+class Raw {
+ public:
+  Raw(const Sandbox& box, const string& stem) : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    string path = (box.home() / "sock" / (stem + ".sock")).string();
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    connected_ = connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    fcntl(fd_.get(), F_SETFL, O_NONBLOCK);
+  }
+  bool connected() const { return connected_; }
+
+  /// As much as is taken within `patience` of the last byte that was.
+  std::size_t send(std::string_view bytes, int patience = 300) const {
+    std::size_t sent = 0;
+    while (sent < bytes.size()) {
+      ssize_t put = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (put > 0) sent += static_cast<std::size_t>(put);
+      pollfd p{fd_.get(), POLLOUT, 0};
+      if (put < 0 && (errno != EAGAIN || poll(&p, 1, patience) <= 0)) break;
+    }
+    return sent;
+  }
+  /// One line, without its newline; empty if the connection ended or nothing came in time.
+  string line(Millis limit = kLimit) {
+    Deadline deadline(limit);
+    while (true) {
+      if (auto end = pending_.find('\n'); end != string::npos) {
+        string out = pending_.substr(0, end);
+        pending_.erase(0, end + 1);
+        return out;
+      }
+      pollfd p{fd_.get(), POLLIN, 0};
+      char chunk[64 * 1024];
+      ssize_t got = poll(&p, 1, deadline.left_for_poll()) > 0 ? recv(fd_.get(), chunk, sizeof chunk, 0) : 0;
+      if (got <= 0) return {};
+      pending_.append(chunk, static_cast<std::size_t>(got));
+    }
+  }
+  /// Whether the keeper closes it.
+  bool closed() const {
+    return eventually([&] {
+      char byte = 0;
+      ssize_t got = recv(fd_.get(), &byte, 1, MSG_DONTWAIT);
+      return got == 0 || (got < 0 && errno != EAGAIN);
+    });
+  }
+
+ private:
+  Fd fd_;
+  bool connected_ = false;
+  string pending_;
+};
+
+constexpr const char* kPing = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n";
+
+bool answers(const Sandbox& box, const string& stem) {
+  auto client = Client::connect(box.open_home(), stem);
+  return client && static_cast<bool>(client->call(Ping{}, Millis(10'000), "ping"));
+}
+
+/// Memory of its own, in kB. What is shared with others and what a file backs is not its growth.
+long field_of(int pid, const char* name) {
+  string status = read_text("/proc/" + std::to_string(pid) + "/status");
+  auto at = status.find(name);
+  return at == string::npos ? 0 : std::atol(status.c_str() + at + std::char_traits<char>::length(name) + 1);
+}
+long anonymous_kb(int pid) {
+  return field_of(pid, "RssAnon");
+}
+long peak_kb(int pid) {
+  return field_of(pid, "VmHWM");
+}
+void reset_peak(int pid) {
+  write_text("/proc/" + std::to_string(pid) + "/clear_refs", "5");
+}
+
+/// A kept program, and what is to be as before when an attack is over.
+struct Target {
+  Sandbox box;
+  int pid = 0;
+  int keeper = 0;
+  long anonymous = 0;
+  long resident = 0;
+
+  void start() {
+    box.detach("api", {"sh", "-c",
+                       "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo a line of the log, number $i; "
+                       "done; echo done; exec sleep 1000"});
+    ASSERT_TRUE(eventually([&] { return box.logged("api", "done\n") && box.state("api") == "running"; }));
+    pid = box.pid("api");
+    keeper = box.keeper_pid("api");
+    // Once through everything, so that what is needed anyway is there.
+    Raw first(box, "api");
+    first.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"logs\",\"params\":{\"lines\":5000}}\n[1]\nx\n");
+    for (int i = 0; i < 3; ++i)
+      first.line();
+    anonymous = anonymous_kb(keeper);
+    resident = field_of(keeper, "VmRSS");
+    reset_peak(keeper);
+  }
+  /// With the attackers still there.
+  void still_serves() {
+    EXPECT_TRUE(answers(box, "api"));
+    EXPECT_EQ(pid, box.pid("api"));
+    EXPECT_EQ(keeper, box.keeper_pid("api"));
+    EXPECT_TRUE(alive(pid));
+    long most = sanitized() ? 1 << 30 : 6 * 1024;
+    EXPECT_LT(peak_kb(keeper) - resident, most) << "kB more at the worst moment";
+  }
+  /// When they have gone.
+  void has_not_grown() {
+    EXPECT_TRUE(answers(box, "api"));
+    EXPECT_EQ(pid, box.pid("api"));
+    if (sanitized()) return;
+    EXPECT_TRUE(eventually([&] { return anonymous_kb(keeper) - anonymous < 1024; }, Millis(5'000)))
+        << anonymous_kb(keeper) - anonymous << " kB more for good";
+  }
+};
+
+TEST(BadClient, SendsRandomBytes) {
+  Target target;
+  target.start();
+  std::mt19937 random(7);
+  {
+    std::vector<Raw> clients;
+    for (int i = 0; i < 20; ++i) {
+      string bytes(64 * 1024, 0);
+      for (char& byte : bytes)
+        byte = static_cast<char>(random() & 0xff);
+      clients.emplace_back(target.box, "api");
+      clients.back().send(bytes + "\n");
+      EXPECT_TRUE(has(clients.back().line(), "error"));
+    }
+    target.still_serves();
+  }
+  target.has_not_grown();
+}
+
+TEST(BadClient, SendsTwoMebibytesWithoutANewline) {
+  Target target;
+  target.start();
+  {
+    std::vector<Raw> clients;
+    for (int i = 0; i < 5; ++i) {
+      clients.emplace_back(target.box, "api");
+      clients.back().send(string(2 << 20, 'x'));
+      EXPECT_TRUE(clients.back().closed());
+    }
+    target.still_serves();
+  }
+  target.has_not_grown();
+}
+
+TEST(BadClient, IsToldThatItsLineIsTooLong) {
+  Target target;
+  target.start();
+  Raw client(target.box, "api");
+  client.send(string((1 << 20) + 10, 'x'));
+  EXPECT_TRUE(has(client.line(), "too_large"));
+}
+
+TEST(BadClient, NestsAHundredThousandDeep) {
+  Target target;
+  target.start();
+  {
+    Raw client(target.box, "api");
+    for (int i = 0; i < 20; ++i) {
+      client.send(string(100'000, i % 2 == 0 ? '[' : '{') + "\n");
+      EXPECT_TRUE(has(client.line(), "error"));
+    }
+    // It was an error of a line, not of the connection.
+    client.send(kPing);
+    EXPECT_TRUE(has(client.line(), "\"result\""));
+    target.still_serves();
+  }
+  target.has_not_grown();
+}
+
+TEST(BadClient, SendsHalfALineAndIsSilent) {
+  Target target;
+  target.start();
+  {
+    std::vector<Raw> clients;
+    for (int i = 0; i < 30; ++i) {
+      clients.emplace_back(target.box, "api");
+      clients.back().send(string("{\"jsonrpc\":\"2.0\",\"id\":1,\"met") + string(20'000, ' '));
+    }
+    target.still_serves();
+  }
+  target.has_not_grown();
+}
+
+TEST(BadClient, AsksForTheLogAThousandTimesAndNeverReads) {
+  Target target;
+  target.start();
+  {
+    std::vector<Raw> clients;
+    string request = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"logs\",\"params\":{\"lines\":5000}}\n";
+    string thousand;
+    for (int i = 0; i < 1000; ++i)
+      thousand += request;
+    for (int i = 0; i < 10; ++i) {
+      clients.emplace_back(target.box, "api");
+      clients.back().send(thousand, 20);
+    }
+    target.still_serves();
+  }
+  target.has_not_grown();
+}
+
+TEST(BadClient, SendsBatches) {
+  Target target;
+  target.start();
+  {
+    Raw client(target.box, "api");
+    string ping(kPing);
+    ping.pop_back();
+    string batch = "[" + ping;
+    for (int i = 1; i < 1500; ++i)
+      batch += "," + ping;
+    client.send(batch + "]\n");
+    string answer = client.line();
+    EXPECT_TRUE(answer.starts_with("[") && answer.ends_with("]")) << answer.substr(0, 200);
+    EXPECT_EQ(1500, count_of(answer, "\"jsonrpc\""));
+    string many = "[0";
+    for (int i = 0; i < 200'000; ++i)
+      many += ",0";
+    client.send(many + "]\n");
+    EXPECT_TRUE(has(client.line(), "error"));
+    target.still_serves();
+  }
+  target.has_not_grown();
+}
+
+TEST(Connections, TheSixtyFifthIsToldSo) {
+  Target target;
+  target.start();
+  {
+    std::vector<Raw> clients;
+    for (int i = 0; i < 64; ++i) {
+      clients.emplace_back(target.box, "api");
+      clients.back().send(kPing);
+      ASSERT_TRUE(has(clients.back().line(), "\"result\"")) << i;
+    }
+    Raw another(target.box, "api");
+    EXPECT_TRUE(has(another.line(), "64 connections are open already"));
+    EXPECT_TRUE(another.closed());
+    clients.pop_back();
+    EVENTUALLY(answers(target.box, "api"));
+  }
+  target.has_not_grown();
+}
+
+TEST(Connections, AThousandAtOnceAreBorne) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 1200);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < 1200) GTEST_SKIP() << "only " << limit.rlim_cur << " descriptors are allowed";
+  Target target;
+  target.start();
+  {
+    std::vector<Raw> clients;
+    for (int i = 0; i < 1000; ++i)
+      clients.emplace_back(target.box, "api");
+    EXPECT_TRUE(std::all_of(clients.begin(), clients.end(), [](const Raw& one) { return one.connected(); }));
+    EXPECT_TRUE(has(clients.back().line(), "64 connections are open already"));
+    EXPECT_TRUE(alive(target.pid));
+    clients.front().send(kPing);
+    EXPECT_TRUE(has(clients.front().line(), "\"result\""));
+  }
+  EVENTUALLY(answers(target.box, "api"));
+  target.has_not_grown();
+}
+
+/// Connects as uid 65534, as far as the other side can tell (unix(7), SO_PEERCRED); files are still reached
+/// as root.
+Raw stranger(const Sandbox& box) {
+  EXPECT_EQ(0, seteuid(65534));
+  setfsuid(0);
+  Raw out(box, "api");
+  EXPECT_EQ(0, seteuid(0));
+  return out;
+}
+
+TEST(Connections, OfAnotherUserAreRefusedAndWrittenDown) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be two users";
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  Raw other = stranger(box);
+  ASSERT_TRUE(other.connected());
+  EXPECT_TRUE(has(other.line(), "only the keeper's own user and root are served"));
+  EXPECT_TRUE(other.closed());
+  EVENTUALLY(box.logged("api", "refused a client of uid 65534"));
+  EXPECT_TRUE(answers(box, "api"));
+}
+
+/// keeper with so many descriptors (getrlimit(2)) and these words.
+Start with_descriptors(rlim_t count, const Words& words) {
+  Start how{{program("keeper"), "-d", "-n", "api", "--start-secs", "0.1"}};
+  how.words.insert(how.words.end(), words.begin(), words.end());
+  how.before = [count] {
+    rlimit few{count, 1024};
+    setrlimit(RLIMIT_NOFILE, &few);
+  };
+  return how;
+}
+
+TEST(Descriptors, WhereThereAreTooFewForAProgramItIsTriedUntilThereAreMore) {
+  Sandbox box;
+  Outcome out = box.run(with_descriptors(16, {"--backoff", "50ms..50ms", "sleep", "1000"}));
+  EXPECT_EQ(1, out.code);
+  EXPECT_TRUE(has(out.err, "Too many open files")) << out.err;
+  ASSERT_EQ("backoff", box.state("api"));
+  rlimit more{64, 1024};
+  ASSERT_EQ(0, prlimit(box.keeper_pid("api"), RLIMIT_NOFILE, &more, nullptr));
+  EVENTUALLY(box.state("api") == "running");
+}
+
+TEST(Descriptors, WhereThereAreTooFewItAnswersAlsoWithoutBackoff) {
+  Sandbox box;
+  Background starting = box.start(with_descriptors(16, {"--backoff", "none", "sleep", "1000"}));
+  EXPECT_TRUE(eventually([&] { return box.state("api") == "backoff"; }, Millis(4'000)))
+      << "what cannot be spawned is tried again without a pause, and nothing else is done";
+  EXPECT_EQ(1, starting.wait(Millis(4'000)));
+}
+
+TEST(Descriptors, WhereClientsTakeThemAllTheNextIsToldSo) {
+  Sandbox box;
+  Outcome out = box.run(with_descriptors(28, {"--backoff", "50ms..50ms", "sleep", "1000"}));
+  ASSERT_EQ(0, out.code) << out.all();
+  int first = box.pid("api");
+  {
+    std::vector<Raw> clients;
+    for (int i = 0; i < 30; ++i)
+      clients.emplace_back(box, "api");
+    EXPECT_TRUE(has(clients.back().line(), "no descriptors left"));
+    EXPECT_TRUE(alive(first));
+    kill(first, SIGKILL);
+  }
+  EVENTUALLY(box.state("api") == "running" && box.pid("api") != first);
+}
+
+TEST(Fleet, AKeeperThatHangsCostsItsRowAndNoOther) {
+  Sandbox box;
+  box.detach("good", {"sleep", "1000"});
+  box.detach("hung", {"sleep", "1000"});
+  int keeper = box.keeper_pid("hung");
+  kill(keeper, SIGSTOP);
+  Outcome out = box.ctl({"list", "--timeout", "500ms"});
+  kill(keeper, SIGCONT);
+  EXPECT_EQ(5, out.code) << out.all();
+  for (const string& line : lines_of(out.out)) {
+    EXPECT_TRUE(!line.starts_with("good ") || has(line, "running")) << line;
+    EXPECT_TRUE(!line.starts_with("hung ") || has(line, "unreachable")) << line;
+  }
+  EXPECT_EQ(3u, lines_of(out.out).size()) << out.out;
+}
+
+}  // namespace
+}  // namespace keeper
