@@ -11,6 +11,8 @@
 int main(int argc, char** argv) try {
   // `ctl logs | head` ends by the error of a write, not by a signal.
   std::signal(SIGPIPE, SIG_IGN);
+  // A caller that ignores this would have it that no exit status of a keeper is ever seen.
+  std::signal(SIGCHLD, SIG_DFL);
   int code = keeper::run_ctl({argv + (argc > 0 ? 1 : 0), argv + argc});
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
   if (errno == EPIPE) return code;  // nobody wanted to read more

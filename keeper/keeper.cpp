@@ -12,10 +12,12 @@
 
 #include "keeper/child/pidfd.hpp"
 #include "keeper/first_record.hpp"
+#include "protocol/wire/finally.hpp"
 
 namespace keeper {
 namespace {
 
+constexpr Millis kLastWords{2000};              // how long a reader of our output may pause at the end
 constexpr std::size_t kDrainAtExit = 16 << 20;  // a leftover that floods must not hold up the next run
 
 Time now() {
@@ -56,8 +58,10 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output)
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (spec_.log != "none" && spec_.log != "-")
     log_ = std::make_unique<FileSink>(log_path(), spec_.log_max_size, spec_.log_backups);
-  if (table_.foreground) echo_ = std::make_unique<Echo>(io_, STDOUT_FILENO);
-  talks_ = table_.foreground;
+  if (table_.foreground) {
+    echo_ = std::make_unique<Echo>(io_, STDOUT_FILENO);
+    notes_ = std::make_unique<Echo>(io_, STDERR_FILENO);
+  }
   capture_ =
       std::make_unique<Capture>(io_, std::move(output.reading), [this](std::string_view b) { on_output(b); });
   signals_ = std::make_unique<Signals>(io_, [this](const SignalFact& fact) { on_signal(fact); });
@@ -66,7 +70,6 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output)
 
 int Keeper::run() {
   tell(event::Start{});
-  write_record();
   // What starting needed is given back: this process will mostly sleep from now on.
   malloc_trim(0);
   while (!leaving_as_) {
@@ -87,17 +90,21 @@ void Keeper::tell(Event event) {
   events_.push_back(std::move(event));
   if (stepping_) return;
   stepping_ = true;
-  while (!events_.empty()) {
-    Event next = std::move(events_.front());
-    events_.pop_front();
-    step(next);
+  {
+    Finally done([this] { stepping_ = false; });
+    while (!events_.empty()) {
+      Event next = std::move(events_.front());
+      events_.pop_front();
+      step(next);
+    }
   }
-  stepping_ = false;
   flush_markers();
   if (leaving_as_) return;
   write_pid_file();
   record();
   arm();
+  for (const action::Announce& a : std::exchange(to_tell_, {}))
+    announce_to_waiting(a);
 }
 
 Keeper::Run* Keeper::find(RunId id) {
@@ -133,7 +140,7 @@ void Keeper::on_signal(const SignalFact& fact) {
     case SIGHUP:
       // The terminal went away. The program is kept all the same, without its echo.
       echo_.reset();
-      talks_ = false;
+      notes_.reset();
       return;
     default: return;
   }
@@ -141,9 +148,8 @@ void Keeper::on_signal(const SignalFact& fact) {
 
 void Keeper::on_interrupt(const SignalFact& fact) {
   bool again = fact.number != SIGTERM && interrupts_++ > 0;
-  if (talks_ && !again)
-    std::fprintf(stderr, "\nkeeper: stopping %s%s\n", table_.stem.c_str(),
-                 fact.number == SIGTERM ? "" : "; Ctrl-C again ends it at once");
+  if (!again)
+    say("stopping " + table_.stem + (fact.number == SIGTERM ? "" : "; Ctrl-C again ends it at once"));
   if (again)
     tell(event::StopNow{});
   else
@@ -160,10 +166,13 @@ void Keeper::on_child_signal() {
     ids.push_back(run.id);
   for (RunId id : ids) {
     Run* run = find(id);
-    if (run != nullptr && run->main_ended)
+    if (run == nullptr) continue;
+    if (run->main_ended) {
       look_for_rest(*run);
-    else if (run != nullptr)
-      look_for_stop(*run);
+      continue;
+    }
+    look_for_stop(*run);
+    on_exit(id);  // a tracer may have had its status when the pidfd spoke: then this is the second chance
   }
 }
 
@@ -191,9 +200,9 @@ void Keeper::on_output(std::string_view bytes) {
   if (log_) log_->write(bytes);
   if (!echo_) return;
   echo_->write(bytes);
-  if (std::uint64_t dropped = echo_->take_dropped(); dropped > 0 && talks_)
-    std::fprintf(stderr, "keeper: %llu bytes were not shown here: nobody reads; the log has them\n",
-                 static_cast<unsigned long long>(dropped));
+  if (std::uint64_t dropped = echo_->take_dropped(); dropped > 0)
+    say(std::to_string(dropped) + " bytes were not shown here: nobody reads" +
+        (log_ ? "; the log has them" : ""));
 }
 
 // --- actions
@@ -252,14 +261,31 @@ void Keeper::perform(const action::Spawn& wanted) {
   Spawned& spawned = std::get<Spawned>(result);
   plan_error_.reset();
   RunId id = wanted.run;
-  runs_.push_back({id, spawned.pid, asio::posix::stream_descriptor(io_, spawned.pidfd.release())});
-  runs_.back().pidfd.async_wait(asio::posix::descriptor_base::wait_read, [this, id](std::error_code error) {
-    if (!error) on_exit(id);
-  });
+  if (!watch(id, spawned)) return;
   started_ = now();
   started_at_ = std::chrono::floor<Millis>(std::chrono::system_clock::now());
   stopped_at_.reset();
   tell(event::SpawnSucceeded{id, spawned.pid});
+}
+
+/// From now on its end is noticed. Where that cannot be had, the run is ended again: it would be one that
+/// nobody keeps.
+bool Keeper::watch(RunId id, Spawned& spawned) {
+  asio::posix::stream_descriptor pidfd(io_);
+  std::error_code error;
+  pidfd.assign(spawned.pidfd.get(), error);
+  if (error) {
+    kill(-spawned.pid, SIGKILL);
+    detail::reap(spawned.pid);
+    tell(event::SpawnFailed{id, false, "watch the new process: " + error.message()});
+    return false;
+  }
+  spawned.pidfd.release();
+  runs_.push_back({id, spawned.pid, std::move(pidfd)});
+  runs_.back().pidfd.async_wait(asio::posix::descriptor_base::wait_read, [this, id](std::error_code ended) {
+    if (!ended) on_exit(id);
+  });
+  return true;
 }
 
 void Keeper::perform(const action::Signal& wanted) {
@@ -271,7 +297,8 @@ void Keeper::perform(const action::Signal& wanted) {
 
 void Keeper::send_signal(Run& run, int signal, Scope scope) {
   if (scope == Scope::process) {
-    if (!run.main_ended) pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0);
+    bool sent = !run.main_ended && pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0) == 0;
+    signal_error_ = sent ? 0 : run.main_ended ? ESRCH : errno;
     return;
   }
   if (scope == Scope::group) {
@@ -298,7 +325,7 @@ void Keeper::perform(const action::Announce& a) {
   }
   announce_to_log(a);
   announce_to_terminal(a);
-  announce_to_waiting(a);
+  to_tell_.push_back(a);
 }
 
 /// The end of the app, in this order: what is known is written, the socket goes, who waits is told, the lock
@@ -306,15 +333,14 @@ void Keeper::perform(const action::Announce& a) {
 void Keeper::perform(const action::Leave& leave) {
   leaving_as_ = leave.state;
   capture_->drain(kDrainAtExit);
-  if (echo_) echo_->flush();
   write_pid_file();
+  home_.unlink_socket(table_.stem);
   bool never_ran = first_record_ && leave.state == State::fatal;
   if (never_ran && undo_first_record(home_, table_.stem, table_.fresh))
     markers_.clear();
   else
     write_record();
   flush_markers();
-  home_.unlink_socket(table_.stem);
   for (const Answer& answer : stop_answers_)
     answer.give(status());
   for (const Answer& answer : restart_answers_)
@@ -325,6 +351,8 @@ void Keeper::perform(const action::Leave& leave) {
   report_start(StartReport::Kind::failed, exit_code(leave.state));
   server_->close();
   io_.stop();
+  if (echo_) echo_->finish(kLastWords);
+  if (notes_) notes_->finish(kLastWords);
 }
 
 void Keeper::arm() {

@@ -72,6 +72,7 @@ class Keeper : public Service {
   void perform(const action::Leave& leave);
   void send_signal(Run& run, int signal, Scope scope);
   bool make_plan();
+  bool watch(RunId id, Spawned& spawned);
   RunIds ids_of(const Run& run) const;
   std::vector<int> other_mains(const Run* but) const;
   void look_for_rest(Run& run);
@@ -86,6 +87,7 @@ class Keeper : public Service {
   void announce_to_log(const action::Announce& a);
   void announce_to_terminal(const action::Announce& a);
   void announce_to_waiting(const action::Announce& a);
+  void say(const std::string& line);
   void report_start(StartReport::Kind kind, int exit_code);
   void marker(std::string text);
   void flush_markers();
@@ -119,6 +121,7 @@ class Keeper : public Service {
   asio::steady_timer record_timer_{io_};
   Millis recorded_at_{-10'000};
   bool record_waits_ = false;
+  std::optional<int> recorded_pid_;
 
   std::optional<WallTime> started_at_;
   std::optional<WallTime> stopped_at_;    ///< end of the last run, while there is no other
@@ -130,13 +133,15 @@ class Keeper : public Service {
   std::vector<std::string> markers_;  ///< lines of the log that wait until the spawn is done
 
   std::unique_ptr<FileSink> log_;
-  std::unique_ptr<Echo> echo_;
-  bool talks_ = false;  ///< lifecycle lines go to stderr
+  std::unique_ptr<Echo> echo_;   ///< the program's output on stdout, in the foreground
+  std::unique_ptr<Echo> notes_;  ///< lifecycle lines on stderr, in the foreground
   Fd report_;
   Sampler sampler_;
   std::unique_ptr<Capture> capture_;
   std::unique_ptr<Signals> signals_;
   std::unique_ptr<Server> server_;
+  std::vector<action::Announce> to_tell_;  ///< who waits hears of it when it is recorded
+  int signal_error_ = 0;                   ///< errno of the last signal to a main process
   std::vector<Answer> stop_answers_;
   std::vector<Answer> restart_answers_;
 };

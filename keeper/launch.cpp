@@ -38,7 +38,10 @@ Result<Ready> make_ready(const Home& home, const Spec& spec, Claim claimed, bool
   if (write_spec)
     if (Done done = write_first_record(home, stem, spec); !done) return done.error();
   auto socket = home.bind_socket(stem);
-  if (!socket) return socket.error();
+  if (!socket) {
+    if (write_spec) undo_first_record(home, stem, claimed.fresh);
+    return socket.error();
+  }
   Ready out;
   out.table.home = home.path();
   out.table.stem = out.started.stem = stem;
@@ -56,11 +59,6 @@ Result<Ready> make_ready(const Home& home, const Spec& spec, Claim claimed, bool
   return out;
 }
 
-/// The keeper's own environment is the caller's, without what a child must not see either.
-int become_keeper(const RoleTable& table, const Spec& spec) {
-  return complain(enter_role(table, "keeper: " + table.stem, spec.environment));
-}
-
 /// A process of its own: no terminal, no descriptor of the caller's.
 Result<Fd> start_detached(Ready& ready, const Spec& spec) {
   std::array<int, 2> ends{};
@@ -75,8 +73,19 @@ Result<Fd> start_detached(Ready& ready, const Spec& spec) {
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
     dup2(null, fd);
   ready.table.report = writing.get();
-  become_keeper(ready.table, spec);
-  _exit(1);
+  // The keeper's own environment is the caller's, without what a child must not see either.
+  Error error = enter_role(ready.table, "keeper: " + ready.table.stem, spec.environment);
+  StartReport report;
+  report.status.spawn_error = error.text();
+  std::string line = report_line(report);
+  _exit(write(writing.get(), line.data(), line.size()) < 0 ? 2 : 1);
+}
+
+/// It never became a keeper: the app is as it was before. Under its lock.
+int take_back(const Home& home, const Ready& ready, const Error& error) {
+  home.unlink_socket(ready.table.stem);
+  undo_first_record(home, ready.table.stem, ready.table.fresh);
+  return complain(error);
 }
 
 /// The keeper has them now.
@@ -92,12 +101,13 @@ int start_recorded(const Home& home, const CommandLine& line) {
     return complain("cannot start " + line.start + ": no such app in " + home.path(), 4);
   auto claimed = claim(home, *id, kLockWait);
   if (!claimed) return complain(claimed.error());
+  confirm_first_record(home, line.start);  // nothing of an earlier start is left to be taken back
   auto spec = home.read_spec(line.start);
   if (!spec) return complain(spec.error());
   auto ready = make_ready(home, *spec, std::move(*claimed), false);
   if (!ready) return complain(ready.error());
   auto pipe = start_detached(*ready, *spec);
-  if (!pipe) return complain(pipe.error());
+  if (!pipe) return take_back(home, *ready, pipe.error());
   hand_over(*ready);
   return await_start(ready->started, std::move(*pipe), line.wait);
 }
@@ -127,10 +137,11 @@ int launch(CommandLine line) {
     if (!ready) return complain(ready.error());
     if (!line.detach) {
       ready->table.foreground = true;
-      return become_keeper(ready->table, spec);
+      Error error = enter_role(ready->table, "keeper: " + ready->table.stem, spec.environment);
+      return take_back(*home, *ready, error);
     }
     auto pipe = start_detached(*ready, spec);
-    if (!pipe) return complain(pipe.error());
+    if (!pipe) return take_back(*home, *ready, pipe.error());
     hand_over(*ready);
     started.emplace_back(std::move(*ready), std::move(*pipe));
   }

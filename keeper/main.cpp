@@ -1,14 +1,41 @@
 // keeper: keeps one program alive. Started by a user it reads its command line (launch); started by itself it
 // takes up the role that it was given (survive/role).
+#include <fcntl.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <exception>
 
+#include "keeper/first_record.hpp"
 #include "keeper/keeper.hpp"
 #include "keeper/launch.hpp"
 
 namespace {
+
+/// Where the caller closed stdin, stdout or stderr, nothing else may get its number.
+void fill_standard_descriptors() {
+  int fd = 0;
+  while (fd >= 0 && fd <= STDERR_FILENO)
+    fd = open("/dev/null", O_RDWR);
+  if (fd > STDERR_FILENO) close(fd);
+}
+
+/// Whoever waits for the start hears why there is none; the app is as it was before.
+int give_up(const keeper::RoleTable& table, const std::string& why) {
+  if (auto home = keeper::Home::open(table.home, keeper::Home::Create::no)) {
+    home->unlink_socket(table.stem);
+    keeper::undo_first_record(*home, table.stem, table.fresh);
+  }
+  keeper::StartReport report;
+  report.status.spawn_error = why;
+  std::string line = keeper::report_line(report);
+  if (table.report < 0)
+    std::fprintf(stderr, "keeper: cannot keep %s: %s\n", table.stem.c_str(), why.c_str());
+  else if (write(table.report, line.data(), line.size()) < 0)
+    return 1;  // nobody waits any more
+  return 1;
+}
 
 int keep(const keeper::RoleTable& table) {
   keeper::own_all_signals();
@@ -17,16 +44,14 @@ int keep(const keeper::RoleTable& table) {
   mallopt(M_TRIM_THRESHOLD, 32 * 1024);
   mallopt(M_TOP_PAD, 4 * 1024);
   auto keeper = keeper::Keeper::make(table);
-  if (!keeper) {
-    std::fprintf(stderr, "keeper: cannot keep %s: %s\n", table.stem.c_str(), keeper.error().text().c_str());
-    return 1;
-  }
+  if (!keeper) return give_up(table, keeper.error().text());
   return (*keeper)->run();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) try {
+  fill_standard_descriptors();
   if (auto table = keeper::take_role()) return keep(*table);
   auto parsed = keeper::parse_command_line(argc, argv);
   if (auto* finished = std::get_if<keeper::Finished>(&parsed)) {

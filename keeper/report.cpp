@@ -11,6 +11,7 @@ namespace keeper {
 namespace {
 
 constexpr Millis kRecordEvery{1000};
+constexpr Millis kRecordRuns{50};
 
 WallTime wall_now() {
   return std::chrono::floor<Millis>(std::chrono::system_clock::now());
@@ -55,7 +56,12 @@ Status Keeper::status() {
   s.pid = machine_.pid();
   s.run = machine_.run();
   if (!leaving_as_) s.keeper_pid = getpid();
-  if (plan_) s.command = plan_->command();
+  if (plan_) {
+    s.command = plan_->command();
+  } else {
+    s.command = {spec_.program};
+    s.command.insert(s.command.end(), spec_.args.begin(), spec_.args.end());
+  }
   s.cwd = spec_.cwd;
   s.user = spec_.user;
   s.started_at = started_at_;
@@ -113,8 +119,13 @@ void Keeper::announce_to_log(const action::Announce& a) {
 
 // --- people at a terminal
 
+/// Never waits for whoever reads it.
+void Keeper::say(const std::string& line) {
+  if (notes_) notes_->write("keeper: " + line + "\n");
+}
+
 void Keeper::announce_to_terminal(const action::Announce& a) {
-  if (!talks_) return;
+  if (!notes_) return;
   std::string text;
   switch (a.what) {
     case action::What::started:
@@ -137,7 +148,7 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
       break;
     default: break;
   }
-  if (!text.empty()) std::fprintf(stderr, "keeper: %s: %s\n", table_.stem.c_str(), text.c_str());
+  if (!text.empty()) say(table_.stem + ": " + text);
 }
 
 // --- who waits
@@ -148,13 +159,21 @@ void Keeper::announce_to_waiting(const action::Announce& a) {
       report_start(StartReport::Kind::spawned, 0);
       for (const Answer& answer : restart_answers_)
         answer.give(status());
+      for (const Answer& answer : stop_answers_)
+        answer.fail({Reason::changed, "stop " + table_.stem, "it was started again meanwhile", 0});
       restart_answers_.clear();
+      stop_answers_.clear();
       break;
     case action::What::confirmed: report_start(StartReport::Kind::confirmed, 0); break;
     case action::What::spawn_failed:
       for (const Answer& answer : restart_answers_)
         answer.fail({Reason::failed, "restart " + table_.stem, a.text, 0});
       restart_answers_.clear();
+      break;
+    case action::What::exited:
+      // Before it was confirmed, or nobody would be waiting any more; a restart that somebody asked for is
+      // none.
+      if (a.cause != Cause::restart) report_start(StartReport::Kind::failed, 1);
       break;
     case action::What::backoff: report_start(StartReport::Kind::failed, 1); break;
     default: break;
@@ -177,9 +196,12 @@ void Keeper::report_start(StartReport::Kind kind, int code) {
 
 /// At most once a second, but the last word always.
 void Keeper::record() {
-  if (record_waits_) return;
   Millis now = steady_now();
-  if (now - recorded_at_ >= kRecordEvery) return write_record();
+  // A new pid at once, so that a keeper that dies does not leave a program that nobody knows of; but not for
+  // each of a thousand runs a second.
+  bool new_pid = machine_.pid() && machine_.pid() != recorded_pid_ && now - recorded_at_ >= kRecordRuns;
+  if (new_pid || now - recorded_at_ >= kRecordEvery) return write_record();
+  if (record_waits_) return;
   record_waits_ = true;
   record_timer_.expires_at(std::chrono::steady_clock::time_point(recorded_at_ + kRecordEvery));
   record_timer_.async_wait([this](std::error_code error) {
@@ -190,6 +212,7 @@ void Keeper::record() {
 
 void Keeper::write_record() {
   recorded_at_ = steady_now();
+  recorded_pid_ = machine_.pid();
   Status s = status();
   if (leaving_as_) s.state = *leaving_as_;
   if (Done done = home_.write_status(table_.stem, s); !done) marker(done.error().text());

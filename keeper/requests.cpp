@@ -55,7 +55,9 @@ void Keeper::handle(const SignalRun& request, const Caller&, Answer answer) {
   if (!signal) return answer.fail({Reason::invalid, doing, signal.error().why(), 0});
   auto pid = machine_.pid();
   if (!pid) return answer.fail({Reason::not_running, doing, "it has no process just now", 0});
+  signal_error_ = 0;
   tell(event::UserSignal{machine_.run(), *signal});
+  if (signal_error_ != 0) return answer.fail({Reason::failed, doing, {}, signal_error_});
   answer.give(Signalled{*pid});
 }
 

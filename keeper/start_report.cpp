@@ -1,5 +1,6 @@
 #include "keeper/start_report.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,6 +21,14 @@ constexpr std::size_t kShownLines = 10;
 
 volatile std::sig_atomic_t interrupted = 0;
 
+/// Signals are let in while it waits and at no other time, so none is missed (ppoll(2)). False: one came.
+bool wait_for_input(int fd) {
+  sigset_t none;
+  sigemptyset(&none);
+  pollfd p{fd, POLLIN, 0};
+  return ppoll(&p, 1, nullptr, &none) > 0;
+}
+
 /// One whole line of the pipe; nothing at its end, or when Ctrl-C came first.
 std::optional<string> read_line(int fd, string& pending) {
   while (interrupted == 0) {
@@ -28,6 +37,7 @@ std::optional<string> read_line(int fd, string& pending) {
       pending.erase(0, end + 1);
       return line;
     }
+    if (!wait_for_input(fd)) continue;  // Ctrl-C
     char chunk[4096];
     ssize_t got = read(fd, chunk, sizeof chunk);
     if (got == 0 || (got < 0 && errno != EINTR)) break;
@@ -121,8 +131,13 @@ int await_start(const Started& started, Fd pipe, bool until_confirmed) {
 void catch_interrupts() {
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
-  for (int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP})
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  for (int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) {
     sigaction(signal, &action, nullptr);
+    sigaddset(&blocked, signal);
+  }
+  sigprocmask(SIG_BLOCK, &blocked, nullptr);
 }
 
 }  // namespace keeper

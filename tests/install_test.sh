@@ -1,11 +1,13 @@
 #!/bin/sh
 # install_test.sh CMAKE BUILD_DIR: what `cmake --install` puts where, and that it works from there.
-set -eu
+set -eux  # ctest shows it only when it fails
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-"$1" --install "$2" --prefix "$dir" >/dev/null
-find "$dir" -mindepth 1 ! -type d -printf '%P\n' | sort >"$dir/files"
-printf 'bin/ctl\nbin/keeper\nbin/keeperctl\nfiles\n' | diff - "$dir/files"
+"$1" --install "$2" --prefix "$dir" >"$dir.log" 2>&1 || { cat "$dir.log"; exit 1; }
+rm "$dir.log"
+find "$dir" -mindepth 1 ! -type d -printf '%P\n' | sort >"$dir.files"
+printf 'bin/ctl\nbin/keeper\nbin/keeperctl\n' | diff - "$dir.files"
+rm "$dir.files"
 for program in keeper ctl keeperctl; do
   "$dir/bin/$program" --version | grep -q ' 0\.'
 done

@@ -106,7 +106,9 @@ std::vector<Outcome> start_apps(const std::string& keeper, const std::vector<App
   };
   auto collect = [&](Starting& one) {
     int status = 0;
-    if (waitpid(one.pid, &status, WNOHANG) == 0) return false;
+    pid_t ended = waitpid(one.pid, &status, WNOHANG);
+    if (ended == 0) return false;
+    if (ended < 0) status = 1 << 8;  // unknown: not a success
     out[one.index] = {ids[one.index], code_of(status, deadline.passed()), ""};
     return true;
   };

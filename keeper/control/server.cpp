@@ -40,8 +40,10 @@ Server::Server(asio::io_context& io, Fd listening, Service& service)
 }
 
 Server::~Server() {
-  for (auto& session : sessions_)
-    session->end();
+  while (!sessions_.empty()) {
+    auto session = sessions_.front();
+    session->end();  // takes itself out of the list
+  }
 }
 
 void Server::wait() {
@@ -65,9 +67,10 @@ bool Server::make_room() {
 /// One a turn: mostly there is only one, and others of the loop want theirs.
 void Server::accept_one() {
   int fd = accept4(listening_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (fd >= 0) admit(Fd(fd));
-  bool out_of_descriptors = fd < 0 && (errno == EMFILE || errno == ENFILE);
-  bool passing = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
+  int why = errno;
+  if (fd >= 0) try_to_admit(Fd(fd));
+  bool out_of_descriptors = fd < 0 && (why == EMFILE || why == ENFILE);
+  bool passing = why == EAGAIN || why == EINTR || why == ECONNABORTED;
   if (fd >= 0 || passing || (out_of_descriptors && make_room())) {
     if (listening_.is_open()) wait();  // a request may have been the last one
     return;
@@ -76,6 +79,15 @@ void Server::accept_one() {
   again_.async_wait([this](std::error_code error) {
     if (!error) accept_one();
   });
+}
+
+/// No memory, no room in epoll: that client is out of luck, and the next one is served.
+void Server::try_to_admit(Fd socket) {
+  try {
+    admit(std::move(socket));
+  } catch (const std::exception&) {
+    return;
+  }
 }
 
 void Server::admit(Fd socket) {

@@ -40,6 +40,7 @@ class Server {
  private:
   void wait();
   void accept_one();
+  void try_to_admit(Fd socket);
   void admit(Fd socket);
   bool make_room();
 

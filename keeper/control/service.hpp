@@ -19,13 +19,19 @@ class Answer {
   class Sink {
    public:
     virtual ~Sink() = default;
+    /// Whether a reply of that size may be queued: all clients together leave at most 4 MiB unread.
+    virtual bool room_for(std::size_t bytes) const = 0;
     virtual void deliver(std::string reply) = 0;
   };
   Answer(std::shared_ptr<Sink> sink, IdText id) : sink_(std::move(sink)), id_(std::move(id)) {}
 
   template <class R>
   void give(const R& result) const {
-    if (sink_) sink_->deliver(reply_text(id_, result));
+    if (!sink_) return;
+    std::string text = reply_text(id_, result);
+    if (!sink_->room_for(text.size()))
+      text = error_text(id_, {rpc_code::server, "4 MiB of replies are unread already", Reason::busy});
+    sink_->deliver(std::move(text));
   }
   void fail(const Error& error) const {
     if (sink_) sink_->deliver(error_text(id_, to_rpc(error)));

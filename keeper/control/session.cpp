@@ -30,6 +30,10 @@ class Session::Collector : public Answer::Sink {
     --session->owed_;
     session->end_if_done();
   }
+  bool room_for(std::size_t bytes) const override {
+    auto session = session_.lock();
+    return !session || session->room_for(bytes);
+  }
   void deliver(std::string reply) override {
     if (!batch_) return put(std::move(reply));
     if (together_.size() + reply.size() > kMostUnread && reply.size() > kSmall)
@@ -69,7 +73,7 @@ asio::posix::stream_descriptor& Session::waiter() {
 
 /// Whether it takes its replies: else nothing more is done for it.
 bool Session::may_take() const {
-  return !ended_ && !closing_ && out_.size() - sent_ <= kMostUnread && shared_.out <= kMostTogether;
+  return !ended_ && !closing_ && out_.size() - sent_ <= kMostUnread;
 }
 
 bool Session::may_read() const {
@@ -97,10 +101,12 @@ bool Session::take_bytes() {
     asked_all_ = true;
     if (got < 0) end();
     end_if_done();
+    watch_for_end();
     return false;
   }
   lines_.add({chunk, static_cast<std::size_t>(got)});
   take_lines();
+  if (ended_) return false;
   shared_.in += lines_.pending() - counted_in_;
   counted_in_ = lines_.pending();
   bool together = shared_.in > kMostTogether;
@@ -115,7 +121,21 @@ bool Session::take_bytes() {
 
 /// A client that has half-closed its connection still gets what it asked for.
 void Session::end_if_done() {
-  if (asked_all_ && owed_ == 0 && sent_ == out_.size()) end();
+  if (!asked_all_ || ended_ || owed_ > 0 || sent_ < out_.size()) return;
+  end();
+}
+
+/// One that will send no more is only watched for its end: what it is owed may take long.
+void Session::watch_for_end() {
+  if (watching_ || ended_ || !asked_all_) return;
+  watching_ = true;
+  waiter().async_wait(asio::posix::descriptor_base::wait_error, [self = shared_from_this()](std::error_code) {
+    if (!self->ended_) self->end();
+  });
+}
+
+bool Session::room_for(std::size_t bytes) const {
+  return bytes <= kSmall || shared_.out + bytes <= kMostTogether;
 }
 
 void Session::take_lines() {

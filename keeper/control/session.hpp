@@ -28,6 +28,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void read_on();
   bool take_bytes();
   void end_if_done();
+  void watch_for_end();
+  bool room_for(std::size_t bytes) const;
   void take_lines();
   void take(std::string_view line);
   void put_out();
@@ -49,6 +51,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool reading_ = false;
   bool writing_ = false;
   bool taking_ = false;
+  bool watching_ = false;
   bool closing_ = false;    ///< a last word is on its way out
   bool asked_all_ = false;  ///< the client will send no more (shutdown(2)), and may still read
   int owed_ = 0;            ///< lines that are not answered yet

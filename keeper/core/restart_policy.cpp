@@ -5,8 +5,9 @@
 namespace keeper {
 namespace {
 
-constexpr Millis kEarly{1'000};    ///< a run that ended sooner is not restarted at once, confirmed or not
-constexpr Millis kSteady{10'000};  ///< a confirmed run that lasted so long resets the backoff
+constexpr Millis kEarly{1'000};     ///< a run that ended sooner is not restarted at once, confirmed or not
+constexpr Millis kSteady{10'000};   ///< a confirmed run that lasted so long resets the backoff
+constexpr Millis kSpawnAgain{100};  ///< what could not be spawned fails again at once: never without a pause
 constexpr int kMarks = 64;
 
 /// Whether the program may simply be over. What never ran, or ran and was never ready, has failed instead.
@@ -76,6 +77,7 @@ Verdict judge(const Policy& policy, RestartMemory& memory, const Ending& ending,
   if (auto fatal = verdict_on_restarts(policy, memory, now)) return *fatal;
   bool early = !ending.confirmed || ending.lived < kEarly;
   Millis backoff = early ? take_backoff(policy.backoff, policy.jitter_seed, memory.backoff) : Millis{0};
+  if (ending.how == Ending::How::not_spawned) backoff = std::max(backoff, kSpawnAgain);
   return {State::backoff, std::max(policy.restart_delay, backoff), {}};
 }
 

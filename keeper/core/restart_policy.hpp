@@ -2,7 +2,8 @@
 //
 // Two limits lead to `fatal`. start_retries looks at starts that failed in a row: the run ended before it was
 // confirmed, could not be spawned, or was not ready in time. max_restarts looks at restarts, whatever the
-// runs before them did, within restart_window or altogether.
+// runs before them did, within restart_window or altogether. Even without backoff there is a short pause
+// after an attempt that could not be spawned.
 #pragma once
 #include <string>
 #include <vector>

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <new>
 
+#include "protocol/wire/finally.hpp"
+
 namespace keeper {
 namespace {
 
@@ -58,8 +60,8 @@ void Capture::give_back() {
 void Capture::wait() {
   pipe_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
     if (error) return;
+    Finally again([this] { wait(); });
     if (drain(kTurn)) give_back();
-    wait();
   });
 }
 

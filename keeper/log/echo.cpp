@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,16 @@ namespace keeper {
 namespace {
 
 constexpr std::size_t kMostKept = 256 * 1024;
+
+/// Something to wait with for room in `fd`. Asio makes what it waits for non-blocking, and that would reach
+/// everybody who has the same descriptor: so it waits for an epoll instance of ours, which is readable when
+/// `fd` is writable.
+int room_watch(int fd) {
+  Fd watch(epoll_create1(EPOLL_CLOEXEC));
+  epoll_event event{EPOLLOUT, {}};
+  if (!watch || epoll_ctl(watch.get(), EPOLL_CTL_ADD, fd, &event) < 0) return -1;
+  return watch.release();
+}
 
 bool room(int fd) {
   pollfd p{fd, POLLOUT, 0};
@@ -36,7 +47,7 @@ Echo::Echo(asio::io_context& io, int fd) : fd_(fd) {
     own_ = Fd(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (own_) fd_ = own_.get();
   }
-  int watched = fcntl(fd_, F_DUPFD_CLOEXEC, 3);
+  int watched = room_watch(fd_);
   if (watched < 0) return;
   waiter_.emplace(io);
   std::error_code error;
@@ -81,7 +92,7 @@ void Echo::write(std::string_view bytes) {
 void Echo::wait() {
   if (waiting_ || !waiter_) return;
   waiting_ = true;
-  waiter_->async_wait(asio::posix::descriptor_base::wait_write, [this](std::error_code error) {
+  waiter_->async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
     if (error) return;
     waiting_ = false;
     flush();
@@ -92,6 +103,17 @@ void Echo::flush() {
   std::string now;
   now.swap(kept_);
   write(now);
+}
+
+void Echo::finish(Millis patience) {
+  while (!broken_ && !kept_.empty()) {
+    pollfd p{fd_, POLLOUT, 0};
+    int ready = poll(&p, 1, static_cast<int>(patience.count()));
+    if (ready == 0 || (ready < 0 && errno != EINTR)) return;
+    std::size_t before = kept_.size();
+    flush();
+    if (kept_.size() == before && (p.revents & (POLLERR | POLLHUP)) != 0) return;
+  }
 }
 
 std::uint64_t Echo::take_dropped() {

@@ -21,12 +21,14 @@ class Echo {
   void write(std::string_view bytes);
   /// Bytes that were dropped since the last call.
   std::uint64_t take_dropped();
-  /// Tries to put out what is kept; for the end, when there is no loop any more.
-  void flush();
+  /// Puts out what is kept, for the end, when there is no loop any more: as long as somebody goes on reading,
+  /// with pauses of at most `patience`.
+  void finish(Millis patience);
 
  private:
   enum class Kind { plain, socket };
   ssize_t put(std::string_view bytes);
+  void flush();
   void wait();
 
   Fd own_;  ///< ours alone, where it could be opened again

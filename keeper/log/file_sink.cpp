@@ -31,7 +31,8 @@ FileSink::FileSink(std::string path, std::uint64_t most_bytes, int backups)
 
 bool FileSink::ready() {
   if (file_) return true;
-  constexpr int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
+  // A FIFO or a device is written as far as it takes it, and never waited for.
+  constexpr int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   int fd = ::open(path_.c_str(), flags, 0600);
   if (fd < 0 && errno == ENOENT) {
     make_parents(path_);
@@ -41,8 +42,9 @@ bool FileSink::ready() {
   file_ = Fd(fd);
   struct stat st {};
   fstat(fd, &st);
+  if (!S_ISREG(st.st_mode)) most_ = 0;  // not ours to rename
   size_ = static_cast<std::uint64_t>(st.st_size);
-  at_line_start_ = ends_a_line(fd, size_);
+  at_line_start_ = !S_ISREG(st.st_mode) || ends_a_line(fd, size_);
   return true;
 }
 
@@ -97,16 +99,29 @@ void FileSink::write_marker(std::string_view line) {
   write(line);
 }
 
-void FileSink::rotate() {
+/// PATH.N-1 to PATH.N and so on, and `newest` to PATH.1. False and errno at the first that cannot be renamed.
+bool FileSink::shift_backups(const std::string& newest) {
   for (int i = backups_; i > 1; --i) {
     std::string older = path_ + "." + std::to_string(i), newer = path_ + "." + std::to_string(i - 1);
-    if (rename(newer.c_str(), older.c_str()) < 0 && errno != ENOENT) return failed("rotate", 0);
+    if (rename(newer.c_str(), older.c_str()) < 0 && errno != ENOENT) return false;
   }
-  int done = backups_ > 0 ? rename(path_.c_str(), (path_ + ".1").c_str()) : unlink(path_.c_str());
-  if (done < 0 && errno != ENOENT) return failed("rotate", 0);
+  int done = backups_ > 0 ? rename(newest.c_str(), (path_ + ".1").c_str()) : unlink(newest.c_str());
+  return done == 0;
+}
+
+void FileSink::rotate() {
+  // The newest first, out of the way: if that cannot be renamed, nothing of the older ones is lost for it.
+  std::string aside = path_ + ".rotating";
+  if (rename(path_.c_str(), aside.c_str()) < 0 && errno != ENOENT) return failed("rotate", 0);
+  if (!shift_backups(aside) && errno != ENOENT) {
+    failed("rotate", 0);
+    rename(aside.c_str(), path_.c_str());  // goes on in the old file
+    return;
+  }
   file_.reset();
   size_ = 0;
   at_line_start_ = true;
+  if (lost_ == 0) trouble_.clear();
   ready();
 }
 

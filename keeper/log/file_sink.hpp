@@ -33,6 +33,7 @@ class FileSink {
  private:
   bool ready();
   void append(std::string_view bytes);
+  bool shift_backups(const std::string& newest);
   void rotate();
   void failed(const char* doing, std::size_t bytes);
 

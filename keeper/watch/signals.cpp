@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <system_error>
 
+#include "protocol/wire/finally.hpp"
+
 namespace keeper {
 namespace {
 
@@ -35,8 +37,7 @@ void own_all_signals() {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   for (int signal = 1; signal <= SIGRTMAX; ++signal)
-    if (sigismember(&set, signal) == 1 || signal == SIGTSTP || signal == SIGCONT)
-      sigaction(signal, &standard, nullptr);
+    if (signal != SIGKILL && signal != SIGSTOP) sigaction(signal, &standard, nullptr);
 }
 
 Signals::Signals(asio::io_context& io, std::function<void(const SignalFact&)> on_signal)
@@ -47,11 +48,11 @@ Signals::Signals(asio::io_context& io, std::function<void(const SignalFact&)> on
 void Signals::wait() {
   fd_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
     if (error) return;
+    Finally again([this] { wait(); });
     signalfd_siginfo info{};
     while (read(fd_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
       on_signal_({static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL,
                   static_cast<int>(info.ssi_pid), info.ssi_uid});
-    wait();
   });
 }
 

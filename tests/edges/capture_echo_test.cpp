@@ -1,0 +1,219 @@
+// The two ends of the child's output: read from its pipe, and shown on a stdout of any kind.
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <asio/io_context.hpp>
+
+#include "keeper/log/capture.hpp"
+#include "keeper/log/echo.hpp"
+#include "tests/edges/support/place.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+bool blocks(int fd) {
+  return (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0;
+}
+
+/// What can be read now.
+string take(int fd) {
+  string out;
+  char chunk[64 * 1024];
+  pollfd p{fd, POLLIN, 0};
+  while (poll(&p, 1, 0) == 1) {
+    ssize_t got = read(fd, chunk, sizeof chunk);
+    if (got <= 0) break;
+    out.append(chunk, static_cast<std::size_t>(got));
+  }
+  return out;
+}
+
+string numbered(int lines) {
+  string out;
+  for (int i = 0; i < lines; ++i)
+    out += "line " + std::to_string(i) + "\n";
+  return out;
+}
+
+// --- Capture
+// ------------------------------------------------------------------------------------------------------------
+
+struct Captured {
+  Captured() : pipe(std::move(*make_output_pipe())) {
+    fcntl(pipe.writing.get(), F_SETFL, O_NONBLOCK);
+    capture.emplace(io, std::move(pipe.reading), [this](std::string_view bytes) { text += bytes; });
+  }
+  asio::io_context io;
+  OutputPipe pipe;
+  string text;
+  std::optional<Capture> capture;
+};
+
+TEST(Capture, HandsOnEverythingInOrder) {
+  Captured c;
+  string all = numbered(100'000);
+  std::size_t sent = 0;
+  EXPECT_TRUE(eventually([&] { return c.text.size() == all.size(); },
+                         [&] {
+                           ssize_t put = write(c.pipe.writing.get(), all.data() + sent, all.size() - sent);
+                           if (put > 0) sent += static_cast<std::size_t>(put);
+                           c.io.poll();
+                         }));
+  EXPECT_TRUE(all == c.text);
+}
+
+TEST(Capture, DrainsWhatIsThereUpToABound) {
+  Captured c;
+  fcntl(c.pipe.writing.get(), F_SETPIPE_SZ, 1 << 20);
+  string bytes(300'000, 'x');
+  ASSERT_EQ(300'000, write(c.pipe.writing.get(), bytes.data(), bytes.size()));
+  EXPECT_FALSE(c.capture->drain(100'000)) << "there is more";
+  EXPECT_GE(c.text.size(), 100'000u);
+  EXPECT_LT(c.text.size(), 300'000u);
+  EXPECT_TRUE(c.capture->drain(1 << 20));
+  EXPECT_EQ(300'000u, c.text.size());
+  EXPECT_TRUE(c.capture->drain(1)) << "an empty pipe is no end, and nothing to wait for";
+}
+
+TEST(Capture, ThePipesEndsArePassedOnToNobody) {
+  auto pipe = make_output_pipe();
+  ASSERT_TRUE(pipe);
+  EXPECT_NE(0, fcntl(pipe->reading.get(), F_GETFD) & FD_CLOEXEC);
+  EXPECT_NE(0, fcntl(pipe->writing.get(), F_GETFD) & FD_CLOEXEC);
+  EXPECT_FALSE(blocks(pipe->reading.get()));
+  EXPECT_TRUE(blocks(pipe->writing.get()));
+}
+
+// --- Echo
+// ---------------------------------------------------------------------------------------------------------------
+
+TEST(Echo, ShowsWhatItIsGiven) {
+  asio::io_context io;
+  Pipe pipe;
+  Echo echo(io, pipe.writing.get());
+  echo.write("one\n");
+  echo.write("two\n");
+  EXPECT_EQ("one\ntwo\n", take(pipe.reading.get()));
+  EXPECT_TRUE(blocks(pipe.writing.get()));
+}
+
+TEST(Echo, AFullPipeHoldsNobodyUpAndWhatIsDroppedIsCounted) {
+  asio::io_context io;
+  Pipe pipe;
+  Echo echo(io, pipe.writing.get());
+  string all = numbered(200'000);
+  for (std::size_t at = 0; at < all.size(); at += 4096)
+    echo.write(std::string_view(all).substr(at, 4096));
+  EXPECT_TRUE(blocks(pipe.writing.get())) << "the descriptor is shared with others";
+  std::uint64_t dropped = echo.take_dropped();
+  EXPECT_GT(dropped, 0u);
+  EXPECT_EQ(0u, echo.take_dropped());
+  string shown;
+  EXPECT_TRUE(eventually([&] { return shown.size() + dropped == all.size(); },
+                         [&] {
+                           io.poll();
+                           shown += take(pipe.reading.get());
+                         }))
+      << shown.size() << " shown and " << dropped << " dropped of " << all.size();
+  EXPECT_TRUE(all.starts_with(shown)) << "what was kept comes first, and in order";
+  echo.write("after\n");
+  EXPECT_EQ("after\n", take(pipe.reading.get()));
+}
+
+TEST(Echo, AReaderThatIsGoneIsDoneWithout) {
+  signal(SIGPIPE, SIG_IGN);
+  asio::io_context io;
+  Pipe pipe;
+  Echo echo(io, pipe.writing.get());
+  pipe.reading.reset();
+  for (int i = 0; i < 1000; ++i)
+    echo.write(string(1000, 'x'));
+  io.poll();
+  EXPECT_EQ(0u, echo.take_dropped()) << "there is nobody to be told";
+}
+
+TEST(Echo, AReaderThatGoesWhileItIsWaitedForIsDoneWithout) {
+  signal(SIGPIPE, SIG_IGN);
+  asio::io_context io;
+  Pipe pipe;
+  Echo echo(io, pipe.writing.get());
+  echo.write(string(200'000, 'x'));
+  pipe.reading.reset();
+  io.poll();
+  echo.take_dropped();
+  echo.write(string(1 << 20, 'x'));
+  EXPECT_EQ(0u, echo.take_dropped());
+}
+
+TEST(Echo, AClosedDescriptorIsDoneWithout) {
+  asio::io_context io;
+  Echo echo(io, 987);
+  echo.write("nobody sees this\n");
+  echo.finish(Millis(100));
+  EXPECT_EQ(0u, echo.take_dropped());
+}
+
+TEST(Echo, AFileIsWrittenWhereItsOffsetIs) {
+  Place place;
+  write_text(place / "shown", "before\n");
+  Fd file(open((place / "shown").c_str(), O_WRONLY | O_CLOEXEC));
+  lseek(file.get(), 0, SEEK_END);
+  asio::io_context io;
+  Echo echo(io, file.get());
+  echo.write("one\n");
+  ASSERT_EQ(7, write(file.get(), "others\n", 7));
+  echo.write("two\n");
+  EXPECT_EQ("before\none\nothers\ntwo\n", read_text(place / "shown"));
+}
+
+TEST(Echo, ASocketHoldsNobodyUp) {
+  int ends[2];
+  ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+  Fd reading(ends[0]), writing(ends[1]);
+  asio::io_context io;
+  Echo echo(io, writing.get());
+  string all = numbered(300'000);
+  echo.write(all);
+  EXPECT_TRUE(blocks(writing.get()));
+  std::uint64_t dropped = echo.take_dropped();
+  EXPECT_GT(dropped, 0u);
+  string shown;
+  EXPECT_TRUE(eventually([&] { return shown.size() + dropped == all.size(); },
+                         [&] {
+                           io.poll();
+                           shown += take(reading.get());
+                         }));
+  EXPECT_TRUE(all.starts_with(shown));
+}
+
+TEST(Echo, AtTheEndWhatIsKeptIsPutOut) {
+  asio::io_context io;
+  Pipe pipe;
+  Echo echo(io, pipe.writing.get());
+  string all = numbered(20'000);
+  echo.write(all);
+  string shown = take(pipe.reading.get());
+  EXPECT_LT(shown.size(), all.size());
+  for (std::size_t before = 0; shown.size() > before;) {
+    before = shown.size();
+    echo.finish(Millis(0));  // there is no loop any more
+    shown += take(pipe.reading.get());
+  }
+  EXPECT_TRUE(all == shown) << shown.size() << " of " << all.size();
+}
+
+TEST(Echo, AtTheEndAReaderThatSleepsIsNotWaitedForLong) {
+  asio::io_context io;
+  Pipe pipe;
+  Echo echo(io, pipe.writing.get());
+  echo.write(string(200'000, 'x'));
+  Deadline deadline(kLimit);
+  echo.finish(Millis(20));
+  EXPECT_FALSE(deadline.passed());
+}
+
+}  // namespace
+}  // namespace keeper

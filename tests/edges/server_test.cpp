@@ -1,0 +1,347 @@
+// The server on a real socket, with a service that answers when the test says so.
+#include "keeper/control/server.hpp"
+
+#include <sys/socket.h>
+
+#include <asio/io_context.hpp>
+
+#include "tests/edges/support/place.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+/// Answers ping at once, stop when it is told to, logs with 100 kB.
+class FakeService : public Service {
+ public:
+  void handle(const Ping&, const Caller& caller, Answer answer) override {
+    ++pings;
+    last = caller;
+    answer.give(Pong{"api", 42, "test", kProtocol});
+  }
+  void handle(const Stop&, const Caller&, Answer answer) override { waiting.push_back(std::move(answer)); }
+  void handle(const GetLogs&, const Caller&, Answer answer) override {
+    ++logs;
+    answer.give(LogLines{"/x.log", 100'000, {string(100'000, 'x')}, false});
+  }
+  void handle(const SignalRun&, const Caller&, Answer answer) override {
+    answer.fail({Reason::not_running, "signal api", "it has no process just now", 0});
+  }
+  void handle(const GetStatus&, const Caller&, Answer answer) override { answer.give(Status{}); }
+  void handle(const GetSpec&, const Caller&, Answer answer) override { answer.give(Spec{}); }
+  void handle(const RestartRun&, const Caller&, Answer) override {}  // lets the answer go
+  void handle(const Discover&, const Caller&, Answer answer) override { answer.give(open_rpc()); }
+  void refused(const Caller&) override { ++refusals; }
+
+  int pings = 0, logs = 0, refusals = 0;
+  Caller last;
+  std::vector<Answer> waiting;
+};
+
+struct World {
+  World() {
+    auto opened = Home::open((place / "home").string(), Home::Create::yes);
+    EXPECT_TRUE(opened);
+    home.emplace(std::move(*opened));
+    lock = std::move(*home->lock("api", Millis(0)));
+    auto socket = home->bind_socket("api");
+    EXPECT_TRUE(socket);
+    server = std::make_unique<Server>(io, std::move(*socket), service);
+  }
+  bool soon(const std::function<bool()>& condition) {
+    return eventually(condition, [this] { io.poll(); });
+  }
+  /// So many turns of the loop that whatever was sent has been looked at.
+  void settle() {
+    for (int i = 0; i < 50; ++i)
+      io.poll();
+  }
+
+  Place place;
+  asio::io_context io;
+  FakeService service;
+  std::optional<Home> home;
+  Fd lock;
+  std::unique_ptr<Server> server;
+};
+
+class TestClient {
+ public:
+  explicit TestClient(World& world) : world_(world), fd_(std::move(*world.home->connect_socket("api"))) {}
+
+  /// All of it, while the server reads.
+  bool send(std::string_view bytes) {
+    return world_.soon([&] {
+      while (!bytes.empty()) {
+        ssize_t put = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (put <= 0) return put < 0 && errno != EAGAIN;
+        bytes.remove_prefix(static_cast<std::size_t>(put));
+      }
+      return true;
+    });
+  }
+  /// As much as is taken now.
+  std::size_t push(std::string_view bytes) {
+    ssize_t put = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return put < 0 ? 0 : static_cast<std::size_t>(put);
+  }
+  /// The next line; empty if there is none in time or the connection ended.
+  string line() {
+    world_.soon([&] {
+      take();
+      return ended_ || received_.find('\n') != string::npos;
+    });
+    auto end = received_.find('\n');
+    if (end == string::npos) return {};
+    string out = received_.substr(0, end);
+    received_.erase(0, end + 1);
+    return out;
+  }
+  string ask(const string& request) {
+    send(request + "\n");
+    return line();
+  }
+  bool nothing_comes() {
+    world_.settle();
+    take();
+    return received_.empty() && !ended_;
+  }
+  bool closed() {
+    return world_.soon([&] {
+      take();
+      return ended_;
+    });
+  }
+  void half_close() { shutdown(fd_.get(), SHUT_WR); }
+  void leave() { fd_.reset(); }
+
+ private:
+  void take() {
+    char chunk[64 * 1024];
+    for (ssize_t got = 0; (got = recv(fd_.get(), chunk, sizeof chunk, MSG_DONTWAIT)) != 0;) {
+      if (got < 0 && errno == EAGAIN) return;
+      if (got < 0) break;
+      received_.append(chunk, static_cast<std::size_t>(got));
+    }
+    ended_ = true;
+  }
+  World& world_;
+  Fd fd_;
+  string received_;
+  bool ended_ = false;
+};
+
+string call(const string& method, const string& id = "1") {
+  return R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":")" + method + "\"}";
+}
+
+bool has(const string& text, std::string_view part) {
+  return text.find(part) != string::npos;
+}
+
+TEST(Server, AnswersARequestAndKnowsWhoAsks) {
+  World world;
+  TestClient client(world);
+  string reply = client.ask(call("ping", "\"a\""));
+  EXPECT_TRUE(has(reply, "\"id\":\"a\"") && has(reply, "\"result\"")) << reply;
+  EXPECT_EQ(getpid(), world.service.last.pid);
+  EXPECT_EQ(geteuid(), world.service.last.uid);
+}
+
+TEST(Server, AnswersEveryLineOfAConnectionInOrder) {
+  World world;
+  TestClient client(world);
+  client.send(call("ping", "1") + "\n" + call("ping", "2") + "\n\n  \n" + call("ping", "3") + "\n");
+  for (const char* id : {"\"id\":1", "\"id\":2", "\"id\":3"})
+    EXPECT_TRUE(has(client.line(), id)) << id;
+  EXPECT_TRUE(client.nothing_comes());
+}
+
+TEST(Server, ReadsALineThatComesByteByByte) {
+  World world;
+  TestClient client(world);
+  for (char byte : call("ping") + "\n") {
+    EXPECT_EQ(1u, client.push({&byte, 1}));
+    world.settle();
+  }
+  EXPECT_TRUE(has(client.line(), "\"result\""));
+}
+
+TEST(Server, GivesALateAnswerWhenItComes) {
+  World world;
+  TestClient client(world);
+  client.send(call("stop", "7") + "\n" + call("ping", "8") + "\n");
+  EXPECT_TRUE(has(client.line(), "\"id\":8")) << "one that waits holds up no other";
+  ASSERT_EQ(1u, world.service.waiting.size());
+  world.service.waiting.front().give(Status{});
+  EXPECT_TRUE(has(client.line(), "\"id\":7"));
+}
+
+TEST(Server, ALateAnswerToAClientThatIsGoneGoesNowhere) {
+  World world;
+  TestClient client(world);
+  client.send(call("stop") + "\n");
+  ASSERT_TRUE(world.soon([&] { return world.service.waiting.size() == 1; }));
+  client.leave();
+  world.settle();
+  world.service.waiting.front().give(Status{});
+  world.service.waiting.clear();
+  TestClient next(world);
+  EXPECT_TRUE(has(next.ask(call("ping")), "\"result\""));
+}
+
+TEST(Server, AnswersABatchInOneLineWhenTheLastAnswerHasCome) {
+  World world;
+  TestClient client(world);
+  client.send("[" + call("ping", "1") + "," + call("stop", "2") + ",7," + call("signal", "3") + "]\n");
+  EXPECT_TRUE(client.nothing_comes());
+  world.service.waiting.front().give(Status{});
+  world.service.waiting.clear();
+  string reply = client.line();
+  EXPECT_TRUE(reply.starts_with("[{") && reply.ends_with("}]")) << reply;
+  for (const char* part : {"\"id\":1", "\"id\":2", "\"id\":3", "-32600", "not_running"})
+    EXPECT_TRUE(has(reply, part)) << part << "\n" << reply;
+}
+
+TEST(Server, ANotificationIsNotAnswered) {
+  World world;
+  TestClient client(world);
+  client.send(R"({"jsonrpc":"2.0","method":"ping"})"
+              "\n");
+  EXPECT_TRUE(world.soon([&] { return world.service.pings == 1; }));
+  EXPECT_TRUE(client.nothing_comes());
+  client.send(
+      "["
+      R"({"jsonrpc":"2.0","method":"ping"})"
+      "]\n");
+  EXPECT_TRUE(world.soon([&] { return world.service.pings == 2; }));
+  EXPECT_TRUE(client.nothing_comes());
+}
+
+TEST(Server, AnErrorOfALineLeavesTheConnection) {
+  World world;
+  TestClient client(world);
+  EXPECT_TRUE(has(client.ask("this is no JSON"), "-32700"));
+  EXPECT_TRUE(has(client.ask("{}"), "-32600"));
+  EXPECT_TRUE(has(client.ask(call("nothing")), "-32601"));
+  EXPECT_TRUE(
+      has(client.ask(R"({"jsonrpc":"2.0","id":1,"method":"logs","params":{"lines":"x"}})"), "-32602"));
+  EXPECT_TRUE(has(client.ask(string(200, '[')), "error"));
+  EXPECT_TRUE(has(client.ask(call("ping")), "\"result\""));
+}
+
+TEST(Server, ALineOverOneMebibyteIsAnErrorAndTheEnd) {
+  World world;
+  TestClient client(world);
+  client.send(string((1 << 20) + 1, 'x'));
+  EXPECT_TRUE(has(client.line(), "too_large"));
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(Server, ALineOfJustUnderOneMebibyteIsRead) {
+  World world;
+  TestClient client(world);
+  string request = call("ping");
+  request += string((1 << 20) - request.size() - 1, ' ');
+  EXPECT_TRUE(has(client.ask(request), "\"result\""));
+}
+
+TEST(Server, AllClientsTogetherMayHaveSentFourMebibytesHalf) {
+  World world;
+  std::vector<std::unique_ptr<TestClient>> clients;
+  int ended = 0;
+  for (int i = 0; i < 6; ++i) {
+    clients.push_back(std::make_unique<TestClient>(world));
+    clients.back()->send(string((1 << 20) - 100, 'x'));
+    world.settle();
+  }
+  for (auto& client : clients)
+    ended += client->nothing_comes() ? 0 : 1;
+  EXPECT_GE(ended, 2);
+  EXPECT_LE(ended, 3);
+  TestClient next(world);
+  EXPECT_TRUE(has(next.ask(call("ping")), "\"result\""));
+}
+
+TEST(Server, AClientThatDoesNotReadIsNotReadFrom) {
+  World world;
+  TestClient greedy(world);
+  string requests;
+  for (int i = 0; i < 200; ++i)
+    requests += call("logs") + "\n";
+  greedy.push(requests);
+  world.settle();
+  int answered = world.service.logs;
+  EXPECT_GT(answered, 0);
+  EXPECT_LT(answered, 20) << "256 KiB are kept for it, and what the socket takes";
+  TestClient other(world);
+  EXPECT_TRUE(has(other.ask(call("ping")), "\"result\""));
+  EXPECT_EQ(answered, world.service.logs);
+  // As soon as it reads, it is served on, and gets all of them.
+  for (int i = 0; i < 200; ++i)
+    ASSERT_GT(greedy.line().size(), 100'000u) << i;
+  EXPECT_EQ(200, world.service.logs);
+}
+
+TEST(Server, TheSixtyFifthConnectionIsToldSo) {
+  World world;
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 64; ++i) {
+    clients.push_back(std::make_unique<TestClient>(world));
+    ASSERT_TRUE(has(clients.back()->ask(call("ping")), "\"result\""));
+  }
+  {
+    TestClient another(world);
+    EXPECT_TRUE(has(another.line(), "\"busy\""));
+    EXPECT_TRUE(another.closed());
+  }
+  clients.erase(clients.begin());
+  world.settle();
+  TestClient next(world);
+  EXPECT_TRUE(has(next.ask(call("ping")), "\"result\""));
+}
+
+TEST(Server, AClientThatHalfClosesStillGetsItsAnswers) {
+  World world;
+  TestClient client(world);
+  client.send(call("ping", "1") + "\n" + call("stop", "2") + "\n");
+  client.half_close();
+  EXPECT_TRUE(has(client.line(), "\"id\":1"));
+  world.settle();
+  ASSERT_EQ(1u, world.service.waiting.size());
+  world.service.waiting.front().give(Status{});
+  world.service.waiting.clear();
+  EXPECT_TRUE(has(client.line(), "\"id\":2"));
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(Server, AtItsEndWhatIsOwedToClientsIsPutOut) {
+  World world;
+  TestClient client(world);
+  client.send(call("stop") + "\n");
+  ASSERT_TRUE(world.soon([&] { return world.service.waiting.size() == 1; }));
+  world.service.waiting.front().give(Status{});
+  world.server->close();
+  EXPECT_TRUE(has(client.line(), "\"result\""));
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(Server, ClientsThatComeAndGoLeaveNoDescriptor) {
+  World world;
+  {
+    TestClient first(world);
+    first.ask(call("ping"));
+  }
+  world.settle();
+  auto before = open_descriptors();
+  for (int i = 0; i < 200; ++i) {
+    TestClient client(world);
+    if (i % 2 == 0) client.ask(call("ping"));
+    if (i % 3 == 0) client.push("{\"half");
+  }
+  EXPECT_TRUE(world.soon([&] { return open_descriptors() == before; }));
+}
+
+}  // namespace
+}  // namespace keeper
