@@ -240,7 +240,8 @@ bool Keeper::make_plan() {
   std::string path(variable_in(merge_environment(environ, added), "PATH"));
   auto found = resolve(spec_.program, spec_.cwd, spec_.interpreter, spec_.interpreter_args, path);
   if (auto* no = std::get_if<CannotRun>(&found)) {
-    plan_error_ = SpawnError{Stage::exec, no->exit_code == 127 ? ENOENT : EACCES, no->error.text(), true};
+    plan_error_ =
+        SpawnError{Stage::exec, no->exit_code == 127 ? ENOENT : EACCES, no->error.text(), !no->passes};
     return false;
   }
   auto command = std::move(std::get<Resolved>(found).command);

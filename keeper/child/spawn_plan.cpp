@@ -149,7 +149,15 @@ std::variant<Resolved, CannotRun> resolve(const string& program, const string& d
   };
   if (!interpreter.empty()) return through(interpreter, interpreter_args);
 
+  errno = 0;
   string head = head_of(path);
+  if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+    CannotRun out = cannot(program, path, 126, errno);
+    out.passes = true;
+    return out;
+  }
+  // Not to be read, but to be run: the kernel knows what it is.
+  if (errno == EACCES && access(path.c_str(), X_OK) == 0) return Resolved{path, {path}};
   bool elf = head.starts_with(
       "\x7f"
       "ELF");

@@ -21,6 +21,7 @@ struct Resolved {
 struct CannotRun {
   Error error;
   int exit_code = 127;  ///< 127: not found, an interpreter too; 126: found, and not to be executed
+  bool passes = false;  ///< for want of descriptors or memory: it may go well another time
 };
 
 /// Finds PROGRAM: with a slash a path from `directory`; without one that file in `directory` if there is one,

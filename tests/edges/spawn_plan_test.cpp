@@ -1,6 +1,8 @@
 // What a program name comes to, and the environment it is given.
 #include "keeper/child/spawn_plan.hpp"
 
+#include <sys/resource.h>
+
 #include "tests/edges/support/place.hpp"
 
 namespace keeper {
@@ -123,6 +125,20 @@ TEST(Resolve, SaysWhyNot) {
   EXPECT_EQ(126, files.refused("./plain", "use --interpreter"));
   EXPECT_EQ(126, files.refused("./elf-data", "chmod +x"));
   EXPECT_EQ(126, files.refused("./.js", "use --interpreter"));
+}
+
+TEST(Resolve, WithoutDescriptorsItSaysSoAndThatItPasses) {
+  Files files;
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none{0, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  auto result = resolve("elf", files.place.path().string(), "", {}, "bin");
+  setrlimit(RLIMIT_NOFILE, &before);
+  auto* no = std::get_if<CannotRun>(&result);
+  ASSERT_NE(nullptr, no);
+  EXPECT_EQ(EMFILE, no->error.errnum);
+  EXPECT_TRUE(no->passes);
 }
 
 // --- environment

@@ -13,7 +13,12 @@ namespace {
 
 using std::string;
 
-const Words kUnshare = {"unshare", "--pid", "--fork", "--mount-proc"};
+/// An ordinary user needs a namespace of users for it, where he is root.
+Words in_container() {
+  Words out = {"unshare", "--pid", "--fork", "--mount-proc"};
+  if (geteuid() != 0) out.insert(out.begin() + 1, {"--user", "--map-root-user"});
+  return out;
+}
 
 /// keeper as pid 1 of a namespace of its own, seen from outside.
 struct Container {
@@ -22,7 +27,7 @@ struct Container {
   int keeper = 0;
 
   void start(const Words& program_words) {
-    Start how{kUnshare};
+    Start how{in_container()};
     how.words.insert(how.words.end(), {program("keeper"), "-n", "job", "--start-secs", "0.1"});
     how.words.insert(how.words.end(), program_words.begin(), program_words.end());
     outside = box.start(how);
@@ -43,7 +48,7 @@ struct Container {
 
 bool possible() {
   Sandbox box;
-  Words words = kUnshare;
+  Words words = in_container();
   words.push_back("true");
   return box.run({words}).code == 0;
 }
@@ -64,7 +69,8 @@ TEST(FirstProcess, TakesAwayStrangersThatComeFromOutside) {
   Container container;
   container.start({"sh", "-c", "echo ready; exec sleep 1000"});
   ASSERT_NO_FATAL_FAILURE();
-  string enter = "nsenter -t " + std::to_string(container.keeper) + " -p -m ";
+  string enter =
+      "nsenter -t " + std::to_string(container.keeper) + (geteuid() == 0 ? " -p -m " : " -U -p -m ");
   Outcome out = container.box.run({{"sh", "-c", enter + "sh -c 'setsid sleep 0.3 >/dev/null & echo left'"}});
   if (out.code != 0) GTEST_SKIP() << "nsenter(1): " << out.err;
   EXPECT_TRUE(has(out.out, "left"));

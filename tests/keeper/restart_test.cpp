@@ -255,10 +255,10 @@ LastExit last_exit_of(Sandbox& box, Words words) {
 
 TEST(LastExit, IsACodeWithACauseTimeAndPid) {
   Sandbox box;
-  LastExit failed = last_exit_of(box, {child("exits"), "7", "50"});
+  LastExit failed = last_exit_of(box, {child("exits"), "7", "200"});
   EXPECT_EQ(ExitInfo::code(7), failed.exit);
   EXPECT_EQ("crash", failed.cause);
-  EXPECT_GE(failed.after_ms, 50);
+  EXPECT_GE(failed.after_ms, 100);
   EXPECT_TRUE(failed.at);
   EXPECT_TRUE(box.logged("job", "pid " + std::to_string(failed.pid.value_or(0)) + " ended with code 7"));
   EXPECT_EQ("exit", last_exit_of(box, {child("exits"), "0"}).cause);
