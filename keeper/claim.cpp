@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "keeper/prepare.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -12,8 +13,7 @@ using std::string;
 /// A program that still runs though its keeper is gone: nothing is started beside it.
 std::optional<int> orphan(const Home& home, const string& stem) {
   auto status = home.read_status(stem);
-  if (!status || !status->pid || !status->pid_start || status->boot_id != boot_id()) return std::nullopt;
-  if (process_start(*status->pid) != status->pid_start) return std::nullopt;
+  if (!status || !still_runs(*status)) return std::nullopt;
   return status->pid;
 }
 

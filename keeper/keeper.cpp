@@ -12,6 +12,7 @@
 
 #include "keeper/child/pidfd.hpp"
 #include "keeper/first_record.hpp"
+#include "protocol/home/clock.hpp"
 #include "protocol/wire/finally.hpp"
 
 namespace keeper {
@@ -19,10 +20,6 @@ namespace {
 
 constexpr Millis kLastWords{2000};              // how long a reader of our output may pause at the end
 constexpr std::size_t kDrainAtExit = 16 << 20;  // a leftover that floods must not hold up the next run
-
-Time now() {
-  return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
-}
 
 std::chrono::steady_clock::time_point point(Time time) {
   return std::chrono::steady_clock::time_point(time);
@@ -208,7 +205,7 @@ void Keeper::on_output(std::string_view bytes) {
 // --- actions
 
 void Keeper::step(const Event& event) {
-  for (const Action& action : machine_.step(event, now()))
+  for (const Action& action : machine_.step(event, steady_now()))
     std::visit([this](const auto& a) { perform(a); }, action);
 }
 
@@ -263,8 +260,8 @@ void Keeper::perform(const action::Spawn& wanted) {
   plan_error_.reset();
   RunId id = wanted.run;
   if (!watch(id, spawned)) return;
-  started_ = now();
-  started_at_ = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+  started_ = steady_now();
+  started_at_ = wall_now();
   stopped_at_.reset();
   tell(event::SpawnSucceeded{id, spawned.pid});
 }
@@ -316,8 +313,7 @@ void Keeper::perform(const action::Announce& a) {
     if (Run* run = find(a.run)) survivors_ = tree_of(ids_of(*run));
     forget(a.run);
   }
-  if (a.what == action::What::exited)
-    stopped_at_ = last_exit_at_ = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+  if (a.what == action::What::exited) stopped_at_ = last_exit_at_ = wall_now();
   if (a.what == action::What::started) {
     survivors_.clear();
     pid_start_ = process_start(a.pid);

@@ -6,20 +6,13 @@
 #include <cstdio>
 
 #include "keeper/keeper.hpp"
+#include "protocol/home/clock.hpp"
 
 namespace keeper {
 namespace {
 
 constexpr Millis kRecordEvery{1000};
 constexpr Millis kRecordRuns{50};
-
-WallTime wall_now() {
-  return std::chrono::floor<Millis>(std::chrono::system_clock::now());
-}
-
-Millis steady_now() {
-  return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
-}
 
 /// "0.1 s", "3 m 20 s": how long a run lived.
 std::string lived_text(Millis lived) {

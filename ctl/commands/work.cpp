@@ -91,8 +91,4 @@ bool colours_on_stdout() {
   return colour_wanted(isatty(STDOUT_FILENO) != 0, std::getenv("NO_COLOR"), std::getenv("TERM"));
 }
 
-WallTime wall_now() {
-  return std::chrono::floor<Millis>(std::chrono::system_clock::now());
-}
-
 }  // namespace keeper

@@ -8,6 +8,7 @@
 #include "ctl/fleet/outcome.hpp"
 #include "ctl/fleet/targets.hpp"
 #include "protocol/client/client.hpp"
+#include "protocol/home/clock.hpp"
 
 namespace keeper {
 
@@ -56,6 +57,5 @@ Millis to_find(const std::optional<Millis>& timeout);
 /// Columns of the terminal at stdout; nothing if there is none.
 std::optional<std::size_t> terminal_width();
 bool colours_on_stdout();
-WallTime wall_now();
 
 }  // namespace keeper

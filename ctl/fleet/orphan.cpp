@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "ctl/fleet/pidfd.hpp"
+#include "protocol/home/clock.hpp"
 
 namespace keeper {
 namespace {
@@ -41,7 +42,7 @@ Done end_group(const Fd& pidfd, int pid, const Spec& spec, const Deadline& deadl
 }
 
 Status after_stop(Status s) {
-  WallTime now = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+  WallTime now = wall_now();
   std::int64_t lived = s.started_at ? std::max<std::int64_t>(0, (now - *s.started_at).count()) : 0;
   s.last_exit = LastExit{ExitInfo::unknown(), now, lived, "stop", s.pid};
   s.state = State::stopped;

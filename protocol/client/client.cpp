@@ -7,12 +7,10 @@
 #include <cerrno>
 #include <climits>
 
+#include "protocol/home/clock.hpp"
+
 namespace keeper {
 namespace {
-
-Millis monotonic() {
-  return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
-}
 
 Error gone(const std::string& doing) {
   return {Reason::unreachable, doing, "its keeper closed the connection", 0};
@@ -20,14 +18,14 @@ Error gone(const std::string& doing) {
 
 }  // namespace
 
-Deadline::Deadline(Millis wait) : never_(wait.count() < 0), at_(monotonic() + wait) {}
+Deadline::Deadline(Millis wait) : never_(wait.count() < 0), at_(steady_now() + wait) {}
 
 bool Deadline::passed() const {
-  return !never_ && monotonic() >= at_;
+  return !never_ && steady_now() >= at_;
 }
 
 Millis Deadline::left() const {
-  return never_ ? Millis(-1) : std::max(Millis(0), at_ - monotonic());
+  return never_ ? Millis(-1) : std::max(Millis(0), at_ - steady_now());
 }
 
 int Deadline::left_for_poll() const {

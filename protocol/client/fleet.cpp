@@ -10,6 +10,7 @@
 #include <set>
 
 #include "protocol/client/client.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -121,12 +122,6 @@ void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t fr
   }
 }
 
-/// Whether the recorded program still runs, under this kernel and not another process of the same number.
-bool orphaned(const Status& record, const std::string& boot) {
-  return record.pid && record.pid_start && record.boot_id == boot &&
-         process_start(*record.pid) == record.pid_start;
-}
-
 /// What the record of an app without a keeper says, put right where it is out of date.
 void settle_record(Status& s, const std::string& boot) {
   if (!has_keeper(s.state)) return;
@@ -134,7 +129,7 @@ void settle_record(Status& s, const std::string& boot) {
   s.uptime_ms.reset();
   s.next.reset();
   s.ready = false;
-  if (orphaned(s, boot)) {
+  if (still_runs(s)) {
     s.state = State::unreachable;
     s.reason = "its keeper was killed; the program runs on";
     return;

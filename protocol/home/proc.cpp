@@ -39,6 +39,11 @@ long read_proc(const char* path, char* buffer, std::size_t size) {
   return file ? read(file.get(), buffer, size) : -1;
 }
 
+bool still_runs(const Status& record) {
+  return record.pid && record.pid_start && record.boot_id == boot_id() &&
+         process_start(*record.pid) == record.pid_start;
+}
+
 void add_pids(std::string_view text, std::vector<int>& out) {
   const char* at = text.data();
   const char* end = at + text.size();
