@@ -1,6 +1,6 @@
 // ctl restart
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
+#include "ctl/commands/start_options.hpp"
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/runner.hpp"
 #include "ctl/fleet/starter.hpp"
@@ -28,18 +28,12 @@ void start_rest(Work& work, const std::vector<Row>& rows, bool wait, const Deadl
 }
 
 int run(Arguments& arguments) {
-  std::vector<std::string> targets;
-  bool wait = false;
-  std::optional<Millis> timeout;
-  arguments.words(targets, "TARGET", 1);
-  arguments.flag("--wait", wait, "return when they have confirmed that they work, not when they are spawned");
-  arguments.duration("--timeout", timeout,
-                     "return after so long; what was begun goes on (default: no limit)");
-  if (auto code = arguments.parse()) return *code;
+  StartOptions options;
+  if (auto code = options.read(arguments)) return *code;
 
-  Deadline deadline = whole_command(timeout);
+  Deadline deadline = whole_command(options.timeout);
   Work work("restart");
-  if (auto code = work.find(targets, to_find(timeout))) return *code;
+  if (auto code = work.find(options.targets, to_find(options.timeout))) return *code;
   std::vector<Row> kept, rest;
   for (const Chosen& app : work.apps) {
     if (is_deaf(app.row))
@@ -47,8 +41,8 @@ int run(Arguments& arguments) {
     else
       (app.row.answered ? kept : rest).push_back(app.row);
   }
-  if (!kept.empty()) work.report(restart_apps(work.home(), kept, wait, deadline));
-  if (!rest.empty()) start_rest(work, rest, wait, deadline);
+  if (!kept.empty()) work.report(restart_apps(work.home(), kept, options.wait, deadline));
+  if (!rest.empty()) start_rest(work, rest, options.wait, deadline);
   return work.exit_code();
 }
 

@@ -1,6 +1,6 @@
 // ctl start
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
+#include "ctl/commands/start_options.hpp"
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/runner.hpp"
 #include "ctl/fleet/starter.hpp"
@@ -30,23 +30,17 @@ std::vector<AppId> to_be_started(Work& work) {
 }
 
 int run(Arguments& arguments) {
-  std::vector<std::string> targets;
-  bool wait = false;
-  std::optional<Millis> timeout;
-  arguments.words(targets, "TARGET", 1);
-  arguments.flag("--wait", wait, "return when they have confirmed that they work, not when they are spawned");
-  arguments.duration("--timeout", timeout,
-                     "return after so long; what was begun goes on (default: no limit)");
-  if (auto code = arguments.parse()) return *code;
+  StartOptions options;
+  if (auto code = options.read(arguments)) return *code;
 
-  Deadline deadline = whole_command(timeout);
+  Deadline deadline = whole_command(options.timeout);
   Work work("start");
-  if (auto code = work.find(targets, to_find(timeout))) return *code;
+  if (auto code = work.find(options.targets, to_find(options.timeout))) return *code;
   std::vector<AppId> ids = to_be_started(work);
   if (ids.empty()) return work.exit_code();
   auto keeper = find_keeper();
   if (keeper)
-    work.report(start_apps(*keeper, ids, wait, deadline));
+    work.report(start_apps(*keeper, ids, options.wait, deadline));
   else
     for (const AppId& id : ids)
       work.fail(id, exit_code::failed, keeper.error().why());
