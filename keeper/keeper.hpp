@@ -103,7 +103,7 @@ class Keeper : public Service {
   Fd lock_;
   Fd null_;
   Fd output_;  ///< the pipe's writing end; a run opens its own from it
-  asio::io_context io_{1};
+  asio::io_context io_{ASIO_CONCURRENCY_HINT_UNSAFE};  // one thread: nothing is to be locked
   Machine machine_;
   std::unique_ptr<SpawnPlan> plan_;
   std::optional<SpawnError> plan_error_;

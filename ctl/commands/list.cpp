@@ -14,12 +14,15 @@ namespace keeper {
 namespace {
 
 /// A keeper's own words where it answered: a newer one may say more than this program knows.
-void print_json(const std::vector<Chosen>& apps) {
-  std::vector<std::string> objects;
+void print_json(std::vector<Chosen>& apps) {
+  std::vector<std::string_view> objects;
   objects.reserve(apps.size());
-  for (const Chosen& app : apps)
-    objects.push_back(app.row.json.empty() ? write_as(app.row.status) : app.row.json);
-  std::fputs((json_list(objects) + "\n").c_str(), stdout);
+  for (Chosen& app : apps) {
+    if (app.row.json.empty()) app.row.json = write_as(app.row.status);
+    objects.push_back(app.row.json);
+  }
+  std::string text = json_list(objects) + "\n";
+  std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
 void print_table(const std::vector<Chosen>& apps, bool all, bool wide) {

@@ -1,5 +1,6 @@
 #include "keeper/control/session.hpp"
 
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -61,8 +62,16 @@ Session::~Session() {
 
 void Session::start(std::function<void()> on_end) {
   on_end_ = std::move(on_end);
+  reading_ = true;  // mostly everything is there already, and the socket never needs to be waited for
   while (may_read() && take_bytes()) {
   }
+  // Connecting woke us, often before the client came to send: it may be waiting for this very processor.
+  if (may_read() && lines_.pending() == 0) {
+    sched_yield();
+    while (may_read() && take_bytes()) {
+    }
+  }
+  reading_ = false;
   read_on();
 }
 

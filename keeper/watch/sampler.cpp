@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <string_view>
 
@@ -54,11 +55,13 @@ std::optional<Stat> read_stat(std::string_view rest) {
   return out;
 }
 
-/// Ticks spent in so much time, in percent of one core.
+/// Ticks spent in so much time, in percent of one core, to a tenth.
 double share(std::uint64_t ticks, Millis time) {
   static const auto per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
   if (time.count() <= 0) return 0;
-  return 100.0 * static_cast<double>(ticks) / per_second / (static_cast<double>(time.count()) / 1000.0);
+  double percent =
+      100.0 * static_cast<double>(ticks) / per_second / (static_cast<double>(time.count()) / 1000.0);
+  return std::round(percent * 10) / 10;
 }
 
 }  // namespace

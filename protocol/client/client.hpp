@@ -3,14 +3,11 @@
 #pragma once
 #include <string>
 
+#include "protocol/client/steps.hpp"
 #include "protocol/home/home.hpp"
 #include "protocol/wire/codec.hpp"
-#include "protocol/wire/line_buffer.hpp"
 
 namespace keeper {
-
-/// Replies may hold a log's lines, each byte of which JSON may write as six.
-inline constexpr std::size_t kMostReply = 4 << 20;
 
 class Client {
  public:

@@ -43,42 +43,28 @@ struct Open {
 
 using Answers = std::vector<Result<std::string>>;
 
-/// Sends what is left of the request; an error ends the call.
+/// Sends what is left of the request.
 Done send_on(Open& open, const Call& call) {
-  while (!open.unsent.empty()) {
-    ssize_t put =
-        send(open.socket.get(), open.unsent.data(), open.unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0 && errno == EAGAIN) return {};
-    // A keeper that turns us away has said why: it is still to be read.
-    if (put < 0 && errno != EPIPE) return system_error(call.doing, "its keeper closed the connection");
-    open.unsent.remove_prefix(put < 0 ? open.unsent.size() : static_cast<std::size_t>(put));
-  }
-  shutdown(open.socket.get(), SHUT_WR);  // no more will be asked: the keeper need not wait for it
+  if (Done done = send_some(open.socket.get(), open.unsent, call.doing); !done) return done;
+  // No more will be asked: the keeper need not wait for it.
+  if (open.unsent.empty()) shutdown(open.socket.get(), SHUT_WR);
   return {};
 }
 
-/// Takes what has come; an answer when there is one.
-std::optional<Result<std::string>> take_answer(Open& open, const Call& call) {
-  char chunk[16 * 1024];
-  ssize_t got = recv(open.socket.get(), chunk, sizeof chunk, MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
-  if (got <= 0) return Error{Reason::unreachable, call.doing, "its keeper closed the connection", 0};
-  open.lines.add({chunk, static_cast<std::size_t>(got)});
-  while (auto line = open.lines.next()) {
-    auto reply = decode_reply(*line);
-    if (!reply) return Error{reply.error().reason, call.doing, reply.error().why(), 0};
-    if (reply->error) return from_rpc(*reply->error, call.doing);
-    if (reply->id == kCallId) return std::move(reply->result);
-  }
-  if (open.lines.too_long()) return Error{Reason::too_large, call.doing, "the reply is longer than 4 MiB", 0};
-  return std::nullopt;
+/// What can be done for one call now; an answer when there is one.
+std::optional<Result<std::string>> go_on(Open& open, const Call& call, short events) {
+  if ((events & POLLOUT) != 0)
+    if (Done done = send_on(open, call); !done) return done.error();
+  if ((events & ~POLLOUT) == 0) return std::nullopt;
+  if (Done done = receive_some(open.socket.get(), open.lines, call.doing); !done) return done.error();
+  return reply_among(open.lines, kCallId, call.doing);
 }
 
-/// One batch of calls, all at the same time.
-void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
-                Millis wait, Answers& answers) {
+/// Connects and asks, from calls[from] to calls[to - 1].
+std::vector<Open> ask(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
+                      Answers& answers) {
   std::vector<Open> open;
+  open.reserve(to - from);
   for (std::size_t i = from; i < to; ++i) {
     auto socket = home.connect_socket(calls[i].id.stem());
     if (!socket) {
@@ -91,28 +77,33 @@ void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t fr
       open.pop_back();
     }
   }
+  return open;
+}
+
+short awaited(const Open& open) {
+  return static_cast<short>(open.unsent.empty() ? POLLIN : POLLIN | POLLOUT);
+}
+
+/// One batch of calls, all at the same time.
+void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
+                Millis wait, Answers& answers) {
+  std::vector<Open> open = ask(home, calls, from, to, answers);
   Deadline deadline(wait);
   std::vector<pollfd> polls;
-  std::vector<Fd>
-      answered;  // closed together at the end: no keeper is woken for that while others still answer
   while (!open.empty()) {
     polls.clear();
     for (const Open& o : open)
-      polls.push_back({o.socket.get(), static_cast<short>(o.unsent.empty() ? POLLIN : POLLIN | POLLOUT), 0});
+      polls.push_back({o.socket.get(), awaited(o), 0});
     int ready = poll(polls.data(), polls.size(), deadline.left_for_poll());
     if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0) return;  // the rest stays `timeout`
     std::size_t kept = 0;
     for (std::size_t i = 0; i < polls.size(); ++i) {
       Open& one = open[i];
-      const Call& call = calls[one.index];
-      std::optional<Result<std::string>> answer;
-      if ((polls[i].revents & POLLOUT) != 0)
-        if (Done done = send_on(one, call); !done) answer = done.error();
-      if (!answer && (polls[i].revents & ~POLLOUT) != 0) answer = take_answer(one, call);
+      auto answer = go_on(one, calls[one.index], polls[i].revents);
       if (answer) {
         answers[one.index] = std::move(*answer);
-        answered.push_back(std::move(one.socket));
+        one.socket.reset();
         continue;
       }
       if (kept != i) open[kept] = std::move(one);
@@ -203,7 +194,10 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
   std::set<AppId> seen;
   std::vector<Row> rows;
   std::vector<Call> calls;
-  for (const AppId& id : home.sockets()) {
+  std::vector<AppId> sockets = home.sockets();
+  rows.reserve(sockets.size());
+  calls.reserve(sockets.size());
+  for (const AppId& id : sockets) {
     if (!wanted(id)) continue;
     seen.insert(id);
     rows.push_back({id, {}, {}});
@@ -216,7 +210,6 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
     answers.emplace_back(Error{Reason::not_found, "", "", 0});
   }
   std::string boot = boot_id();
-  std::vector<Row> out;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     Row& row = rows[i];
     if (!take_status(row, answers[i], reading)) {
@@ -225,13 +218,14 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
       if (!row.answered && !row.keeper_lives) row.keeper_lives = home.locked(row.id.stem());
       if (!row.answered) fill_from_record(home, row, boot, answers[i] ? "" : answers[i].error().why());
     }
-    // A stray directory or socket without any record is no app.
-    bool known =
-        row.answered || row.keeper_lives || !row.status.version.empty() || !row.status.command.empty();
-    if (known) out.push_back(std::move(row));
   }
-  std::sort(out.begin(), out.end(), [](const Row& a, const Row& b) { return a.id < b.id; });
-  return out;
+  // A stray directory or socket without any record is no app.
+  std::erase_if(rows, [](const Row& row) {
+    return !row.answered && !row.keeper_lives && row.status.version.empty() && row.status.command.empty();
+  });
+  auto by_id = [](const Row& a, const Row& b) { return a.id < b.id; };
+  if (!std::is_sorted(rows.begin(), rows.end(), by_id)) std::sort(rows.begin(), rows.end(), by_id);
+  return rows;
 }
 
 }  // namespace keeper

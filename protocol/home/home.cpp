@@ -501,20 +501,26 @@ Result<Fd> Home::connect_socket(string_view stem) const {
   if (Done done = check_stem(stem, doing); !done) return done.error();
   // By its path where that fits, which is cheaper: a list asks a thousand of them.
   Fd directory;
-  struct stat at {};
-  if (path.size() <= kMostSocketPath) {
-    if (lstat(path.c_str(), &at) != 0) return file_error(doing);
-  } else {
+  if (path.size() > kMostSocketPath) {
     directory = open_directory(directory_.get(), "sock", Create::no);
-    if (!directory || fstatat(directory.get(), name.c_str(), &at, AT_SYMLINK_NOFOLLOW) != 0)
-      return file_error(doing);
+    if (!directory) return file_error(doing);
   }
-  if (!S_ISSOCK(at.st_mode)) return Error{Reason::refused, doing, "it is no socket", 0};
-  if (at.st_uid != owner_) return Error{Reason::refused, doing, "it belongs to " + user_text(at.st_uid), 0};
   Fd connection = stream_socket();
   if (!connection) return system_error(doing);
   sockaddr_un address = socket_address(path, directory.get(), name);
-  if (connect(connection.get(), plain(address), sizeof address) != 0) return connect_error(doing);
+  if (connect(connection.get(), plain(address), sizeof address) != 0) {
+    Error error = connect_error(doing);
+    struct stat at {};
+    bool there = error.errnum != ENOENT && lstat(path.c_str(), &at) == 0;
+    return there && !S_ISSOCK(at.st_mode) ? Error{Reason::refused, doing, "it is no socket", 0} : error;
+  }
+  // Who listens says more than whose the file is, and costs no second walk along the path.
+  ucred listener{};
+  socklen_t size = sizeof listener;
+  if (getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0)
+    return system_error(doing);
+  if (listener.uid != owner_)
+    return Error{Reason::refused, doing, user_text(listener.uid) + " listens there", 0};
   return connection;
 }
 

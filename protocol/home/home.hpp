@@ -94,7 +94,8 @@ class Home {
   /// Only under the lock.
   void unlink_socket(std::string_view stem) const;
   /// A connected, non-blocking, close-on-exec stream socket. Errors: not_found (no such file), unreachable
-  /// (nobody listens, or its queue is full), refused (the file is another user's), failed.
+  /// (nobody listens, or its queue is full), refused (another user listens there: unix(7), SO_PEERCRED),
+  /// failed.
   Result<Fd> connect_socket(std::string_view stem) const;
 
   /// Every stem with a socket, and every stem with a directory under apps/; sorted by name, then instance.

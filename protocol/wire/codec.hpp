@@ -88,9 +88,7 @@ Result<R> read_as(std::string_view json);
 template <class R>
 std::string write_as(const R& value, int indent = -1);
 /// JSON texts as one JSON array, one a line.
-std::string json_list(const std::vector<std::string>& objects);
-/// Several statuses as one JSON array, one a line.
-std::string write_list(const std::vector<Status>& list);
+std::string json_list(const std::vector<std::string_view>& objects);
 
 /// The OpenRPC document of every declared request.
 OpenRpc open_rpc();

@@ -31,11 +31,22 @@ std::size_t character_size(string_view text, std::size_t at) {
   return overlong || outside ? 0 : size;
 }
 
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/// Where a key (with its quotes) and its value stand in a text.
+struct Place {
+  string_view key, value;
+};
+
 /// The grammar of RFC 8259, one function per rule. Each begins at `at_` and leaves it behind what it has
 /// accepted.
 class Checker {
  public:
-  Checker(string_view text, int depth, int values) : text_(text), depth_left_(depth), values_left_(values) {}
+  /// `members` gets those of the outermost object.
+  Checker(string_view text, int depth, int values, std::vector<Place>* members = nullptr)
+      : text_(text), depth_(depth), depth_left_(depth), values_left_(values), members_(members) {}
 
   TextCheck check() {
     bool good = value();
@@ -52,7 +63,7 @@ class Checker {
     return true;
   }
   void space() {
-    while (at_ < text_.size() && kSpace.find(text_[at_]) != string_view::npos)
+    while (at_ < text_.size() && is_space(text_[at_]))
       ++at_;
   }
   bool within(int& left) {
@@ -89,9 +100,17 @@ class Checker {
   }
   bool member() {
     space();
+    std::size_t key = at_;
     if (peek() != '"' || !quoted()) return false;
+    std::size_t key_end = at_;
     space();
-    return accept(':') && value();
+    if (!accept(':')) return false;
+    space();
+    std::size_t first = at_;
+    if (!value()) return false;
+    if (members_ && depth_left_ == depth_ - 1)
+      members_->push_back({text_.substr(key, key_end - key), text_.substr(first, at_ - first)});
+    return true;
   }
   bool word(string_view expected) {
     bool same = text_.substr(at_, expected.size()) == expected;
@@ -117,6 +136,10 @@ class Checker {
     while (at_ < text_.size()) {
       auto c = static_cast<unsigned char>(text_[at_]);
       if (c == '"' || c < 0x20) break;
+      if (c < 0x80 && c != '\\') {
+        ++at_;
+        continue;
+      }
       std::size_t size = character_size(text_, at_);
       if (size == 0) return false;
       at_ += size;
@@ -151,8 +174,9 @@ class Checker {
 
   string_view text_;
   std::size_t at_ = 0;
-  int depth_left_;
+  int depth_, depth_left_;
   int values_left_;
+  std::vector<Place>* members_;
   bool too_much_ = false;
 };
 
@@ -206,7 +230,19 @@ TextCheck check_json(string_view text, int depth, int values) {
   return Checker(text, depth, values).check();
 }
 
-void for_each_member(string_view text, const std::function<void(string_view, string_view)>& each) {
+TextCheck check_object(string_view text, int depth, int values, const EachMember& each) {
+  std::vector<Place> members;
+  members.reserve(4);  // a reply has three
+  TextCheck checked = Checker(text, depth, values, &members).check();
+  if (checked != TextCheck::good) return checked;
+  if (kind_of(text) != '{') return TextCheck::good;
+  string scratch;
+  for (const Place& member : members)
+    each(unquoted(member.key, scratch), member.value);
+  return TextCheck::good;
+}
+
+void for_each_member(string_view text, const EachMember& each) {
   std::size_t at = skip_space(text, 0);
   if (at == text.size() || text[at] != '{') return;
   string scratch;

@@ -20,10 +20,12 @@ enum class TextCheck { good, malformed, too_much };
 /// at a bound.
 TextCheck check_json(std::string_view text, int depth, int values);
 
+using EachMember = std::function<void(std::string_view key, std::string_view value)>;
 /// Calls `each(key, value)` for the members of an object, in their order, with the key unescaped and the
 /// value as it is written. The text has passed check_json; one that is no object has no members.
-void for_each_member(std::string_view text,
-                     const std::function<void(std::string_view key, std::string_view value)>& each);
+void for_each_member(std::string_view text, const EachMember& each);
+/// check_json and, if that is good, for_each_member, in one reading.
+TextCheck check_object(std::string_view text, int depth, int values, const EachMember& each);
 /// The items of an array, as they are written. The text has passed check_json; one that is no array has no
 /// items.
 std::vector<std::string_view> array_items(std::string_view text);

@@ -32,6 +32,11 @@ void compare(std::string_view text, const Json& tree) {
   for_each_member(
       text, [&](std::string_view key, std::string_view value) { object[std::string(key)] = tree_of(value); });
   if (tree.is_object()) require(object == tree);
+  Json again = Json::object();
+  require(check_object(text, 64, 1000, [&](std::string_view key, std::string_view value) {
+            again[std::string(key)] = tree_of(value);
+          }) == TextCheck::good);
+  require(again == object);
   if (tree.is_primitive()) require(tree_of(text) == tree);
 }
 

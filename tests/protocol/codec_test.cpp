@@ -645,13 +645,20 @@ TEST(StatusRow, LabelCarriesTheInstance) {
   EXPECT_EQ(label(status), "api:2");
 }
 
-TEST(StatusList, IsAnArrayWithOneRowALine) {
-  EXPECT_EQ(write_list({}), "[]");
-  Status a, b;
-  a.name = "a";
-  b.name = "b";
-  EXPECT_EQ(write_list({a, b}), "[\n" + write_as(a) + ",\n" + write_as(b) + "\n]");
-  EXPECT_EQ(Json::parse(write_list({a, b})).size(), 2u);
+TEST(StatusText, WritesSharesAsTheLibraryDoes) {
+  for (double share :
+       {0.0, 0.3, 0.7, 1.1, 5.7, 12.0, 99.9, 1234567.8, 0.05, 1.0 / 3, -1.5, -0.1, 1e15, 1e300}) {
+    Status s;
+    s.cpu_percent = share;
+    EXPECT_EQ(Json::parse(write_as(s))["cpu_percent"].dump(), Json(share).dump());
+    EXPECT_NE(write_as(s).find("\"cpu_percent\":" + Json(share).dump()), std::string::npos) << share;
+  }
+}
+
+TEST(JsonList, HasOneObjectALine) {
+  EXPECT_EQ(json_list({}), "[]");
+  EXPECT_EQ(json_list({"{\"a\":1}"}), "[\n{\"a\":1}\n]");
+  EXPECT_EQ(json_list({"{\"a\":1}", "{}"}), "[\n{\"a\":1},\n{}\n]");
 }
 
 // --- errors, discovery, base64 ---------------------------------------------------------------------------

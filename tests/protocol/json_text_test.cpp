@@ -19,6 +19,14 @@ Pairs members(std::string_view text) {
   return out;
 }
 
+Pairs checked_members(std::string_view text, TextCheck expected = TextCheck::good) {
+  Pairs out;
+  EXPECT_EQ(check_object(text, 64, 10'000,
+                         [&](std::string_view key, std::string_view value) { out.emplace_back(key, value); }),
+            expected);
+  return out;
+}
+
 /// Arrays in arrays, `depth` of them.
 std::string nested(int depth) {
   return std::string(static_cast<std::size_t>(depth), '[') +
@@ -174,6 +182,14 @@ TEST(Bytes, AreReadFromTextWithAndWithoutEscapes) {
   EXPECT_EQ(into, "plain \xC3\xA9\n");
   ASSERT_TRUE(read_bytes(std::string_view("\"plain\""), into));
   EXPECT_EQ(into, "plain");
+}
+
+TEST(JsonText, OneReadingChecksAndFindsTheMembersOfTheOutermostObject) {
+  for (const char* text : {" { \"a\" : [ 1 , {\"b\":2} ] , \"c\" : { \"d\" : {} } , \"e\":-1.5e3 } ", "{}",
+                           "[{\"a\":1}]", "7", "\"{\"", "{\"\\u0061\\n\":\"\\\"}\",\"a\":null}"})
+    EXPECT_EQ(checked_members(text), members(text)) << text;
+  EXPECT_EQ(checked_members("{\"a\":1,\"b\":}", TextCheck::malformed), Pairs{});
+  EXPECT_EQ(checked_members("{\"a\":" + nested(64) + "}", TextCheck::too_much), Pairs{});
 }
 
 }  // namespace
