@@ -35,10 +35,11 @@ enum class What {
   reloaded,       ///< the new run is confirmed
   suspended,
   continued,
+  main_moved,  ///< pid
 };
 }  // namespace action
 template <>
-inline constexpr std::array<WordOf<action::What>, 13> kWordsOf<action::What>{
+inline constexpr std::array<WordOf<action::What>, 14> kWordsOf<action::What>{
     {{action::What::started, "started"},
      {action::What::confirmed, "confirmed"},
      {action::What::exited, "exited"},
@@ -51,7 +52,8 @@ inline constexpr std::array<WordOf<action::What>, 13> kWordsOf<action::What>{
      {action::What::reload_failed, "reload_failed"},
      {action::What::reloaded, "reloaded"},
      {action::What::suspended, "suspended"},
-     {action::What::continued, "continued"}}};
+     {action::What::continued, "continued"},
+     {action::What::main_moved, "main_moved"}}};
 
 namespace action {
 

@@ -37,9 +37,24 @@ struct EventText {
   std::string operator()(const event::SpawnFailed& e) const {
     return of_run("spawn-failed", e.run) + (e.permanent ? " permanent" : "");
   }
-  std::string operator()(const event::Ready& e) const { return of_run("ready", e.run); }
+  std::string operator()(const event::Ready& e) const {
+    return of_run("ready", e.run) + (e.condition > 0 ? " condition=" + number(e.condition) : "");
+  }
+  std::string operator()(const event::Extend& e) const {
+    return of_run("extend", e.run) + " by=" + duration_text(e.by);
+  }
+  std::string operator()(const event::Alive& e) const { return of_run("alive", e.run); }
+  std::string operator()(const event::Watchdog& e) const {
+    return of_run("watchdog", e.run) + " every=" + duration_text(e.every);
+  }
+  std::string operator()(const event::Hangs& e) const { return of_run("hangs", e.run); }
+  std::string operator()(const event::MainMoved& e) const {
+    return of_run("main-moved", e.run) + " pid=" + number(e.pid);
+  }
+  std::string operator()(const event::ProgramChanged&) const { return "program-changed"; }
   std::string operator()(const event::Exited& e) const {
-    return of_run("exit", e.run) + ' ' + exit_words(e.exit) + (e.leftovers ? " leftovers" : "");
+    return of_run("exit", e.run) + ' ' + exit_words(e.exit) + (e.leftovers ? " leftovers" : "") +
+           (e.out_of_memory ? " out-of-memory" : "");
   }
   std::string operator()(const event::TreeEmpty& e) const { return of_run("empty", e.run); }
   std::string operator()(const event::Suspended& e) const { return of_run("suspend", e.run); }
@@ -58,7 +73,8 @@ struct ActionText {
   std::string operator()(const action::Announce& a) const {
     std::string text = "announce " + std::string(word_for(a.what));
     if (a.run) text = of_run(text, a.run);
-    if (a.what == action::What::started) text += " pid=" + number(a.pid);
+    if (a.what == action::What::started || a.what == action::What::main_moved)
+      text += " pid=" + number(a.pid);
     if (a.exit) text += ' ' + exit_words(*a.exit);
     if (a.cause) text += cause_words(*a.cause);
     if (a.what == action::What::exited) text += " lived=" + duration_text(a.lived);

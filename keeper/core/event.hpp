@@ -38,15 +38,43 @@ struct SpawnFailed {
   bool permanent = false;  ///< the same spawn would fail again: no such program, not EAGAIN or ENOMEM
   std::string text;        ///< "exec /srv/api: No such file or directory"
 };
-/// The run says that it works (counts only where the policy waits for that).
+/// One of the conditions holds on which the policy wants it confirmed (0 to Policy::ready_events - 1).
 struct Ready {
   RunId run = 0;
+  int condition = 0;
 };
+/// It needs so much longer, from now on, for what it is doing: its start, or its end (sd_notify(3),
+/// EXTEND_TIMEOUT_USEC).
+struct Extend {
+  RunId run = 0;
+  Millis by{0};
+};
+/// A sign of life, for the watchdog (WATCHDOG=1).
+struct Alive {
+  RunId run = 0;
+};
+/// The interval of its watchdog from now on (WATCHDOG_USEC).
+struct Watchdog {
+  RunId run = 0;
+  Millis every{0};
+};
+/// It says that it hangs (WATCHDOG=trigger).
+struct Hangs {
+  RunId run = 0;
+};
+/// Another process of its tree is the main one now (MAINPID); that of before may end, and means nothing.
+struct MainMoved {
+  RunId run = 0;
+  int pid = 0;
+};
+/// The program's file is another one, or is being written.
+struct ProgramChanged {};
 /// The main process ended. A second report of the same run changes nothing.
 struct Exited {
   RunId run = 0;
   ExitInfo exit;
-  bool leftovers = false;  ///< other processes of its tree live
+  bool leftovers = false;      ///< other processes of its tree live
+  bool out_of_memory = false;  ///< the kernel ended it for want of memory
 };
 /// After Exited with leftovers: none of them is left.
 struct TreeEmpty {
@@ -71,7 +99,8 @@ struct Tick {};
 
 using Event =
     std::variant<event::Start, event::Stop, event::StopNow, event::Restart, event::Reload,
-                 event::SpawnSucceeded, event::SpawnFailed, event::Ready, event::Exited, event::TreeEmpty,
-                 event::Suspended, event::Continued, event::UserSignal, event::Tick>;
+                 event::SpawnSucceeded, event::SpawnFailed, event::Ready, event::Extend, event::Alive,
+                 event::Watchdog, event::Hangs, event::MainMoved, event::ProgramChanged, event::Exited,
+                 event::TreeEmpty, event::Suspended, event::Continued, event::UserSignal, event::Tick>;
 
 }  // namespace keeper

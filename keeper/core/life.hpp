@@ -16,19 +16,22 @@ using RunId = std::uint64_t;
 using Time = Millis;
 
 /// Why a run ended, as people see it.
-enum class Cause { crash, exit, stop, restart, reload, ready_timeout };
+enum class Cause { crash, exit, stop, restart, reload, ready_timeout, watchdog, changed, out_of_memory };
 template <>
-inline constexpr std::array<WordOf<Cause>, 6> kWordsOf<Cause>{{{Cause::crash, "crash"},
+inline constexpr std::array<WordOf<Cause>, 9> kWordsOf<Cause>{{{Cause::crash, "crash"},
                                                                {Cause::exit, "exit"},
                                                                {Cause::stop, "stop"},
                                                                {Cause::restart, "restart"},
                                                                {Cause::reload, "reload"},
-                                                               {Cause::ready_timeout, "ready timeout"}}};
+                                                               {Cause::ready_timeout, "ready timeout"},
+                                                               {Cause::watchdog, "watchdog"},
+                                                               {Cause::changed, "program changed"},
+                                                               {Cause::out_of_memory, "out of memory"}}};
 
 enum class Phase {
   spawning,   ///< ordered; neither success nor failure is known
   starting,   ///< alive, waits for its confirmation
-  confirmed,  ///< alive and known to work
+  confirmed,  ///< alive and known to work; with a watchdog it has to go on saying so
   stopping,   ///< alive, was sent stop signal number `step`
   clearing,   ///< the main process is gone; the rest of its tree was asked to end
   killing,    ///< the whole tree was sent KILL
@@ -41,20 +44,32 @@ inline constexpr std::array<WordOf<Phase>, 6> kWordsOf<Phase>{{{Phase::spawning,
                                                                {Phase::clearing, "clearing"},
                                                                {Phase::killing, "killing"}}};
 
+/// A time that can be stopped, and goes on later with what was left of it.
+struct Clock {
+  std::optional<Time> at;      ///< when it is over
+  std::optional<Millis> held;  ///< what is left of it, while it stands
+  void set(Millis wait, Time now, bool stands);
+  void stop(Time now);
+  void go_on(Time now);
+  bool due(Time now) const { return at && *at <= now; }
+  bool operator==(const Clock&) const = default;
+};
+
 struct Life {
   RunId run = 0;
-  int pid = 0;  ///< 0 until the spawn succeeded
+  int pid = 0;  ///< of its main process; 0 until the spawn succeeded
   Phase phase = Phase::spawning;
-  Time since{0};                 ///< when the spawn succeeded
-  std::optional<Time> until;     ///< when this phase is over by itself; leaving the phase forgets it
-  Millis held{0};                ///< what was left of `starting` when the run was suspended
-  int step = 0;                  ///< of `stopping`: index into the stop signals
-  bool suspended = false;        ///< stopped by a signal (SIGSTOP), not ended
-  bool ready = false;            ///< said that it is ready before its spawn was reported
-  bool at_once = false;          ///< ends by KILL, without being asked first
-  bool for_reload = false;       ///< a reload waits to hear whether this start succeeds
-  std::optional<Cause> ending;   ///< why it is being ended; nothing while nobody asked for that
-  std::optional<ExitInfo> exit;  ///< of its main process, once that is gone
+  Time since{0};                   ///< when the spawn succeeded
+  Clock until;                     ///< when this phase is over by itself; leaving the phase forgets it
+  Clock secs;                      ///< of `starting`: when it has lived for start_secs
+  std::uint32_t shown = 0;         ///< which conditions of readiness hold, a bit each (Policy)
+  std::optional<Millis> watchdog;  ///< the interval that it asked for, instead of the policy's
+  int step = 0;                    ///< of `stopping`: index into the stop signals
+  bool suspended = false;          ///< stopped by a signal (SIGSTOP), not ended
+  bool at_once = false;            ///< ends by KILL, without being asked first
+  bool for_reload = false;         ///< a reload waits to hear whether this start succeeds
+  std::optional<Cause> ending;     ///< why it is being ended; nothing while nobody asked for that
+  std::optional<ExitInfo> exit;    ///< of its main process, once that is gone
 
   /// Whether its main process can be sent a signal.
   bool alive() const { return pid != 0 && !exit; }

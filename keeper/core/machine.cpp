@@ -6,7 +6,9 @@
 namespace keeper {
 namespace {
 
-constexpr std::size_t kMostText = 1'000;  ///< bytes of a text that is kept: a snapshot has a bounded size
+constexpr std::size_t kMostText = 1'000;   ///< bytes of a text that is kept: a snapshot has a bounded size
+constexpr Millis kQuiet{1'000};            ///< how long a changed file has to be left alone
+constexpr std::uint32_t kSecs = 1u << 31;  ///< of Life::shown: start_secs has passed; below it the events
 
 std::string clipped(std::string text) {
   if (text.size() <= kMostText) return text;
@@ -88,6 +90,7 @@ void Machine::want_down(State ends_as, std::string reason) {
   s_.ends_as = ends_as;
   s_.reason = std::move(reason);
   s_.next.reset();
+  s_.changed.reset();
   if (!std::exchange(s_.reload_waiting, false)) return;
   announce({.what = action::What::reload_failed, .text = std::string(word_for(ends_as))});
 }
@@ -132,11 +135,13 @@ void Machine::on(const event::SpawnSucceeded& e) {
 }
 
 void Machine::begin_start(Life& life) {
-  bool said_so = policy_.ready_by_event && life.ready;
   life.phase = Phase::starting;
-  life.held = policy_.ready_by_event ? policy_.ready_timeout : policy_.start_secs;
-  if (said_so || (!policy_.ready_by_event && policy_.start_secs.count() == 0)) return confirm(life);
-  if (!life.suspended) life.until = now_ + life.held;
+  if (policy_.ready_events > 0) life.until.set(policy_.ready_timeout, now_, life.suspended);
+  if (policy_.ready_secs && policy_.start_secs.count() > 0)
+    life.secs.set(policy_.start_secs, now_, life.suspended);
+  else
+    life.shown |= kSecs;
+  confirm_if_shown(life);
 }
 
 void Machine::on(const event::SpawnFailed& e) {
@@ -155,15 +160,21 @@ void Machine::on(const event::SpawnFailed& e) {
 
 void Machine::on(const event::Ready& e) {
   Life* life = find(e.run);
-  if (!life || !policy_.ready_by_event) return;
-  if (life->phase == Phase::spawning) life->ready = true;
-  bool late = life->until && now_ >= *life->until;
-  if (life->phase == Phase::starting && !late) confirm(*life);
+  if (!life || e.condition < 0 || e.condition >= policy_.ready_events || life->until.due(now_)) return;
+  if (life->phase != Phase::spawning && life->phase != Phase::starting) return;
+  life->shown |= 1u << e.condition;
+  confirm_if_shown(*life);
+}
+
+void Machine::confirm_if_shown(Life& life) {
+  std::uint32_t all = kSecs | ((1u << policy_.ready_events) - 1);
+  if (life.phase == Phase::starting && life.shown == all) confirm(life);
 }
 
 void Machine::confirm(Life& life) {
   life.phase = Phase::confirmed;
-  life.until.reset();
+  life.secs = {};
+  watch(life);
   note_confirmed(s_.memory);
   announce({.what = action::What::confirmed, .run = life.run, .pid = life.pid});
   if (std::exchange(life.for_reload, false))
@@ -171,11 +182,14 @@ void Machine::confirm(Life& life) {
   if (!serves(life.run)) hand_over();
 }
 
-/// The time to confirm it may have passed although its Tick is still to come.
+/// The time that start_secs needs may have passed although its Tick is still to come.
 void Machine::confirm_if_due(RunId run) {
   Life* life = find(run);
-  if (!life || life->phase != Phase::starting || policy_.ready_by_event) return;
-  if (life->until && *life->until <= now_) confirm(*life);
+  bool late = life && life->until.at && life->secs.at && *life->until.at < *life->secs.at;
+  if (!life || late || !life->secs.due(now_)) return;
+  life->secs = {};
+  life->shown |= kSecs;
+  confirm_if_shown(*life);
 }
 
 void Machine::hand_over() {
@@ -183,10 +197,67 @@ void Machine::hand_over() {
   s_.serving = std::exchange(s_.incoming, std::nullopt);
 }
 
-void Machine::not_ready(RunId run) {
+/// Its watchdog counts anew, where there is one.
+void Machine::watch(Life& life) {
+  life.until = {};
+  auto every = life.watchdog ? life.watchdog : policy_.watchdog;
+  if (every) life.until.set(*every, now_, life.suspended);
+}
+
+void Machine::on(const event::Alive& e) {
+  Life* life = find(e.run);
+  if (life && life->phase == Phase::confirmed && !life->until.due(now_)) watch(*life);
+}
+
+/// Only where it is watched at all: the spec decides that.
+void Machine::on(const event::Watchdog& e) {
+  Life* life = find(e.run);
+  if (!life || !policy_.watchdog || e.every.count() <= 0) return;
+  life->watchdog = e.every;
+  on(event::Alive{e.run});
+}
+
+void Machine::on(const event::Hangs& e) {
+  Life* life = find(e.run);
+  if (life && policy_.watchdog && life->phase == Phase::confirmed) fail(e.run, Cause::watchdog);
+}
+
+/// More time, never less. It counts only while it is waited for the end of something.
+void Machine::on(const event::Extend& e) {
+  Life* life = find(e.run);
+  bool waits = life && (life->phase == Phase::starting || life->phase == Phase::stopping);
+  if (!waits || life->until.due(now_)) return;
+  if (life->until.at) life->until.at = std::max(*life->until.at, now_ + e.by);
+  if (life->until.held) life->until.held = std::max(*life->until.held, e.by);
+}
+
+void Machine::on(const event::MainMoved& e) {
+  Life* life = find(e.run);
+  if (!life || !life->alive() || life->pid == e.pid) return;
+  life->pid = e.pid;
+  announce({.what = action::What::main_moved, .run = e.run, .pid = e.pid});
+}
+
+/// The start failed, or what was confirmed works no longer.
+void Machine::fail(RunId run, Cause cause) {
   bool served = serves(run);
-  retire(served ? s_.serving : s_.incoming, Cause::ready_timeout);
+  retire(served ? s_.serving : s_.incoming, cause);
   if (served) another_takes_over();
+}
+
+// ---- a changed program
+
+void Machine::on(const event::ProgramChanged&) {
+  if (s_.wanted == Wanted::up) s_.changed = now_ + kQuiet;
+}
+
+void Machine::start_changed() {
+  s_.changed.reset();
+  forget_failures(s_.memory);
+  bool asked = s_.next && s_.next->asked;
+  retire(s_.incoming, Cause::changed);
+  retire(s_.serving, Cause::changed);
+  s_.next = NextStart{now_, asked};
 }
 
 // ---- an end
@@ -196,14 +267,15 @@ void Machine::retire(Slot& slot, Cause cause, bool at_once) {
   Life& life = s_.leaving.emplace_back(*std::exchange(slot, std::nullopt));
   life.ending = cause;
   life.at_once = at_once;
-  life.until.reset();
+  life.until = {};
+  life.secs = {};
   fail_reload(life, why_reload_failed(cause));
   announce({.what = action::What::stopping, .run = life.run, .pid = life.pid, .cause = cause});
   if (life.phase != Phase::spawning) begin_end(life);
 }
 
 void Machine::begin_end(Life& life) {
-  carry_out(life, life.at_once ? kill_step(policy_) : stop_step(policy_, 0));
+  carry_out(life, life.at_once ? kill_step(policy_) : stop_step(policy_, life.ending, 0));
 }
 
 void Machine::kill(Life& life) {
@@ -214,13 +286,14 @@ void Machine::kill(Life& life) {
 }
 
 void Machine::clear(Life life) {
-  StopStep step = clear_step(policy_, life.phase, life.step);
+  StopStep step = clear_step(policy_, life);
   carry_out(s_.leaving.emplace_back(life), life.at_once ? kill_step(policy_) : step);
 }
 
 void Machine::carry_out(Life& life, const StopStep& step) {
   life.phase = step.phase;
-  life.until = now_ + step.wait;
+  life.until.set(step.wait, now_, false);
+  life.secs = {};
   send(life.run, step);
 }
 
@@ -237,18 +310,21 @@ void Machine::on(const event::Exited& e) {
   bool confirmed = life.phase == Phase::confirmed;
   life.exit = e.exit;
   life.suspended = false;
-  record_exit(life, confirmed);
+  record_exit(life, confirmed, e.out_of_memory);
   fail_reload(life, "ended too early: " + exit_text(e.exit));
-  if (e.leftovers) clear(life);
+  if (e.leftovers && policy_.kill_mode != KillMode::process) clear(life);
   if (served && !another_takes_over())
     decide({.exit = e.exit, .confirmed = confirmed, .lived = lived(life, now_)}, e.run);
-  decide_after_timeout(life);
+  decide_after_failure(life);
 }
 
-void Machine::record_exit(const Life& life, bool confirmed) {
-  Cause unasked = policy_.exit_codes.contains(*life.exit) ? Cause::exit : Cause::crash;
+void Machine::record_exit(const Life& life, bool confirmed, bool out_of_memory) {
+  Cause unasked = out_of_memory                             ? Cause::out_of_memory
+                  : policy_.exit_codes.contains(*life.exit) ? Cause::exit
+                                                            : Cause::crash;
   LastEnd end{life.run, life.pid, *life.exit, life.ending.value_or(unasked), lived(life, now_)};
-  if (!life.ending) note_end(s_.memory, confirmed, end.lived);
+  bool hung = life.ending == Cause::watchdog;
+  if (!life.ending || hung) note_end(s_.memory, confirmed || hung, end.lived);
   announce({.what = action::What::exited,
             .run = end.run,
             .pid = end.pid,
@@ -266,7 +342,7 @@ void Machine::on(const event::TreeEmpty& e) {
 void Machine::give_up(RunId run) {
   Life life = extract(run);
   announce({.what = action::What::survivors, .run = run, .pid = life.pid});
-  decide_after_timeout(life);
+  decide_after_failure(life);
 }
 
 // ---- what follows an end
@@ -290,11 +366,15 @@ void Machine::decide(const Ending& ending, RunId run) {
   if (verdict.delay.count() > 0) announce({.what = action::What::backoff, .run = run, .until = s_.next->at});
 }
 
-/// A run that was not ready in time is a failed start, unless somebody said meanwhile how to go on.
-void Machine::decide_after_timeout(const Life& life) {
-  if (life.ending != Cause::ready_timeout) return;
+/// A run that was not ready in time is a failed start, one that hung is a crash, unless somebody said
+/// meanwhile how to go on.
+void Machine::decide_after_failure(const Life& life) {
+  bool hung = life.ending == Cause::watchdog;
+  if (!hung && life.ending != Cause::ready_timeout) return;
   bool undecided = s_.wanted == Wanted::up && !s_.serving && !s_.next;
-  if (undecided) decide({.how = Ending::How::not_ready, .text = timeout_text()}, life.run);
+  Ending ending{.how = Ending::How::failed, .confirmed = hung, .lived = lived(life, now_)};
+  ending.text = failure_text(life);
+  if (undecided) decide(ending, life.run);
 }
 
 void Machine::fail_reload(Life& life, std::string why) {
@@ -305,16 +385,19 @@ void Machine::fail_reload(Life& life, std::string why) {
 // ---- time, and signals from outside
 
 void Machine::on(const event::Tick&) {
+  if (s_.changed && *s_.changed <= now_) start_changed();
   while (Life* life = due())
     expire(*life);
 }
 
 void Machine::expire(Life& life) {
+  bool secs_first = life.secs.at && (!life.until.at || *life.secs.at <= *life.until.at);
+  if (secs_first) return confirm_if_due(life.run);
   switch (life.phase) {
-    case Phase::spawning:
-    case Phase::confirmed: return life.until.reset();
-    case Phase::starting: return policy_.ready_by_event ? not_ready(life.run) : confirm(life);
-    case Phase::stopping: return carry_out(life, stop_step(policy_, ++life.step));
+    case Phase::spawning: life.until = {}; return;
+    case Phase::starting: return fail(life.run, Cause::ready_timeout);
+    case Phase::confirmed: return fail(life.run, Cause::watchdog);
+    case Phase::stopping: return carry_out(life, stop_step(policy_, life.ending, ++life.step));
     case Phase::clearing: return carry_out(life, kill_step(policy_));
     case Phase::killing: return give_up(life.run);
   }
@@ -325,10 +408,8 @@ void Machine::on(const event::Suspended& e) {
   Life* life = find(e.run);
   if (!life || life->exit || life->suspended) return;
   life->suspended = true;
-  if (life->phase == Phase::starting && life->until) {
-    life->held = std::max(*life->until - now_, Millis{0});
-    life->until.reset();
-  }
+  if (counts(*life)) life->until.stop(now_);
+  life->secs.stop(now_);
   announce({.what = action::What::suspended, .run = e.run, .pid = life->pid});
 }
 
@@ -336,7 +417,8 @@ void Machine::on(const event::Continued& e) {
   Life* life = find(e.run);
   if (!life || life->exit || !life->suspended) return;
   life->suspended = false;
-  if (life->phase == Phase::starting) life->until = now_ + life->held;
+  life->until.go_on(now_);
+  life->secs.go_on(now_);
   announce({.what = action::What::continued, .run = e.run, .pid = life->pid});
 }
 
@@ -355,11 +437,16 @@ Life* Machine::find(RunId run) {
 }
 
 Life* Machine::due() {
-  auto is_due = [this](const Life& life) { return life.until && *life.until <= now_; };
+  auto is_due = [this](const Life& life) { return life.until.due(now_) || life.secs.due(now_); };
   for (Slot* slot : {&s_.serving, &s_.incoming})
     if (*slot && is_due(**slot)) return &**slot;
   auto it = std::find_if(s_.leaving.begin(), s_.leaving.end(), is_due);
   return it == s_.leaving.end() ? nullptr : &*it;
+}
+
+/// Whether its clock is about what the program does, and not about how long we wait for its end.
+bool Machine::counts(const Life& life) const {
+  return life.phase == Phase::starting || life.phase == Phase::confirmed;
 }
 
 /// Takes a life out of the table; it has to be there.
@@ -385,10 +472,15 @@ std::optional<Time> Machine::deadline() const {
   auto sooner = [&](const std::optional<Time>& time) {
     if (time && (!first || *time < *first)) first = time;
   };
-  if (s_.serving) sooner(s_.serving->until);
-  if (s_.incoming) sooner(s_.incoming->until);
+  auto sooner_of = [&](const Life& life) {
+    sooner(life.until.at);
+    sooner(life.secs.at);
+  };
+  if (s_.serving) sooner_of(*s_.serving);
+  if (s_.incoming) sooner_of(*s_.incoming);
   for (const Life& life : s_.leaving)
-    sooner(life.until);
+    sooner_of(life);
+  sooner(s_.changed);
   if (s_.next && s_.leaving.empty()) sooner(s_.next->at);  // else it waits for them, not for a time
   return first;
 }
@@ -416,7 +508,9 @@ std::optional<Time> Machine::next_start() const {
   return s_.next ? std::optional<Time>(s_.next->at) : std::nullopt;
 }
 
-std::string Machine::timeout_text() const {
+std::string Machine::failure_text(const Life& life) const {
+  if (life.ending == Cause::watchdog)
+    return "no sign of life within " + duration_text(life.watchdog.value_or(*policy_.watchdog));
   return "not ready within " + duration_text(policy_.ready_timeout);
 }
 
@@ -425,7 +519,8 @@ std::string Machine::why_reload_failed(Cause cause) const {
     case Cause::stop: return "stopped";
     case Cause::restart: return "restarted";
     case Cause::reload: return "a later reload was confirmed first";
-    default: return timeout_text();
+    case Cause::changed: return "its program changed";
+    default: return "not ready within " + duration_text(policy_.ready_timeout);
   }
 }
 

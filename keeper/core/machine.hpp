@@ -28,14 +28,22 @@
 //   wanted  serving  next   what it is
 //   up      yes      -      starting, running or suspended
 //   up      no       yes    backoff, or stopping while something is still leaving
-//   up      no       no     a run that was not ready in time is being ended; the rest is decided then
-//   down    no       -      stopping; when nothing is left: Leave
+//   up      no       no     a run that was not ready in time, or hung, is being ended; the rest is decided
+//   then down    no       -      stopping; when nothing is left: Leave
 //
 // An unasked end is judged when it happens (restart_policy.hpp): another run, or wanted is down and ends_as
 // says whether that is exited or fatal. The pause before the next run begins at the end of the last one, not
 // when its tree is empty. A stop is never followed by a restart, only by a later Start, Restart or Reload.
 // Each reload is answered by one `reloaded` or `reload_failed`; reloads that wait together for the same run
 // are answered together.
+//
+// A run is confirmed when each condition of readiness has been shown, once; the time that start_secs needs is
+// one of them. The policy says how many there are. A confirmed run with a watchdog has to go on giving signs
+// of life: one that is silent for too long is ended by ABRT, so that it may leave a core, and judged as a
+// crash. The clocks of a suspended run stand still.
+//
+// When the program's file changes, a new run is started once the file has been quiet for a second, whatever
+// state the old one is in: nobody has to ask, and earlier failures are those of another program.
 //
 // Every event has an answer in every state; one that makes no sense there, or is about a run that is unknown
 // or long gone, changes nothing. A deadline stands in the phase that waits for it and is forgotten with it.
@@ -93,6 +101,12 @@ class Machine {
   void on(const event::SpawnSucceeded&);
   void on(const event::SpawnFailed&);
   void on(const event::Ready&);
+  void on(const event::Extend&);
+  void on(const event::Alive&);
+  void on(const event::Watchdog&);
+  void on(const event::Hangs&);
+  void on(const event::MainMoved&);
+  void on(const event::ProgramChanged&);
   void on(const event::Exited&);
   void on(const event::TreeEmpty&);
   void on(const event::Suspended&);
@@ -111,9 +125,12 @@ class Machine {
   // A start
   void begin_start(Life& life);
   void confirm(Life& life);
+  void confirm_if_shown(Life& life);
   void confirm_if_due(RunId run);
   void hand_over();
-  void not_ready(RunId run);
+  void watch(Life& life);
+  void fail(RunId run, Cause cause);
+  void start_changed();
 
   // An end
   void retire(Slot& slot, Cause cause, bool at_once = false);
@@ -123,24 +140,25 @@ class Machine {
   void carry_out(Life& life, const StopStep& step);
   void send(RunId run, const StopStep& step);
   void give_up(RunId run);
-  void record_exit(const Life& life, bool confirmed);
+  void record_exit(const Life& life, bool confirmed, bool out_of_memory);
 
   // What follows an end
   bool another_takes_over();
   void decide(const Ending& ending, RunId run);
-  void decide_after_timeout(const Life& life);
+  void decide_after_failure(const Life& life);
   void fail_reload(Life& life, std::string why);
 
   // Finding lives
   Life* find(RunId run);
   Life* due();
+  bool counts(const Life& life) const;
   void expire(Life& life);
   Life extract(RunId run);
   bool serves(RunId run) const { return s_.serving && s_.serving->run == run; }
   const Life* current() const;
 
   void announce(action::Announce what) { actions_.emplace_back(std::move(what)); }
-  std::string timeout_text() const;
+  std::string failure_text(const Life& life) const;
   std::string why_reload_failed(Cause cause) const;
 
   Policy policy_;

@@ -15,6 +15,7 @@ Policy make_policy(const Spec& spec, std::uint64_t jitter_seed) {
   policy.stop_signal = spec.stop_signal;
   policy.stop_timeout = spec.stop_timeout;
   policy.kill_timeout = spec.kill_timeout;
+  policy.kill_mode = spec.kill_mode;
   policy.jitter_seed = jitter_seed;
   return policy;
 }

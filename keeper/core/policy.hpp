@@ -16,10 +16,13 @@ struct Policy {
   std::vector<int> stop_signal{SIGTERM};  ///< none at all: KILL is the first thing that is sent
   Millis stop_timeout{10'000};
   Millis kill_timeout{2'000};
+  KillMode kill_mode = KillMode::group;
 
-  bool ready_by_event = false;  ///< the run itself says when it works; start_secs confirms nothing then
-  Millis ready_timeout{30'000};
-  std::uint64_t jitter_seed = 0;  ///< spreads restarts of many keepers; 0: no jitter
+  int ready_events = 0;    ///< how many conditions (event::Ready) have to be shown before a run is confirmed
+  bool ready_secs = true;  ///< so has start_secs to pass
+  Millis ready_timeout{30'000};    ///< for those events
+  std::optional<Millis> watchdog;  ///< a confirmed run that is silent for so long hangs
+  std::uint64_t jitter_seed = 0;   ///< spreads restarts of many keepers; 0: no jitter
 };
 
 Policy make_policy(const Spec& spec, std::uint64_t jitter_seed);

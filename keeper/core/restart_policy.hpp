@@ -33,7 +33,11 @@ struct RestartMemory {
 
 /// The end of a run, or of the attempt to have one.
 struct Ending {
-  enum class How { exited, not_ready, not_spawned };
+  enum class How {
+    exited,
+    failed,  ///< we ended it: it was not ready in time, or hung
+    not_spawned,
+  };
   How how = How::exited;
   ExitInfo exit{};         ///< of How::exited
   bool confirmed = false;  ///< it had been

@@ -38,6 +38,7 @@ struct Snapshot {
   std::vector<Life> leaving;  ///< with the other two never more than two lives
 
   std::optional<NextStart> next;
+  std::optional<Time> changed;  ///< when the program's file has been quiet long enough to start it anew
   bool reload_waiting = false;  ///< a reload was asked for, and its run is not spawned yet
   bool ran = false;             ///< a spawn succeeded since it is wanted up
   std::uint64_t restarts = 0;   ///< starts after the first one that nobody asked for

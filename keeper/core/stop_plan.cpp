@@ -3,29 +3,44 @@
 namespace keeper {
 namespace {
 
-const int* stop_signal(const Policy& policy, int index) {
+/// 0: there is none of that number.
+int stop_signal(const Policy& policy, const std::optional<Cause>& why, int index) {
+  if (why == Cause::watchdog) return index == 0 ? SIGABRT : 0;
   auto i = static_cast<std::size_t>(index);
-  return i < policy.stop_signal.size() ? &policy.stop_signal[i] : nullptr;
+  return i < policy.stop_signal.size() ? policy.stop_signal[i] : 0;
+}
+
+Scope scope_of(KillMode mode) {
+  switch (mode) {
+    case KillMode::process: return Scope::process;
+    case KillMode::group: return Scope::group;
+    case KillMode::tree: return Scope::tree;
+  }
+  return Scope::group;
 }
 
 }  // namespace
 
-StopStep stop_step(const Policy& policy, int index) {
-  const int* signal = stop_signal(policy, index);
-  if (!signal) return kill_step(policy);
-  return {Phase::stopping, policy.stop_timeout, {{*signal, Scope::group}, {SIGCONT, Scope::group}}};
+StopStep stop_step(const Policy& policy, const std::optional<Cause>& why, int index) {
+  int signal = stop_signal(policy, why, index);
+  if (signal == 0) return kill_step(policy);
+  Scope scope = scope_of(policy.kill_mode);
+  return {Phase::stopping, policy.stop_timeout, {{signal, scope}, {SIGCONT, scope}}};
 }
 
 StopStep kill_step(const Policy& policy) {
-  return {Phase::killing, policy.kill_timeout, {{SIGKILL, Scope::tree}}};
+  Scope scope = policy.kill_mode == KillMode::process ? Scope::process : Scope::tree;
+  return {Phase::killing, policy.kill_timeout, {{SIGKILL, scope}}};
 }
 
-StopStep clear_step(const Policy& policy, Phase phase, int index) {
-  const int* signal = stop_signal(policy, index);
+StopStep clear_step(const Policy& policy, const Life& life) {
+  int signal = stop_signal(policy, life.ending, life.step);
   // After KILL it is KILL again: a process may have been born between that signal and the end of its parent.
-  if (phase == Phase::killing || !signal) return kill_step(policy);
-  Scope scope = phase == Phase::stopping ? Scope::rest : Scope::tree;
-  return {Phase::clearing, policy.kill_timeout, {{*signal, scope}}};
+  if (life.phase == Phase::killing || signal == 0) return kill_step(policy);
+  if (life.phase != Phase::stopping) return {Phase::clearing, policy.kill_timeout, {{signal, Scope::tree}}};
+  // The group, or all of them, have had it.
+  if (policy.kill_mode == KillMode::tree) return {Phase::clearing, policy.kill_timeout, {}};
+  return {Phase::clearing, policy.kill_timeout, {{signal, Scope::rest}}};
 }
 
 }  // namespace keeper

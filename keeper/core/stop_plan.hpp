@@ -3,6 +3,10 @@
 //
 //   the main process lives    stop signal 0 and CONT to the group, 1 and CONT, ... then KILL to the tree
 //   it is gone, others live   the stop signal to those, then KILL to the tree
+//   it hangs (watchdog)       ABRT in place of the stop signals, so that it may leave a core
+//
+// kill_mode says who gets the stop signals: the group, or the main process alone, or the whole tree. With
+// `process` KILL is for that one too, and nobody looks for what it left.
 //
 // Signal numbers are values here: their names come with the spec, nothing is sent.
 //
@@ -25,12 +29,12 @@ struct StopStep {
   std::vector<Send> sends;
 };
 
-/// Stop signal number `index`; KILL after the last one.
-StopStep stop_step(const Policy& policy, int index);
+/// Stop signal number `index`; KILL after the last one. `why` is the reason to end it.
+StopStep stop_step(const Policy& policy, const std::optional<Cause>& why, int index);
 /// KILL to everything.
 StopStep kill_step(const Policy& policy);
-/// What is done about the leftovers of a run in `phase` whose main process is gone. `index` is the last stop
-/// signal that was sent, if any was.
-StopStep clear_step(const Policy& policy, Phase phase, int index);
+/// What is done about the leftovers of a run whose main process is gone; its phase and step say what was sent
+/// already.
+StopStep clear_step(const Policy& policy, const Life& life);
 
 }  // namespace keeper

@@ -69,6 +69,14 @@ struct Value<Restart> {
   static string text(Restart v) { return string(word_for(v)); }
 };
 template <>
+struct Value<KillMode> {
+  static Result<KillMode> parse(string_view t) {
+    if (auto v = value_for<KillMode>(t)) return *v;
+    return wrong("'" + string(t) + "' is not process, group or tree");
+  }
+  static string text(KillMode v) { return string(word_for(v)); }
+};
+template <>
 struct Value<ExitCodes> {
   static Result<ExitCodes> parse(string_view t) { return ExitCodes::parse(t); }
   static string text(const ExitCodes& v) { return v.text(); }
@@ -259,6 +267,8 @@ constexpr Field kFields[] = {
                                "wait so long after each of them, then KILL (default: 10s)"),
     field<&Spec::kill_timeout>("kill_timeout", 0, "DURATION",
                                "wait so long for what is left of its processes (default: 2s)"),
+    field<&Spec::kill_mode>("kill_mode", 0, "WHO",
+                            "who gets the stop signals: process, group or tree (default: group)"),
     field<&Spec::log>("log", 0, "PATH", "where its output goes; none: nowhere; -: keeper's own output only"),
     field<&Spec::log_max_size>("log_max_size", 0, "SIZE",
                                "rename the log when it has grown to this (default: 50M)"),

@@ -29,6 +29,12 @@ inline constexpr std::array<WordOf<Restart>, 6> kWordsOf<Restart>{{{Restart::alw
                                                                    {Restart::always, "true"},
                                                                    {Restart::never, "false"}}};
 
+/// Who gets the stop signals. At the end the tree is empty in every mode but `process`.
+enum class KillMode { process, group, tree };
+template <>
+inline constexpr std::array<WordOf<KillMode>, 3> kWordsOf<KillMode>{
+    {{KillMode::process, "process"}, {KillMode::group, "group"}, {KillMode::tree, "tree"}}};
+
 /// The pause before a start that follows an early end: doubles from `low` to `high`. Text: "100ms..30s",
 /// "none".
 struct Backoff {
@@ -67,6 +73,7 @@ struct Spec {
   std::vector<int> stop_signal{SIGTERM};
   Millis stop_timeout{10'000};
   Millis kill_timeout{2'000};
+  KillMode kill_mode = KillMode::group;
 
   std::string log;  ///< empty: logs/NAME.log; "none": discarded; "-": keeper's own stdout only; else a path
   std::uint64_t log_max_size = 50ULL << 20;

@@ -8,7 +8,7 @@
 namespace keeper {
 namespace {
 
-constexpr unsigned kSeeds = 2'000;
+constexpr unsigned kSeeds = 10'000;
 constexpr int kTurns = 300;
 
 /// Plays one seed; a machine that has left gets a few more events and then a successor.
@@ -38,7 +38,7 @@ TEST(Random, KeepsEveryPromise) {
 
 TEST(Random, ARestoredMachineDoesWhatTheFirstOneDoes) {
   std::map<State, int> seen;
-  for (unsigned seed = 0; seed < kSeeds / 8; ++seed)
+  for (unsigned seed = 0; seed < kSeeds / 10; ++seed)
     ASSERT_EQ(play(seed, true, seen), "") << "seed " << seed;
 }
 

@@ -1,7 +1,9 @@
 // Runs scenarios/*.txt: a file is commands with what each leads to, in simulated time that begins at 0.
 //
 //   # comment
-//   spec FIELD=VALUE ...    before the first command; also ready=event, ready_timeout=5s, jitter=SEED
+//   spec FIELD=VALUE ...    before the first command; also jitter=SEED, and for ready the number of
+//   conditions:
+//                           ready=event (one), ready=2, ready=1+secs
 //   COMMAND                 start, stop-now, spawned #1 pid=100, exit #1 code=1 leftovers, signal #1 HUP ...
 //   ----
 //   what the machine does about it, and how far away its deadline is then
@@ -46,15 +48,25 @@ bool has(const Words& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-const std::map<std::string, Event> kPlainEvents = {
-    {"start", event::Start{}},     {"stop", event::Stop{}},     {"stop-now", event::StopNow{}},
-    {"restart", event::Restart{}}, {"reload", event::Reload{}}, {"tick", event::Tick{}}};
+const std::map<std::string, Event> kPlainEvents = {{"start", event::Start{}},
+                                                   {"stop", event::Stop{}},
+                                                   {"stop-now", event::StopNow{}},
+                                                   {"restart", event::Restart{}},
+                                                   {"reload", event::Reload{}},
+                                                   {"tick", event::Tick{}},
+                                                   {"program-changed", event::ProgramChanged{}}};
 
 std::optional<Event> run_event(const Words& w, RunId run) {
   if (w[0] == "spawned") return event::SpawnSucceeded{run, std::stoi(*value_of(w.at(2), "pid="))};
   if (w[0] == "spawn-failed") return event::SpawnFailed{run, has(w, "permanent"), "exec /srv/api: it failed"};
-  if (w[0] == "ready") return event::Ready{run};
-  if (w[0] == "exit") return event::Exited{run, exit_of(w.at(2)), has(w, "leftovers")};
+  if (w[0] == "ready") return event::Ready{run, w.size() > 2 ? std::stoi(*value_of(w[2], "condition=")) : 0};
+  if (w[0] == "exit")
+    return event::Exited{run, exit_of(w.at(2)), has(w, "leftovers"), has(w, "out-of-memory")};
+  if (w[0] == "extend") return event::Extend{run, *parse_duration(*value_of(w.at(2), "by="))};
+  if (w[0] == "alive") return event::Alive{run};
+  if (w[0] == "watchdog") return event::Watchdog{run, *parse_duration(*value_of(w.at(2), "every="))};
+  if (w[0] == "hangs") return event::Hangs{run};
+  if (w[0] == "main-moved") return event::MainMoved{run, std::stoi(*value_of(w.at(2), "pid="))};
   if (w[0] == "empty") return event::TreeEmpty{run};
   if (w[0] == "suspend") return event::Suspended{run};
   if (w[0] == "continue") return event::Continued{run};
@@ -113,7 +125,7 @@ class Scenario {
   }
 
   void set_field(const std::string& name, const std::string& value) {
-    if (name == "ready" || name == "ready_timeout" || name == "jitter") {
+    if (name == "ready" || name == "ready_timeout" || name == "jitter" || name == "watchdog") {
       extra_[name] = value;
       return;
     }
@@ -128,7 +140,13 @@ class Scenario {
 
   Policy policy() {
     Policy policy = make_policy(spec_, extra_.contains("jitter") ? std::stoull(extra_["jitter"]) : 0);
-    policy.ready_by_event = extra_.contains("ready");
+    // ready=event, ready=2 (conditions), ready=2+secs
+    if (extra_.contains("ready")) {
+      const std::string& ready = extra_["ready"];
+      policy.ready_events = ready == "event" ? 1 : std::stoi(ready);
+      policy.ready_secs = ready.ends_with("+secs");
+    }
+    if (extra_.contains("watchdog")) policy.watchdog = *parse_duration(extra_["watchdog"]);
     if (extra_.contains("ready_timeout")) policy.ready_timeout = *parse_duration(extra_["ready_timeout"]);
     return policy;
   }

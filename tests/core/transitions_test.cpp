@@ -11,9 +11,10 @@ struct Setting {
   std::string name;
   std::vector<Event> events;  ///< what leads there, from a new machine
   bool ready_by_event = false;
+  bool watchdog = false;
 };
 
-const event::Exited kCrash{1, ExitInfo::code(1), false};
+const event::Exited kCrash{1, ExitInfo::code(1)};
 const event::Exited kCrashWithLeftovers{1, ExitInfo::code(1), true};
 
 /// Each setting is reached by what is usual. A Tick stands for: at the deadline.
@@ -42,13 +43,18 @@ std::vector<Setting> settings() {
       {"reloading, spawning", {start, spawned, tick, event::Reload{}}},
       {"reloading, starting", {start, spawned, tick, event::Reload{}, second}},
       {"reloaded, old one stopping", {start, spawned, tick, event::Reload{}, second, tick}},
+      {"watched", {start, spawned, tick}, false, true},
+      {"hung", {start, spawned, tick, tick}, false, true},
+      {"program changed", {start, spawned, tick, event::ProgramChanged{}}},
       {"finished", {start, spawned, tick, event::Stop{}, kCrash}},
   };
 }
 
 Sim reach(const Setting& setting) {
   Policy policy;
-  policy.ready_by_event = setting.ready_by_event;
+  policy.ready_events = setting.ready_by_event ? 1 : 0;
+  policy.ready_secs = !setting.ready_by_event;
+  if (setting.watchdog) policy.watchdog = Millis{10'000};
   Sim sim(policy);
   for (const Event& event : setting.events) {
     if (std::holds_alternative<event::Tick>(event) && sim.machine.deadline())
@@ -75,8 +81,14 @@ std::vector<Event> events_about(RunId run) {
           event::SpawnFailed{run, false, "no"},
           event::SpawnFailed{run, true, "no"},
           event::Ready{run},
+          event::Extend{run, Millis{60'000}},
+          event::Alive{run},
+          event::Watchdog{run, Millis{20'000}},
+          event::Hangs{run},
+          event::MainMoved{run, 400},
           event::Exited{run, ExitInfo::code(1), false},
           event::Exited{run, ExitInfo::unknown(), true},
+          event::Exited{run, ExitInfo::signal(SIGKILL), false, true},
           event::TreeEmpty{run},
           event::Suspended{run},
           event::Continued{run},
@@ -84,8 +96,9 @@ std::vector<Event> events_about(RunId run) {
 }
 
 std::vector<Event> all_events(const Machine& machine) {
-  std::vector<Event> events = {event::Start{},   event::Start{By::keeper}, event::Stop{}, event::StopNow{},
-                               event::Restart{}, event::Reload{},          event::Tick{}};
+  std::vector<Event> events = {event::Start{},   event::Start{By::keeper}, event::Stop{},
+                               event::StopNow{}, event::Restart{},         event::Reload{},
+                               event::Tick{},    event::ProgramChanged{}};
   for (RunId run : runs_of(machine))
     for (const Event& event : events_about(run))
       events.push_back(event);

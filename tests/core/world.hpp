@@ -28,7 +28,10 @@ inline Policy any_policy(const Pick& pick) {
   policy.stop_timeout = waits[pick(4)];
   policy.kill_timeout = waits[pick(4)];
   policy.ready_timeout = waits[pick(4)];
-  policy.ready_by_event = pick(3) == 0;
+  policy.ready_events = pick(3) == 0 ? static_cast<int>(1 + pick(3)) : 0;
+  policy.ready_secs = policy.ready_events == 0 || pick(3) == 0;
+  policy.kill_mode = std::array{KillMode::group, KillMode::group, KillMode::process, KillMode::tree}[pick(4)];
+  if (pick(3) == 0) policy.watchdog = Millis{1 + 700 * pick(4)};
   policy.backoff =
       std::array{Backoff{}, Backoff{Millis{0}, Millis{0}}, Backoff{Millis{0}, Millis{9}}}[pick(3)];
   policy.stop_signal = std::array<std::vector<int>, 3>{{{SIGTERM}, {SIGINT, SIGTERM}, {}}}[pick(3)];
@@ -110,11 +113,19 @@ class World {
   }
 
   Event news(const Pick& pick, RunId run) {
-    switch (pick(12)) {
+    switch (pick(20)) {
       case 0: return event::SpawnSucceeded{run, ++last_pid_};
       case 1: return event::SpawnFailed{run, pick(2) == 0, "no"};
       case 2:
-      case 3: return event::Ready{run};
+      case 3:
+      case 12:
+      case 13:
+      case 14: return event::Ready{run, static_cast<int>(pick(4)) - static_cast<int>(pick(8) == 0)};
+      case 15: return event::Alive{run};
+      case 16: return event::Extend{run, Millis{pick(2'000)}};
+      case 17: return pick(2) ? Event(event::Hangs{run}) : event::Watchdog{run, Millis{pick(900)}};
+      case 18: return event::MainMoved{run, ++last_pid_};
+      case 19: return event::ProgramChanged{};
       case 4: return event::TreeEmpty{run};
       case 5: return event::Suspended{run};
       case 6: return event::Continued{run};
@@ -151,13 +162,22 @@ class World {
     Run* run = find(e.run);
     if (!run || run->body == Body::leftovers) return;
     run->body = Body::leftovers;
-    if (!e.leftovers) forget(e.run);
+    if (!e.leftovers || machine_.policy().kill_mode == KillMode::process) forget(e.run);
   }
   void fact(const event::TreeEmpty& e) {
     Run* run = find(e.run);
     if (run && run->body == Body::leftovers) forget(e.run);
   }
+  void fact(const event::MainMoved& e) {
+    Run* run = find(e.run);
+    if (run && run->body == Body::alive) run->pid = e.pid;
+  }
   void fact(const event::Ready&) {}
+  void fact(const event::Alive&) {}
+  void fact(const event::Extend&) {}
+  void fact(const event::Watchdog&) {}
+  void fact(const event::Hangs&) {}
+  void fact(const event::ProgramChanged&) {}
   void fact(const event::Suspended&) {}
   void fact(const event::Continued&) {}
   void fact(const event::UserSignal&) {}
