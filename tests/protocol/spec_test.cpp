@@ -34,6 +34,7 @@ const std::map<std::string, std::string, std::less<>> kOther = {
     {"stop_signal", "INT,TERM"},
     {"stop_timeout", "3s"},
     {"kill_timeout", "1s"},
+    {"kill_mode", "tree"},
     {"log", "/var/log/api.log"},
     {"log_max_size", "10M"},
     {"log_backups", "3"},

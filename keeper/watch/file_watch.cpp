@@ -1,0 +1,127 @@
+#include "keeper/watch/file_watch.hpp"
+
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <asio/io_context.hpp>
+#include <cerrno>
+#include <climits>
+
+#include "protocol/wire/finally.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+constexpr int kMostLinks = 40;
+constexpr std::uint32_t kOfDirectory = IN_CREATE | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE | IN_DELETE |
+                                       IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+
+/// Where a symbolic link points; empty for what is none.
+string target_of(const string& path) {
+  char text[PATH_MAX];
+  ssize_t size = readlink(path.c_str(), text, sizeof text);
+  return size > 0 ? string(text, static_cast<std::size_t>(size)) : string();
+}
+
+string parent(const string& directory) {
+  auto slash = directory.rfind('/');
+  return slash == string::npos ? string() : directory.substr(0, slash);
+}
+
+}  // namespace
+
+std::set<std::pair<string, string>> places_of(const string& path) {
+  std::set<std::pair<string, string>> out;
+  string done;  // without links, without a slash at its end: "" is the root
+  string rest = path;
+  int links = 0;
+  while (true) {
+    auto from = rest.find_first_not_of('/');
+    if (from == string::npos) return out;
+    auto to = rest.find('/', from);
+    string name = rest.substr(from, to == string::npos ? to : to - from);
+    rest = to == string::npos ? "" : rest.substr(to);
+    if (name == "." || name == "..") {
+      if (name == "..") done = parent(done);
+      continue;
+    }
+    string target = target_of(done + "/" + name);
+    bool is_file = target.empty() && rest.find_first_not_of('/') == string::npos;
+    if (is_file || !target.empty()) out.emplace(done.empty() ? "/" : done, name);
+    if (target.empty()) {
+      done += "/" + name;
+      continue;
+    }
+    if (++links > kMostLinks) return out;
+    if (target.front() == '/') done.clear();
+    rest = target + rest;
+  }
+}
+
+Result<std::unique_ptr<FileWatch>> FileWatch::make(asio::io_context& io, string path,
+                                                   std::function<void()> on_change) {
+  string doing = "watch " + path;
+  int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (fd < 0)
+    return system_error(doing,
+                        errno == EMFILE ? "no inotify instance left (fs.inotify.max_user_instances)" : "");
+  std::unique_ptr<FileWatch> out(new FileWatch(io, fd, std::move(path), std::move(on_change)));
+  if (Done done = out->watch_all(); !done) return done.error();
+  out->last_ = out->mark();
+  out->wait();
+  return out;
+}
+
+FileWatch::FileWatch(asio::io_context& io, int fd, string path, std::function<void()> on_change)
+    : fd_(io, fd), path_(std::move(path)), on_change_(std::move(on_change)) {}
+
+/// Anew each time: a link on the way may lead elsewhere than it did.
+Done FileWatch::watch_all() {
+  std::set<int> now;
+  for (const auto& [directory, name] : places_of(path_)) {
+    int watch = inotify_add_watch(fd_.native_handle(), directory.c_str(), kOfDirectory);
+    if (watch >= 0) now.insert(watch);
+  }
+  if (now.empty()) return system_error("watch " + path_);
+  for (int old : watches_)
+    if (!now.contains(old)) inotify_rm_watch(fd_.native_handle(), old);
+  watches_ = std::move(now);
+  return {};
+}
+
+void FileWatch::wait() {
+  fd_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
+    if (error) return;
+    Finally again([this] { wait(); });
+    bool any = false;
+    while (take_events())
+      any = true;
+    if (any) look();
+  });
+}
+
+bool FileWatch::take_events() {
+  char buffer[4096];
+  return read(fd_.native_handle(), buffer, sizeof buffer) > 0;
+}
+
+/// What else happens in those directories is passed over.
+void FileWatch::look() {
+  static_cast<void>(watch_all());  // where that fails the old watches stay
+  Mark now = mark();
+  if (now == last_ || now == Mark{}) return;
+  last_ = now;
+  on_change_();
+}
+
+FileWatch::Mark FileWatch::mark() const {
+  struct stat st {};
+  if (stat(path_.c_str(), &st) != 0) return {};
+  return {st.st_dev, st.st_ino, static_cast<std::uint64_t>(st.st_size),
+          static_cast<std::int64_t>(st.st_mtim.tv_sec) * 1'000'000'000 + st.st_mtim.tv_nsec};
+}
+
+}  // namespace keeper

@@ -1,0 +1,50 @@
+// One file by its path, as whoever would open it now: followed through every link on the way (inotify(7)).
+//
+// It is watched where it stands and where each link stands, so it is seen when the file is rewritten, when
+// another is moved into its place, and when a link is set to point elsewhere. Passive but for the waiting:
+// nothing is decided here, and a file that is gone is no change until there is one again.
+#pragma once
+#include <asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "protocol/wire/result.hpp"
+
+namespace keeper {
+
+class FileWatch {
+ public:
+  /// `path` is absolute. Errors: failed (no inotify instance to be had, no such directory); a watch that was
+  /// made goes on when a directory on the way is replaced.
+  static Result<std::unique_ptr<FileWatch>> make(asio::io_context& io, std::string path,
+                                                 std::function<void()> on_change);
+
+ private:
+  /// What tells a file from another and from its own earlier content.
+  struct Mark {
+    std::uint64_t device = 0, inode = 0, size = 0;
+    std::int64_t changed_ns = 0;
+    bool operator==(const Mark&) const = default;
+  };
+
+  FileWatch(asio::io_context& io, int fd, std::string path, std::function<void()> on_change);
+  Done watch_all();
+  void wait();
+  bool take_events();
+  void look();
+  Mark mark() const;
+
+  asio::posix::stream_descriptor fd_;
+  std::string path_;
+  std::function<void()> on_change_;
+  std::set<int> watches_;
+  Mark last_;
+};
+
+/// The directories, each with a name in it, that decide which file `path` is: that of each symbolic link on
+/// the way, and the file itself. A loop of links ends after 40 (path_resolution(7)).
+std::set<std::pair<std::string, std::string>> places_of(const std::string& path);
+
+}  // namespace keeper

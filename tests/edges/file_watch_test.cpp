@@ -1,0 +1,121 @@
+// A watched file: rewritten, replaced, reached through links.
+#include "keeper/watch/file_watch.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <asio/io_context.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/edges/support/place.hpp"
+
+namespace keeper {
+namespace {
+
+namespace fs = std::filesystem;
+using std::string;
+using Places = std::set<std::pair<string, string>>;
+
+class FileWatchTest : public testing::Test {
+ protected:
+  string in(const string& name) const { return (place_.path() / name).string(); }
+  void write(const string& name, const string& text) { std::ofstream(in(name)) << text; }
+  void begin(const string& name) {
+    auto made = FileWatch::make(io_, in(name), [this] { ++changes_; });
+    ASSERT_TRUE(made) << made.error().text();
+    watch_ = std::move(*made);
+  }
+  /// Everything that has happened so far is seen.
+  void settle() { io_.restart(), io_.poll(); }
+  bool changed(int before) {
+    return eventually([&] { return changes_ > before; }, [this] { settle(); });
+  }
+
+  Place place_;
+  asio::io_context io_;
+  int changes_ = 0;
+  std::unique_ptr<FileWatch> watch_;
+};
+
+TEST_F(FileWatchTest, ReportsAFileThatIsRewritten) {
+  write("app.js", "one");
+  begin("app.js");
+  write("app.js", "another");
+  EXPECT_TRUE(changed(0));
+}
+
+TEST_F(FileWatchTest, ReportsAFileThatIsReplacedByARenameAgainAndAgain) {
+  write("app.js", "one");
+  begin("app.js");
+  for (int i = 0; i < 3; ++i) {
+    int before = changes_;
+    write("new", "version " + std::to_string(i));
+    fs::rename(in("new"), in("app.js"));
+    EXPECT_TRUE(changed(before)) << i;
+  }
+}
+
+TEST_F(FileWatchTest, ReportsALinkThatPointsElsewhereNow) {
+  fs::create_directories(in("releases/1"));
+  fs::create_directories(in("releases/2"));
+  write("releases/1/app.js", "one");
+  write("releases/2/app.js", "two");
+  fs::create_symlink("releases/1", in("current"));
+  begin("current/app.js");
+  fs::create_symlink("releases/2", in("next"));
+  fs::rename(in("next"), in("current"));
+  ASSERT_TRUE(changed(0));
+  int before = changes_;
+  write("releases/1/app.js", "nobody looks there any more");
+  settle();
+  EXPECT_EQ(changes_, before);
+  write("releases/2/app.js", "three");
+  EXPECT_TRUE(changed(before));
+}
+
+TEST_F(FileWatchTest, ReportsWhatALinkPointsTo) {
+  fs::create_directories(in("lib"));
+  write("lib/app.js", "one");
+  fs::create_symlink(in("lib/app.js"), in("app"));
+  begin("app");
+  write("lib/app.js", "another");
+  EXPECT_TRUE(changed(0));
+}
+
+TEST_F(FileWatchTest, PassesOverOtherFilesAndAFileThatIsGone) {
+  write("app.js", "one");
+  begin("app.js");
+  write("app.log", "a line");
+  write("other.js", "text");
+  settle();
+  EXPECT_EQ(changes_, 0);
+  fs::remove(in("app.js"));
+  settle();
+  EXPECT_EQ(changes_, 0);
+  write("app.js", "back again");
+  EXPECT_TRUE(changed(0));
+}
+
+TEST_F(FileWatchTest, SaysWhenThereIsNothingToWatch) {
+  auto made = FileWatch::make(io_, in("no/such/app.js"), [] {});
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().text().find("watch "), string::npos) << made.error().text();
+}
+
+TEST_F(FileWatchTest, FindsThePlacesOfAPath) {
+  string root = fs::canonical(place_.path()).string();
+  fs::create_directories(in("a/b"));
+  write("a/b/file", "");
+  fs::create_symlink("a", in("one"));
+  fs::create_symlink("../one/b/./file", in("a/two"));
+  EXPECT_EQ(places_of(root + "/a//b/file"), (Places{{root + "/a/b", "file"}}));
+  EXPECT_EQ(places_of(root + "/one/two"),
+            (Places{{root, "one"}, {root + "/a", "two"}, {root + "/a/b", "file"}}));
+  fs::create_symlink("loop", in("loop"));
+  EXPECT_EQ(places_of(root + "/loop"), (Places{{root, "loop"}}));
+}
+
+}  // namespace
+}  // namespace keeper
