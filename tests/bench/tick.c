@@ -1,5 +1,5 @@
 // tick    the first thing it does is to append "NANOSECONDS PID" (CLOCK_MONOTONIC) to $TICK_FILE; then it
-// waits for ever. The file stands in the environment, so that a supervisor which takes no arguments can run
+// waits for ever, or, with $TICK_ONCE, ends. The file stands in the environment, so that a supervisor which takes no arguments can run
 // it as it is.
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@ int main(void) {
       snprintf(line, sizeof line, "%lld %d\n", now.tv_sec * 1000000000LL + now.tv_nsec, (int)getpid());
   if (write(fd, line, (size_t)length) != length) return 1;
   close(fd);
+  if (getenv("TICK_ONCE")) return 0;
   for (;;)
     pause();
 }
