@@ -223,6 +223,12 @@ Done read_json(T& member, const Json& json) {
   } else if constexpr (std::is_same_v<T, Limits>) {
     return read_limits(member, json);
   } else {
+    if constexpr (std::is_same_v<T, Descriptors>) {
+      if (json.is_array() && json.empty()) {
+        member.clear();
+        return {};
+      }
+    }
     auto text = std::is_same_v<T, Descriptors> ? descriptors_json(json) : scalar_text(json);
     if (!text) return text.error();
     return set_text(member, *text);
