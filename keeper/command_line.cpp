@@ -69,6 +69,8 @@ void add_fields(CLI::App& app, CommandLine& out, string& error) {
     auto set = [&field, &out, &error](const string& text) {
       Done done = field.set(out.spec, counted(field, text));
       if (!done && error.empty()) error = flag_of(field) + ": " + done.error().why();
+      // An empty variable of a script is not to make it run as the caller.
+      if (field.name == "user" && text.empty() && error.empty()) error = "--user: no user is given";
       if (field.name == "name") out.named = true;
     };
     if (field.value.empty()) {
@@ -98,6 +100,9 @@ string check(const CommandLine& c) {
   if (c.spec.instances < 1 || c.spec.instances > 1024) return "--instances: from 1 to 1024 can be kept";
   if (c.spec.instances > 1 && !c.detach) return "--instances: more than one needs -d";
   if (c.spec.stop_signal.empty()) return "--stop-signal: at least one signal is needed";
+  if (c.spec.inspect && c.spec.inspect->value + c.spec.instances - 1 > 65535)
+    return "--inspect: the last of " + std::to_string(c.spec.instances) +
+           " instances would be past port 65535";
   return {};
 }
 

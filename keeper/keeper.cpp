@@ -223,15 +223,18 @@ RunIds Keeper::ids_of(const Run& run) const {
 /// The plan is made once, and again after a spawn that failed: the program may have moved.
 bool Keeper::make_plan() {
   auto fail = [this](const Error& error) {
-    plan_error_ = SpawnError{Stage::prepare, error.errnum, error.text(), error.reason == Reason::not_found};
+    plan_error_ = SpawnError{Stage::prepare, error.errnum, error.text(),
+                             error.reason == Reason::not_found || error.reason == Reason::refused};
     return false;
   };
-  std::vector<std::string> from_file;
+  std::vector<std::string> from_file = user_environment(spec_);
   if (!spec_.env_file.empty()) {
     auto read = read_env_file(spec_.env_file);
     if (!read) return fail(read.error());
-    from_file = std::move(*read);
+    from_file.insert(from_file.end(), read->begin(), read->end());
   }
+  auto settings = make_settings(spec_, table_.inherit);
+  if (!settings) return fail(settings.error());
   // This process was given the environment that the child is to inherit: it need not be held a second time.
   auto added = added_environment(spec_, getpid(), from_file);
   std::string path(variable_in(merge_environment(environ, added), "PATH"));
@@ -242,14 +245,20 @@ bool Keeper::make_plan() {
     return false;
   }
   auto command = std::move(std::get<Resolved>(found).command);
+  if (spec_.inspect) command = inspected(std::move(command), spec_.inspect->value + spec_.instance, path);
   command.insert(command.end(), spec_.args.begin(), spec_.args.end());
-  plan_ = std::make_unique<SpawnPlan>(std::move(command), environ, std::move(added), spec_.cwd);
+  plan_ = std::make_unique<SpawnPlan>(std::move(command), environ, std::move(added), spec_.cwd,
+                                      std::move(*settings));
   return true;
 }
 
 void Keeper::perform(const action::Spawn& wanted) {
   if (!plan_ && !make_plan())
     return tell(event::SpawnFailed{wanted.run, plan_error_->permanent, plan_error_->text});
+  if (auto foreign = foreign_pid_file()) {
+    plan_error_ = std::move(foreign);
+    return tell(event::SpawnFailed{wanted.run, plan_error_->permanent, plan_error_->text});
+  }
   auto result = spawn(*plan_, null_.get(), output_.get());
   if (auto* failed = std::get_if<SpawnError>(&result)) {
     plan_error_ = *failed;

@@ -93,7 +93,9 @@ class Keeper : public Service {
   void flush_markers();
   void record();
   void write_record();
+  std::optional<SpawnError> foreign_pid_file() const;
   void write_pid_file();
+  void say_once(const Done& pid_file);
   int exit_code(State left_as) const;
   std::string log_path() const;
 
@@ -130,6 +132,7 @@ class Keeper : public Service {
   std::optional<std::uint64_t> pid_start_;
   std::string boot_id_;
   std::string pid_written_;
+  std::string pid_file_error_;
   std::vector<std::string> markers_;  ///< lines of the log that wait until the spawn is done
 
   std::unique_ptr<FileSink> log_;

@@ -104,6 +104,11 @@ int start_recorded(const Home& home, const CommandLine& line) {
   confirm_first_record(home, line.start);  // nothing of an earlier start is left to be taken back
   auto spec = home.read_spec(line.start);
   if (!spec) return complain(spec.error());
+  auto changed = look_up_again(*spec);
+  if (!changed) return complain("cannot start " + line.start + ": " + changed.error().text());
+  if (*changed)
+    if (Done done = home.write_spec(line.start, *spec); !done) return complain(done.error());
+  catch_interrupts();
   auto ready = make_ready(home, *spec, std::move(*claimed), false);
   if (!ready) return complain(ready.error());
   auto pipe = start_detached(*ready, *spec);
@@ -122,8 +127,8 @@ int launch(CommandLine line) {
     if (auto code = prepare(line.spec)) return *code;
   auto home = Home::open(*path, Home::Create::yes);
   if (!home) return complain(home.error());
-  if (line.detach || !line.start.empty()) catch_interrupts();
   if (!line.start.empty()) return start_recorded(*home, line);
+  if (line.detach) catch_interrupts();
 
   auto claims = claim_all(*home, line.spec, line.named);
   if (!claims) return complain(claims.error());
@@ -132,9 +137,12 @@ int launch(CommandLine line) {
   for (Claim& one : *claims) {
     Spec spec = line.spec;
     spec.instance = one.id.instance;
+    // Each has one of its own, named as the other files of an instance are.
+    if (!spec.pid_file.empty()) spec.pid_file = file_stem(spec.pid_file, spec.instance);
     if (line.named && !one.fresh) say_differences(*home, spec);
     auto ready = make_ready(*home, spec, std::move(one), true);
     if (!ready) return complain(ready.error());
+    ready->table.inherit.assign(spec.inherit_fds.begin(), spec.inherit_fds.end());
     if (!line.detach) {
       ready->table.foreground = true;
       Error error = enter_role(ready->table, "keeper: " + ready->table.stem, spec.environment);

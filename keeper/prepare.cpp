@@ -1,16 +1,17 @@
 #include "keeper/prepare.hpp"
 
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
+#include "keeper/child/account.hpp"
 #include "keeper/child/spawn_plan.hpp"
 #include "keeper/complain.hpp"
+#include "keeper/survive/role.hpp"
 
 extern char** environ;
 
@@ -30,32 +31,55 @@ string absolute(const string& path, const string& directory) {
   return path.empty() || path.front() == '/' ? path : directory + "/" + path;
 }
 
-/// The user's name for people. /etc/passwd first; a user of a name service is asked of getent, for a static
-/// program has no name services of its own.
-string user_name(unsigned uid) {
-  string name = std::to_string(uid);
-  if (std::FILE* file = std::fopen("/etc/passwd", "re")) {
-    string found;
-    for (const passwd* p = fgetpwent(file); p != nullptr && found.empty(); p = fgetpwent(file))
-      if (p->pw_uid == uid) found = p->pw_name;
-    std::fclose(file);
-    if (!found.empty()) return found;
+/// Descriptors that are asked for and are not there: before this process opens any of its own.
+std::optional<int> check_descriptors(const Spec& spec) {
+  auto missing = not_open({spec.inherit_fds.begin(), spec.inherit_fds.end()});
+  if (missing.empty()) return std::nullopt;
+  string number = std::to_string(missing.front());
+  return complain("cannot start: --inherit-fds: descriptor " + number + " is not open here (" + number +
+                      "<FILE in the shell opens it)",
+                  2);
+}
+
+/// Without root nobody but the caller can be had.
+Done allowed(const Account& account) {
+  if (geteuid() == 0) return {};
+  if (account.uid == geteuid() && account.gid == getegid()) return {};
+  return Error{Reason::refused,
+               {},
+               "to run as another user or group needs root, and this is " + user_name(geteuid()) +
+                   "; leave it out, or use sudo",
+               0};
+}
+
+/// Fills in who it runs as: the caller, or the user that is asked for.
+Done take_user(Spec& spec) {
+  if (spec.user.empty()) {
+    return {};
   }
-  string command = "getent passwd " + name + " 2>/dev/null";
-  std::FILE* answer = popen(command.c_str(), "re");
-  if (answer == nullptr) return name;
-  char line[256];
-  if (std::fgets(line, sizeof line, answer) != nullptr) {
-    string text = line;
-    if (auto colon = text.find(':'); colon != string::npos && colon > 0) name = text.substr(0, colon);
-  }
-  pclose(answer);
-  return name;
+  auto account = find_account(spec.user);
+  if (!account) return account.error();
+  if (Done done = allowed(*account); !done) return done;
+  auto colon = spec.user.find(':');
+  spec.user = account->name + (colon == string::npos ? "" : spec.user.substr(colon));
+  spec.run_as = account_text(*account);
+  return {};
+}
+
+/// Node listens for a debugger without a change of the command line.
+void take_debug(Spec& spec) {
+  const char* debug = std::getenv("KEEPER_DEBUG");
+  if (!spec.inspect && debug != nullptr && string(debug) == "1") spec.inspect = Port{9229};
 }
 
 }  // namespace
 
 std::optional<int> prepare(Spec& spec) {
+  if (auto code = check_descriptors(spec)) return code;
+  string user = spec.user;
+  if (Done done = take_user(spec); !done)
+    return complain("cannot start: --user " + user + ": " + done.error().why(), 2);
+  take_debug(spec);
   string here = working_directory();
   spec.cwd = spec.cwd.empty() ? here : absolute(spec.cwd, here);
   struct stat st {};
@@ -68,7 +92,6 @@ std::optional<int> prepare(Spec& spec) {
   if (!spec.clear_env)
     for (char** v = environ; *v != nullptr; ++v)
       if (passed_on(*v)) spec.environment.emplace_back(*v);
-  spec.user = user_name(geteuid());
 
   std::vector<string> from_file;
   if (!spec.env_file.empty()) {
@@ -86,6 +109,14 @@ std::optional<int> prepare(Spec& spec) {
   if (auto* no = std::get_if<CannotRun>(&found)) return complain(no->error, no->exit_code);
   spec.program = std::get<Resolved>(found).program;
   return std::nullopt;
+}
+
+Result<bool> look_up_again(Spec& spec) {
+  if (spec.run_as.empty()) return false;
+  auto account = find_account(spec.user);
+  if (!account) return Error{account.error().reason, "run as " + spec.user, account.error().why(), 0};
+  string before = std::exchange(spec.run_as, account_text(*account));
+  return before != spec.run_as;
 }
 
 string default_name(const string& program) {

@@ -9,8 +9,14 @@
 namespace keeper {
 
 /// Completes the spec, and finds everything about it that can be known to fail before anything is taken or
-/// written. Says what fails, and gives the exit code then (126, 127: the program; 1: anything else).
+/// written. Says what fails, and gives the exit code then (126, 127: the program; 2: a user that is not there
+/// or may not be had, descriptors that are not open; 1: anything else). To be called before anything is
+/// opened.
 std::optional<int> prepare(Spec& spec);
+
+/// Looks the user of a record up again: its groups may have changed. Nothing for a record without one.
+/// Errors: as the user's. True if the record is to be written again.
+Result<bool> look_up_again(Spec& spec);
 
 /// What an app is called that nobody gave a name: the file's name without its extension, made legal.
 std::string default_name(const std::string& program);

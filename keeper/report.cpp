@@ -4,9 +4,11 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/pid_file.hpp"
 
 namespace keeper {
 namespace {
@@ -56,7 +58,7 @@ Status Keeper::status() {
     s.command.insert(s.command.end(), spec_.args.begin(), spec_.args.end());
   }
   s.cwd = spec_.cwd;
-  s.user = spec_.user;
+  s.user = spec_.user.substr(0, spec_.user.find(':'));
   s.started_at = started_at_;
   s.stopped_at = stopped_at_;
   if (s.pid) s.uptime_ms = (steady_now() - started_).count();
@@ -211,21 +213,43 @@ void Keeper::write_record() {
   if (Done done = home_.write_status(table_.stem, s); !done) marker(done.error().text());
 }
 
+/// Whether somebody else has the pid file that the user asked for: who runs then is not to be overwritten.
+std::optional<SpawnError> Keeper::foreign_pid_file() const {
+  if (spec_.pid_file.empty()) return std::nullopt;
+  auto owner = pid_file_owner(spec_.pid_file);
+  if (!owner || std::to_string(*owner) + "\n" == pid_written_) return std::nullopt;
+  // When the program ran already it is waited for; a first start is an error at once.
+  return SpawnError{Stage::pid_file, 0, pid_file_taken(spec_.pid_file, *owner).text(), first_record_};
+}
+
 void Keeper::write_pid_file() {
   auto pid = machine_.pid();
   std::string text = pid ? std::to_string(*pid) + "\n" : "";
   if (text == pid_written_) return;
-  std::string path = spec_.pid_file.empty() ? home_.pid_path(table_.stem) : spec_.pid_file;
-  if (!pid) {
+  bool asked = !spec_.pid_file.empty();
+  std::string path = asked ? spec_.pid_file : home_.pid_path(table_.stem);
+  if (pid)
+    say_once(write_file_atomically(path, text, false));
+  else if (asked)
+    remove_pid_file(path, std::atoi(pid_written_.c_str()));
+  else
     unlink(path.c_str());
-  } else if (Done done = write_file_atomically(path, text, false); !done) {
-    marker(done.error().text());
-  }
   pid_written_ = text;
+}
+
+/// A pid file that cannot be written stops nothing, and is not spoken of again for the same reason.
+void Keeper::say_once(const Done& pid_file) {
+  std::string text = pid_file ? "" : pid_file.error().text() + "; it runs without a pid file";
+  if (!text.empty() && text != pid_file_error_) {
+    marker(text);
+    say(table_.stem + ": " + text);
+  }
+  pid_file_error_ = std::move(text);
 }
 
 /// The child's own, as a shell gives it; 126 or 127 for a program that could not be executed.
 int Keeper::exit_code(State left_as) const {
+  if (first_record_ && plan_error_ && plan_error_->stage == Stage::pid_file) return 1;
   if (first_record_ && !machine_.spawn_error().empty())
     return plan_error_ && plan_error_->errnum == ENOENT ? 127 : 126;
   if (!machine_.last_end()) return left_as == State::fatal ? 1 : 0;

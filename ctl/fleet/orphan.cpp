@@ -8,6 +8,7 @@
 
 #include "ctl/fleet/pidfd.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/pid_file.hpp"
 
 namespace keeper {
 namespace {
@@ -77,7 +78,8 @@ Done stop_orphan(const Home& home, const AppId& id, const Deadline& deadline) {
   auto spec = home.read_spec(stem);
   if (Done done = end_group(pidfd, *record->pid, spec ? *spec : Spec{}, deadline); !done) return done;
   home.unlink_socket(stem);
-  unlink((spec && !spec->pid_file.empty() ? spec->pid_file : home.pid_path(stem)).c_str());
+  unlink(home.pid_path(stem).c_str());
+  if (spec && !spec->pid_file.empty()) remove_pid_file(spec->pid_file, *record->pid);
   return home.write_status(stem, after_stop(*record));
 }
 

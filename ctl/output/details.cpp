@@ -87,8 +87,8 @@ void add_program(Lines& lines, const Status& app, const Spec& spec) {
 
 void add_spec(Lines& lines, const Spec& spec) {
   // Shown above, or the same for every app of this user.
-  constexpr std::array<std::string_view, 8> elsewhere = {"name", "instance", "program", "args",
-                                                         "cwd",  "env",      "user",    "environment"};
+  constexpr std::array<std::string_view, 9> elsewhere = {"name", "instance", "program", "args",       "cwd",
+                                                         "env",  "user",     "run_as",  "environment"};
   static const Spec defaults;
   for (const auto& [key, value] : without_secrets(spec).env)
     lines.push_back({"env", escaped(key) + "=" + escaped(value)});

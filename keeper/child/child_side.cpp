@@ -1,6 +1,9 @@
 #include "keeper/child/child_side.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,8 +16,8 @@
 namespace keeper {
 namespace {
 
-KEEPER_CHILD_SIDE [[noreturn]] void fail(const ChildSide& side, Stage stage) {
-  ChildFailure failure{stage, errno};
+KEEPER_CHILD_SIDE [[noreturn]] void fail(const ChildSide& side, Stage stage, int which = 0) {
+  ChildFailure failure{stage, errno, which};
   while (write(side.failure, &failure, sizeof failure) < 0 && errno == EINTR) {
   }
   _exit(127);
@@ -43,15 +46,64 @@ KEEPER_CHILD_SIDE void take_output(const ChildSide& side) {
   descriptor_path(path, side.output);
   int fd = open(path, O_RDWR | O_CLOEXEC);
   if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) fail(side, Stage::output);
+  // Another user may open /dev/stdout by name too. Where that cannot be had it still has its output.
+  if (side.plan->settings().identity && fchown(fd, side.plan->settings().identity->uid, ~0u) < 0) errno = 0;
+}
+
+/// What is passed on stays open after the exec, under its number. Before the limits: a low one on descriptors
+/// would be in the way.
+KEEPER_CHILD_SIDE void take_descriptors(ChildSide& side) {
+  for (int fd : side.plan->settings().inherit_fds)
+    if (fcntl(fd, F_SETFD, 0) < 0) fail(side, Stage::descriptors, fd);
+  const ExtraFd& extra = side.extra;
+  if (extra.from < 0) return;
+  if (side.failure == extra.to) {
+    int moved = fcntl(side.failure, F_DUPFD_CLOEXEC, extra.to + 1);
+    if (moved < 0) fail(side, Stage::descriptors, extra.to);
+    side.failure = moved;
+  }
+  bool placed = extra.from == extra.to ? fcntl(extra.to, F_SETFD, 0) == 0 : dup2(extra.from, extra.to) >= 0;
+  if (!placed) fail(side, Stage::descriptors, extra.to);
+}
+
+KEEPER_CHILD_SIDE void write_oom_score_adj(const ChildSide& side, const std::string& text) {
+  int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, text.data(), text.size()) < 0) fail(side, Stage::oom_score_adj);
+  close(fd);
+}
+
+/// All that may need root comes before the program becomes somebody else.
+KEEPER_CHILD_SIDE void take_settings(const ChildSide& side) {
+  const ChildSettings& settings = side.plan->settings();
+  if (settings.umask) umask(*settings.umask);
+  if (settings.nice && setpriority(PRIO_PROCESS, 0, *settings.nice) < 0) fail(side, Stage::priority);
+  if (!settings.oom_score_adj.empty()) write_oom_score_adj(side, settings.oom_score_adj);
+  for (std::size_t i = 0; i < settings.limits.size(); ++i) {
+    const ResourceLimit& limit = settings.limits[i];
+    rlimit64 wanted{limit.soft, limit.hard};
+    if (syscall(SYS_prlimit64, 0, limit.resource, &wanted, nullptr) < 0)
+      fail(side, Stage::limits, static_cast<int>(i));
+  }
+}
+
+/// By bare system calls: the library's functions of these names change all threads of "this" process, and
+/// would find the keeper's. The kernel marks the shared memory as one that the new user may not look into.
+KEEPER_CHILD_SIDE void become(const ChildSide& side, const Identity& who) {
+  if (syscall(SYS_setgroups, who.groups.size(), who.groups.data()) < 0) fail(side, Stage::groups);
+  if (syscall(SYS_setresgid, who.gid, who.gid, who.gid) < 0) fail(side, Stage::groups);
+  if (syscall(SYS_setresuid, who.uid, who.uid, who.uid) < 0) fail(side, Stage::user);
 }
 
 }  // namespace
 
 KEEPER_CHILD_SIDE int child_side(void* argument) {
-  const ChildSide& side = *static_cast<const ChildSide*>(argument);
+  ChildSide& side = *static_cast<ChildSide*>(argument);
   if (setsid() < 0) fail(side, Stage::session);
   if (dup2(side.input, STDIN_FILENO) < 0) fail(side, Stage::input);
   take_output(side);
+  take_descriptors(side);
+  take_settings(side);
+  if (side.plan->settings().identity) become(side, *side.plan->settings().identity);
   if (chdir(side.plan->directory()) < 0) fail(side, Stage::directory);
   sigset_t none;
   sigemptyset(&none);
@@ -60,13 +112,23 @@ KEEPER_CHILD_SIDE int child_side(void* argument) {
   fail(side, Stage::exec);
 }
 
-std::string stage_text(Stage stage, const SpawnPlan& plan) {
+std::string stage_text(Stage stage, const SpawnPlan& plan, int which) {
+  const ChildSettings& settings = plan.settings();
   switch (stage) {
     case Stage::prepare: return "prepare a process";
+    case Stage::pid_file: return "take the pid file";
     case Stage::fork: return "fork";
     case Stage::session: return "make a session";
     case Stage::input: return "open its input";
     case Stage::output: return "open its output";
+    case Stage::descriptors: return "pass on descriptor " + std::to_string(which);
+    case Stage::umask: return "set umask";
+    case Stage::priority: return "set priority nice=" + std::to_string(settings.nice.value_or(0));
+    case Stage::oom_score_adj: return "set oom_score_adj=" + settings.oom_score_adj;
+    case Stage::limits:
+      return "set resource limit " + settings.limits.at(static_cast<std::size_t>(which)).text;
+    case Stage::groups: return "take the groups of " + (settings.identity ? settings.identity->name : "?");
+    case Stage::user: return "become the user " + (settings.identity ? settings.identity->name : "?");
     case Stage::directory: return std::string("chdir ") + plan.directory();
     case Stage::signals: return "reset its signals";
     case Stage::exec: break;

@@ -11,21 +11,47 @@
 
 namespace keeper {
 
-enum class Stage : std::int32_t { prepare, fork, session, input, output, directory, signals, exec };
+enum class Stage : std::int32_t {
+  prepare,
+  pid_file,
+  fork,
+  session,
+  input,
+  output,
+  descriptors,
+  umask,
+  priority,
+  oom_score_adj,
+  limits,
+  groups,
+  user,
+  directory,
+  signals,
+  exec
+};
 
-/// "exec /srv/api", "chdir /srv": what the step does, to what.
-std::string stage_text(Stage stage, const SpawnPlan& plan);
+/// "exec /srv/api", "chdir /srv": what the step does, to what. `which` is the descriptor, or the place in the
+/// list of limits.
+std::string stage_text(Stage stage, const SpawnPlan& plan, int which = 0);
 
 struct ChildFailure {
   Stage stage;
   std::int32_t errnum;
+  std::int32_t which;
+};
+
+/// A descriptor that the child gets under another number; -1: none. What had that number is not passed on.
+struct ExtraFd {
+  int from = -1;
+  int to = -1;
 };
 
 struct ChildSide {
   const SpawnPlan* plan;
   int input;    ///< becomes 0
   int output;   ///< a pipe; opened again read-write, becomes 1 and 2
-  int failure;  ///< where a ChildFailure is written
+  int failure;  ///< where a ChildFailure is written; moved out of the way of extra.to
+  ExtraFd extra = {};
 };
 
 /// Does not return.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,12 +20,12 @@ namespace {
 
 constexpr std::size_t kStack = 32 * 1024;
 
-SpawnError error_at(Stage stage, int errnum, const SpawnPlan& plan) {
-  SpawnError out{stage, errnum, stage_text(stage, plan) + ": " + strerror(errnum), false};
+SpawnError error_at(Stage stage, int errnum, const SpawnPlan& plan, int which = 0) {
+  SpawnError out{stage, errnum, stage_text(stage, plan, which) + ": " + strerror(errnum), false};
   // What depends on the program, not on the moment.
   constexpr std::array moment = {EAGAIN, ENOMEM, EMFILE, ENFILE, EINTR, EIO, ETXTBSY};
   bool passes = std::find(moment.begin(), moment.end(), errnum) != moment.end();
-  out.permanent = !passes && (stage == Stage::exec || stage == Stage::directory);
+  out.permanent = !passes && stage >= Stage::descriptors && stage != Stage::signals;
   return out;
 }
 
@@ -46,6 +47,21 @@ class ChildStack {
   void* base_;
 };
 
+/// A child that becomes another user takes the right to be looked into (core dumps, /proc) from the memory
+/// that it shares with this process, rightly; once it is gone from there, this process is as it was.
+class Dumpable {
+ public:
+  ~Dumpable() {
+    if (before_ == 1) prctl(PR_SET_DUMPABLE, 1);
+  }
+  Dumpable() : before_(prctl(PR_GET_DUMPABLE)) {}
+  Dumpable(const Dumpable&) = delete;
+  Dumpable& operator=(const Dumpable&) = delete;
+
+ private:
+  int before_;
+};
+
 /// What the child side reported; nothing after a successful exec.
 std::optional<ChildFailure> reported(int pipe) {
   ChildFailure failure{};
@@ -59,22 +75,24 @@ std::optional<ChildFailure> reported(int pipe) {
 
 }  // namespace
 
-std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output) {
+std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output, ExtraFd extra) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) < 0) return error_at(Stage::prepare, errno, plan);
   Fd reading(ends[0]), writing(ends[1]);
   ChildStack stack;
   if (!stack) return error_at(Stage::prepare, errno, plan);
 
-  ChildSide side{&plan, input, output, writing.get()};
+  ChildSide side{&plan, input, output, writing.get(), extra};
   int pidfd = -1;
+  std::optional<Dumpable> as_before;
+  if (plan.settings().identity) as_before.emplace();
   int pid = clone(child_side, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &side, &pidfd);
   if (pid < 0) return error_at(Stage::fork, errno, plan);
   Spawned out{pid, Fd(pidfd)};
   writing.reset();
   if (auto failure = reported(reading.get())) {
     detail::reap(pid);
-    return error_at(failure->stage, failure->errnum, plan);
+    return error_at(failure->stage, failure->errnum, plan, failure->which);
   }
   return out;
 }

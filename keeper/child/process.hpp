@@ -21,9 +21,10 @@ struct Spawned {
 };
 
 /// Starts a process: own session, stdin from `input`, stdout and stderr into the pipe `output`, no other
-/// descriptor, every signal at its default, none blocked. Returns when exec has succeeded or a step failed
+/// descriptor but those of the plan and `extra`, every signal at its default, none blocked, and the plan's
+/// settings. Returns when exec has succeeded or a step failed
 /// (vfork(2): no copy of page tables, which is a third of the time of a restart).
-std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output);
+std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output, ExtraFd extra = {});
 
 /// Takes the exit status of an ended process of ours; nothing while it still runs. ECHILD gives `unknown`.
 std::optional<ExitInfo> collect(int pid, int pidfd);

@@ -187,6 +187,36 @@ std::variant<Resolved, CannotRun> resolve(const string& program, const string& d
                 126);
 }
 
+namespace {
+
+bool is_node(string_view path) {
+  string_view file = path.substr(path.rfind('/') + 1);
+  return file == "node" || file == "nodejs";
+}
+
+/// The node that the "#!" line of a program names; empty if it names something else.
+string node_of_script(const string& program, string_view path_variable) {
+  string head = head_of(program);
+  if (!head.starts_with("#!")) return {};
+  auto words = shebang(head);
+  if (words.size() == 1 && is_node(words.front())) return words.front();
+  bool by_env = words.size() == 2 && words.front().ends_with("/env") && is_node(words.back());
+  return by_env ? find_program(words.back(), path_variable, "/") : "";
+}
+
+}  // namespace
+
+std::vector<string> inspected(std::vector<string> command, int port, string_view path_variable) {
+  if (command.empty()) return command;
+  if (!is_node(command.front())) {
+    string node = node_of_script(command.front(), path_variable);
+    if (node.empty()) return command;
+    command.insert(command.begin(), node);
+  }
+  command.insert(command.begin() + 1, "--inspect=" + std::to_string(port));
+  return command;
+}
+
 bool passed_on(string_view variable) {
   string_view key = variable.substr(0, variable.find('='));
   if (key == "KEEPER_HOME") return true;
@@ -282,10 +312,11 @@ Result<std::vector<string>> read_env_file(const string& path) {
 }
 
 SpawnPlan::SpawnPlan(std::vector<string> command, const char* const* inherited, std::vector<string> added,
-                     string directory)
+                     string directory, ChildSettings settings)
     : command_(std::move(command)),
       added_(std::move(added)),
       directory_(std::move(directory)),
+      settings_(std::move(settings)),
       envp_(merge_environment(inherited, added_)) {
   for (const string& a : command_)
     argv_.push_back(a.c_str());

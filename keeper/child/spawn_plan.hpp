@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "keeper/child/settings.hpp"
 #include "protocol/wire/spec.hpp"
 
 namespace keeper {
@@ -33,6 +34,11 @@ std::variant<Resolved, CannotRun> resolve(const std::string& program, const std:
                                           const std::vector<std::string>& interpreter_args,
                                           std::string_view path_variable);
 
+/// The command with --inspect=PORT for node, where node is what is executed: by name, by extension, or by a
+/// "#!" line that names it or env(1) and it (without further words). Any other command is left as it is.
+std::vector<std::string> inspected(std::vector<std::string> command, int port,
+                                   std::string_view path_variable);
+
 /// What the child's environment has on top of the caller's, as "K=V": from the file, then env, then what the
 /// keeper adds.
 std::vector<std::string> added_environment(const Spec& spec, int keeper_pid,
@@ -56,7 +62,7 @@ class SpawnPlan {
  public:
   /// `inherited` (null-terminated) is pointed into, and must not change while the plan is used.
   SpawnPlan(std::vector<std::string> command, const char* const* inherited, std::vector<std::string> added,
-            std::string directory);
+            std::string directory, ChildSettings settings = {});
   SpawnPlan(const SpawnPlan&) = delete;
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 
@@ -65,11 +71,13 @@ class SpawnPlan {
   char* const* envp() const { return const_cast<char* const*>(envp_.data()); }
   const char* directory() const { return directory_.c_str(); }
   const char* executable() const { return command_.front().c_str(); }
+  const ChildSettings& settings() const { return settings_; }
 
  private:
   std::vector<std::string> command_;
   std::vector<std::string> added_;
   std::string directory_;
+  ChildSettings settings_;
   std::vector<const char*> argv_;
   std::vector<const char*> envp_;
 };

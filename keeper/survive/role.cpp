@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -25,13 +26,39 @@ void keep_on_exec(int fd, bool keep) {
   if (fd >= 0) fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
+void keep_all_on_exec(const RoleTable& table, bool keep) {
+  for (const Number& d : kDescriptors)
+    keep_on_exec(table.*d.member, keep);
+  for (int fd : table.inherit)
+    keep_on_exec(fd, keep);
+}
+
+std::string list_text(const std::vector<int>& numbers) {
+  std::string out;
+  for (int n : numbers)
+    out += (out.empty() ? "" : ",") + std::to_string(n);
+  return out;
+}
+
+std::vector<int> read_list(std::string_view text) {
+  std::vector<int> out;
+  while (!text.empty()) {
+    int number = -1;
+    auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc()) break;
+    out.push_back(number);
+    text.remove_prefix(std::min(text.size(), static_cast<std::size_t>(at - text.data()) + 1));
+  }
+  return out;
+}
+
 /// "lock=5 socket=6 ... home=/path with spaces": the path comes last.
 std::string to_text(const RoleTable& t) {
   std::string out;
   for (const Number& d : kDescriptors)
     out += std::string(d.key) + "=" + std::to_string(t.*d.member) + " ";
   out += std::string("foreground=") + (t.foreground ? "1" : "0") + " fresh=" + (t.fresh ? "1" : "0") +
-         " stem=" + t.stem;
+         " inherit=" + list_text(t.inherit) + " stem=" + t.stem;
   return out + " home=" + t.home;
 }
 
@@ -49,6 +76,7 @@ RoleTable from_text(std::string_view text) {
   }
   out.foreground = word("foreground") == "1";
   out.fresh = word("fresh") == "1";
+  out.inherit = read_list(word("inherit"));
   out.stem = word("stem");
   out.home = word("home");
   return out;
@@ -67,8 +95,7 @@ std::optional<RoleTable> take_role() {
   RoleTable table = from_text(text);
   unsetenv(kVariable);
   if (!is_ours(table)) return std::nullopt;
-  for (const Number& d : kDescriptors)
-    keep_on_exec(table.*d.member, false);
+  keep_all_on_exec(table, false);
   prctl(PR_SET_NAME, "keeper");  // the exec named it "exe"
   return table;
 }
@@ -82,13 +109,18 @@ Error enter_role(const RoleTable& table, const std::string& process_name,
   envp.push_back(variable.c_str());
   envp.push_back(nullptr);
   std::array<const char*, 2> argv = {process_name.c_str(), nullptr};
-  for (const Number& d : kDescriptors)
-    keep_on_exec(table.*d.member, true);
+  keep_all_on_exec(table, true);
   execve("/proc/self/exe", const_cast<char* const*>(argv.data()), const_cast<char* const*>(envp.data()));
   Error error = system_error("start the keeper", "exec /proc/self/exe");
-  for (const Number& d : kDescriptors)
-    keep_on_exec(table.*d.member, false);
+  keep_all_on_exec(table, false);
   return error;
+}
+
+std::vector<int> not_open(const std::vector<int>& descriptors) {
+  std::vector<int> out;
+  for (int fd : descriptors)
+    if (fcntl(fd, F_GETFD) < 0) out.push_back(fd);
+  return out;
 }
 
 void close_strays_on_exec() {

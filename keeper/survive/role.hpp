@@ -14,11 +14,12 @@
 namespace keeper {
 
 struct RoleTable {
-  std::string home;  ///< path of the home
-  std::string stem;  ///< which app and instance
-  int lock = -1;     ///< holds the app's lock
-  int socket = -1;   ///< bound and listening
-  int report = -1;   ///< a pipe to the command that waits for the start, or -1
+  std::string home;          ///< path of the home
+  std::string stem;          ///< which app and instance
+  int lock = -1;             ///< holds the app's lock
+  int socket = -1;           ///< bound and listening
+  int report = -1;           ///< a pipe to the command that waits for the start, or -1
+  std::vector<int> inherit;  ///< descriptors of the caller that the program gets
   bool foreground = false;
   bool fresh = false;  ///< this app had no record before
 };
@@ -30,6 +31,9 @@ std::optional<RoleTable> take_role();
 /// `process_name` in ps(1), with `environment` ("K=V"). Returns only if it could not be done.
 Error enter_role(const RoleTable& table, const std::string& process_name,
                  const std::vector<std::string>& environment);
+
+/// Those of these descriptors that are not open.
+std::vector<int> not_open(const std::vector<int>& descriptors);
 
 /// Marks every descriptor above 2 close-on-exec: what a shell left open is not for the child.
 void close_strays_on_exec();

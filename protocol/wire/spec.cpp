@@ -69,14 +69,6 @@ struct Value<Restart> {
   static string text(Restart v) { return string(word_for(v)); }
 };
 template <>
-struct Value<KillMode> {
-  static Result<KillMode> parse(string_view t) {
-    if (auto v = value_for<KillMode>(t)) return *v;
-    return wrong("'" + string(t) + "' is not process, group or tree");
-  }
-  static string text(KillMode v) { return string(word_for(v)); }
-};
-template <>
 struct Value<ExitCodes> {
   static Result<ExitCodes> parse(string_view t) { return ExitCodes::parse(t); }
   static string text(const ExitCodes& v) { return v.text(); }
@@ -96,6 +88,35 @@ struct Value<std::vector<int>> {  // signals are the only lists of numbers here
     return out;
   }
 };
+
+template <int Low, int High>
+struct Value<Within<Low, High>> {
+  static Result<Within<Low, High>> parse(string_view t) { return Within<Low, High>::parse(t); }
+  static string text(Within<Low, High> v) { return std::to_string(v.value); }
+};
+template <>
+struct Value<FileMask> {
+  static Result<FileMask> parse(string_view t) { return FileMask::parse(t); }
+  static string text(FileMask v) { return v.text(); }
+};
+template <>
+struct Value<Descriptors> {
+  static Result<Descriptors> parse(string_view t) { return parse_descriptors(t); }
+  static string text(const Descriptors& v) { return descriptors_text(v); }
+};
+template <>
+struct Value<KillMode> {
+  static Result<KillMode> parse(string_view t) {
+    if (auto v = value_for<KillMode>(t)) return *v;
+    return wrong("'" + string(t) + "' is not process, group or tree");
+  }
+  static string text(KillMode v) { return string(word_for(v)); }
+};
+
+template <class T>
+struct IsWithin : std::false_type {};
+template <int Low, int High>
+struct IsWithin<Within<Low, High>> : std::true_type {};
 
 template <class T>
 struct Optional : std::false_type {};
@@ -132,12 +153,43 @@ Done set_text(T& member, string_view text) {
     auto equals = text.find('=');
     if (equals == string_view::npos || equals == 0) return wrong("'" + string(text) + "' is not KEY=VALUE");
     member.insert_or_assign(string(text.substr(0, equals)), string(text.substr(equals + 1)));
+  } else if constexpr (std::is_same_v<T, Limits>) {
+    return add_limits(member, text);
   } else {
     auto value = Value<T>::parse(text);
     if (!value) return value.error();
     member = std::move(*value);
   }
   return {};
+}
+
+/// {"nofile": "1024:65535", "core": 0}, or one text as of the flag.
+Done read_limits(Limits& member, const Json& json) {
+  Limits out;
+  if (!json.is_object()) {
+    auto text = scalar_text(json);
+    if (!text) return text.error();
+    if (Done done = add_limits(out, *text); !done) return done;
+  } else {
+    for (const auto& [name, item] : json.items()) {
+      auto text = scalar_text(item);
+      if (!text) return text.error();
+      if (Done done = add_limits(out, name + "=" + *text); !done) return done;
+    }
+  }
+  member = std::move(out);
+  return {};
+}
+
+/// [3, 7], "3,7" or 3.
+Result<string> descriptors_json(const Json& json) {
+  if (!json.is_array()) return scalar_text(json);
+  string out;
+  for (const Json& item : json) {
+    if (!item.is_number_integer()) return wrong("a list of numbers is wanted here");
+    out += (out.empty() ? "" : ",") + item.dump();
+  }
+  return out;
 }
 
 template <class T>
@@ -168,8 +220,16 @@ Done read_json(T& member, const Json& json) {
       out[key] = std::move(*text);
     }
     member = std::move(out);
+  } else if constexpr (std::is_same_v<T, Limits>) {
+    return read_limits(member, json);
   } else {
-    auto text = scalar_text(json);
+    if constexpr (std::is_same_v<T, Descriptors>) {
+      if (json.is_array() && json.empty()) {
+        member.clear();
+        return {};
+      }
+    }
+    auto text = std::is_same_v<T, Descriptors> ? descriptors_json(json) : scalar_text(json);
     if (!text) return text.error();
     return set_text(member, *text);
   }
@@ -190,6 +250,11 @@ string show(const T& member) {
     for (const auto& [key, value] : member)
       out += (out.empty() ? "" : " ") + key + "=" + value;
     return out;
+  } else if constexpr (std::is_same_v<T, Limits>) {
+    string out;
+    for (const auto& [name, limit] : member)
+      out += (out.empty() ? "" : ",") + limit_text(name, limit);
+    return out;
   } else {
     return Value<T>::text(member);
   }
@@ -201,6 +266,14 @@ void write_json(const T& member, Json& into) {
     if (member) write_json(*member, into);
   } else if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, int>) {
     into = member;
+  } else if constexpr (IsWithin<T>::value) {
+    into = member.value;
+  } else if constexpr (std::is_same_v<T, Descriptors>) {
+    into = Json(member);
+  } else if constexpr (std::is_same_v<T, Limits>) {
+    into = Json::object();
+    for (const auto& [name, limit] : member)
+      into[name] = limit_value_text(name, limit);
   } else if constexpr (std::is_same_v<T, std::vector<string>>) {
     into = Json::array();
     for (const string& item : member)
@@ -215,13 +288,16 @@ void write_json(const T& member, Json& into) {
 }
 
 template <auto Member>
-constexpr Field field(string_view name, char short_flag, string_view value, string_view help) {
+constexpr Field field(string_view name, char short_flag, string_view value, string_view help,
+                      string_view flag = {}) {
   using T = std::remove_cvref_t<decltype(std::declval<Spec&>().*Member)>;
-  constexpr bool many = std::is_same_v<T, std::vector<string>> || std::is_same_v<T, std::map<string, string>>;
+  constexpr bool many = std::is_same_v<T, std::vector<string>> ||
+                        std::is_same_v<T, std::map<string, string>> || std::is_same_v<T, Limits>;
   return Field{name,
                short_flag,
                value,
                help,
+               flag,
                many,
                [](Spec& s, string_view text) { return set_text(s.*Member, text); },
                [](Spec& s, const Json& json) { return read_json(s.*Member, json); },
@@ -247,7 +323,20 @@ constexpr Field kFields[] = {
                               "run PROGRAM through this (default: by #! or extension)"),
     field<&Spec::interpreter_args>("interpreter_args", 0, "ARG",
                                    "an argument for the interpreter; may be given again"),
-    field<&Spec::user>("user", 0, "", ""),
+    field<&Spec::user>("user", 0, "USER[:GROUP]",
+                       "run it as this user, by name or number; needs root (default: the caller)"),
+    field<&Spec::run_as>("run_as", 0, "", ""),
+    field<&Spec::umask>("umask", 0, "MASK", "octal mask of new files, 022 (default: the caller's)"),
+    field<&Spec::nice>("nice", 0, "N", "from -20 (first) to 19 (last); below the caller's needs root"),
+    field<&Spec::oom_score_adj>("oom_score_adj", 0, "N",
+                                "from -1000 (never) to 1000 (first) to be killed when memory is short"),
+    field<&Spec::limits>("limits", 0, "NAME=SOFT[:HARD]",
+                         "resource limit: nofile=1024:65535, core=unlimited, as=1G; may be given again",
+                         "limit"),
+    field<&Spec::inherit_fds>("inherit_fds", 0, "LIST",
+                              "pass on these open descriptors under the same numbers: 3,7"),
+    field<&Spec::inspect>("inspect", 0, "PORT",
+                          "node: --inspect=PORT, instance N on PORT + N (with KEEPER_DEBUG=1: 9229)"),
     field<&Spec::restart>("restart", 0, "WHEN", "always, on-failure or never (default: always)"),
     field<&Spec::exit_codes>("exit_codes", 0, "LIST",
                              "what counts as expected: 0,2,10-19,SIGTERM (default: 0)"),
@@ -268,7 +357,8 @@ constexpr Field kFields[] = {
     field<&Spec::kill_timeout>("kill_timeout", 0, "DURATION",
                                "wait so long for what is left of its processes (default: 2s)"),
     field<&Spec::kill_mode>("kill_mode", 0, "WHO",
-                            "who gets the stop signals: process, group or tree (default: group)"),
+                            "who gets the stop signal: process, group or tree (default: group)"),
+    field<&Spec::restart_on_change>("restart_on_change", 0, "", "restart it when its file has changed"),
     field<&Spec::log>("log", 0, "PATH", "where its output goes; none: nowhere; -: keeper's own output only"),
     field<&Spec::log_max_size>("log_max_size", 0, "SIZE",
                                "rename the log when it has grown to this (default: 50M)"),
@@ -300,7 +390,7 @@ std::span<const Field> spec_fields() {
 }
 
 string flag_of(const Field& field) {
-  string out = "--" + string(field.name);
+  string out = "--" + string(field.flag.empty() ? field.name : field.flag);
   std::replace(out.begin(), out.end(), '_', '-');
   return out;
 }

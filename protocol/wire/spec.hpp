@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/wire/spawn_fields.hpp"
 #include "protocol/wire/units.hpp"
 #include "protocol/wire/words.hpp"
 
@@ -28,12 +29,6 @@ inline constexpr std::array<WordOf<Restart>, 6> kWordsOf<Restart>{{{Restart::alw
                                                                    {Restart::on_failure, "unexpected"},
                                                                    {Restart::always, "true"},
                                                                    {Restart::never, "false"}}};
-
-/// Who gets the stop signals. At the end the tree is empty in every mode but `process`.
-enum class KillMode { process, group, tree };
-template <>
-inline constexpr std::array<WordOf<KillMode>, 3> kWordsOf<KillMode>{
-    {{KillMode::process, "process"}, {KillMode::group, "group"}, {KillMode::tree, "tree"}}};
 
 /// The pause before a start that follows an early end: doubles from `low` to `high`. Text: "100ms..30s",
 /// "none".
@@ -59,7 +54,14 @@ struct Spec {
   std::vector<std::string> environment;  ///< the caller's, K=V, as it was when the app was defined
   std::string interpreter;
   std::vector<std::string> interpreter_args;
-  std::string user;  ///< who the child runs as, by name, for people
+  std::string user;    ///< who the child runs as, for people: USER or USER:GROUP; filled in where not given
+  std::string run_as;  ///< what a user that was asked for came to: an Account as text; empty: the caller
+  std::optional<FileMask> umask;
+  std::optional<Niceness> nice;
+  std::optional<OomScoreAdj> oom_score_adj;
+  Limits limits;
+  Descriptors inherit_fds;      ///< passed on under the same numbers
+  std::optional<Port> inspect;  ///< instance N of node listens for a debugger on this + N
 
   Restart restart = Restart::always;
   ExitCodes exit_codes;
@@ -74,6 +76,7 @@ struct Spec {
   Millis stop_timeout{10'000};
   Millis kill_timeout{2'000};
   KillMode kill_mode = KillMode::group;
+  bool restart_on_change = false;
 
   std::string log;  ///< empty: logs/NAME.log; "none": discarded; "-": keeper's own stdout only; else a path
   std::uint64_t log_max_size = 50ULL << 20;
@@ -90,6 +93,7 @@ struct Field {
   char short_flag;         ///< 'n', or 0
   std::string_view value;  ///< what stands for the value in --help: "N", "DURATION"; empty for a switch
   std::string_view help;   ///< empty: not a flag
+  std::string_view flag;   ///< what the flag is called where that is not the name; else empty
   bool many;               ///< may be given again: each adds to the last
   Done (*set)(Spec&, std::string_view text);
   Done (*read)(Spec&, const Json& value);
@@ -101,7 +105,7 @@ struct Field {
 /// The list, in the order in which --help and files show it.
 std::span<const Field> spec_fields();
 
-/// "max_restarts" to "--max-restarts".
+/// "max_restarts" to "--max-restarts", "limits" to "--limit".
 std::string flag_of(const Field& field);
 
 /// A JSON object with every field that is not at its default.

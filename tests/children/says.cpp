@@ -1,15 +1,21 @@
 // says [wait]    says what it was given, a line each, in one write; then exits 0, or waits for ever:
 //   pid, ppid, pgid, sid, umask (octal), nice    a number
+//   uid, gid, oom_score_adj                      a number
+//   groups LIST                                  with commas, ascending
+//   limit NAME SOFT HARD                         nofile, core and stack; -1: unlimited
 //   cwd PATH
 //   SigBlk, SigIgn, SigCgt MASK                  as /proc/self/status has them; a sanitizer catches some
 //   itself fd N TARGET                                  every open descriptor env NAME=VALUE every variable
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "tests/children/tiny.hpp"
 
@@ -30,6 +36,37 @@ void add_process(std::string& text) {
   snprintf(octal, sizeof octal, "%03o", static_cast<unsigned>(mask));
   add(text, "umask", octal);
   add(text, "nice", std::to_string(getpriority(PRIO_PROCESS, 0)));
+}
+
+std::string first_line(const char* path) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  char bytes[64];
+  const ssize_t length = fd < 0 ? 0 : read(fd, bytes, sizeof bytes);
+  if (fd >= 0) close(fd);
+  const std::string text(bytes, static_cast<std::size_t>(length < 0 ? 0 : length));
+  return text.substr(0, text.find('\n'));
+}
+
+void add_who(std::string& text) {
+  add(text, "uid", std::to_string(getuid()));
+  add(text, "gid", std::to_string(getgid()));
+  std::vector<gid_t> groups(256);
+  const int count = getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+  std::sort(groups.begin(), groups.end());
+  std::string list;
+  for (gid_t group : groups)
+    list += (list.empty() ? "" : ",") + std::to_string(group);
+  add(text, "groups", list);
+  add(text, "oom_score_adj", first_line("/proc/self/oom_score_adj"));
+}
+
+template <class Resource>
+void add_limit(std::string& text, const char* name, Resource resource) {
+  rlimit limit{};
+  getrlimit(resource, &limit);
+  auto number = [](rlim_t n) { return n == RLIM_INFINITY ? std::string("-1") : std::to_string(n); };
+  add(text, std::string("limit ") + name, number(limit.rlim_cur) + " " + number(limit.rlim_max));
 }
 
 std::string link_target(const char* path) {
@@ -75,6 +112,10 @@ int main(int count, char** words) {
   if (count != 1 && !waits) keeper::usage("says [wait]");
   std::string text;
   add_process(text);
+  add_who(text);
+  add_limit(text, "nofile", RLIMIT_NOFILE);
+  add_limit(text, "core", RLIMIT_CORE);
+  add_limit(text, "stack", RLIMIT_STACK);
   add(text, "cwd", link_target("/proc/self/cwd"));
   add_signals(text);
   add_descriptors(text);

@@ -141,6 +141,30 @@ TEST(Resolve, WithoutDescriptorsItSaysSoAndThatItPasses) {
   EXPECT_TRUE(no->passes);
 }
 
+// --- inspect
+// ------------------------------------------------------------------------------------------------------------
+
+TEST(Inspected, IsNodeHoweverItIsRun) {
+  Files files;
+  string bin = (files.place / "bin").string();
+  string by_env = (files.place / "by-env").string(), by_path = (files.place / "by-path").string();
+  write_text(by_env, "#!/usr/bin/env node\n", 0700);
+  write_text(by_path, "#!/opt/nodejs\n", 0700);
+  EXPECT_EQ((Words{"/usr/bin/node", "--inspect=9229", "x.js", "-a"}),
+            inspected({"/usr/bin/node", "x.js", "-a"}, 9229, bin));
+  EXPECT_EQ((Words{"/usr/bin/nodejs", "--inspect=1"}), inspected({"/usr/bin/nodejs"}, 1, bin));
+  EXPECT_EQ((Words{bin + "/node", "--inspect=9229", by_env, "-a"}), inspected({by_env, "-a"}, 9229, bin));
+  EXPECT_EQ((Words{"/opt/nodejs", "--inspect=9229", by_path}), inspected({by_path}, 9229, bin));
+}
+
+TEST(Inspected, LeavesEveryOtherProgramAsItIs) {
+  Files files;
+  for (const Words& words :
+       {Words{"/bin/sh", "node"}, Words{"/usr/bin/python3", "x.py"}, Words{"/opt/node18"},
+        Words{(files.place / "script").string()}, Words{"/no/such"}, Words{}})
+    EXPECT_EQ(words, inspected(words, 9229, "bin"));
+}
+
 // --- environment
 // --------------------------------------------------------------------------------------------------------
 

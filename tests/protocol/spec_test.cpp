@@ -22,7 +22,15 @@ const std::map<std::string, std::string, std::less<>> kOther = {
     {"environment", "PATH=/bin"},
     {"interpreter", "/usr/bin/node"},
     {"interpreter_args", "--inspect"},
-    {"user", "web"},
+    {"user", "web:staff"},
+    {"run_as", "web:1000:50:33,50:/home/web:/bin/sh"},
+    {"umask", "027"},
+    {"nice", "-5"},
+    {"oom_score_adj", "-900"},
+    {"limits", "core=unlimited,nofile=1024:65535,as=512M"},
+    {"inherit_fds", "3,7"},
+    {"inspect", "9229"},
+    {"restart_on_change", "true"},
     {"restart", "on-failure"},
     {"exit_codes", "0,2,10-19,SIGTERM"},
     {"start_secs", "1500ms"},
@@ -169,6 +177,26 @@ TEST(Spec, NamesTheFieldOfAWrongValue) {
       {"env", "{\"A=B\":\"1\"}"},
       {"env", "{\"\":\"1\"}"},
       {"args", "[1]"},
+      {"umask", "\"999\""},
+      {"umask", "\"1777\""},
+      {"umask", "-1"},
+      {"umask", "\"\""},
+      {"nice", "40"},
+      {"nice", "-21"},
+      {"nice", "1.5"},
+      {"oom_score_adj", "1001"},
+      {"oom_score_adj", "-1001"},
+      {"limits", "\"x\""},
+      {"limits", "{\"nofile\":\"many\"}"},
+      {"limits", "{\"files\":1}"},
+      {"limits", "[\"nofile=1\"]"},
+      {"inherit_fds", "[2]"},
+      {"inherit_fds", "[3.5]"},
+      {"inherit_fds", "\"3,\""},
+      {"inspect", "0"},
+      {"inspect", "65536"},
+      {"kill_mode", "\"all\""},
+      {"restart_on_change", "\"often\""},
   };
   for (const auto& [name, value] : bad)
     expect_refused(name, value);
@@ -236,6 +264,7 @@ TEST(Spec, FieldsHaveNamesOfTheirOwnAndFlagsHaveHelp) {
   std::sort(flags.begin(), flags.end());
   EXPECT_EQ(std::adjacent_find(flags.begin(), flags.end()), flags.end());
   EXPECT_EQ(flag_of(field_named("max_restarts")), "--max-restarts");
+  EXPECT_EQ(flag_of(field_named("limits")), "--limit");
 }
 
 TEST(SpecDifferences, ShowBothValues) {

@@ -12,11 +12,11 @@ namespace keeper {
 
 class TestRun {
  public:
-  explicit TestRun(std::vector<std::string> command) {
+  explicit TestRun(std::vector<std::string> command, ChildSettings settings = {}, ExtraFd extra = {}) {
     static const char* const none[] = {nullptr};
-    SpawnPlan plan(std::move(command), none, {}, "/");
+    SpawnPlan plan(std::move(command), none, {}, "/", std::move(settings));
     Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-    auto result = spawn(plan, null.get(), pipe_.writing.get());
+    auto result = spawn(plan, null.get(), pipe_.writing.get(), extra);
     if (auto* failed = std::get_if<SpawnError>(&result))
       ADD_FAILURE() << failed->text;
     else

@@ -1,0 +1,236 @@
+#include "keeper/child/account.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+#include "protocol/home/home.hpp"
+#include "protocol/wire/units.hpp"
+
+extern char** environ;
+
+namespace keeper {
+namespace {
+
+using std::string;
+using std::string_view;
+
+constexpr std::int64_t kMostId = 0xFFFF'FFFE;  // the next one means "leave it as it is" to setresuid(2)
+
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+File open_file(const char* path) {
+  return File(std::fopen(path, "re"), std::fclose);
+}
+
+/// The text that `getent DATABASE KEY` writes, of at most 64 KiB; empty where it cannot be run or knows
+/// nothing. No shell stands between, so a key may hold anything.
+string ask_getent(const AccountSources& sources, const char* database, const string& key) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) < 0) return {};
+  Fd reading(ends[0]), writing(ends[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, writing.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  std::array<const char*, 5> argv = {"getent", "--", database, key.c_str(), nullptr};
+  pid_t pid = 0;
+  int failed =
+      posix_spawnp(&pid, sources.getent, &actions, nullptr, const_cast<char* const*>(argv.data()), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  writing.reset();
+  if (failed != 0) return {};
+  string out;
+  char chunk[4096];
+  for (ssize_t got; out.size() < (64 << 10) && (got = read(reading.get(), chunk, sizeof chunk)) != 0;)
+    if (got > 0)
+      out.append(chunk, static_cast<std::size_t>(got));
+    else if (errno != EINTR)
+      break;
+  reading.reset();
+  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return out;
+}
+
+/// What getent said, to be read as the file that it stands for.
+File as_file(string& text) {
+  return File(text.empty() ? nullptr : fmemopen(text.data(), text.size(), "r"), std::fclose);
+}
+
+std::optional<unsigned> as_id(string_view text) {
+  auto number = parse_number(text, 0, kMostId);
+  if (!number) return std::nullopt;
+  return static_cast<unsigned>(*number);
+}
+
+/// "+" and "-" begin lines that speak of another service (nsswitch.conf(5), compat); their ids are 0.
+bool speaks_of_another_service(const char* name) {
+  return name[0] == '+' || name[0] == '-';
+}
+
+std::optional<Account> user_in(std::FILE* file, string_view who) {
+  auto id = as_id(who);
+  for (const passwd* p = file ? fgetpwent(file) : nullptr; p != nullptr; p = fgetpwent(file))
+    if (!speaks_of_another_service(p->pw_name) && (id ? p->pw_uid == *id : p->pw_name == who))
+      return Account{p->pw_name, p->pw_uid, p->pw_gid, {}, p->pw_dir, p->pw_shell};
+  return std::nullopt;
+}
+
+struct FoundUser {
+  Account account;
+  bool local;  ///< it stands in the file
+};
+
+std::optional<FoundUser> find_user(string_view who, const AccountSources& sources) {
+  if (auto local = user_in(open_file(sources.passwd).get(), who)) return FoundUser{*local, true};
+  string said = ask_getent(sources, "passwd", string(who));
+  if (auto known = user_in(as_file(said).get(), who)) return FoundUser{*known, false};
+  return std::nullopt;
+}
+
+std::optional<unsigned> group_in(std::FILE* file, string_view name) {
+  for (const group* g = file ? fgetgrent(file) : nullptr; g != nullptr; g = fgetgrent(file))
+    if (!speaks_of_another_service(g->gr_name) && g->gr_name == name) return g->gr_gid;
+  return std::nullopt;
+}
+
+std::optional<unsigned> find_group(string_view name, const AccountSources& sources) {
+  if (auto id = as_id(name)) return id;
+  if (auto local = group_in(open_file(sources.group).get(), name)) return local;
+  string said = ask_getent(sources, "group", string(name));
+  return group_in(as_file(said).get(), name);
+}
+
+std::vector<unsigned> groups_of_file(const string& name, const AccountSources& sources) {
+  std::vector<unsigned> out;
+  File file = open_file(sources.group);
+  for (const group* g = file ? fgetgrent(file.get()) : nullptr; g != nullptr; g = fgetgrent(file.get()))
+    for (char** member = g->gr_mem; *member != nullptr; ++member)
+      if (name == *member) out.push_back(g->gr_gid);
+  return out;
+}
+
+/// "web   27 33": a name and numbers.
+std::vector<unsigned> groups_of_getent(const string& name, const AccountSources& sources) {
+  std::vector<unsigned> out;
+  string said = ask_getent(sources, "initgroups", name);
+  string_view rest = said;
+  rest = rest.substr(0, rest.find('\n'));
+  rest.remove_prefix(std::min(rest.size(), name.size()));
+  while (!rest.empty()) {
+    rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of(' ')));
+    string_view word = rest.substr(0, rest.find(' '));
+    if (auto id = as_id(word)) out.push_back(*id);
+    rest.remove_prefix(word.size());
+  }
+  return out;
+}
+
+void take_groups(Account& account, std::vector<unsigned> groups) {
+  groups.push_back(account.gid);
+  std::sort(groups.begin(), groups.end());
+  groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+  account.groups = std::move(groups);
+}
+
+Error missing(const char* kind, string_view who) {
+  return Error{Reason::not_found,
+               {},
+               string("there is no ") + kind + " '" + string(who) + "' (a name that 'getent " +
+                   (string_view(kind) == "user" ? "passwd" : "group") + "' shows, or a number)",
+               0};
+}
+
+/// The fields between colons; empty if they are not `count`.
+std::vector<string_view> split(string_view text, char at, std::size_t count) {
+  std::vector<string_view> out;
+  for (std::size_t i = 1; i < count; ++i) {
+    auto end = text.find(at);
+    if (end == string_view::npos) return {};
+    out.push_back(text.substr(0, end));
+    text.remove_prefix(end + 1);
+  }
+  out.push_back(text);
+  return out;
+}
+
+}  // namespace
+
+Result<Account> find_account(string_view who, const AccountSources& sources) {
+  auto colon = who.find(':');
+  string_view user = who.substr(0, colon);
+  string_view wanted_group = colon == string_view::npos ? string_view() : who.substr(colon + 1);
+  if (user.empty() || (colon != string_view::npos && wanted_group.empty()))
+    return Error{Reason::invalid, {}, "'" + string(who) + "' is not USER or USER:GROUP", 0};
+  auto found = find_user(user, sources);
+  auto id = as_id(user);
+  if (!found && !id) return missing("user", user);
+  if (!found && wanted_group.empty())
+    return Error{
+        Reason::not_found,
+        {},
+        "there is no user of that number, so its group is to be given too: " + string(user) + ":GROUP",
+        0};
+  Account out = found ? found->account : Account{string(user), *id, 0, {}, "/", "/bin/sh"};
+  if (!wanted_group.empty()) {
+    auto gid = find_group(wanted_group, sources);
+    if (!gid) return missing("group", wanted_group);
+    out.gid = *gid;
+  }
+  if (out.uid > kMostId || out.gid > kMostId) return missing("user", user);
+  std::vector<unsigned> groups;
+  if (found) groups = found->local ? groups_of_file(out.name, sources) : groups_of_getent(out.name, sources);
+  take_groups(out, std::move(groups));
+  return out;
+}
+
+string user_name(unsigned uid, const AccountSources& sources) {
+  string number = std::to_string(uid);
+  auto found = find_user(number, sources);
+  return found && !found->account.name.empty() ? found->account.name : number;
+}
+
+string account_text(const Account& account) {
+  string groups;
+  for (unsigned id : account.groups)
+    groups += (groups.empty() ? "" : ",") + std::to_string(id);
+  return account.name + ":" + std::to_string(account.uid) + ":" + std::to_string(account.gid) + ":" + groups +
+         ":" + account.home + ":" + account.shell;
+}
+
+Result<Account> read_account(string_view text) {
+  Error wrong{Reason::invalid, "read who it runs as", "'" + string(text) + "' is no account", 0};
+  auto parts = split(text, ':', 6);
+  if (parts.size() != 6) return wrong;
+  auto uid = as_id(parts[1]), gid = as_id(parts[2]);
+  if (!uid || !gid) return wrong;
+  Account out{string(parts[0]), *uid, *gid, {}, string(parts[4]), string(parts[5])};
+  for (string_view rest = parts[3]; !rest.empty();) {
+    string_view one = rest.substr(0, rest.find(','));
+    auto id = as_id(one);
+    if (!id) return wrong;
+    out.groups.push_back(*id);
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+  }
+  return out;
+}
+
+std::vector<string> account_environment(const Account& account) {
+  string shell = account.shell.empty() ? "/bin/sh" : account.shell;  // as passwd(5) has it
+  return {"HOME=" + (account.home.empty() ? "/" : account.home), "USER=" + account.name,
+          "LOGNAME=" + account.name, "SHELL=" + shell};
+}
+
+}  // namespace keeper

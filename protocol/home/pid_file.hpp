@@ -1,0 +1,21 @@
+// A pid file that a user asked for (--pid-file): other programs may write to the same path, so it is looked
+// at before it is replaced, and before it is removed. apps/NAME/pid is ours and needs none of this.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "protocol/wire/result.hpp"
+
+namespace keeper {
+
+/// The process that the file stands for: its pid lives (proc(5)), and began before the file was last written,
+/// so it is not a later process of the same number. Nothing for a stale file, a link, or what holds no pid.
+std::optional<int> pid_file_owner(const std::string& path);
+
+/// Removes the file if `pid` is what stands in it, and leaves it alone if anything else does.
+void remove_pid_file(const std::string& path, int pid);
+
+/// What is said where a living process has the file.
+Error pid_file_taken(const std::string& path, int owner);
+
+}  // namespace keeper
