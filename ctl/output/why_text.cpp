@@ -88,7 +88,7 @@ string decision(const Status& app, const RunRecord& run, bool newest) {
     return again + " after " + spoken_duration(d.delay_ms.value_or(0)) + in_brackets(d.reason) + ".";
   if (d.action == "exited") return "It was not started again" + in_brackets(d.reason) + ".";
   if (d.action == "fatal") return "It was given up" + in_brackets(d.reason) + ".";
-  return run.cause == "stop" ? "" : "It was not started again" + in_brackets(d.reason) + ".";
+  return run.cause == "stop" ? "" : "It was " + escaped(d.reason) + ".";
 }
 
 string usage(const RunRecord& run) {

@@ -699,6 +699,7 @@ KEEPER_RESULT(RunHistory);
 KEEPER_RESULT(RunRecord);
 KEEPER_RESULT(Subscribed);
 KEEPER_RESULT(AppEvent);
+KEEPER_RESULT(PortList);
 #undef KEEPER_RESULT
 
 }  // namespace keeper

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "protocol/wire/messages.hpp"
+#include "protocol/wire/ports.hpp"
 
 namespace keeper {
 

@@ -151,6 +151,20 @@ struct Fields<AppEvent> {
   }
 };
 template <>
+struct Fields<Port> {
+  static void each(auto&& v) {
+    v("pid", &Port::pid, "the process that has it open");
+    v("protocol", &Port::protocol, "tcp, tcp6, udp, udp6, unix");
+    v("state", &Port::state, "listening, connected, closing, open");
+    v("local", &Port::local, "its address, or path");
+    v("remote", &Port::remote, "the peer's address");
+  }
+};
+template <>
+struct Fields<PortList> {
+  static void each(auto&& v) { v("ports", &PortList::ports, "listening ones first"); }
+};
+template <>
 struct Fields<GetWhy> {
   static void each(auto&& v) { v("lines", &GetWhy::lines, "of output for each run, at most; 20 if absent"); }
 };
