@@ -25,6 +25,13 @@ std::chrono::steady_clock::time_point point(Time time) {
   return std::chrono::steady_clock::time_point(time);
 }
 
+/// The numbers of runs go on where the earlier keeper of this app ended.
+Snapshot beginning_after(RunId last) {
+  Snapshot out;
+  out.next_run = last + 1;
+  return out;
+}
+
 std::uint64_t jitter_seed() {
   return static_cast<std::uint64_t>(getpid()) * 2654435761u + 1;
 }
@@ -39,19 +46,23 @@ Result<std::unique_ptr<Keeper>> Keeper::make(const RoleTable& table) {
   std::vector<std::string>().swap(spec->environment);  // this process has it as its own
   auto output = make_output_pipe();
   if (!output) return output.error();
-  return std::unique_ptr<Keeper>(new Keeper(table, std::move(*home), std::move(*spec), std::move(*output)));
+  Earlier earlier = read_earlier(*home, table.stem);
+  return std::unique_ptr<Keeper>(
+      new Keeper(table, std::move(*home), std::move(*spec), std::move(*output), std::move(earlier)));
 }
 
-Keeper::Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output)
+Keeper::Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output, Earlier earlier)
     : table_(table),
       home_(std::move(home)),
       spec_(std::move(spec)),
       lock_(table.lock),
       null_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
       output_(std::move(output.writing)),
-      machine_(make_policy(spec_, jitter_seed())),
+      machine_(make_policy(spec_, jitter_seed()), beginning_after(earlier.last_run)),
       boot_id_(boot_id()),
-      report_(table.report) {
+      report_(table.report),
+      recorder_(std::move(earlier.runs), spec_.restart),
+      streams_([this] { return event_now("now"); }) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (spec_.log != "none" && spec_.log != "-")
     log_ = std::make_unique<FileSink>(log_path(), spec_.log_max_size, spec_.log_backups);
@@ -116,13 +127,15 @@ void Keeper::forget(RunId id) {
 void Keeper::on_exit(RunId id) {
   Run* run = find(id);
   if (run == nullptr || run->main_ended) return;
-  auto exit = collect(run->pid, run->pidfd.native_handle());
+  std::optional<Used> used;
+  auto exit = collect(run->pid, run->pidfd.native_handle(), &used);
   if (!exit) return;
   run->main_ended = true;
   capture_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
   bool leftovers = has_other_children(other_mains(run)) && !tree_of(ids_of(*run)).empty();
   std::error_code ignored;
   run->pidfd.close(ignored);
+  note_exit(*run, *exit, used);
   if (!leftovers) forget(id);
   tell(event::Exited{id, *exit, leftovers});
   on_child_signal();  // strangers that had to wait behind it
@@ -148,9 +161,9 @@ void Keeper::on_interrupt(const SignalFact& fact) {
   if (!again)
     say("stopping " + table_.stem + (fact.number == SIGTERM ? "" : "; Ctrl-C again ends it at once"));
   if (again)
-    tell(event::StopNow{});
+    tell_for(asker_of(fact), event::StopNow{});
   else
-    tell(event::Stop{});
+    tell_for(asker_of(fact), event::Stop{});
 }
 
 void Keeper::on_child_signal() {
@@ -194,6 +207,7 @@ void Keeper::look_for_rest(Run& run) {
 }
 
 void Keeper::on_output(std::string_view bytes) {
+  recorder_.add_output(bytes);
   if (log_) log_->write(bytes);
   if (!echo_) return;
   echo_->write(bytes);
@@ -289,6 +303,7 @@ bool Keeper::watch(RunId id, Spawned& spawned) {
   }
   spawned.pidfd.release();
   runs_.push_back({id, spawned.pid, std::move(pidfd)});
+  runs_.back().oom = oom_mark(spawned.pid);
   runs_.back().pidfd.async_wait(asio::posix::descriptor_base::wait_read, [this, id](std::error_code ended) {
     if (!ended) on_exit(id);
   });
@@ -298,6 +313,7 @@ bool Keeper::watch(RunId id, Spawned& spawned) {
 void Keeper::perform(const action::Signal& wanted) {
   Run* run = find(wanted.run);
   if (run == nullptr) return;
+  if (wanted.signal == SIGKILL) run->sent_kill = true;
   if (wanted.signal == SIGKILL && wanted.scope == Scope::tree) run->kill_all = true;
   send_signal(*run, wanted.signal, wanted.scope);
 }
@@ -329,6 +345,7 @@ void Keeper::perform(const action::Announce& a) {
     if (first_record_) confirm_first_record(home_, table_.stem);
     first_record_ = false;
   }
+  recorder_.note(a, wall_now(), steady_now());
   announce_to_log(a);
   announce_to_terminal(a);
   to_tell_.push_back(a);
@@ -338,6 +355,7 @@ void Keeper::perform(const action::Announce& a) {
 /// goes last.
 void Keeper::perform(const action::Leave& leave) {
   leaving_as_ = leave.state;
+  recorder_.note_end(leave.state, machine_.reason());
   capture_->drain(kDrainAtExit);
   write_pid_file();
   home_.unlink_socket(table_.stem);
@@ -355,6 +373,7 @@ void Keeper::perform(const action::Leave& leave) {
   stop_answers_.clear();
   restart_answers_.clear();
   report_start(StartReport::Kind::failed, exit_code(leave.state));
+  take_leave();
   server_->close();
   io_.stop();
   if (echo_) echo_->finish(kLastWords);

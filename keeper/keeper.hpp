@@ -16,16 +16,26 @@
 #include "keeper/child/process.hpp"
 #include "keeper/child/tree.hpp"
 #include "keeper/control/server.hpp"
+#include "keeper/control/streams.hpp"
 #include "keeper/core/machine.hpp"
+#include "keeper/core/recorder.hpp"
 #include "keeper/log/capture.hpp"
 #include "keeper/log/echo.hpp"
 #include "keeper/log/file_sink.hpp"
 #include "keeper/start_report.hpp"
 #include "keeper/survive/role.hpp"
+#include "keeper/watch/oom.hpp"
 #include "keeper/watch/sampler.hpp"
 #include "keeper/watch/signals.hpp"
 
 namespace keeper {
+
+/// What the record of an app says of its earlier keepers.
+struct Earlier {
+  std::vector<RunRecord> runs;
+  RunId last_run = 0;
+};
+Earlier read_earlier(const Home& home, const std::string& stem);
 
 class Keeper : public Service {
  public:
@@ -41,6 +51,8 @@ class Keeper : public Service {
   void handle(const RestartRun&, const Caller&, Answer) override;
   void handle(const SignalRun&, const Caller&, Answer) override;
   void handle(const GetLogs&, const Caller&, Answer) override;
+  void handle(const GetWhy&, const Caller&, Answer) override;
+  void handle(const WatchEvents&, const Caller&, Answer) override;
   void handle(const Discover&, const Caller&, Answer) override;
   void refused(const Caller&) override;
 
@@ -51,10 +63,12 @@ class Keeper : public Service {
     int pid;
     asio::posix::stream_descriptor pidfd;
     bool main_ended = false;
-    bool kill_all = false;  ///< what turns up of its tree later is killed too
+    bool kill_all = false;   ///< what turns up of its tree later is killed too
+    bool sent_kill = false;  ///< KILL came from here
+    std::optional<OomMark> oom{};
   };
 
-  Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output);
+  Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output, Earlier earlier);
 
   // facts in (keeper.cpp)
   void tell(Event event);
@@ -80,6 +94,16 @@ class Keeper : public Service {
   Run* find(RunId id);
   void forget(RunId id);
   void arm();
+
+  // what is remembered, and told to subscribers (flight.cpp)
+  /// Tells the machine what somebody asked for.
+  void tell_for(Asker asker, Event event);
+  static Asker asker_of(std::string by, const Caller& caller);
+  static Asker asker_of(const SignalFact& fact);
+  void note_exit(const Run& run, const ExitInfo& exit, const std::optional<Used>& used);
+  AppEvent event_now(std::string event);
+  void tell_subscribers(const action::Announce& a);
+  void take_leave();
 
   // what is told to people (report.cpp)
   Status status();
@@ -142,6 +166,8 @@ class Keeper : public Service {
   Sampler sampler_;
   std::unique_ptr<Capture> capture_;
   std::unique_ptr<Signals> signals_;
+  Recorder recorder_;
+  Streams streams_;
   std::unique_ptr<Server> server_;
   std::vector<action::Announce> to_tell_;  ///< who waits hears of it when it is recorded
   int signal_error_ = 0;                   ///< errno of the last signal to a main process

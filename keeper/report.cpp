@@ -65,7 +65,8 @@ Status Keeper::status() {
   s.restarts = machine_.restarts();
   if (const auto& end = machine_.last_end())
     s.last_exit =
-        LastExit{end->exit, last_exit_at_, end->lived.count(), std::string(word_for(end->cause)), end->pid};
+        LastExit{end->exit, last_exit_at_, end->lived.count(),
+                 recorder_.cause_of(end->run).value_or(std::string(word_for(end->cause))), end->pid};
   if (auto at = machine_.next_start()) s.next = Next{"start", wall_now() + (*at - steady_now())};
   if (!machine_.spawn_error().empty()) s.spawn_error = machine_.spawn_error();
   if (!machine_.reason().empty()) s.reason = machine_.reason();
@@ -149,6 +150,7 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
 // --- who waits
 
 void Keeper::announce_to_waiting(const action::Announce& a) {
+  tell_subscribers(a);
   switch (a.what) {
     case action::What::started:
       report_start(StartReport::Kind::spawned, 0);
@@ -210,7 +212,7 @@ void Keeper::write_record() {
   recorded_pid_ = machine_.pid();
   Status s = status();
   if (leaving_as_) s.state = *leaving_as_;
-  if (Done done = home_.write_status(table_.stem, s); !done) marker(done.error().text());
+  if (Done done = home_.write_status(table_.stem, s, recorder_.runs()); !done) marker(done.error().text());
 }
 
 /// Whether somebody else has the pid file that the user asked for: who runs then is not to be overwritten.

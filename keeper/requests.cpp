@@ -36,16 +36,16 @@ void Keeper::handle(const GetSpec&, const Caller&, Answer answer) {
   answer.give(*spec);
 }
 
-void Keeper::handle(const Stop& stop, const Caller&, Answer answer) {
+void Keeper::handle(const Stop& stop, const Caller& caller, Answer answer) {
   if (outdated(stop, machine_.run(), "stop " + table_.stem, answer)) return;
   stop_answers_.push_back(std::move(answer));
-  tell(event::Stop{});
+  tell_for(asker_of("stop", caller), event::Stop{});
 }
 
-void Keeper::handle(const RestartRun& restart, const Caller&, Answer answer) {
+void Keeper::handle(const RestartRun& restart, const Caller& caller, Answer answer) {
   if (outdated(restart, machine_.run(), "restart " + table_.stem, answer)) return;
   restart_answers_.push_back(std::move(answer));
-  tell(event::Restart{});
+  tell_for(asker_of("restart", caller), event::Restart{});
 }
 
 void Keeper::handle(const SignalRun& request, const Caller&, Answer answer) {

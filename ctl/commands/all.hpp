@@ -10,7 +10,10 @@ Command restart_command();
 Command logs_command();
 Command start_command();
 Command show_command();
+Command why_command();
 Command signal_command();
 Command delete_command();
+Command events_command();
+Command wait_command();
 
 }  // namespace keeper

@@ -5,8 +5,11 @@
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/log_place.hpp"
+#include "ctl/fleet/ports.hpp"
 #include "ctl/fleet/runner.hpp"
 #include "ctl/output/details.hpp"
+#include "ctl/output/escape.hpp"
+#include "ctl/output/table.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {
@@ -28,23 +31,38 @@ void look_at_log(const Home& home, Row& row) {
   row.status.logs.front().bytes = size_of_file(*path);
 }
 
-void print(const Row& row, const Spec& spec, bool json) {
+std::string ports_table(const std::vector<Port>& ports) {
+  if (ports.empty()) return "no open sockets\n";
+  Table table({{"PROTO"}, {"LOCAL"}, {"REMOTE"}, {"STATE"}, {"PID", true}});
+  for (const Port& port : ports)
+    table.add({{port.protocol},
+               {port.local.empty() ? "-" : escaped(port.local)},
+               {port.remote.empty() ? "-" : escaped(port.remote)},
+               {port.state},
+               {std::to_string(port.pid)}});
+  return table.text(std::nullopt, colours_on_stdout());
+}
+
+void print(const Row& row, const Spec& spec, const std::vector<Port>* ports, bool json) {
   if (!json) {
     std::fputs(details_text(row.status, spec, colours_on_stdout(), wall_now()).c_str(), stdout);
+    if (ports != nullptr) std::printf("\n%s", ports_table(*ports).c_str());
     return;
   }
   // A keeper's own words where it answered. It is an object: its last character is '}'.
   std::string text = row.json.empty() ? write_as(row.status) : row.json;
   text.resize(text.rfind('}'));
-  std::printf("%s,\"spec\":%s}\n", text.c_str(), write_as(without_secrets(spec)).c_str());
+  std::string more = ports != nullptr ? "," + write_as(PortList{*ports}).substr(1) : "}";
+  std::printf("%s,\"spec\":%s%s\n", text.c_str(), write_as(without_secrets(spec)).c_str(), more.c_str());
 }
 
 int run(Arguments& arguments) {
   std::vector<std::string> targets;
-  bool json = false;
+  bool json = false, with_ports = false;
   std::optional<Millis> timeout;
   arguments.words(targets, "TARGET", 1);
   arguments.flag("--json", json, "a JSON object: what list --json has, and its configuration as \"spec\"");
+  arguments.flag("--ports", with_ports, "also what its processes listen on and are connected to");
   arguments.duration("--timeout", timeout, "how long its keeper may take to answer (2s)");
   if (auto code = arguments.parse()) return *code;
 
@@ -58,7 +76,9 @@ int run(Arguments& arguments) {
     auto spec = spec_of(work.home(), row, wait);
     if (!first && !json) std::printf("\n");
     first = false;
-    print(row, spec ? *spec : Spec{}, json);
+    std::vector<Port> ports;
+    if (with_ports) ports = ports_of(row.status);
+    print(row, spec ? *spec : Spec{}, with_ports ? &ports : nullptr, json);
     if (!spec)
       work.fail(row.id, exit_code::failed, spec.error().text());
     else if (is_deaf(row))
@@ -79,6 +99,7 @@ Command show_command() {
           "Shows everything that is known of an app.",
           "Values of variables that are called like secrets (KEY, TOKEN, SECRET, PASS) are not shown.\n",
           "  ctl show api            its state, its last exit, how it is configured\n"
+          "  ctl show api --ports    and its open sockets\n"
           "  ctl show 1140 --json    for scripts\n",
           run};
 }

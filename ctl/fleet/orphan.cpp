@@ -62,6 +62,16 @@ Status after_stop(Status s) {
   return s;
 }
 
+/// The entry in its history. Nobody was its parent any more, so how it ended is unknown.
+RunRecord last_run(const Status& record, const LastExit& exit) {
+  RunRecord out = lost_run(record, exit.cause);
+  out.ended_at = exit.at;
+  out.lived_ms = exit.after_ms;
+  out.asked_by = Asker{"stop", getpid(), geteuid(), passwd_name(geteuid())};
+  out.decision = Decision{"stopped", std::nullopt, "asked for"};
+  return out;
+}
+
 }  // namespace
 
 Done stop_orphan(const Home& home, const AppId& id, const Deadline& deadline) {
@@ -80,7 +90,10 @@ Done stop_orphan(const Home& home, const AppId& id, const Deadline& deadline) {
   home.unlink_socket(stem);
   unlink(home.pid_path(stem).c_str());
   if (spec && !spec->pid_file.empty()) remove_pid_file(spec->pid_file, *record->pid);
-  return home.write_status(stem, after_stop(*record));
+  std::vector<RunRecord> runs = home.read_runs(stem);
+  Status stopped = after_stop(*record);
+  add_run(runs, last_run(*record, *stopped.last_exit));
+  return home.write_status(stem, stopped, runs);
 }
 
 }  // namespace keeper

@@ -57,6 +57,7 @@ void add_run(Lines& lines, const Status& app, bool coloured, WallTime now) {
   if (app.started_at) lines.push_back({"started", short_time(*app.started_at)});
   if (auto uptime = uptime_of(app, now)) lines.push_back({"uptime", short_duration(*uptime)});
   if (!app.pid && app.stopped_at) lines.push_back({"ended", short_time(*app.stopped_at)});
+  if (app.run != 0) lines.push_back({"run", std::to_string(app.run)});
   lines.push_back({"restarts", std::to_string(app.restarts)});
   if (app.last_exit) lines.push_back({"last exit", last_exit_text(*app.last_exit)});
   if (app.spawn_error) lines.push_back({"start failed", escaped(*app.spawn_error)});

@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +64,15 @@ class Dumpable {
   int before_;
 };
 
+std::int64_t millis_of(const timeval& time) {
+  return time.tv_sec * 1000 + time.tv_usec / 1000;
+}
+
+Used used_of(const rusage& usage) {
+  return {static_cast<std::uint64_t>(usage.ru_maxrss) * 1024,
+          (millis_of(usage.ru_utime) + millis_of(usage.ru_stime))};
+}
+
 /// What the child side reported; nothing after a successful exec.
 std::optional<ChildFailure> reported(int pipe) {
   ChildFailure failure{};
@@ -97,15 +108,19 @@ std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int ou
   return out;
 }
 
-std::optional<ExitInfo> collect(int pid, int pidfd) {
+std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used) {
   siginfo_t info{};
-  int done = 0;
+  rusage usage{};
+  idtype_t kind = pidfd >= 0 ? P_PIDFD : P_PID;
+  long done = 0;
+  // The system call has a fifth argument that the library's function does not have (waitid(2), C library
+  // differences).
   do
-    done = pidfd >= 0 ? waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG)
-                      : waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
+    done = syscall(SYS_waitid, kind, pidfd >= 0 ? pidfd : pid, &info, WEXITED | WNOHANG, &usage);
   while (done < 0 && errno == EINTR);
   if (done < 0) return ExitInfo::unknown();
   if (info.si_pid == 0) return std::nullopt;
+  if (used != nullptr) *used = used_of(usage);
   if (info.si_code == CLD_EXITED) return ExitInfo::code(info.si_status);
   return ExitInfo::signal(info.si_status, info.si_code == CLD_DUMPED);
 }

@@ -26,8 +26,15 @@ struct Spawned {
 /// (vfork(2): no copy of page tables, which is a third of the time of a restart).
 std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output, ExtraFd extra = {});
 
+/// What a process and the children that it waited for have used (getrusage(2)).
+struct Used {
+  std::uint64_t max_memory_bytes = 0;  ///< the largest resident size of one of them
+  std::int64_t cpu_ms = 0;             ///< user and system time
+};
+
 /// Takes the exit status of an ended process of ours; nothing while it still runs. ECHILD gives `unknown`.
-std::optional<ExitInfo> collect(int pid, int pidfd);
+/// `used` is filled in with the status, where it was asked for; it stays empty for `unknown`.
+std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used = nullptr);
 
 enum class StopChange { none, stopped, continued };
 /// Whether a process of ours was stopped by a signal, or continued, since this was last asked (waitid(2)).

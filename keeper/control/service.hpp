@@ -1,6 +1,7 @@
 // What the server asks of whoever knows the answers: one overload per request, so that a request declared on
 // the wire does not link until it is answered.
 #pragma once
+#include <functional>
 #include <memory>
 
 #include "protocol/wire/codec.hpp"
@@ -16,9 +17,21 @@ struct Caller {
 /// One answer that is owed, to be given once, now or later; after the client has gone, into nothing.
 class Answer {
  public:
+  /// Where the notifications of a stream go, until the connection ends.
+  class Outlet {
+   public:
+    virtual ~Outlet() = default;
+    virtual bool is_open() const = 0;
+    /// Queues a line (with its newline); false where too much is unread already: then nothing is queued.
+    virtual bool send(std::string line) = 0;
+    /// Calls back once, when everything that waits has been taken; at once where nothing waits.
+    virtual void when_drained(std::function<void()> then) = 0;
+  };
   class Sink {
    public:
     virtual ~Sink() = default;
+    /// Errors: usage (in a batch), already (the connection has a stream).
+    virtual Result<std::shared_ptr<Outlet>> open_stream() = 0;
     /// Whether a reply of that size may be queued: all clients together leave at most 4 MiB unread.
     virtual bool room_for(std::size_t bytes) const = 0;
     virtual void deliver(std::string reply) = 0;
@@ -32,6 +45,11 @@ class Answer {
     if (!sink_->room_for(text.size()))
       text = error_text(id_, {rpc_code::server, "4 MiB of replies are unread already", Reason::busy});
     sink_->deliver(std::move(text));
+  }
+  /// The connection's stream; nothing for a notification.
+  Result<std::shared_ptr<Outlet>> open_stream() const {
+    if (!sink_) return std::shared_ptr<Outlet>();
+    return sink_->open_stream();
   }
   void fail(const Error& error) const {
     if (sink_) sink_->deliver(error_text(id_, to_rpc(error)));
@@ -52,6 +70,8 @@ class Service {
   virtual void handle(const RestartRun&, const Caller&, Answer) = 0;
   virtual void handle(const SignalRun&, const Caller&, Answer) = 0;
   virtual void handle(const GetLogs&, const Caller&, Answer) = 0;
+  virtual void handle(const GetWhy&, const Caller&, Answer) = 0;
+  virtual void handle(const WatchEvents&, const Caller&, Answer) = 0;
   virtual void handle(const Discover&, const Caller&, Answer) = 0;
   /// Somebody of another user tried.
   virtual void refused(const Caller&) = 0;

@@ -5,16 +5,38 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace keeper {
 namespace {
 
 constexpr std::size_t kMostUnread = 256 * 1024;
+constexpr std::size_t kMostEvents = 1 << 20;  // of a stream
 constexpr std::size_t kMostTogether = 4 << 20;
 constexpr std::size_t kSmall = 512;   // an error, say: 10,000 of them are bounded by the request's own bounds
 constexpr std::size_t kChunk = 4096;  // on the stack, whose pages are never given back
 
 }  // namespace
+
+/// A stream's way to its client; the connection may be gone.
+class Session::EventOutlet : public Answer::Outlet {
+ public:
+  explicit EventOutlet(std::weak_ptr<Session> session) : session_(std::move(session)) {}
+  bool is_open() const override {
+    auto session = session_.lock();
+    return session && !session->ended();
+  }
+  bool send(std::string line) override {
+    auto session = session_.lock();
+    return !session || session->notify(std::move(line));
+  }
+  void when_drained(std::function<void()> then) override {
+    if (auto session = session_.lock()) session->when_drained(std::move(then));
+  }
+
+ private:
+  std::weak_ptr<Session> session_;
+};
 
 /// Answers of one line. A batch goes out as one array, when the last of its answers has come.
 class Session::Collector : public Answer::Sink {
@@ -34,6 +56,13 @@ class Session::Collector : public Answer::Sink {
   bool room_for(std::size_t bytes) const override {
     auto session = session_.lock();
     return !session || session->room_for(bytes);
+  }
+  Result<std::shared_ptr<Answer::Outlet>> open_stream() override {
+    // The answers of a batch go out together, and a stream begins with its own.
+    if (batch_) return Error{Reason::usage, "send events", "they are asked for by a request of its own", 0};
+    if (auto session = session_.lock(); session && !session->begin_stream())
+      return Error{Reason::already, "send events", "this connection has them already", 0};
+    return std::shared_ptr<Answer::Outlet>(std::make_shared<EventOutlet>(session_));
   }
   void deliver(std::string reply) override {
     if (!batch_) return put(std::move(reply));
@@ -174,9 +203,33 @@ void Session::take(std::string_view line) {
   }
 }
 
+/// A stream is owed until the connection ends: a client that has half-closed it goes on hearing of events.
+bool Session::begin_stream() {
+  if (streams_) return false;
+  streams_ = true;
+  ++owed_;
+  return true;
+}
+
+bool Session::notify(std::string line) {
+  if (ended_ || closing_) return true;
+  std::size_t waiting = out_.size() - sent_;
+  if (waiting + line.size() > kMostEvents || shared_.out + line.size() > kMostTogether) return false;
+  queue(std::move(line));
+  return true;
+}
+
+void Session::when_drained(std::function<void()> then) {
+  on_drained_ = std::move(then);
+}
+
 void Session::send(std::string line) {
   if (ended_ || closing_) return;
   line += '\n';
+  queue(std::move(line));
+}
+
+void Session::queue(std::string line) {
   shared_.out += line.size();
   if (out_.empty())
     out_ = std::move(line);
@@ -199,6 +252,7 @@ void Session::put_out() {
     std::string().swap(out_);
     sent_ = 0;
     if (closing_) return end();
+    if (auto drained = std::exchange(on_drained_, nullptr)) drained();
     take_lines();  // that had to wait until the client took its replies
     end_if_done();
     return read_on();

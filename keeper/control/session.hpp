@@ -22,9 +22,18 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Sends what can be sent now, then ends.
   void finish();
   void end();
+  bool ended() const { return ended_; }
+
+  /// One stream a connection. False: it has one already.
+  bool begin_stream();
+  /// Queues one line (with its newline) of a stream; false where 1 MiB waits already, or 4 MiB for all.
+  bool notify(std::string line);
+  /// Calls back when nothing waits to be sent.
+  void when_drained(std::function<void()> then);
 
  private:
   class Collector;
+  class EventOutlet;
   void read_on();
   bool take_bytes();
   void end_if_done();
@@ -32,6 +41,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool room_for(std::size_t bytes) const;
   void take_lines();
   void take(std::string_view line);
+  void queue(std::string line);
   void put_out();
   bool may_take() const;
   bool may_read() const;
@@ -55,7 +65,9 @@ class Session : public std::enable_shared_from_this<Session> {
   bool closing_ = false;    ///< a last word is on its way out
   bool asked_all_ = false;  ///< the client will send no more (shutdown(2)), and may still read
   int owed_ = 0;            ///< lines that are not answered yet
+  bool streams_ = false;
   bool ended_ = false;
+  std::function<void()> on_drained_;
   std::function<void()> on_end_;
 };
 

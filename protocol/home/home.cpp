@@ -119,9 +119,8 @@ void read_user(uid_t uid, Read read) {
 }
 
 string user_text(uid_t uid) {
-  string text = "uid " + std::to_string(uid);
-  read_user(uid, [&](const passwd& user) { text = string(user.pw_name) + " (" + text + ")"; });
-  return text;
+  string name = passwd_name(uid), number = "uid " + std::to_string(uid);
+  return name.empty() ? number : name + " (" + number + ")";
 }
 
 /// Ours alone: another owner is refused, a mode that lets others in is narrowed.
@@ -549,8 +548,8 @@ Done Home::write_spec(string_view stem, const Spec& spec) const {
   return write_record(stem, "spec.json", spec_text(spec), true);
 }
 
-Done Home::write_status(string_view stem, const Status& status) const {
-  return write_record(stem, "status.json", write_as(status, 2) + "\n", false);
+Done Home::write_status(string_view stem, const Status& status, const std::vector<RunRecord>& runs) const {
+  return write_record(stem, "status.json", record_text(status, runs), false);
 }
 
 Result<Spec> Home::read_spec(string_view stem) const {
@@ -567,6 +566,13 @@ Result<Status> Home::read_status(string_view stem) const {
   Result<Status> status = read_as<Status>(*text);
   if (!status) return Error{Reason::invalid, "read " + status_path(stem), status.error().text(), 0};
   return status;
+}
+
+std::vector<RunRecord> Home::read_runs(string_view stem) const {
+  Result<string> text = read_record(stem, "status.json", kMostStatus);
+  if (!text) return {};
+  Result<RunHistory> history = read_as<RunHistory>(*text);
+  return history ? std::move(history->runs) : std::vector<RunRecord>();
 }
 
 Done Home::remove_app(string_view stem) const {
@@ -592,6 +598,12 @@ Done write_file_atomically(const string& path, string_view text, bool sync) {
 
 Result<string> read_file(const string& path, std::size_t most) {
   return read_at(AT_FDCWD, path.c_str(), most, path);
+}
+
+string passwd_name(unsigned uid) {
+  string name;
+  read_user(uid, [&](const passwd& user) { name = user.pw_name; });
+  return name;
 }
 
 std::optional<std::uint64_t> process_start(int pid) {

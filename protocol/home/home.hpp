@@ -21,8 +21,8 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/wire/history.hpp"
 #include "protocol/wire/spec.hpp"
-#include "protocol/wire/status.hpp"
 
 namespace keeper {
 
@@ -105,8 +105,11 @@ class Home {
   /// spec.json is fsynced (with its directory) before the rename is reported; status.json and pid are not.
   Done write_spec(std::string_view stem, const Spec& spec) const;
   Result<Spec> read_spec(std::string_view stem) const;
-  Done write_status(std::string_view stem, const Status& status) const;
+  Done write_status(std::string_view stem, const Status& status,
+                    const std::vector<RunRecord>& runs = {}) const;
   Result<Status> read_status(std::string_view stem) const;
+  /// The runs that the record holds, newest last; none where there is no record, or an older one.
+  std::vector<RunRecord> read_runs(std::string_view stem) const;
   /// Removes apps/STEM with all that is in it; under the lock. Logs stay.
   Done remove_app(std::string_view stem) const;
 
@@ -129,6 +132,9 @@ class Home {
 Done write_file_atomically(const std::string& path, std::string_view text, bool sync);
 /// A whole file of at most `most` bytes; links are not followed. Errors: not_found, too_large, failed.
 Result<std::string> read_file(const std::string& path, std::size_t most);
+
+/// The name of a user in /etc/passwd; empty for one who is not there.
+std::string passwd_name(unsigned uid);
 
 /// Start time of a process in clock ticks since boot (proc(5), stat field 22): with the pid it names a
 /// process for the whole life of a kernel. Nothing if there is no such process, or it is a zombie.

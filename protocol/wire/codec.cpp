@@ -74,6 +74,13 @@ void exit_to_text(const LastExit& e, string& out) {
   object.add("pid", e.pid);
 }
 
+void end_to_text(const ExitInfo& e, string& out) {
+  ObjectText object(out);
+  object.add("code", e.kind == ExitInfo::Kind::code ? std::optional(e.value) : std::nullopt);
+  object.add("signal", e.kind == ExitInfo::Kind::signal ? std::optional(signal_name(e.value)) : std::nullopt);
+  if (e.core_dumped) object.add("core_dumped", true);
+}
+
 /// Whether a JSON string of these characters is the characters themselves between quotes.
 bool is_plain(string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -108,6 +115,19 @@ bool exit_from_text(string_view piece, LastExit& e) {
     read("pid", e.pid);
   });
   e.exit = pieces.exit();
+  return good;
+}
+
+bool end_from_text(string_view piece, ExitInfo& e) {
+  if (kind_of(piece) != '{') return false;
+  ExitPieces pieces;
+  bool good = true;
+  for_each_member(piece, [&](string_view key, string_view value) {
+    if (key == "code") good = good && from_text(value, pieces.code);
+    if (key == "signal") good = good && from_text(value, pieces.signal);
+    if (key == "core_dumped") good = good && from_text(value, pieces.core_dumped);
+  });
+  e = pieces.exit();
   return good;
 }
 
@@ -146,6 +166,19 @@ void put(Arm<WallTime>, WallTime v, string& out) {
 }
 void put(Arm<LastExit>, const LastExit& v, string& out) {
   exit_to_text(v, out);
+}
+void put(Arm<ExitInfo>, const ExitInfo& v, string& out) {
+  end_to_text(v, out);
+}
+void put(Arm<OutputLines>, const OutputLines& v, string& out) {
+  std::vector<string> lines;
+  for (string_view rest = v.text; !rest.empty() || !lines.empty();) {
+    std::size_t end = rest.find('\n');
+    lines.emplace_back(rest.substr(0, end));
+    if (end == string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  to_text(lines, out);
 }
 void put(Arm<Spec>, const Spec& v, string& out) {
   out += dump(spec_to_json(v));
@@ -208,6 +241,17 @@ bool take(Arm<WallTime>, string_view piece, WallTime& v) {
 }
 bool take(Arm<LastExit>, string_view piece, LastExit& v) {
   return exit_from_text(piece, v);
+}
+bool take(Arm<ExitInfo>, string_view piece, ExitInfo& v) {
+  return end_from_text(piece, v);
+}
+bool take(Arm<OutputLines>, string_view piece, OutputLines& v) {
+  std::vector<string> lines;
+  if (!from_text(piece, lines)) return false;
+  v.text.clear();
+  for (const string& line : lines)
+    v.text += (&line == lines.data() ? "" : "\n") + line;
+  return true;
 }
 bool take(Arm<Spec>, string_view piece, Spec& v) {
   auto spec = spec_from_json(tree_of(piece));
@@ -375,6 +419,9 @@ Json schema_of(Arm<T>) {
   }
   return Json{{"type", "object"}};
 }
+Json schema_of(Arm<OutputLines>) {
+  return Json{{"type", "array"}, {"items", {{"type", "string"}}}};
+}
 template <class T>
 Json schema_of(Arm<std::optional<T>>) {
   Json one = schema_of(Arm<T>{});
@@ -475,6 +522,22 @@ string error_text(const IdText& id, const RpcError& error) {
   return R"({"jsonrpc":"2.0","id":)" + id + R"(,"error":)" + dump(body) + "}";
 }
 
+string event_line(const AppEvent& event) {
+  return R"({"jsonrpc":"2.0","method":"event","params":)" + write_as(event) + "}\n";
+}
+
+string record_text(const Status& status, const std::vector<RunRecord>& runs) {
+  string out = write_as(status, 2);
+  if (runs.empty()) return out + "\n";
+  out.resize(out.size() - 2);  // "\n}"
+  out += ",\n  \"runs\": [";
+  for (const RunRecord& run : runs) {
+    out += &run == runs.data() ? "\n    " : ",\n    ";
+    to_text(run, out);
+  }
+  return out + "\n  ]\n}\n";
+}
+
 namespace {
 
 RpcError read_error(string_view piece) {
@@ -530,6 +593,16 @@ Result<Reply> decode_reply(string_view line) {
   else
     reply.result = string(result);
   return reply;
+}
+
+std::optional<string> decode_event(string_view line) {
+  string_view method, params;
+  TextCheck check = check_object(line, kMostDepth, kMostReplyValues, [&](string_view key, string_view value) {
+    if (key == "method") method = value;
+    if (key == "params") params = value;
+  });
+  if (check != TextCheck::good || method != "\"event\"" || kind_of(params) != '{') return std::nullopt;
+  return string(params);
 }
 
 template <class R>
@@ -608,6 +681,8 @@ template string request_line(std::uint64_t, const Stop&);
 template string request_line(std::uint64_t, const RestartRun&);
 template string request_line(std::uint64_t, const SignalRun&);
 template string request_line(std::uint64_t, const GetLogs&);
+template string request_line(std::uint64_t, const GetWhy&);
+template string request_line(std::uint64_t, const WatchEvents&);
 template string request_line(std::uint64_t, const Discover&);
 
 #define KEEPER_RESULT(R)                               \
@@ -620,6 +695,11 @@ KEEPER_RESULT(Spec);
 KEEPER_RESULT(Signalled);
 KEEPER_RESULT(LogLines);
 KEEPER_RESULT(OpenRpc);
+KEEPER_RESULT(RunHistory);
+KEEPER_RESULT(RunRecord);
+KEEPER_RESULT(Subscribed);
+KEEPER_RESULT(AppEvent);
+KEEPER_RESULT(PortList);
 #undef KEEPER_RESULT
 
 }  // namespace keeper

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "protocol/wire/messages.hpp"
+#include "protocol/wire/ports.hpp"
 
 namespace keeper {
 
@@ -80,6 +81,15 @@ struct Reply {
   std::optional<RpcError> error;
 };
 Result<Reply> decode_reply(std::string_view line);
+
+/// One notification of a stream, with its newline.
+std::string event_line(const AppEvent& event);
+/// What a client makes of a line that may be a notification: its params as JSON text (read_as<AppEvent>);
+/// nothing where it is a reply, or a notification of another kind.
+std::optional<std::string> decode_event(std::string_view line);
+
+/// The record status.json: the members of a Status, and "runs", one a line.
+std::string record_text(const Status& status, const std::vector<RunRecord>& runs);
 
 /// The JSON text of a result as its struct.
 template <class R>

@@ -87,6 +87,92 @@ struct Fields<LogLines> {
   }
 };
 template <>
+struct Fields<Asker> {
+  static void each(auto&& v) {
+    v("by", &Asker::by, "stop, restart or reload on the wire; Ctrl-C, SIGTERM to the keeper");
+    v("pid", &Asker::pid, "the process that asked");
+    v("uid", &Asker::uid, "its user");
+    v("user", &Asker::user, "the user's name; empty where it is not known");
+  }
+};
+template <>
+struct Fields<Decision> {
+  static void each(auto&& v) {
+    v("action", &Decision::action, "restart, backoff, exited, fatal, stopped");
+    v("delay_ms", &Decision::delay_ms, "until the next start");
+    v("reason", &Decision::reason, "why");
+  }
+};
+template <>
+struct Fields<RunRecord> {
+  static void each(auto&& v) {
+    v("run", &RunRecord::run, "its number");
+    v("pid", &RunRecord::pid, "its process; null where it could not be spawned");
+    v("started_at", &RunRecord::started_at, "its start");
+    v("confirmed_at", &RunRecord::confirmed_at, "since when it was known to work; null: never");
+    v("ended_at", &RunRecord::ended_at, "its end");
+    v("exit", &RunRecord::exit, "code or signal; null where it could not be spawned");
+    v("cause", &RunRecord::cause, "why it ended");
+    v("asked_by", &RunRecord::asked_by, "who asked for its end; null: nobody");
+    v("lived_ms", &RunRecord::lived_ms, "how long it lived");
+    v("max_memory_bytes", &RunRecord::max_memory_bytes, "the largest resident size of one of its processes");
+    v("cpu_ms", &RunRecord::cpu_ms, "processor time");
+    v("error", &RunRecord::error, "why it could not be spawned");
+    v("decision", &RunRecord::decision, "what was decided then; null while that is open");
+    v("output", &RunRecord::output, "its last lines; {\"base64\": ...} for a line that is not UTF-8");
+  }
+};
+template <>
+struct Fields<RunHistory> {
+  static void each(auto&& v) { v("runs", &RunHistory::runs, "newest last"); }
+};
+template <>
+struct Fields<Subscribed> {
+  static void each(auto&& v) { v("stream", &Subscribed::stream, "what the notifications carry"); }
+};
+template <>
+struct Fields<AppEvent> {
+  static void each(auto&& v) {
+    v("stream", &AppEvent::stream, "of the reply to events");
+    v("event", &AppEvent::event, "what has happened");
+    v("at", &AppEvent::at, "when");
+    v("name", &AppEvent::name, "the app");
+    v("instance", &AppEvent::instance, "null while there is only one");
+    v("state", &AppEvent::state, "what it is now");
+    v("ready", &AppEvent::ready, "the current run has confirmed that it works");
+    v("run", &AppEvent::run, "the run that this is about");
+    v("pid", &AppEvent::pid, "its process");
+    v("exit", &AppEvent::exit, "code or signal, of exited");
+    v("cause", &AppEvent::cause, "why it ended, of exited and stopping");
+    v("until", &AppEvent::until, "the next start, of backoff");
+    v("text", &AppEvent::text, "what went wrong, or who asked");
+    v("dropped", &AppEvent::dropped, "events that were not sent: too many were unread");
+    v("status", &AppEvent::status, "all of it, of now and left");
+  }
+};
+template <>
+struct Fields<Port> {
+  static void each(auto&& v) {
+    v("pid", &Port::pid, "the process that has it open");
+    v("protocol", &Port::protocol, "tcp, tcp6, udp, udp6, unix");
+    v("state", &Port::state, "listening, connected, closing, open");
+    v("local", &Port::local, "its address, or path");
+    v("remote", &Port::remote, "the peer's address");
+  }
+};
+template <>
+struct Fields<PortList> {
+  static void each(auto&& v) { v("ports", &PortList::ports, "listening ones first"); }
+};
+template <>
+struct Fields<GetWhy> {
+  static void each(auto&& v) { v("lines", &GetWhy::lines, "of output for each run, at most; 20 if absent"); }
+};
+template <>
+struct Fields<WatchEvents> {
+  static void each(auto&&) {}
+};
+template <>
 struct Fields<Ping> {
   static void each(auto&&) {}
 };

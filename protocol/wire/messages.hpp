@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/wire/history.hpp"
 #include "protocol/wire/spec.hpp"
 #include "protocol/wire/status.hpp"
 
@@ -83,6 +84,25 @@ struct GetLogs {
   using Reply = LogLines;
 };
 
+struct GetWhy {
+  static constexpr std::string_view method = "why";
+  static constexpr std::string_view summary =
+      "The last 32 runs that have ended, newest last: how, who asked for it, their last lines.";
+  std::optional<std::uint64_t> lines;  ///< of output for each run, at most; 20 if absent
+  using Reply = RunHistory;
+};
+
+/// Then an AppEvent in a notification `event` for whatever happens, until the connection is closed.
+struct Subscribed {
+  std::uint64_t stream = 0;
+};
+struct WatchEvents {
+  static constexpr std::string_view method = "events";
+  static constexpr std::string_view summary =
+      "What happens from now on, as notifications; the first one says what is true now.";
+  using Reply = Subscribed;
+};
+
 /// An OpenRPC document (spec.open-rpc.org), as JSON text.
 struct OpenRpc {
   std::string document;
@@ -93,6 +113,7 @@ struct Discover {
   using Reply = OpenRpc;
 };
 
-using AnyRequest = std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, GetLogs, Discover>;
+using AnyRequest = std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, GetLogs, GetWhy,
+                                WatchEvents, Discover>;
 
 }  // namespace keeper

@@ -1,5 +1,6 @@
 // The server on a real socket, with a service that answers when the test says so.
 #include "keeper/control/server.hpp"
+#include "keeper/control/streams.hpp"
 
 #include <sys/socket.h>
 
@@ -31,12 +32,22 @@ class FakeService : public Service {
   void handle(const GetStatus&, const Caller&, Answer answer) override { answer.give(Status{}); }
   void handle(const GetSpec&, const Caller&, Answer answer) override { answer.give(Spec{}); }
   void handle(const RestartRun&, const Caller&, Answer) override {}  // lets the answer go
+  void handle(const GetWhy&, const Caller&, Answer answer) override { answer.give(RunHistory{}); }
+  void handle(const WatchEvents&, const Caller&, Answer answer) override { streams.add(answer); }
   void handle(const Discover&, const Caller&, Answer answer) override { answer.give(open_rpc()); }
   void refused(const Caller&) override { ++refusals; }
 
   int pings = 0, logs = 0, refusals = 0;
   Caller last;
   std::vector<Answer> waiting;
+  Streams streams{[] { return event("now"); }};
+
+  static AppEvent event(string what) {
+    AppEvent out;
+    out.event = std::move(what);
+    out.name = "api";
+    return out;
+  }
 };
 
 struct World {
@@ -325,6 +336,86 @@ TEST(Server, AtItsEndWhatIsOwedToClientsIsPutOut) {
   world.server->close();
   EXPECT_TRUE(has(client.line(), "\"result\""));
   EXPECT_TRUE(client.closed());
+}
+
+// --- Streams
+
+TEST(Streams, BeginWithTheirNumberAndWhatIsTrueNow) {
+  World world;
+  TestClient client(world);
+  EXPECT_EQ(R"({"jsonrpc":"2.0","id":1,"result":{"stream":1}})", client.ask(call("events")));
+  EXPECT_TRUE(has(client.line(), R"("method":"event","params":{"stream":1,"event":"now")"));
+  world.service.streams.send(FakeService::event("started"));
+  EXPECT_TRUE(has(client.line(), R"("stream":1,"event":"started")"));
+}
+
+TEST(Streams, GoOnForAClientThatHalfClosedItsConnection) {
+  World world;
+  TestClient client(world);
+  client.ask(call("events"));
+  client.half_close();
+  client.line();
+  world.settle();
+  world.service.streams.send(FakeService::event("started"));
+  EXPECT_TRUE(has(client.line(), R"("event":"started")"));
+}
+
+TEST(Streams, OtherRequestsAreAnsweredOnTheSameConnection) {
+  World world;
+  TestClient client(world);
+  client.ask(call("events"));
+  client.line();
+  EXPECT_TRUE(has(client.ask(call("ping", "2")), R"("id":2,"result")"));
+}
+
+TEST(Streams, AreOneForEachConnectionAndNotPartOfABatch) {
+  World world;
+  TestClient client(world);
+  EXPECT_TRUE(has(client.ask("[" + call("events") + "]"), R"("reason":"usage")"));
+  client.ask(call("events"));
+  client.line();
+  EXPECT_TRUE(has(client.ask(call("events")), R"("reason":"already")"));
+}
+
+TEST(Streams, EndWithTheirConnection) {
+  World world;
+  {
+    TestClient client(world);
+    client.ask(call("events"));
+    EXPECT_FALSE(world.service.streams.empty());
+  }
+  EXPECT_TRUE(world.soon([&] { return world.service.streams.empty(); }));
+}
+
+TEST(Streams, ASubscriberThatDoesNotReadMissesEventsAndIsToldHowMany) {
+  World world;
+  TestClient slow(world), quick(world);
+  slow.ask(call("events"));
+  slow.line();
+  quick.ask(call("events"));
+  quick.line();
+  constexpr std::uint64_t sent = 1000;
+  for (std::uint64_t i = 0; i < sent; ++i) {
+    AppEvent event = FakeService::event("started");
+    event.run = i;
+    event.text = string(4000, 'x');
+    world.service.streams.send(event);
+    ASSERT_TRUE(has(quick.line(), "\"run\":" + std::to_string(i) + ",")) << "nobody else misses anything";
+  }
+  std::uint64_t got = 0, missed = 0;
+  while (missed == 0) {
+    string line = slow.line();
+    ASSERT_FALSE(line.empty());
+    AppEvent event = *read_as<AppEvent>(*decode_event(line));
+    if (event.dropped)
+      missed = *event.dropped;
+    else
+      EXPECT_EQ(got++, event.run) << "in order, and none in between";
+  }
+  EXPECT_EQ(sent, got + missed);
+  EXPECT_LT(got * 4000, 3u << 20) << "1 MiB here, and what the socket holds";
+  world.service.streams.send(FakeService::event("exited"));
+  EXPECT_TRUE(has(slow.line(), R"("event":"exited")"));
 }
 
 TEST(Server, ClientsThatComeAndGoLeaveNoDescriptor) {

@@ -50,5 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   record<Signalled>(inner);
   record<LogLines>(inner);
   record<OpenRpc>(inner);
+  record<RunHistory>(inner);
+  if (auto event = decode_event(text)) record<AppEvent>(*event);
   return 0;
 }

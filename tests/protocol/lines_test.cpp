@@ -47,7 +47,7 @@ std::vector<Request> requests() {
 
 TEST(LinesOfV1, RequestsAreStillUnderstood) {
   auto all = requests();
-  ASSERT_EQ(all.size(), 13u);
+  ASSERT_EQ(all.size(), 15u);
   EXPECT_TRUE(std::holds_alternative<Ping>(all[0].what));
   EXPECT_TRUE(std::holds_alternative<GetStatus>(all[1].what));
   EXPECT_TRUE(std::holds_alternative<GetSpec>(all[2].what));
@@ -60,6 +60,8 @@ TEST(LinesOfV1, RequestsAreStillUnderstood) {
   EXPECT_TRUE(std::holds_alternative<Discover>(all[8].what));
   EXPECT_EQ(all[9].id, "\"abc\"");
   EXPECT_FALSE(all[10].answer);
+  EXPECT_EQ(std::get<GetWhy>(all[13].what).lines, 3u);
+  EXPECT_TRUE(std::holds_alternative<WatchEvents>(all[14].what));
 }
 
 TEST(LinesOfV1, RequestsHoldEveryMethodThatThereIs) {
@@ -142,6 +144,39 @@ TEST(LinesOfV1, TheOtherResultsAreStillUnderstood) {
   EXPECT_TRUE(logs.truncated);
   Json document = Json::parse(results_of<OpenRpc>("open_rpc").at(0).document);
   EXPECT_EQ(document["methods"][0]["name"], "ping");
+}
+
+TEST(LinesOfV1, RunsAreStillUnderstood) {
+  auto runs = results_of<RunHistory>("runs").at(0).runs;
+  ASSERT_EQ(runs.size(), 3u);
+  EXPECT_EQ(runs[0].exit, ExitInfo::signal(SIGSEGV, true));
+  EXPECT_EQ(time_text(*runs[0].confirmed_at), "2026-11-20T17:24:01.123Z");
+  EXPECT_EQ(runs[0].max_memory_bytes, 48'103'424u);
+  EXPECT_EQ(runs[0].decision->reason, "restart is always");
+  EXPECT_EQ(runs[0].output.text, "listening on 8080\ncaf\xE9");
+  EXPECT_EQ(runs[1].asked_by->uid, 1000u);
+  EXPECT_EQ(runs[1].confirmed_at, std::nullopt);
+  EXPECT_EQ(runs[2].exit, std::nullopt);
+  EXPECT_EQ(runs[2].error, "exec /srv/api: No such file or directory");
+  EXPECT_EQ(runs[2].decision->delay_ms, 100);
+}
+
+TEST(LinesOfV1, EventsAreStillUnderstood) {
+  std::vector<AppEvent> events;
+  for (const std::string& line : lines_of("events")) {
+    auto json = decode_event(line);
+    ASSERT_TRUE(json) << line;
+    auto event = read_as<AppEvent>(*json);
+    ASSERT_TRUE(event) << line;
+    events.push_back(*event);
+  }
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[0].event, "now");
+  EXPECT_EQ(events[0].status->pid, 1140);
+  EXPECT_EQ(events[1].state, State::backoff);
+  EXPECT_EQ(events[1].exit, ExitInfo::signal(SIGSEGV, true));
+  EXPECT_EQ(events[1].cause, "crash");
+  EXPECT_EQ(time_text(*events[2].until), "2026-11-20T17:27:20.223Z");
 }
 
 TEST(LinesOfV1, ErrorsAreStillUnderstood) {

@@ -54,10 +54,15 @@ bool is_batch(const string& line) {
   return line.rfind('[', 0) == 0;
 }
 
-/// The examples as pairs of a request line and its reply line.
+bool is_notification(const Line& line) {
+  return line.text.find("\"method\":\"event\"") != string::npos;
+}
+
+/// The examples as pairs of a request line and its reply line; notifications answer to nothing.
 std::vector<std::pair<Line, Line>> pairs() {
   std::vector<std::pair<Line, Line>> out;
   std::vector<Line> all = examples();
+  std::erase_if(all, is_notification);
   EXPECT_EQ(all.size() % 2, 0u) << "a request without a reply";
   for (std::size_t i = 0; i + 1 < all.size(); i += 2) {
     EXPECT_FALSE(is_reply(all[i].text)) << all[i].text;
@@ -97,6 +102,11 @@ void expect_answers(const string& request_text, const string& reply_line) {
   EXPECT_EQ(canonical, request_text + "\n");
 }
 
+/// Whether the document has a table row, a heading or a list of words with this as a word of its own.
+void expect_word(const string& text, std::string_view word) {
+  EXPECT_NE(text.find("`" + string(word) + "`"), string::npos) << "`" << word << "` is not in PROTOCOL.md";
+}
+
 TEST(ProtocolDocument, ShowsRequestsAndRepliesAsTheyAreSent) {
   std::size_t tried = 0;
   for (const auto& [request, reply] : pairs()) {
@@ -105,6 +115,29 @@ TEST(ProtocolDocument, ShowsRequestsAndRepliesAsTheyAreSent) {
     ++tried;
   }
   EXPECT_GE(tried, std::variant_size_v<AnyRequest>);
+}
+
+TEST(ProtocolDocument, ShowsNotificationsAsTheyAreSent) {
+  std::size_t tried = 0;
+  for (const Line& line : examples()) {
+    if (!is_notification(line)) continue;
+    auto json = decode_event(line.text);
+    ASSERT_TRUE(json) << line.text;
+    auto event = read_as<AppEvent>(*json);
+    ASSERT_TRUE(event) << event.error().text();
+    EXPECT_EQ(event_line(*event), line.text + "\n");
+    ++tried;
+  }
+  EXPECT_GE(tried, 3u);
+}
+
+TEST(ProtocolDocument, ExplainsEveryMemberOfARunAndOfAnEvent) {
+  string text = document();
+  auto look = [&](const char* name, auto, const char*) { expect_word(text, name); };
+  Fields<RunRecord>::each(look);
+  Fields<Asker>::each(look);
+  Fields<Decision>::each(look);
+  Fields<AppEvent>::each(look);
 }
 
 TEST(ProtocolDocument, ShowsABatchThatIsAnsweredAsOne) {
@@ -135,11 +168,6 @@ TEST(ProtocolDocument, ShowsRefusalsAsTheyAreSent) {
     ++tried;
   }
   EXPECT_GE(tried, 4u);
-}
-
-/// Whether the document has a table row, a heading or a list of words with this as a word of its own.
-void expect_word(const string& text, std::string_view word) {
-  EXPECT_NE(text.find("`" + string(word) + "`"), string::npos) << "`" << word << "` is not in PROTOCOL.md";
 }
 
 template <std::size_t... I>
@@ -184,6 +212,7 @@ TEST(ProtocolDocument, ListsEveryFieldOfASpecAndEveryParameter) {
   Fields<RestartRun>::each(look);
   Fields<SignalRun>::each(look);
   Fields<GetLogs>::each(look);
+  Fields<GetWhy>::each(look);
 }
 
 }  // namespace

@@ -1,0 +1,99 @@
+// ctl why
+#include <climits>
+#include <cstdio>
+
+#include "ctl/commands/all.hpp"
+#include "ctl/commands/arguments.hpp"
+#include "ctl/commands/work.hpp"
+#include "ctl/fleet/runner.hpp"
+#include "ctl/output/why_text.hpp"
+#include "protocol/wire/codec.hpp"
+
+namespace keeper {
+namespace {
+
+/// A keeper that lives knows more than the record, which is written once a second at most. One that is too
+/// old to know says so; then the record is all there is.
+Result<std::vector<RunRecord>> runs_of(const Home& home, const Row& row, Millis wait) {
+  if (!row.answered) return home.read_runs(row.id.stem());
+  auto client = Client::connect(home, row.id.stem());
+  if (!client) return home.read_runs(row.id.stem());  // it has left meanwhile
+  auto history = client->call(GetWhy{}, wait, "");
+  if (history) return std::move(history->runs);
+  if (history.error().reason == Reason::timeout) return history.error();
+  return home.read_runs(row.id.stem());
+}
+
+/// A run that was alive when its keeper ended unseen is in no list yet.
+void add_lost_run(const Home& home, const Row& row, std::vector<RunRecord>& runs) {
+  const auto& exit = row.status.last_exit;
+  if (row.answered || row.keeper_lives || !exit) return;
+  if (exit->cause != "keeper lost" && exit->cause != "reboot") return;
+  if (auto record = home.read_status(row.id.stem()); record && record->pid)
+    add_run(runs, lost_run(*record, exit->cause));
+}
+
+void print(const Row& row, const std::vector<RunRecord>& runs, std::size_t most, bool json) {
+  if (!json) {
+    std::fputs(why_text(row.status, runs, most, wall_now()).c_str(), stdout);
+    return;
+  }
+  // Both are objects: the first one's last character is '}', and the second one's first is '{'.
+  std::string text = row.json.empty() ? write_as(row.status) : row.json;
+  text.resize(text.rfind('}'));
+  std::printf("%s,%s\n", text.c_str(), write_as(RunHistory{runs}).substr(1).c_str());
+}
+
+int run(Arguments& arguments) {
+  std::vector<std::string> targets;
+  std::string count = "5";
+  bool json = false;
+  std::optional<Millis> timeout;
+  arguments.words(targets, "TARGET", 1);
+  arguments.text("-n,--runs", count, "N", "how many runs (5)");
+  arguments.flag("--json", json, "a JSON object: what list --json has, and all runs, the newest last");
+  arguments.duration("--timeout", timeout, "how long its keeper may take to answer (2s)");
+  if (auto code = arguments.parse()) return *code;
+  auto most = parse_number(count, 1, INT_MAX);
+  if (!most) return arguments.wrong("-n: '" + count + "' is no number of runs, such as 5");
+
+  Work work("say why");
+  Millis wait = timeout.value_or(kAskWait);
+  if (auto code = work.find(targets, wait, true)) return *code;
+  bool first = true;
+  for (const Chosen& app : work.apps) {
+    auto runs = runs_of(work.home(), app.row, wait);
+    if (!runs) {
+      work.fail(app.row.id, exit_code::partly, runs.error().why());
+      continue;
+    }
+    add_lost_run(work.home(), app.row, *runs);
+    if (!first && !json) std::printf("\n");
+    first = false;
+    print(app.row, *runs, static_cast<std::size_t>(*most), json);
+    if (is_deaf(app.row))
+      work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
+    else
+      work.done("");
+  }
+  return work.exit_code();
+}
+
+}  // namespace
+
+Command why_command() {
+  return {
+      "why",
+      0,
+      {},
+      "TARGET...",
+      "Says how the last runs ended, and what was done then.",
+      "First what is going on now, then each run, the newest first: its exit, who asked for it, how long it\n"
+      "lived, what was decided, its last lines. A keeper remembers 32 runs; a stopped app has them too.\n",
+      "  ctl why api             its last 5 runs\n"
+      "  ctl why api -n 1        the last one only\n"
+      "  ctl why api --json      all of it, for scripts\n",
+      run};
+}
+
+}  // namespace keeper

@@ -1,0 +1,180 @@
+#include "ctl/output/why_text.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "ctl/output/escape.hpp"
+#include "ctl/output/human.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+string number(auto value) {
+  return std::to_string(value);
+}
+
+/// "api (run 7, pid 1140)".
+string subject(const Status& app, std::uint64_t run, const std::optional<int>& pid) {
+  return escaped(label(app)) + " (run " + number(run) + (pid ? ", pid " + number(*pid) : "") + ")";
+}
+
+string reason_of(const Status& app) {
+  return app.reason && !app.reason->empty() ? ": " + escaped(*app.reason) : string();
+}
+
+string waiting(const Status& app, WallTime now) {
+  string out = escaped(label(app)) + " waits for its next start";
+  if (app.next && app.next->at)
+    out += " until " + time_text(*app.next->at) + " (" + until_text(*app.next->at, now) + ")";
+  if (app.spawn_error) return out + ", because it could not be started: " + escaped(*app.spawn_error);
+  return out + (app.last_exit ? ", because its last run ended too early or a pause is configured" : "");
+}
+
+string ended(const RunRecord& run) {
+  const ExitInfo& exit = *run.exit;
+  if (exit.kind == ExitInfo::Kind::code) return "ended with code " + number(exit.value);
+  if (exit.kind == ExitInfo::Kind::signal)
+    return "was killed by signal " + number(exit.value) + " (" + signal_name(exit.value) +
+           (exit.core_dumped ? ", core dumped)" : ")");
+  if (run.cause == "reboot") return "was running when the machine went down; how it ended is unknown";
+  if (run.cause == "keeper lost") return "was running when its keeper was killed; how it ended is unknown";
+  return "ended, how is unknown";
+}
+
+string who(const Asker& asker) {
+  string ids = asker.uid ? "uid " + number(*asker.uid) : "";
+  if (asker.pid) ids += (ids.empty() ? "pid " : ", pid ") + number(*asker.pid);
+  if (asker.user.empty()) return ids.empty() ? "somebody" : ids;
+  return escaped(asker.user) + (ids.empty() ? "" : " (" + ids + ")");
+}
+
+string asked(const Asker& asker) {
+  if (asker.by == "stop") return who(asker) + " asked for a stop.";
+  if (asker.by == "restart") return who(asker) + " asked for a restart.";
+  if (asker.by == "reload") return who(asker) + " asked for a reload.";
+  if (asker.by.starts_with("Ctrl-")) return "Somebody pressed " + escaped(asker.by) + ".";
+  return "Its keeper got " + escaped(asker.by) + " from " + who(asker) + ".";
+}
+
+string why_it_ended(const RunRecord& run) {
+  if (run.asked_by) return asked(*run.asked_by);
+  if (run.cause == "out of memory") return "The kernel killed it: out of memory.";
+  if (run.cause == "ready timeout") return "It was ended because it was not ready in time.";
+  if (run.cause == "crash" || run.cause == "exit") return "Nobody asked for it.";
+  return "Cause: " + escaped(run.cause) + ".";
+}
+
+string confirmation(const RunRecord& run) {
+  if (!run.confirmed_at) return "It was never confirmed.";
+  if (!run.started_at) return "It had been confirmed.";
+  return "It had been confirmed " + spoken_duration((*run.confirmed_at - *run.started_at).count()) +
+         " after its start.";
+}
+
+string in_brackets(const string& reason) {
+  return reason.empty() ? "" : " (" + escaped(reason) + ")";
+}
+
+/// What was decided; nothing where a stop that was asked for says it all.
+string decision(const Status& app, const RunRecord& run, bool newest) {
+  if (!run.decision) return newest && has_keeper(app.state) ? "What follows is not decided yet." : "";
+  const Decision& d = *run.decision;
+  bool waits = newest && app.state == State::backoff;
+  string again = waits ? "It is to be started again" : "It was started again";
+  if (d.action == "restart") return again + " at once" + in_brackets(d.reason) + ".";
+  if (d.action == "backoff")
+    return again + " after " + spoken_duration(d.delay_ms.value_or(0)) + in_brackets(d.reason) + ".";
+  if (d.action == "exited") return "It was not started again" + in_brackets(d.reason) + ".";
+  if (d.action == "fatal") return "It was given up" + in_brackets(d.reason) + ".";
+  return run.cause == "stop" ? "" : "It was " + escaped(d.reason) + ".";
+}
+
+string usage(const RunRecord& run) {
+  if (!run.max_memory_bytes || !run.cpu_ms) return "";
+  return "It used up to " + short_memory(*run.max_memory_bytes) + " of memory and " +
+         spoken_duration(*run.cpu_ms) + " of processor time.";
+}
+
+string lines_of(const OutputLines& output) {
+  if (output.text.empty()) return "";
+  string out = "  Its last lines:\n";
+  for (std::string_view rest = output.text;;) {
+    std::size_t end = rest.find('\n');
+    out += "  | " + escaped_log_line(rest.substr(0, end)) + "\n";
+    if (end == std::string_view::npos) return out;
+    rest.remove_prefix(end + 1);
+  }
+}
+
+void add(string& text, const string& sentence) {
+  if (!sentence.empty()) text += "  " + sentence + "\n";
+}
+
+}  // namespace
+
+string spoken_duration(std::int64_t milliseconds) {
+  long long ms = std::max<std::int64_t>(milliseconds, 0);
+  char out[48];
+  if (ms < 10)
+    std::snprintf(out, sizeof out, "%.3f s", static_cast<double>(ms) / 1000);
+  else if (ms < 60'000)
+    std::snprintf(out, sizeof out,
+                  ms % 1000 == 0 ? "%.0f s"
+                  : ms < 100     ? "%.2f s"
+                                 : "%.1f s",
+                  static_cast<double>(ms) / 1000);
+  else if (ms < 3'600'000)
+    std::snprintf(out, sizeof out, "%lld m %lld s", ms / 60'000, ms / 1000 % 60);
+  else
+    std::snprintf(out, sizeof out, "%lld h %lld m", ms / 3'600'000, ms / 60'000 % 60);
+  return out;
+}
+
+string now_sentence(const Status& app, WallTime now) {
+  string name = escaped(label(app)), it = subject(app, app.run, app.pid);
+  auto uptime = uptime_of(app, now);
+  string since = uptime ? " for " + spoken_duration(*uptime) : "";
+  switch (app.state) {
+    case State::running: return it + " has been running" + since + ".";
+    case State::starting: return it + " has been starting" + since + ", and is not confirmed yet.";
+    case State::suspended: return it + " is suspended: a signal has stopped it (SIGSTOP).";
+    case State::stopping: return it + " is being stopped.";
+    case State::backoff: return waiting(app, now) + ".";
+    case State::unreachable: return it + " cannot be asked" + reason_of(app) + ".";
+    case State::stopped:
+      return name + " is stopped" + (app.stopped_at ? " since " + time_text(*app.stopped_at) : "") + ".";
+    case State::exited: return name + " has ended and is not started again" + reason_of(app) + ".";
+    case State::fatal: return name + " was given up" + reason_of(app) + ".";
+  }
+  return name + ".";
+}
+
+string run_text(const Status& app, const RunRecord& run, bool newest) {
+  string out = subject(app, run.run, run.pid) + " ";
+  string at = run.ended_at ? " at " + time_text(*run.ended_at) : "";
+  if (!run.exit) {
+    out += "could not be started" + at + ": " + escaped(run.error.value_or("unknown")) + ".\n";
+    add(out, decision(app, run, newest));
+    return out;
+  }
+  out += ended(run);
+  if (run.ended_at) out += " after " + spoken_duration(run.lived_ms);
+  out += at + ".\n";
+  bool seen = run.ended_at.has_value();  // of one that nobody saw end there is no more to say
+  if (seen) add(out, why_it_ended(run) + " " + confirmation(run));
+  add(out, decision(app, run, newest && seen));
+  add(out, usage(run));
+  return out + lines_of(run.output);
+}
+
+string why_text(const Status& app, const std::vector<RunRecord>& runs, std::size_t most, WallTime now) {
+  string out = now_sentence(app, now) + "\n";
+  for (std::size_t i = 0; i < std::min(most, runs.size()); ++i)
+    out += "\n" + run_text(app, runs[runs.size() - 1 - i], i == 0);
+  if (runs.empty()) out += "No run of it has ended yet.\n";
+  return out;
+}
+
+}  // namespace keeper

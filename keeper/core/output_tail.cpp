@@ -1,0 +1,81 @@
+#include "keeper/core/output_tail.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace keeper {
+namespace {
+
+bool inside_a_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+/// Where the last `lines` lines of a text begin.
+std::size_t begin_of_last(std::string_view text, std::size_t lines) {
+  std::size_t at = text.size();
+  for (std::size_t i = 0; i < lines; ++i) {
+    std::size_t newline = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
+    if (newline == std::string_view::npos) return 0;
+    at = newline;
+  }
+  return at + 1;
+}
+
+/// A text without what is left of its first line, where that did not begin in it.
+std::string_view whole_lines(std::string_view text) {
+  std::size_t newline = text.find('\n');
+  if (newline != std::string_view::npos) return text.substr(newline + 1);
+  // One long line: its end, from the beginning of a character on.
+  for (int i = 0; i < 3 && !text.empty() && inside_a_character(text.front()); ++i)
+    text.remove_prefix(1);
+  return text;
+}
+
+}  // namespace
+
+void OutputTail::grow(std::string_view bytes) {
+  std::size_t wanted = ring_.size() + bytes.size();
+  // Powers of two are what the string would take anyway, and never more than the bound.
+  if (wanted > ring_.capacity()) ring_.reserve(std::max<std::size_t>(64, std::bit_ceil(wanted)));
+  ring_ += bytes;
+}
+
+void OutputTail::add(std::string_view bytes) {
+  if (bytes.size() > kMost) {
+    cut_ = true;
+    bytes.remove_prefix(bytes.size() - kMost);
+  }
+  std::string_view fits = bytes.substr(0, kMost - ring_.size());
+  grow(fits);
+  bytes.remove_prefix(fits.size());
+  if (bytes.empty()) return;
+  cut_ = true;
+  std::size_t to_end = std::min(bytes.size(), kMost - oldest_);
+  std::memcpy(ring_.data() + oldest_, bytes.data(), to_end);
+  std::memcpy(ring_.data(), bytes.data() + to_end, bytes.size() - to_end);
+  oldest_ = (oldest_ + bytes.size()) % kMost;
+}
+
+std::string OutputTail::last(std::size_t lines, std::size_t bytes) const {
+  std::string all = ring_.substr(oldest_) + ring_.substr(0, oldest_);
+  std::string_view text = all;
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  bool cut = cut_;
+  if (text.size() > bytes) {
+    // Where the cut is between two lines, the first of them is whole.
+    std::size_t from = text.size() - bytes;
+    cut = text[from - 1] != '\n';
+    text.remove_prefix(from);
+  }
+  if (cut) text = whole_lines(text);
+  return std::string(text.substr(begin_of_last(text, lines)));
+}
+
+void OutputTail::clear() {
+  ring_.clear();
+  oldest_ = 0;
+  cut_ = false;
+}
+
+}  // namespace keeper

@@ -1,0 +1,137 @@
+#include "keeper/core/recorder.hpp"
+
+#include <algorithm>
+
+namespace keeper {
+namespace {
+
+using action::What;
+
+bool is_asked(Cause cause) {
+  return cause == Cause::stop || cause == Cause::restart || cause == Cause::reload;
+}
+
+Decision backoff(const RunRecord& run, Millis delay) {
+  bool early = run.pid && !run.confirmed_at;
+  return {"backoff", delay.count(), early ? "it ended before it was confirmed" : ""};
+}
+
+}  // namespace
+
+Recorder::Live& Recorder::live(RunId run) {
+  auto it = std::find_if(live_.begin(), live_.end(), [&](const Live& l) { return l.run == run; });
+  if (it != live_.end()) return *it;
+  live_.emplace_back().run = run;
+  return live_.back();
+}
+
+Recorder::Live Recorder::take(RunId run) {
+  Live out = std::move(live(run));
+  std::erase_if(live_, [&](const Live& l) { return l.run == run; });
+  if (live_.empty()) std::vector<Live>().swap(live_);
+  return out;
+}
+
+void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
+  switch (a.what) {
+    case What::started:
+      live(a.run).pid = a.pid;
+      live(a.run).started_at = wall;
+      return decide_open(a.run);
+    case What::confirmed: live(a.run).confirmed_at = wall; return;
+    case What::stopping:
+      if (a.cause && is_asked(*a.cause)) live(a.run).asker = asker_;
+      return;
+    case What::exited: return add_exit(a, wall);
+    case What::spawn_failed: return add_failed_spawn(a, wall);
+    case What::backoff:
+      if (!runs_.empty() && a.until) decide(a.run, backoff(runs_.back(), *a.until - now));
+      return;
+    case What::fatal: return decide(a.run, {"fatal", std::nullopt, a.text});
+    case What::stopped: return note_stopped();
+    default: return;
+  }
+}
+
+void Recorder::add_exit(const action::Announce& a, WallTime wall) {
+  Live was = take(a.run);
+  RunRecord run;
+  run.run = a.run;
+  run.pid = a.pid;
+  run.started_at = was.started_at;
+  run.confirmed_at = was.confirmed_at;
+  run.ended_at = wall;
+  run.exit = a.exit;
+  run.cause = was.facts.out_of_memory ? "out of memory" : word_for(a.cause.value_or(Cause::crash));
+  run.asked_by = std::move(was.asker);
+  run.lived_ms = a.lived.count();
+  run.max_memory_bytes = was.facts.max_memory_bytes;
+  run.cpu_ms = was.facts.cpu_ms;
+  run.decision = decided_already(a.cause.value_or(Cause::crash));
+  run.output.text = tail_.last(kMostOutputLines, kMostOutputBytes);
+  tail_.clear();
+  add_run(runs_, std::move(run));
+  own_ = std::min(own_ + 1, runs_.size());
+}
+
+void Recorder::add_failed_spawn(const action::Announce& a, WallTime wall) {
+  take(a.run);
+  RunRecord run;
+  run.run = a.run;
+  run.ended_at = wall;
+  run.cause = "spawn failed";
+  run.error = a.text;
+  add_run(runs_, std::move(run));
+  own_ = std::min(own_ + 1, runs_.size());
+}
+
+/// What follows an end that was asked for is known with it; so is what follows one beside a reload's new run.
+std::optional<Decision> Recorder::decided_already(Cause cause) const {
+  if (cause == Cause::stop) return Decision{"stopped", std::nullopt, "asked for"};
+  if (cause == Cause::restart) return Decision{"restart", 0, "asked for"};
+  if (cause == Cause::reload) return Decision{"restart", 0, "its successor had taken over"};
+  bool successor = std::any_of(live_.begin(), live_.end(), [](const Live& l) { return l.pid != 0; });
+  if (successor) return Decision{"restart", 0, "its successor was running already"};
+  return std::nullopt;
+}
+
+void Recorder::decide(RunId run, Decision decision) {
+  for (std::size_t i = 0; i < own_; ++i) {
+    RunRecord& one = runs_[runs_.size() - 1 - i];
+    if (one.run != run) continue;
+    one.decision = std::move(decision);
+    return;
+  }
+}
+
+/// A new run has begun: what ended before it, and was not decided otherwise, was to be started again at once.
+void Recorder::decide_open(RunId before) {
+  for (std::size_t i = 0; i < own_; ++i) {
+    RunRecord& one = runs_[runs_.size() - 1 - i];
+    if (one.run < before && !one.decision)
+      one.decision = Decision{"restart", 0, "restart is " + std::string(word_for(restart_))};
+  }
+}
+
+/// Somebody stopped it while it waited for its next start.
+void Recorder::note_stopped() {
+  if (own_ == 0) return;
+  RunRecord& last = runs_.back();
+  if (last.decision && last.decision->action != "backoff") return;
+  std::string reason = "stopped while it waited for its next start";
+  if (asker_) reason += ", " + asker_text(*asker_);
+  last.decision = Decision{"stopped", std::nullopt, std::move(reason)};
+}
+
+void Recorder::note_end(State state, const std::string& reason) {
+  if (own_ == 0 || runs_.back().decision) return;
+  runs_.back().decision = Decision{std::string(word_for(state)), std::nullopt, reason};
+}
+
+std::optional<std::string> Recorder::cause_of(RunId run) const {
+  for (std::size_t i = 0; i < own_; ++i)
+    if (const RunRecord& one = runs_[runs_.size() - 1 - i]; one.run == run) return one.cause;
+  return std::nullopt;
+}
+
+}  // namespace keeper

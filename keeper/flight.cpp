@@ -1,0 +1,115 @@
+// The flight recorder's side of a keeper: what it is fed with, what it answers, and the events that
+// subscribers are told of.
+#include <csignal>
+
+#include "keeper/keeper.hpp"
+#include "protocol/home/clock.hpp"
+#include "protocol/home/proc.hpp"
+
+namespace keeper {
+namespace {
+
+/// The last lines of a text.
+void keep_lines(std::string& text, std::uint64_t lines) {
+  std::size_t at = text.size();
+  for (; lines > 0; --lines) {
+    at = at == 0 ? std::string::npos : text.rfind('\n', at - 1);
+    if (at == std::string::npos) return;
+  }
+  text.erase(0, at == text.size() ? at : at + 1);
+}
+
+}  // namespace
+
+Earlier read_earlier(const Home& home, const std::string& stem) {
+  Earlier out{home.read_runs(stem)};
+  auto record = home.read_status(stem);
+  if (record && has_keeper(record->state) && record->pid)
+    add_run(out.runs, lost_run(*record, record->boot_id == boot_id() ? "keeper lost" : "reboot"));
+  for (const RunRecord& run : out.runs)
+    out.last_run = std::max(out.last_run, run.run);
+  if (record) out.last_run = std::max(out.last_run, record->run);
+  return out;
+}
+
+void Keeper::tell_for(Asker asker, Event event) {
+  recorder_.set_asker(std::move(asker));
+  tell(std::move(event));
+  recorder_.set_asker(std::nullopt);
+}
+
+Asker Keeper::asker_of(std::string by, const Caller& caller) {
+  return {std::move(by), caller.pid, caller.uid, passwd_name(caller.uid)};
+}
+
+Asker Keeper::asker_of(const SignalFact& fact) {
+  if (fact.from_terminal) return {fact.number == SIGQUIT ? "Ctrl-\\" : "Ctrl-C", {}, {}, {}};
+  return {signal_name(fact.number), fact.pid, fact.uid, passwd_name(fact.uid)};
+}
+
+/// What only the system knows of an end.
+void Keeper::note_exit(const Run& run, const ExitInfo& exit, const std::optional<Used>& used) {
+  ExitFacts facts;
+  if (used) {
+    facts.max_memory_bytes = used->max_memory_bytes;
+    facts.cpu_ms = used->cpu_ms;
+  }
+  bool by_kill = exit == ExitInfo::signal(SIGKILL) && !run.sent_kill;
+  facts.out_of_memory = by_kill && run.oom && oom_killed_since(*run.oom);
+  recorder_.note(run.id, facts);
+}
+
+void Keeper::handle(const GetWhy& request, const Caller&, Answer answer) {
+  RunHistory history{recorder_.runs()};
+  if (request.lines)
+    for (RunRecord& run : history.runs)
+      keep_lines(run.output.text, *request.lines);
+  answer.give(history);
+}
+
+void Keeper::handle(const WatchEvents&, const Caller&, Answer answer) {
+  streams_.add(answer);
+}
+
+AppEvent Keeper::event_now(std::string event) {
+  AppEvent out;
+  out.event = std::move(event);
+  out.status = status();
+  if (leaving_as_) out.status->state = *leaving_as_;
+  out.at = wall_now();
+  out.name = out.status->name;
+  out.instance = out.status->instance;
+  out.state = out.status->state;
+  out.ready = out.status->ready;
+  out.run = out.status->run;
+  out.pid = out.status->pid;
+  return out;
+}
+
+void Keeper::tell_subscribers(const action::Announce& a) {
+  if (streams_.empty()) return;
+  AppEvent event = event_now(std::string(word_for(a.what)));
+  event.status.reset();
+  if (a.run != 0) event.run = a.run;
+  if (a.pid != 0) event.pid = a.pid;
+  event.exit = a.exit;
+  if (a.cause) event.cause = word_for(*a.cause);
+  if (a.what == action::What::exited)
+    if (auto cause = recorder_.cause_of(a.run)) event.cause = std::move(cause);
+  if (a.until) event.until = wall_now() + (*a.until - steady_now());
+  if (!a.text.empty()) event.text = a.text;
+  if (a.what == action::What::stopping && recorder_.asker()) event.text = asker_text(*recorder_.asker());
+  if (a.what == action::What::survivors)
+    for (int pid : survivors_)
+      event.text = (event.text ? *event.text + ", pid " : "pid ") + std::to_string(pid);
+  streams_.send(std::move(event));
+}
+
+/// What is still to be told, and the last word: after the record, before the connections close.
+void Keeper::take_leave() {
+  for (const action::Announce& a : std::exchange(to_tell_, {}))
+    tell_subscribers(a);
+  if (!streams_.empty()) streams_.send(event_now("left"));
+}
+
+}  // namespace keeper

@@ -1,0 +1,203 @@
+// What happens, live: one keeper's stream, the whole fleet, and waiting for a condition.
+#include <poll.h>
+#include <signal.h>
+
+#include "protocol/client/fleet_events.hpp"
+#include "tests/keeper/support/sandbox.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+/// Follows a home from a test.
+class Follower {
+ public:
+  explicit Follower(const Sandbox& box) {
+    auto fleet = FleetEvents::open(box.home().string(), [](const AppId&) { return true; });
+    EXPECT_TRUE(fleet) << fleet.error().text();
+    fleet_.emplace(std::move(*fleet));
+  }
+  /// Whether it comes, after those that came already.
+  bool comes(const string& stem, const string& what) {
+    Deadline deadline(kLimit);
+    std::vector<pollfd> none;
+    while (true) {
+      for (; next_ < seen_.size(); ++next_)
+        if (seen_[next_].id.stem() == stem && seen_[next_].event.event == what) return ++next_, true;
+      if (deadline.passed()) return false;
+      auto more = fleet_->wait(deadline, none);
+      EXPECT_TRUE(more) << more.error().text();
+      if (!more) return false;
+      for (FleetEvent& one : *more)
+        seen_.push_back(std::move(one));
+    }
+  }
+  const AppEvent& last() const { return seen_[next_ - 1].event; }
+  const FleetEvents& fleet() const { return *fleet_; }
+  string all() const {
+    string out;
+    for (const FleetEvent& one : seen_)
+      out += one.id.stem() + " " + one.event.event + "\n";
+    return out;
+  }
+
+ private:
+  std::optional<FleetEvents> fleet_;
+  std::vector<FleetEvent> seen_;
+  std::size_t next_ = 0;
+};
+
+TEST(Events, TellOfACrashAndOfWhatFollows) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  Follower follower(box);
+  ASSERT_TRUE(follower.comes("api", "now")) << follower.all();
+  ASSERT_TRUE(follower.last().status);
+  int pid = box.pid("api");
+  EXPECT_EQ(pid, follower.last().pid);
+  kill(pid, SIGKILL);
+  ASSERT_TRUE(follower.comes("api", "exited")) << follower.all();
+  EXPECT_EQ(pid, follower.last().pid);
+  EXPECT_EQ(ExitInfo::signal(SIGKILL), follower.last().exit);
+  EXPECT_EQ("crash", follower.last().cause);
+  ASSERT_TRUE(follower.comes("api", "started")) << follower.all();
+  ASSERT_TRUE(follower.comes("api", "confirmed")) << follower.all();
+  EXPECT_EQ(State::running, follower.last().state);
+}
+
+TEST(Events, SayWhenTheNextStartWillBe) {
+  Sandbox box;
+  Follower follower(box);
+  box.detach("api", {"--start-secs", "0", "--backoff", "60s..60s", "sh", "-c", "sleep 0.3; exit 1"});
+  ASSERT_TRUE(follower.comes("api", "backoff")) << follower.all();
+  ASSERT_TRUE(follower.last().until);
+  EXPECT_EQ(State::backoff, follower.last().state);
+}
+
+TEST(Events, BeginBeforeThereIsAHomeAndGoOnWhenAKeeperComesBack) {
+  Sandbox box;
+  ASSERT_FALSE(std::filesystem::exists(box.home()));
+  Follower follower(box);
+  for (int i = 0; i < 3; ++i) {
+    if (i == 0)
+      box.detach("api", {"sleep", "1000"});
+    else
+      ASSERT_EQ(0, box.ctl({"start", "api"}).code);
+    ASSERT_TRUE(follower.comes("api", "now")) << follower.all();
+    ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
+    ASSERT_TRUE(follower.comes("api", "stopping")) << follower.all();
+    EXPECT_TRUE(has(follower.last().text.value_or(""), "stop by"));
+    ASSERT_TRUE(follower.comes("api", "stopped")) << follower.all();
+    ASSERT_TRUE(follower.comes("api", "left")) << follower.all();
+    EXPECT_EQ(State::stopped, follower.last().state);
+  }
+}
+
+TEST(Events, TellOfAKeeperThatWasKilled) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  Follower follower(box);
+  ASSERT_TRUE(follower.comes("api", "now"));
+  int child = box.pid("api");
+  kill(box.keeper_pid("api"), SIGKILL);
+  ASSERT_TRUE(follower.comes("api", "gone")) << follower.all();
+  EXPECT_FALSE(follower.fleet().apps().at({"api", 0}).kept);
+  EXPECT_TRUE(alive(child));
+  ASSERT_EQ(0, box.ctl({"restart", "api"}).code);
+  EXPECT_TRUE(follower.comes("api", "now")) << follower.all();
+}
+
+TEST(Events, SayHowAnAppEndedAltogether) {
+  Sandbox box;
+  Follower follower(box);
+  box.detach("job", {"--restart", "never", "sleep", "0.3"});
+  ASSERT_TRUE(follower.comes("job", "left")) << follower.all();
+  EXPECT_EQ(State::exited, follower.last().state);
+}
+
+TEST(Events, OfManyAppsAreTold) {
+  Sandbox box;
+  Follower follower(box);
+  box.detach("api", {"-i", "8", "--start-secs", "0", "sleep", "1000"});
+  for (int i = 0; i < 8; ++i) {
+    Follower other(box);
+    ASSERT_TRUE(other.comes(AppId{"api", i}.stem(), "now")) << other.all();
+  }
+  ASSERT_EQ(0, box.ctl({"stop", "all"}).code);
+  Follower after(box);
+  EXPECT_EQ(8u, after.fleet().apps().size()) << "from their records";
+}
+
+TEST(CtlEvents, AreShownUntilCtrlC) {
+  Sandbox box;
+  Background events = box.start({{program("ctl"), "events", "--json"}});
+  box.detach("api", {"sleep", "1000"});
+  EVENTUALLY(has(events.out(), "\"event\":\"confirmed\"") || has(events.out(), "\"state\":\"running\""));
+  for (const string& line : lines_of(events.out()))
+    EXPECT_TRUE(read_as<AppEvent>(line)) << line;
+  events.signal(SIGINT);
+  EXPECT_EQ(0, events.wait());
+  EXPECT_EQ("", events.err());
+}
+
+TEST(CtlEvents, EndWhenNobodyReadsThem) {
+  Sandbox box;
+  Fd reading, writing;
+  int ends[2];
+  ASSERT_EQ(0, pipe(ends));
+  reading = Fd(ends[0]);
+  writing = Fd(ends[1]);
+  Start how{{program("ctl"), "events"}};
+  how.out = writing.get();
+  // It must not hold the reading end itself.
+  int held = reading.get();
+  how.before = [held] { close(held); };
+  Background events = box.start(how);
+  writing.reset();
+  EXPECT_TRUE(events.running());
+  reading.reset();
+  EXPECT_EQ(0, events.wait());
+}
+
+TEST(CtlWait, WaitsForAnAppThatIsNotThereYet) {
+  Sandbox box;
+  Background wait = box.start({{program("ctl"), "wait", "api:ready", "db:ready"}});
+  box.detach("api", {"sleep", "1000"});
+  EXPECT_TRUE(wait.running());
+  box.detach("db", {"sleep", "1000"});
+  EXPECT_EQ(0, wait.wait());
+}
+
+TEST(CtlWait, WaitsForAStop) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  Background stopped = box.start({{program("ctl"), "wait", "api:stopped"}});
+  Background gone = box.start({{program("ctl"), "wait", "api:gone"}});
+  EXPECT_TRUE(stopped.running());
+  ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
+  EXPECT_EQ(0, stopped.wait());
+  EXPECT_EQ(0, gone.wait());
+  EXPECT_EQ(0, box.ctl({"wait", "api:stopped", "api:gone"}).code) << "it is so already";
+}
+
+TEST(CtlWait, DoesNotWakeUpWhileNothingHappens) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  Background wait = box.start({{program("ctl"), "wait", "api:gone"}});
+  auto switches = [&] {
+    string status = read_text("/proc/" + std::to_string(wait.pid()) + "/status");
+    auto at = status.find("\nvoluntary_ctxt_switches:");
+    return at == string::npos ? -1 : std::atoi(status.c_str() + at + 25);
+  };
+  int before = -2;
+  EVENTUALLY(before == switches() || (usleep(100'000), before = switches(), false));
+  before = switches();
+  usleep(1'500'000);  // time that passes is what is tested
+  EXPECT_EQ(before, switches());
+  ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
+  EXPECT_EQ(0, wait.wait());
+}
+
+}  // namespace
+}  // namespace keeper

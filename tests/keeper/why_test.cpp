@@ -1,0 +1,187 @@
+// What a keeper remembers of runs that have ended: on the wire, in the record, and across keepers.
+#include <signal.h>
+
+#include "protocol/client/client.hpp"
+#include "tests/keeper/support/sandbox.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+/// From the keeper.
+std::vector<RunRecord> runs_of(const Sandbox& box, const string& stem) {
+  Home home = box.open_home();
+  auto client = Client::connect(home, stem);
+  if (!client) return {};
+  auto history = client->call(GetWhy{}, Millis(5000), "ask why");
+  EXPECT_TRUE(history) << history.error().text();
+  return history ? history->runs : std::vector<RunRecord>();
+}
+
+std::vector<RunRecord> recorded(const Sandbox& box, const string& stem) {
+  return box.open_home().read_runs(stem);
+}
+
+TEST(Why, RemembersACrashWithItsLastLines) {
+  Sandbox box;
+  box.detach("api", {"--start-secs", "0", "--backoff", "60s..60s", "sh", "-c",
+                     "echo one; printf 'caf\\351\\n'; echo last >&2; kill -SEGV $$"});
+  EVENTUALLY(runs_of(box, "api").size() == 1);
+  RunRecord run = runs_of(box, "api").back();
+  EXPECT_EQ(1u, run.run);
+  EXPECT_GT(run.pid.value_or(0), 0);
+  ASSERT_TRUE(run.exit && run.started_at && run.ended_at);
+  EXPECT_EQ(ExitInfo::Kind::signal, run.exit->kind);
+  EXPECT_EQ(SIGSEGV, run.exit->value);
+  EXPECT_TRUE(run.confirmed_at);
+  EXPECT_EQ("crash", run.cause);
+  EXPECT_FALSE(run.asked_by);
+  EXPECT_EQ("one\ncaf\xE9\nlast", run.output.text);
+  EXPECT_EQ("backoff", run.decision ? run.decision->action : "");
+  EXPECT_NEAR(60'000, static_cast<double>(run.decision->delay_ms.value_or(0)), 6'100);
+}
+
+TEST(Why, KnowsTheLastLinesWithoutALog) {
+  Sandbox box;
+  box.detach("api", {"--log", "none", "--start-secs", "0", "--backoff", "60s..60s", "sh", "-c",
+                     "echo words; exit 3"});
+  EVENTUALLY(runs_of(box, "api").size() == 1);
+  EXPECT_EQ("words", runs_of(box, "api").back().output.text);
+}
+
+TEST(Why, KnowsWhatARunHasUsed) {
+  Sandbox box;
+  box.detach("api", {"--start-secs", "0", "--backoff", "60s..60s", "python3", "-c",
+                     "x = bytearray(60 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1"});
+  EVENTUALLY(runs_of(box, "api").size() == 1);
+  RunRecord run = runs_of(box, "api").back();
+  EXPECT_GT(run.max_memory_bytes.value_or(0), 60u << 20);
+  EXPECT_GT(run.cpu_ms.value_or(0), 0);
+}
+
+TEST(Why, KnowsWhoAskedForARestart) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  Home home = box.open_home();
+  auto client = Client::connect(home, "api");
+  ASSERT_TRUE(client);
+  ASSERT_TRUE(client->call(RestartRun{}, Millis(5000), "restart"));
+  RunRecord run = runs_of(box, "api").back();
+  EXPECT_EQ("restart", run.cause);
+  ASSERT_TRUE(run.asked_by);
+  EXPECT_EQ("restart", run.asked_by->by);
+  EXPECT_EQ(getpid(), run.asked_by->pid);
+  EXPECT_EQ(getuid(), run.asked_by->uid);
+  EXPECT_EQ("restart", run.decision ? run.decision->action : "");
+}
+
+TEST(Why, KnowsThatItsKeeperWasSentASignal) {
+  Sandbox box;
+  Background keeper = box.foreground("api", {"sleep", "1000"});
+  keeper.signal(SIGTERM);
+  ASSERT_TRUE(keeper.wait());
+  auto runs = recorded(box, "api");
+  ASSERT_EQ(1u, runs.size());
+  ASSERT_TRUE(runs[0].asked_by);
+  EXPECT_EQ("SIGTERM", runs[0].asked_by->by);
+  EXPECT_EQ(getpid(), runs[0].asked_by->pid);
+}
+
+TEST(Why, KnowsCtrlC) {
+  Sandbox box;
+  Start at_terminal;
+  at_terminal.terminal = true;
+  Background keeper = box.foreground("api", {"sleep", "1000"}, at_terminal);
+  keeper.type("\x03");
+  ASSERT_TRUE(keeper.wait());
+  auto runs = recorded(box, "api");
+  ASSERT_EQ(1u, runs.size());
+  ASSERT_TRUE(runs[0].asked_by);
+  EXPECT_EQ("Ctrl-C", runs[0].asked_by->by);
+}
+
+TEST(Why, RemembersAStartThatFailed) {
+  Sandbox box;
+  auto path = box.work() / "prog";
+  write_text(path, "#!/bin/sh\nsleep 1000\n", 0755);
+  box.detach("api", {"--start-retries", "0", path.string()});
+  std::filesystem::remove(path);
+  kill(box.pid("api"), SIGKILL);
+  EVENTUALLY(box.state("api") == "fatal" && box.ended("api"));
+  auto runs = recorded(box, "api");
+  ASSERT_GE(runs.size(), 2u);
+  EXPECT_EQ("backoff", runs[0].decision ? runs[0].decision->action : "open") << "it lived for less than 1 s";
+  EXPECT_EQ("spawn failed", runs.back().cause);
+  EXPECT_TRUE(runs.back().error && has(*runs.back().error, "prog")) << runs.back().error.value_or("none");
+  EXPECT_EQ("fatal", runs.back().decision ? runs.back().decision->action : "open");
+}
+
+TEST(Why, SaysWhyAnAppHasExited) {
+  Sandbox box;
+  box.detach("api", {"--restart", "never", "sleep", "0.2"});
+  EVENTUALLY(box.ended("api"));
+  auto runs = recorded(box, "api");
+  ASSERT_EQ(1u, runs.size());
+  ASSERT_TRUE(runs[0].decision);
+  EXPECT_EQ("exited", runs[0].decision->action);
+  EXPECT_EQ("restart is never", runs[0].decision->reason);
+}
+
+TEST(Why, IsNotForgottenWhenAnotherKeeperStartsTheApp) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
+  ASSERT_EQ(0, box.ctl({"start", "api", "--wait"}).code);
+  auto runs = runs_of(box, "api");
+  ASSERT_EQ(1u, runs.size());
+  EXPECT_EQ("stop", runs[0].cause);
+  EXPECT_EQ(2u, box.status("api")->run) << "numbers of runs are never used again";
+}
+
+TEST(Why, KnowsOfTheRunWhoseKeeperWasKilled) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  EVENTUALLY(box.open_home().read_status("api")->pid.has_value());
+  int child = box.pid("api"), keeper = box.keeper_pid("api");
+  kill(keeper, SIGKILL);
+  EVENTUALLY(!alive(keeper));
+  kill(child, SIGKILL);
+  EVENTUALLY(!alive(child));
+  EXPECT_TRUE(has(box.ctl({"why", "api"}).out, "its keeper was killed")) << "from the record";
+  ASSERT_EQ(0, box.ctl({"start", "api"}).code);
+  auto runs = runs_of(box, "api");
+  ASSERT_EQ(1u, runs.size());
+  EXPECT_EQ("keeper lost", runs[0].cause);
+  EXPECT_EQ(child, runs[0].pid);
+}
+
+TEST(Why, AKillOfOursIsNeverTakenForOneOfTheKernel) {
+  Sandbox box;
+  box.detach("api", {"--backoff", "60s..60s", "sleep", "1000"});
+  ASSERT_EQ(0, box.ctl({"kill", "api"}).code);
+  EVENTUALLY(runs_of(box, "api").size() == 1);
+  EXPECT_EQ("crash", runs_of(box, "api").back().cause);
+}
+
+TEST(Why, IsBoundedForAProgramThatAlwaysCrashes) {
+  Sandbox box;
+  box.detach("api",
+             {"--start-secs", "0", "--backoff", "none", "sh", "-c", "yes 0123456789 | head -n 1000; exit 1"});
+  EVENTUALLY(box.status("api")->restarts > 40);
+  auto runs = runs_of(box, "api");
+  EXPECT_EQ(32u, runs.size());
+  for (const RunRecord& run : runs)
+    EXPECT_LE(run.output.text.size(), 2048u);
+  EXPECT_EQ(19, count_of(runs.back().output.text, "\n"));
+}
+
+TEST(Why, IsNotPartOfAStatus) {
+  Sandbox box;
+  box.detach("api", {"--start-secs", "0", "--backoff", "60s..60s", "sh", "-c", "echo words; exit 1"});
+  EVENTUALLY(runs_of(box, "api").size() == 1);
+  EXPECT_FALSE(has(box.ctl({"list", "--json"}).out, "\"runs\""));
+}
+
+}  // namespace
+}  // namespace keeper
