@@ -55,6 +55,7 @@ Done allowed(const Account& account) {
 /// Fills in who it runs as: the caller, or the user that is asked for.
 Done take_user(Spec& spec) {
   if (spec.user.empty()) {
+    spec.user = user_name(geteuid());
     return {};
   }
   auto account = find_account(spec.user);

@@ -114,9 +114,9 @@ TEST(Settings, TheLimitThatMayNotBeHadIsNamed) {
 }
 
 TEST(Settings, ALowLimitOnDescriptorsIsInNobodysWay) {
-  ChildSettings settings = settings_of(R"({"limits":"nofile=4","oom_score_adj":600})");
+  ChildSettings settings = settings_of(R"({"limits":"nofile=32","oom_score_adj":600})");
   Pipe pipe;
-  EXPECT_EQ("4 4", told(settings, "limit nofile", {pipe.writing.get(), 50}));
+  EXPECT_EQ("32 32", told(settings, "limit nofile", {pipe.writing.get(), 50}));
 }
 
 TEST(Settings, TheUserHasItsIdsAndGroupsAndNoOthers) {

@@ -134,6 +134,8 @@ TEST(LinesOfV1, ASpecIsStillUnderstood) {
   EXPECT_EQ(spec.log_max_size, 10u << 20);
   EXPECT_FALSE(spec.log_markers);
   EXPECT_EQ(spec.pid_file, "/run/x.pid");
+  EXPECT_EQ(spec.user, "web");
+  EXPECT_EQ(spec.run_as, "") << "a user of that time was a name for people, and nobody to become";
 }
 
 TEST(LinesOfV1, TheOtherResultsAreStillUnderstood) {
