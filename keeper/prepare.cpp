@@ -70,7 +70,7 @@ Done take_user(Spec& spec) {
 /// Node listens for a debugger without a change of the command line.
 void take_debug(Spec& spec) {
   const char* debug = std::getenv("KEEPER_DEBUG");
-  if (!spec.inspect && debug != nullptr && string(debug) == "1") spec.inspect = Port{9229};
+  if (!spec.inspect && debug != nullptr && string(debug) == "1") spec.inspect = PortNumber{9229};
 }
 
 }  // namespace

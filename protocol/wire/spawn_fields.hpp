@@ -26,7 +26,7 @@ struct Within {
 };
 using Niceness = Within<-20, 19>;         ///< setpriority(2)
 using OomScoreAdj = Within<-1000, 1000>;  ///< proc(5), oom_score_adj
-using Port = Within<1, 65535>;
+using PortNumber = Within<1, 65535>;
 
 /// What a new file is not to be allowed (umask(2)): "022", octal from 0 to 0777.
 struct FileMask {

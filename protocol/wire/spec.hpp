@@ -61,7 +61,7 @@ struct Spec {
   std::optional<OomScoreAdj> oom_score_adj;
   Limits limits;
   Descriptors inherit_fds;      ///< passed on under the same numbers
-  std::optional<Port> inspect;  ///< instance N of node listens for a debugger on this + N
+  std::optional<PortNumber> inspect;  ///< instance N of node listens for a debugger on this + N
 
   Restart restart = Restart::always;
   ExitCodes exit_codes;
