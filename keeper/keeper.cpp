@@ -372,8 +372,8 @@ void Keeper::perform(const action::Leave& leave) {
                  machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});
   stop_answers_.clear();
   restart_answers_.clear();
-  report_start(StartReport::Kind::failed, exit_code(leave.state));
   take_leave();
+  report_start(StartReport::Kind::failed, exit_code(leave.state));
   server_->close();
   io_.stop();
   if (echo_) echo_->finish(kLastWords);

@@ -26,7 +26,9 @@ struct Spawned {
 /// (vfork(2): no copy of page tables, which is a third of the time of a restart).
 std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output, ExtraFd extra = {});
 
-/// What a process and the children that it waited for have used (getrusage(2)).
+/// What a process and the children that it waited for have used (getrusage(2)). The kernel counts the memory
+/// that it shared with this process until its exec, so a program smaller than its keeper is shown as that
+/// big.
 struct Used {
   std::uint64_t max_memory_bytes = 0;  ///< the largest resident size of one of them
   std::int64_t cpu_ms = 0;             ///< user and system time
