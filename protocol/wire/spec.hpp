@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/wire/readiness.hpp"
 #include "protocol/wire/units.hpp"
 #include "protocol/wire/words.hpp"
 
@@ -69,6 +70,9 @@ struct Spec {
   std::optional<Millis> restart_window;
   Millis restart_delay{0};
   Backoff backoff;
+  Readiness ready;
+  Millis ready_timeout{30'000};
+  std::optional<Millis> watchdog;
 
   std::vector<int> stop_signal{SIGTERM};
   Millis stop_timeout{10'000};
