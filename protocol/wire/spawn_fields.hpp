@@ -67,8 +67,8 @@ using Descriptors = std::set<int>;
 Result<Descriptors> parse_descriptors(std::string_view text);
 std::string descriptors_text(const Descriptors& descriptors);
 
-/// Who gets the stop signals: the main process, its process group, or all that came of it. At the end the tree
-/// is empty in every mode but `process`.
+/// Who gets the stop signals: the main process, its process group, or all that came of it. At the end the
+/// tree is empty in every mode but `process`.
 enum class KillMode { process, group, tree };
 template <>
 inline constexpr std::array<WordOf<KillMode>, 3> kWordsOf<KillMode>{

@@ -142,6 +142,11 @@ Result<string> scalar_text(const Json& json) {
 }
 
 template <class T>
+constexpr bool kMany = std::is_same_v<T, std::vector<string>> ||
+                       std::is_same_v<T, std::map<string, string>> || std::is_same_v<T, Readiness> ||
+                       std::is_same_v<T, Limits>;
+
+template <class T>
 Done set_text(T& member, string_view text) {
   if constexpr (Optional<T>::value) {
     auto value = Value<typename Optional<T>::Of>::parse(text);
@@ -149,6 +154,8 @@ Done set_text(T& member, string_view text) {
     member = std::move(*value);
   } else if constexpr (std::is_same_v<T, std::vector<string>>) {
     member.emplace_back(text);
+  } else if constexpr (std::is_same_v<T, Readiness>) {
+    return member.add(text);
   } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
     auto equals = text.find('=');
     if (equals == string_view::npos || equals == 0) return wrong("'" + string(text) + "' is not KEY=VALUE");
@@ -181,6 +188,19 @@ Done read_limits(Limits& member, const Json& json) {
   return {};
 }
 
+/// One text, or a list of them.
+Done read_readiness(Readiness& member, const Json& json) {
+  if (json.is_array() && json.empty()) return wrong("a list with at least one condition is wanted here");
+  Readiness out;
+  for (const Json& item : json.is_array() ? json : Json::array({json})) {
+    auto text = any_text(item);
+    if (!text) return wrong("a text (without NUL) or a list of texts is wanted here");
+    if (Done done = out.add(*text); !done) return done;
+  }
+  member = std::move(out);
+  return {};
+}
+
 /// [3, 7], "3,7" or 3.
 Result<string> descriptors_json(const Json& json) {
   if (!json.is_array()) return scalar_text(json);
@@ -200,7 +220,9 @@ Done read_json(T& member, const Json& json) {
       return {};
     }
   }
-  if constexpr (std::is_same_v<T, std::vector<string>>) {
+  if constexpr (std::is_same_v<T, Readiness>) {
+    return read_readiness(member, json);
+  } else if constexpr (std::is_same_v<T, std::vector<string>>) {
     if (!json.is_array()) return wrong("a list of texts is wanted here");
     T out;
     for (const Json& item : json) {
@@ -240,6 +262,8 @@ template <class T>
 string show(const T& member) {
   if constexpr (Optional<T>::value) {
     return member ? show(*member) : "none";
+  } else if constexpr (std::is_same_v<T, Readiness>) {
+    return show(member.texts());
   } else if constexpr (std::is_same_v<T, std::vector<string>>) {
     string out;
     for (const string& item : member)
@@ -274,6 +298,9 @@ void write_json(const T& member, Json& into) {
     into = Json::object();
     for (const auto& [name, limit] : member)
       into[name] = limit_value_text(name, limit);
+  } else if constexpr (std::is_same_v<T, Readiness>) {
+    write_json(member.texts(), into);
+    if (into.size() == 1) into = Json(into.front());
   } else if constexpr (std::is_same_v<T, std::vector<string>>) {
     into = Json::array();
     for (const string& item : member)
@@ -287,20 +314,34 @@ void write_json(const T& member, Json& into) {
   }
 }
 
-template <auto Member>
+/// For a duration of which none at all would make every run fail.
+Done above_zero(std::optional<Millis> value) {
+  if (!value || value->count() > 0) return {};
+  return wrong("'0' is not a duration above 0 (10s, 100ms, 2m)");
+}
+
+enum class Zero { may_be, never };
+
+/// What was read into `member` as well, where the reading went well.
+template <Zero Z>
+Done checked(Done done, const auto& member) {
+  if constexpr (Z == Zero::never)
+    if (done) return above_zero(member);
+  return done;
+}
+
+template <auto Member, Zero Z = Zero::may_be>
 constexpr Field field(string_view name, char short_flag, string_view value, string_view help,
                       string_view flag = {}) {
   using T = std::remove_cvref_t<decltype(std::declval<Spec&>().*Member)>;
-  constexpr bool many = std::is_same_v<T, std::vector<string>> ||
-                        std::is_same_v<T, std::map<string, string>> || std::is_same_v<T, Limits>;
   return Field{name,
                short_flag,
                value,
                help,
                flag,
-               many,
-               [](Spec& s, string_view text) { return set_text(s.*Member, text); },
-               [](Spec& s, const Json& json) { return read_json(s.*Member, json); },
+               kMany<T>,
+               [](Spec& s, string_view text) { return checked<Z>(set_text(s.*Member, text), s.*Member); },
+               [](Spec& s, const Json& json) { return checked<Z>(read_json(s.*Member, json), s.*Member); },
                [](const Spec& s, Json& into) { write_json(s.*Member, into); },
                [](const Spec& s) { return show(s.*Member); },
                [](const Spec& a, const Spec& b) { return a.*Member == b.*Member; }};
@@ -350,6 +391,14 @@ constexpr Field kFields[] = {
     field<&Spec::restart_delay>("restart_delay", 0, "DURATION", "pause before a restart (default: 0)"),
     field<&Spec::backoff>("backoff", 0, "LOW..HIGH",
                           "pause after an early end, doubling, or none (default: 100ms..30s)"),
+    field<&Spec::ready>("ready", 0, "WHEN",
+                        "what shows that it works: secs, notify, fd:N, tcp:PORT, http:URL, cmd:COMMAND, "
+                        "log:REGEX; given again, all have to (default: secs)"),
+    field<&Spec::ready_timeout, Zero::never>("ready_timeout", 0, "DURATION",
+                                             "a start that has not shown it by then failed (default: 30s)"),
+    field<&Spec::watchdog, Zero::never>("watchdog", 0, "DURATION",
+                                        "it hangs when it says nothing (WATCHDOG=1) for so long (default: "
+                                        "never)"),
     field<&Spec::stop_signal>("stop_signal", 0, "LIST",
                               "signals that ask it to stop, one after the other (default: TERM)"),
     field<&Spec::stop_timeout>("stop_timeout", 0, "DURATION",

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/wire/readiness.hpp"
 #include "protocol/wire/spawn_fields.hpp"
 #include "protocol/wire/units.hpp"
 #include "protocol/wire/words.hpp"
@@ -60,7 +61,7 @@ struct Spec {
   std::optional<Niceness> nice;
   std::optional<OomScoreAdj> oom_score_adj;
   Limits limits;
-  Descriptors inherit_fds;      ///< passed on under the same numbers
+  Descriptors inherit_fds;            ///< passed on under the same numbers
   std::optional<PortNumber> inspect;  ///< instance N of node listens for a debugger on this + N
 
   Restart restart = Restart::always;
@@ -71,6 +72,9 @@ struct Spec {
   std::optional<Millis> restart_window;
   Millis restart_delay{0};
   Backoff backoff;
+  Readiness ready;
+  Millis ready_timeout{30'000};
+  std::optional<Millis> watchdog;
 
   std::vector<int> stop_signal{SIGTERM};
   Millis stop_timeout{10'000};

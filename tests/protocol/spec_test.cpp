@@ -39,6 +39,9 @@ const std::map<std::string, std::string, std::less<>> kOther = {
     {"restart_window", "1m"},
     {"restart_delay", "2s"},
     {"backoff", "1s..5s"},
+    {"ready", "tcp:8080"},
+    {"ready_timeout", "5s"},
+    {"watchdog", "10s"},
     {"stop_signal", "INT,TERM"},
     {"stop_timeout", "3s"},
     {"kill_timeout", "1s"},
@@ -170,6 +173,13 @@ TEST(Spec, NamesTheFieldOfAWrongValue) {
       {"backoff", "\"5s..1s\""},
       {"stop_signal", "\"FOO\""},
       {"stop_timeout", "-1"},
+      {"ready", "\"frob\""},
+      {"ready", "[]"},
+      {"ready", "null"},
+      {"ready", R"(["notify", "notify"])"},
+      {"ready", R"(["log:("])"},
+      {"ready_timeout", "0"},
+      {"watchdog", "0"},
       {"log_max_size", "\"big\""},
       {"log_backups", "2000000000"},
       {"log_markers", "2"},
@@ -254,6 +264,7 @@ TEST(Spec, AddsToAListWhenItIsGivenAgain) {
   EXPECT_FALSE(field_named("env").set(spec, "novalue"));
   EXPECT_FALSE(field_named("env").set(spec, "=x"));
   EXPECT_TRUE(field_named("env").many);
+  EXPECT_TRUE(field_named("ready").many);
   EXPECT_FALSE(field_named("stop_signal").many);
 }
 

@@ -1,0 +1,48 @@
+#include "protocol/wire/readiness.hpp"
+
+#include <algorithm>
+
+namespace keeper {
+namespace {
+
+/// Written otherwise it is still the same: fd:3 and fd:03, http:80 and http://127.0.0.1/.
+bool same(const ReadyCondition& a, const ReadyCondition& b) {
+  return a.kind == b.kind && a.fd == b.fd && a.host == b.host && a.port == b.port && a.argument == b.argument;
+}
+
+Error wrong(std::string what) {
+  return Error{Reason::invalid, {}, std::move(what), 0};
+}
+
+}  // namespace
+
+Done Readiness::add(std::string_view text) {
+  auto condition = ReadyCondition::parse(text);
+  if (!condition) return condition.error();
+  bool is_secs = condition->kind == ReadyCondition::Kind::secs;
+  bool twice = is_secs ? secs_
+                       : std::any_of(events_.begin(), events_.end(),
+                                     [&](const ReadyCondition& other) { return same(*condition, other); });
+  if (twice) return wrong("'" + condition->text + "' is given twice");
+  if (events_.size() + secs_ >= kMost) return wrong("there are more than 8 conditions");
+  if (is_secs)
+    secs_ = true;
+  else
+    events_.push_back(std::move(*condition));
+  return {};
+}
+
+bool Readiness::has(ReadyCondition::Kind kind) const {
+  if (kind == ReadyCondition::Kind::secs) return secs();
+  return std::any_of(events_.begin(), events_.end(), [&](const ReadyCondition& c) { return c.kind == kind; });
+}
+
+std::vector<std::string> Readiness::texts() const {
+  std::vector<std::string> out;
+  if (secs()) out.emplace_back("secs");
+  for (const ReadyCondition& condition : events_)
+    out.push_back(condition.text);
+  return out;
+}
+
+}  // namespace keeper

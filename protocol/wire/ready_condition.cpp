@@ -1,0 +1,197 @@
+#include "protocol/wire/ready_condition.hpp"
+
+#include <arpa/inet.h>
+#include <regex.h>
+
+#include <algorithm>
+
+#include "protocol/wire/units.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+using std::string_view;
+using Kind = ReadyCondition::Kind;
+
+constexpr std::size_t kMostText = 4096;
+constexpr std::size_t kMostExpression = 1024;
+constexpr std::size_t kMostRepeated = 100'000;
+constexpr string_view kThisHost = "127.0.0.1";
+
+Error wrong(string what) {
+  return Error{Reason::invalid, {}, std::move(what), 0};
+}
+
+Error wrong(const ReadyCondition& c, string_view what) {
+  return wrong("'" + c.text + "' " + string(what));
+}
+
+bool is_address(int family, const string& host) {
+  unsigned char bytes[sizeof(in6_addr)];
+  return inet_pton(family, host.c_str(), bytes) == 1;
+}
+
+Done read_port(ReadyCondition& c, string_view text, string_view shape) {
+  auto port = parse_number(text, 1, 65535);
+  if (!port) return wrong(c, string(shape) + " with a PORT from 1 to 65535");
+  c.port = static_cast<std::uint16_t>(*port);
+  return {};
+}
+
+Done check_host(const ReadyCondition& c, bool in_brackets) {
+  if (in_brackets && is_address(AF_INET6, c.host)) return {};
+  if (!in_brackets && (c.host == "localhost" || is_address(AF_INET, c.host))) return {};
+  if (!in_brackets && is_address(AF_INET6, c.host))
+    return wrong(c, "has an address that belongs in brackets: [" + c.host + "]");
+  return wrong(c, "is not served: '" + c.host +
+                      "' is no numeric address and not localhost, and other names are not looked up");
+}
+
+/// HOST:PORT or [V6]:PORT. Without a port it is `port`, where that is not empty.
+Done read_host_and_port(ReadyCondition& c, string_view text, string_view port, string_view shape) {
+  bool in_brackets = text.starts_with('[');
+  auto end = in_brackets ? text.find(']') : text.rfind(':');
+  if (in_brackets && end == string_view::npos) return wrong(c, shape);
+  c.host = text.substr(in_brackets ? 1 : 0, end - (in_brackets ? 1 : 0));
+  string_view rest = end == string_view::npos ? "" : text.substr(end + (in_brackets ? 1 : 0));
+  if (c.host.empty() || (!rest.empty() && rest.front() != ':')) return wrong(c, shape);
+  if (rest.empty() && port.empty()) return wrong(c, shape);
+  if (Done done = read_port(c, rest.empty() ? port : rest.substr(1), shape); !done) return done;
+  return check_host(c, in_brackets);
+}
+
+Done read_fd(ReadyCondition& c) {
+  auto number = parse_number(c.argument, 3, 1023);
+  if (!number)
+    return wrong(c, "is not fd:N with a number from 3 to 1023 (0, 1 and 2 are its input and output)");
+  c.fd = static_cast<int>(*number);
+  c.argument.clear();
+  return {};
+}
+
+Done read_tcp(ReadyCondition& c) {
+  constexpr string_view shape = "is not tcp:PORT, tcp:HOST:PORT or tcp:[V6]:PORT";
+  string where = std::move(c.argument);
+  c.argument.clear();
+  if (where.find(':') != string::npos) return read_host_and_port(c, where, "", shape);
+  c.host = kThisHost;
+  return read_port(c, where, shape);
+}
+
+bool fits_a_request_line(char c) {
+  return c > ' ' && c < 0x7f && c != '#';
+}
+
+Done read_http(ReadyCondition& c) {
+  constexpr string_view shape = "is not http://HOST:PORT/PATH, http:PORT/PATH or http:PORT";
+  string_view url = c.argument;
+  if (url.starts_with("https:"))
+    return wrong(c, "is not served: there is no https here; cmd:COMMAND can ask (cmd:curl -fs URL)");
+  if (url.starts_with("http://")) url.remove_prefix(5);
+  bool whole = url.starts_with("//");
+  if (whole) url.remove_prefix(2);
+  auto slash = std::min(url.find_first_of("/?#"), url.size());
+  string_view where = url.substr(0, slash);
+  string path(url.substr(slash));
+  if (!path.starts_with('/')) path.insert(path.begin(), '/');
+  if (!std::all_of(path.begin(), path.end(), fits_a_request_line))
+    return wrong(c,
+                 "has a path with what cannot stand there: other characters are written %20, and no #part");
+  c.host = kThisHost;
+  Done done = whole ? read_host_and_port(c, where, "80", shape) : read_port(c, where, shape);
+  c.argument = std::move(path);
+  return done;
+}
+
+Done read_command(ReadyCondition& c) {
+  if (c.argument.find_first_not_of(" \t\n") == string::npos) return wrong(c, "is not cmd:COMMAND");
+  return {};
+}
+
+/// What the repetitions of an expression multiply to: the C library writes each of them out.
+std::size_t repeated(string_view expression) {
+  std::size_t out = 1;
+  for (std::size_t at = 0; (at = expression.find('{', at)) != string_view::npos;) {
+    auto inside = expression.substr(at + 1, expression.find('}', at) - at - 1);
+    auto comma = inside.rfind(',');
+    auto most = parse_number(inside.substr(comma == string_view::npos ? 0 : comma + 1), 1, 32767);
+    auto least = parse_number(inside.substr(0, comma), 1, 32767);
+    auto times = std::max(most ? *most : 1, least ? *least : 1);
+    out = std::min(out * static_cast<std::size_t>(times), kMostRepeated + 1);
+    ++at;
+  }
+  return out;
+}
+
+bool refers_back(string_view expression) {
+  for (std::size_t at = 0; at + 1 < expression.size(); ++at) {
+    if (expression[at] != '\\') continue;
+    ++at;
+    if (expression[at] >= '1' && expression[at] <= '9') return true;
+  }
+  return false;
+}
+
+/// The C library's own words for what is wrong with it; empty for a good one.
+string compile_error(const string& expression) {
+  regex_t compiled;
+  int code = regcomp(&compiled, expression.c_str(), REG_EXTENDED | REG_NOSUB);
+  if (code == 0) {
+    regfree(&compiled);
+    return {};
+  }
+  char text[128];
+  regerror(code, &compiled, text, sizeof text);
+  return text;
+}
+
+Done read_expression(ReadyCondition& c) {
+  if (c.argument.empty()) return wrong(c, "is not log:EXPRESSION (log:listening on [0-9]+)");
+  if (c.argument.size() > kMostExpression) return wrong("an expression for log: has at most 1024 bytes");
+  if (refers_back(c.argument)) return wrong(c, "is not served: \\1 to \\9 can take for ever to match");
+  if (c.argument.size() * repeated(c.argument) > kMostRepeated)
+    return wrong(c, "is not served: its repetitions {N} multiply to too much");
+  if (string error = compile_error(c.argument); !error.empty())
+    return wrong(c, "is no POSIX extended expression: " + error);
+  return {};
+}
+
+Done read_argument(ReadyCondition& c) {
+  switch (c.kind) {
+    case Kind::secs:
+    case Kind::notify: break;
+    case Kind::fd: return read_fd(c);
+    case Kind::tcp: return read_tcp(c);
+    case Kind::http: return read_http(c);
+    case Kind::cmd: return read_command(c);
+    case Kind::log: return read_expression(c);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ReadyCondition> ReadyCondition::parse(string_view text) {
+  if (text.size() > kMostText) return wrong("a condition has at most 4096 bytes");
+  if (text.find('\0') != string_view::npos) return wrong("a text without NUL is wanted here");
+  ReadyCondition out;
+  out.text = text;
+  auto colon = text.find(':');
+  string_view word = text.substr(0, colon);
+  if (text == "node")
+    return Error{
+        Reason::unsupported, {}, "'node' is not yet supported; notify, tcp:PORT and log:REGEX are", 0};
+  if (word == "https")
+    return wrong(out, "is not served: there is no https here; cmd:COMMAND can ask (cmd:curl -fs URL)");
+  auto kind = value_for<Kind>(word);
+  bool bare = kind == Kind::secs || kind == Kind::notify;
+  if (!kind || (bare && colon != string_view::npos) || (!bare && colon == string_view::npos))
+    return wrong(out, "is not secs, notify, fd:N, tcp:PORT, http:URL, cmd:COMMAND or log:REGEX");
+  out.kind = *kind;
+  if (!bare) out.argument = text.substr(colon + 1);
+  if (Done done = read_argument(out); !done) return done.error();
+  return out;
+}
+
+}  // namespace keeper
