@@ -133,10 +133,36 @@ bool refers_back(string_view expression) {
   return false;
 }
 
+/// Where the bracket expression ends that begins at `at`: behind "]", which may stand first in it ("[]a]",
+/// "[^]a]") and in a class ("[[:alpha:]]").
+std::size_t behind_bracket(string_view expression, std::size_t at) {
+  at += expression.substr(at + 1).starts_with('^') ? 2 : 1;
+  for (bool first = true; at < expression.size(); first = false) {
+    if (expression[at] == ']' && !first) return at + 1;
+    bool is_class = expression[at] == '[' && expression.substr(at + 1).find_first_of(":.=") == 0;
+    auto end = is_class ? expression.find({&expression[at + 1], 1}, at + 2) : at;
+    at = end == string_view::npos ? expression.size() : is_class ? end + 2 : at + 1;
+  }
+  return at;
+}
+
+/// Whether a ")" closes nothing: the C library takes it as it stands, but not behind what line_expression
+/// puts in front.
+bool closes_nothing(string_view expression) {
+  int depth = 0;
+  for (std::size_t at = 0; at < expression.size();) {
+    char c = expression[at];
+    if (c == '(') ++depth;
+    if (c == ')' && --depth < 0) return true;
+    at = c == '[' ? behind_bracket(expression, at) : at + (c == '\\' ? 2 : 1);
+  }
+  return false;
+}
+
 /// The C library's own words for what is wrong with it; empty for a good one.
 string compile_error(const string& expression) {
   regex_t compiled;
-  int code = regcomp(&compiled, expression.c_str(), REG_EXTENDED | REG_NOSUB);
+  int code = regcomp(&compiled, line_expression(expression).c_str(), REG_EXTENDED | REG_NOSUB);
   if (code == 0) {
     regfree(&compiled);
     return {};
@@ -152,6 +178,7 @@ Done read_expression(ReadyCondition& c) {
   if (refers_back(c.argument)) return wrong(c, "is not served: \\1 to \\9 can take for ever to match");
   if (c.argument.size() * repeated(c.argument) > kMostRepeated)
     return wrong(c, "is not served: its repetitions {N} multiply to too much");
+  if (closes_nothing(c.argument)) return wrong(c, "has a ) without its (; one that is meant is written \\)");
   if (string error = compile_error(c.argument); !error.empty())
     return wrong(c, "is no POSIX extended expression: " + error);
   return {};
@@ -171,6 +198,11 @@ Done read_argument(ReadyCondition& c) {
 }
 
 }  // namespace
+
+/// Not ".*", which does not pass over NUL; a line has no newline in it.
+string line_expression(const string& expression) {
+  return "^[^\n]*(" + expression + ")";
+}
 
 Result<ReadyCondition> ReadyCondition::parse(string_view text) {
   if (text.size() > kMostText) return wrong("a condition has at most 4096 bytes");

@@ -140,6 +140,15 @@ TEST(ReadyCondition, WithABadExpressionIsRefusedInTheWordsOfTheLibrary) {
   expect_refused("log:*{2}{x", {"'log:*{2}{x'"});
 }
 
+TEST(ReadyCondition, WithABracketThatClosesNothingIsRefused) {
+  for (const char* text :
+       {"log:a)", "log:a)|(b", "log:(a))", "log:[(]a)", "log:[]()]a)", "log:[^])]a)", "log:[[:alpha:](]a)"})
+    expect_refused(text, {") without its ("});
+  for (const char* text : {"log:(a|b)", "log:a\\)", "log:[)]", "log:[])]", "log:[^])]", "log:[[:digit:])]",
+                           "log:\\[(a)", "log:[a\\]()"})
+    good(text);
+}
+
 TEST(ReadyCondition, WithAnExpressionThatCouldBlockOrGrowIsRefused) {
   expect_refused("log:(a*)*\\1", {"can take for ever"});
   good("log:\\\\1 is no reference");

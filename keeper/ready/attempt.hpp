@@ -1,0 +1,36 @@
+// One try of a probe. It is begun once, and ends by itself, once, or is given up by being destroyed.
+#pragma once
+#include <functional>
+#include <utility>
+
+#include "keeper/ready/living.hpp"
+
+namespace keeper {
+
+class Attempt {
+ public:
+  using Ended = std::function<void(bool good)>;
+
+  explicit Attempt(Ended ended) : ended_(std::move(ended)) {}
+  virtual ~Attempt() = default;
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+
+  /// `ended` may be called before this returns.
+  virtual void begin() = 0;
+  /// Of the process that it runs; 0 where there is none.
+  virtual int pid() const { return 0; }
+
+ protected:
+  /// The last thing that is done: this object is gone when it returns.
+  void end(bool good) {
+    auto ended = std::exchange(ended_, nullptr);
+    ended(good);
+  }
+  Living living_;
+
+ private:
+  Ended ended_;
+};
+
+}  // namespace keeper

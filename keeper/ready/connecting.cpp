@@ -1,0 +1,85 @@
+#include "keeper/ready/connecting.hpp"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <asio/io_context.hpp>
+#include <cerrno>
+#include <cstring>
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+struct Address {
+  sockaddr_storage bytes{};
+  socklen_t size = 0;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&bytes); }
+};
+
+/// Of size 0 for what is no numeric address.
+Address address_of(const string& text, std::uint16_t port) {
+  Address out;
+  sockaddr_in four{};
+  sockaddr_in6 six{};
+  four.sin_family = AF_INET;
+  six.sin6_family = AF_INET6;
+  four.sin_port = six.sin6_port = htons(port);
+  if (inet_pton(AF_INET, text.c_str(), &four.sin_addr) == 1) {
+    std::memcpy(&out.bytes, &four, out.size = sizeof four);
+  } else if (inet_pton(AF_INET6, text.c_str(), &six.sin6_addr) == 1) {
+    std::memcpy(&out.bytes, &six, out.size = sizeof six);
+  }
+  return out;
+}
+
+std::vector<string> addresses(const string& host) {
+  if (host == "localhost") return {"127.0.0.1", "::1"};
+  return {host};
+}
+
+}  // namespace
+
+Fd begin_connection(const string& address, std::uint16_t port) {
+  Address to = address_of(address, port);
+  if (to.size == 0) return {};
+  Fd socket(::socket(to.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return {};
+  if (connect(socket.get(), to.get(), to.size) < 0 && errno != EINPROGRESS) return {};
+  return socket;
+}
+
+bool is_connected(int socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0) return false;
+  Address here, there;
+  here.size = there.size = sizeof(sockaddr_storage);
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&here.bytes), &here.size) < 0) return false;
+  if (getpeername(socket, reinterpret_cast<sockaddr*>(&there.bytes), &there.size) < 0) return false;
+  return here.size != there.size || std::memcmp(&here.bytes, &there.bytes, here.size) != 0;
+}
+
+Connecting::Connecting(asio::io_context& io, const string& host, std::uint16_t port, Ended ended)
+    : Attempt(std::move(ended)), io_(io), addresses_(addresses(host)), port_(port) {}
+
+void Connecting::next() {
+  while (!addresses_.empty()) {
+    Fd fd = begin_connection(addresses_.back(), port_);
+    addresses_.pop_back();
+    if (!fd) continue;
+    socket_.emplace(io_, fd.get());
+    static_cast<void>(fd.release());
+    return socket_->async_wait(asio::posix::descriptor_base::wait_write,
+                               living_.only([this] { established(); }));
+  }
+  end(false);
+}
+
+void Connecting::established() {
+  if (is_connected(socket_->native_handle())) return connected();
+  next();
+}
+
+}  // namespace keeper

@@ -1,0 +1,55 @@
+#include "keeper/ready/notify_fd.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <asio/io_context.hpp>
+#include <cerrno>
+#include <string_view>
+
+namespace keeper {
+namespace {
+
+constexpr int kTurn = 64;  // then others get a turn
+
+}  // namespace
+
+Result<std::unique_ptr<NotifyFd>> NotifyFd::make(asio::io_context& io, OnSaid on_said) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return system_error("make a pipe for readiness");
+  Fd reading(ends[0]), writing(ends[1]);
+  fcntl(reading.get(), F_SETFL, O_NONBLOCK);
+  return std::unique_ptr<NotifyFd>(
+      new NotifyFd(io, std::move(reading), std::move(writing), std::move(on_said)));
+}
+
+NotifyFd::NotifyFd(asio::io_context& io, Fd reading, Fd writing, OnSaid on_said)
+    : reading_(io, reading.get()), writing_(std::move(writing)), on_said_(std::move(on_said)) {
+  static_cast<void>(reading.release());
+  wait();
+}
+
+void NotifyFd::wait() {
+  reading_.async_wait(asio::posix::descriptor_base::wait_read, living_.only([this] { look(); }));
+}
+
+void NotifyFd::look() {
+  char bytes[512];
+  for (int i = 0; i < kTurn; ++i) {
+    ssize_t got = read(reading_.native_handle(), bytes, sizeof bytes);
+    if (got == 0) return say(Said::closed);
+    if (got < 0 && errno != EINTR) break;
+    std::string_view text(bytes, got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (!on_said_ || text.find('\n') == std::string_view::npos) continue;
+    wait();
+    return say(Said::ready);
+  }
+  wait();
+}
+
+/// The last thing that is done: this object may be gone afterwards.
+void NotifyFd::say(Said said) {
+  if (auto tell = std::exchange(on_said_, nullptr)) tell(said);
+}
+
+}  // namespace keeper

@@ -1,0 +1,45 @@
+// Readiness by a newline (s6: notification-fd): the child gets the writing end of a pipe under a number of
+// its choice, writes what it likes into it, and is ready at the first newline.
+//
+// One is made before each spawn. What the child writes later is read and thrown away: a program that goes on
+// writing is neither stopped by a full pipe nor ended by SIGPIPE.
+#pragma once
+#include <asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <memory>
+
+#include "keeper/ready/living.hpp"
+#include "protocol/home/home.hpp"
+
+namespace keeper {
+
+class NotifyFd {
+ public:
+  enum class Said {
+    ready,   ///< a newline came
+    closed,  ///< every copy of the writing end was closed, and no newline had come
+  };
+  using OnSaid = std::function<void(Said)>;
+
+  /// Makes the pipe, both ends close-on-exec, and waits. `on_said` is called once at most, from the loop; it
+  /// may let go of this object. Errors: failed.
+  static Result<std::unique_ptr<NotifyFd>> make(asio::io_context& io, OnSaid on_said);
+
+  /// What the child gets. Valid until spawned().
+  int writing() const { return writing_.get(); }
+  /// The spawn was tried: the child has its own copy, or there is no child.
+  void spawned() { writing_.reset(); }
+
+ private:
+  NotifyFd(asio::io_context& io, Fd reading, Fd writing, OnSaid on_said);
+  void wait();
+  void look();
+  void say(Said said);
+
+  asio::posix::stream_descriptor reading_;
+  Fd writing_;
+  OnSaid on_said_;
+  Living living_;
+};
+
+}  // namespace keeper

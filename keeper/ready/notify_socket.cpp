@@ -1,0 +1,164 @@
+#include "keeper/ready/notify_socket.hpp"
+
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <asio/io_context.hpp>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76  // asm-generic/socket.h of Linux 6.5
+#endif
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 0x04  // linux/socket.h
+#endif
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+constexpr std::size_t kMostText = 4096;  // as systemd
+constexpr std::size_t kMostFds = 4;      // the kernel closes further ones
+constexpr int kTurn = 64;                // then others get a turn
+
+/// "@keeper/" and 128 random bits. Empty, with errno, where there are none.
+string new_name() {
+  unsigned char random[16];
+  if (getrandom(random, sizeof random, 0) != static_cast<ssize_t>(sizeof random)) return {};
+  string out = "@keeper/";
+  for (unsigned char byte : random) {
+    out += "0123456789abcdef"[byte >> 4];
+    out += "0123456789abcdef"[byte & 15];
+  }
+  return out;
+}
+
+bool bind_to(int socket, const string& name) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);  // '@' is written for the NUL in front
+  auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  return bind(socket, reinterpret_cast<const sockaddr*>(&address), size) == 0;
+}
+
+string name_of(int socket) {
+  sockaddr_un address{};
+  socklen_t size = sizeof address;
+  constexpr socklen_t front = offsetof(sockaddr_un, sun_path) + 1;
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) < 0 || size <= front) return {};
+  return "@" + string(address.sun_path + 1, size - front);
+}
+
+/// What comes beside the text of a datagram.
+struct Beside {
+  bool named = false;  ///< the kernel said who sent it
+  Sender sender;
+  Fd fds[kMostFds];
+  std::size_t count = 0;
+};
+
+void take_fds(const cmsghdr& part, Beside& out) {
+  const unsigned char* at = CMSG_DATA(&part);
+  for (std::size_t left = part.cmsg_len - CMSG_LEN(0); left >= sizeof(int); left -= sizeof(int)) {
+    int fd = -1;
+    std::memcpy(&fd, at, sizeof fd);
+    at += sizeof fd;
+    Fd owned(fd);
+    if (out.count < kMostFds) out.fds[out.count++] = std::move(owned);
+  }
+}
+
+void take_part(const cmsghdr& part, Beside& out) {
+  if (part.cmsg_level != SOL_SOCKET) return;
+  if (part.cmsg_type == SCM_RIGHTS) take_fds(part, out);
+  if (part.cmsg_type == SCM_CREDENTIALS && part.cmsg_len >= CMSG_LEN(sizeof(ucred))) {
+    ucred credentials{};
+    std::memcpy(&credentials, CMSG_DATA(&part), sizeof credentials);
+    out.named = true;
+    out.sender.pid = credentials.pid;
+    out.sender.uid = credentials.uid;
+  }
+  if (part.cmsg_type == SCM_PIDFD && part.cmsg_len >= CMSG_LEN(sizeof(int))) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(&part), sizeof fd);
+    if (fd >= 0) out.sender.pidfd = Fd(fd);  // else it says why there is none
+  }
+}
+
+Beside take_parts(msghdr& header) {
+  Beside out;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part))
+    take_part(*part, out);
+  return out;
+}
+
+}  // namespace
+
+Result<Fd> make_notify_socket() {
+  constexpr const char* doing = "make a socket for NOTIFY_SOCKET";
+  Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return system_error(doing);
+  int yes = 1;
+  // Before it can be reached: what is sent without being asked for credentials carries none.
+  if (setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0) return system_error(doing);
+  setsockopt(socket.get(), SOL_SOCKET, SO_PASSPIDFD, &yes, sizeof yes);  // from Linux 6.5 on
+  string name = new_name();
+  if (name.empty() || !bind_to(socket.get(), name)) return system_error(doing);
+  return socket;
+}
+
+NotifySocket::NotifySocket(asio::io_context& io, Fd socket, OnMessage on_message)
+    : socket_(io, socket.get()), on_message_(std::move(on_message)), environment_(name_of(socket.get())) {
+  static_cast<void>(socket.release());
+  wait();
+}
+
+bool NotifySocket::drain() {
+  auto mark = living_.mark();
+  for (int i = 0; i < kTurn; ++i)
+    if (!receive() || mark.expired()) return true;
+  return false;
+}
+
+void NotifySocket::wait() {
+  socket_.async_wait(asio::posix::descriptor_base::wait_read, living_.only([this] {
+    auto mark = living_.mark();
+    drain();
+    if (!mark.expired()) wait();
+  }));
+}
+
+/// False if there was none. Whoever is told may let go of this object.
+bool NotifySocket::receive() {
+  char text[kMostText];
+  alignas(cmsghdr) char
+      beside[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(kMostFds * sizeof(int)) + CMSG_SPACE(sizeof(int))];
+  iovec piece{text, sizeof text};
+  msghdr header{};
+  header.msg_iov = &piece;
+  header.msg_iovlen = 1;
+  header.msg_control = beside;
+  header.msg_controllen = sizeof beside;
+  ssize_t got = recvmsg(socket_.native_handle(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (got < 0) return errno == EINTR;
+  Beside with = take_parts(header);
+  auto message = parse_notify({text, static_cast<std::size_t>(got)});
+  if (!with.named || !message || (header.msg_flags & MSG_TRUNC) != 0) {
+    ++ignored_;
+    return true;
+  }
+  if (*message == NotifyMessage{}) return true;
+  look_up(with.sender);
+  Notification out{std::move(with.sender), std::move(*message), {}};
+  if (out.message.barrier && with.count == 1) out.barrier = std::move(with.fds[0]);
+  auto tell = on_message_;
+  tell(std::move(out));
+  return true;
+}
+
+}  // namespace keeper

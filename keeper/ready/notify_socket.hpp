@@ -1,0 +1,55 @@
+// The socket of $NOTIFY_SOCKET (sd_notify(3)): takes messages, and reports each with its sender. Passive:
+// whether a sender is to be believed is for others to decide.
+//
+// It is in the abstract namespace (unix(7)): nothing in the file system that a program running as another
+// user could not reach, nothing left behind. Its name cannot be guessed but is no secret (/proc/net/unix),
+// so anybody in the network namespace may write to it: what counts is the sender that the kernel names.
+#pragma once
+#include <asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <string>
+
+#include "keeper/ready/living.hpp"
+#include "keeper/ready/notify_message.hpp"
+#include "keeper/ready/sender.hpp"
+
+namespace keeper {
+
+struct Notification {
+  Sender sender;
+  NotifyMessage message;
+  /// Of BARRIER=1: the sender waits until this is closed (sd_notify_barrier(3)), so it is to live until all
+  /// that came before it is recorded. Letting go of it closes it.
+  Fd barrier;
+};
+
+/// A bound socket under a new name: close-on-exec, non-blocking, asking for credentials. Errors: failed.
+Result<Fd> make_notify_socket();
+
+class NotifySocket {
+ public:
+  using OnMessage = std::function<void(Notification)>;
+
+  /// Takes over a socket that make_notify_socket made, here or before an exec. `on_message` is called from
+  /// the loop and from drain(), once per datagram that says anything known, in the order of their sending.
+  NotifySocket(asio::io_context& io, Fd socket, OnMessage on_message);
+
+  /// The value for NOTIFY_SOCKET: "@..." for the abstract namespace.
+  const std::string& environment() const { return environment_; }
+  /// Reads what is there now, 64 datagrams at most; false if more may be waiting.
+  bool drain();
+  /// Datagrams that were no messages: over 4096 bytes, with a NUL, without credentials.
+  std::uint64_t ignored() const { return ignored_; }
+
+ private:
+  void wait();
+  bool receive();
+
+  asio::posix::stream_descriptor socket_;
+  OnMessage on_message_;
+  std::string environment_;
+  std::uint64_t ignored_ = 0;
+  Living living_;
+};
+
+}  // namespace keeper

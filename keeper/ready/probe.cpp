@@ -1,0 +1,69 @@
+#include "keeper/ready/probe.hpp"
+
+#include <algorithm>
+#include <asio/io_context.hpp>
+#include <exception>
+
+namespace keeper {
+namespace {
+
+constexpr Millis kFirst{50};
+constexpr Millis kPause{200};
+constexpr Millis kLongestPause{2'000};
+
+}  // namespace
+
+Probe::Probe(asio::io_context& io, Make make, Millis limit, std::function<void()> on_success)
+    : timer_(io), make_(std::move(make)), limit_(limit), on_success_(std::move(on_success)) {}
+
+void Probe::start() {
+  stop();
+  pause_ = kPause;
+  after(kFirst, [this] { try_once(); });
+}
+
+void Probe::stop() {
+  living_.renew();
+  timer_.cancel();
+  attempt_.reset();
+}
+
+/// From here on this is waited for, and nothing that was waited for before.
+template <class F>
+void Probe::after(Millis wait, F then) {
+  living_.renew();
+  timer_.expires_after(wait);
+  timer_.async_wait(living_.only(std::move(then)));
+}
+
+/// Where there is no memory, or no room in epoll, the try has failed like any other.
+void Probe::try_once() {
+  after(limit_, [this] { ended(false); });
+  auto mark = living_.mark();
+  try {
+    begin_attempt();
+  } catch (const std::exception&) {
+    if (!mark.expired()) ended(false);
+  }
+}
+
+void Probe::begin_attempt() {
+  attempt_ = make_([this, mark = living_.mark()](bool good) {
+    if (!mark.expired()) ended(good);
+  });
+  attempt_->begin();
+}
+
+void Probe::ended(bool good) {
+  if (!good) {
+    attempt_.reset();
+    after(pause_, [this] { try_once(); });
+    pause_ = std::min(pause_ * 3 / 2, kLongestPause);
+    return;
+  }
+  stop();
+  auto tell = on_success_;
+  tell();
+}
+
+}  // namespace keeper

@@ -1,0 +1,23 @@
+#include "keeper/ready/probe_for.hpp"
+
+#include "keeper/ready/http_probe.hpp"
+#include "keeper/ready/tcp_probe.hpp"
+
+namespace keeper {
+
+std::unique_ptr<Probe> probe_for(asio::io_context& io, const ReadyCondition& c, const Commands& commands,
+                                 Millis limit, std::function<void()> on_success) {
+  using Kind = ReadyCondition::Kind;
+  switch (c.kind) {
+    case Kind::tcp: return tcp_probe(io, c.host, c.port, std::move(on_success));
+    case Kind::http: return http_probe(io, c.host, c.port, c.argument, std::move(on_success));
+    case Kind::cmd: return cmd_probe(io, c.argument, commands, limit, std::move(on_success));
+    case Kind::secs:
+    case Kind::notify:
+    case Kind::fd:
+    case Kind::log: break;
+  }
+  return nullptr;
+}
+
+}  // namespace keeper
