@@ -74,6 +74,15 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output, 
       std::make_unique<Capture>(io_, std::move(output.reading), [this](std::string_view b) { on_output(b); });
   signals_ = std::make_unique<Signals>(io_, [this](const SignalFact& fact) { on_signal(fact); });
   server_ = std::make_unique<Server>(io_, Fd(table.socket), *this);
+  if (spec_.watchdog || spec_.ready.has(ReadyCondition::Kind::notify)) listen_to_program();
+}
+
+/// Where that cannot be had the program is kept all the same; it is not ready then, and the log says why.
+void Keeper::listen_to_program() {
+  auto socket = make_notify_socket();
+  if (!socket) return marker(socket.error().text());
+  notify_ = std::make_unique<NotifySocket>(io_, std::move(*socket),
+                                           [this](Notification n) { on_notification(std::move(n)); });
 }
 
 int Keeper::run() {
@@ -125,14 +134,19 @@ void Keeper::forget(RunId id) {
 }
 
 void Keeper::on_exit(RunId id) {
+  if (notify_) notify_->drain();  // what it said comes before its end; it may have named another main process
   Run* run = find(id);
   if (run == nullptr || run->main_ended) return;
+  // A main process that moved may be no child of ours: only its pidfd says that it has ended.
+  if (run->pid != run->session && !has_ended(run->pidfd.native_handle())) return;
   std::optional<Used> used;
   auto exit = collect(run->pid, run->pidfd.native_handle(), &used);
   if (!exit) return;
   run->main_ended = true;
+  if (run->ready) run->ready->end();
   capture_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
-  bool leftovers = has_other_children(other_mains(run)) && !tree_of(ids_of(*run)).empty();
+  bool leftovers = spec_.kill_mode != KillMode::process && has_other_children(other_mains(run)) &&
+                   !tree_of(ids_of(*run)).empty();
   std::error_code ignored;
   run->pidfd.close(ignored);
   note_exit(*run, *exit, used);
@@ -167,10 +181,9 @@ void Keeper::on_interrupt(const SignalFact& fact) {
 }
 
 void Keeper::on_child_signal() {
-  reap_strangers([this](int pid) {
-    return std::any_of(runs_.begin(), runs_.end(),
-                       [&](const Run& r) { return r.pid == pid && !r.main_ended; });
-  });
+  if (notify_) notify_->drain();  // before a sender is gone without a trace
+  std::vector<int> ours = other_mains(nullptr);
+  reap_strangers([&](int pid) { return std::find(ours.begin(), ours.end(), pid) != ours.end(); });
   std::vector<RunId> ids;
   for (const Run& run : runs_)
     ids.push_back(run.id);
@@ -208,6 +221,8 @@ void Keeper::look_for_rest(Run& run) {
 
 void Keeper::on_output(std::string_view bytes) {
   recorder_.add_output(bytes);
+  for (Run& run : runs_)
+    if (run.ready) run.ready->output(bytes);
   if (log_) log_->write(bytes);
   if (!echo_) return;
   echo_->write(bytes);
@@ -223,91 +238,21 @@ void Keeper::step(const Event& event) {
     std::visit([this](const auto& a) { perform(a); }, action);
 }
 
+/// Children of this process that are no part of `but`: other runs, and commands that ask whether one is
+/// ready.
 std::vector<int> Keeper::other_mains(const Run* but) const {
   std::vector<int> out;
-  for (const Run& run : runs_)
+  for (const Run& run : runs_) {
     if (&run != but && !run.main_ended) out.push_back(run.pid);
+    if (!run.ready) continue;
+    for (int pid : run.ready->pids())
+      out.push_back(pid);
+  }
   return out;
 }
 
 RunIds Keeper::ids_of(const Run& run) const {
-  return {run.main_ended ? 0 : run.pid, run.pid, other_mains(&run)};
-}
-
-/// The plan is made once, and again after a spawn that failed: the program may have moved.
-bool Keeper::make_plan() {
-  auto fail = [this](const Error& error) {
-    plan_error_ = SpawnError{Stage::prepare, error.errnum, error.text(),
-                             error.reason == Reason::not_found || error.reason == Reason::refused};
-    return false;
-  };
-  std::vector<std::string> from_file = user_environment(spec_);
-  if (!spec_.env_file.empty()) {
-    auto read = read_env_file(spec_.env_file);
-    if (!read) return fail(read.error());
-    from_file.insert(from_file.end(), read->begin(), read->end());
-  }
-  auto settings = make_settings(spec_, table_.inherit);
-  if (!settings) return fail(settings.error());
-  // This process was given the environment that the child is to inherit: it need not be held a second time.
-  auto added = added_environment(spec_, getpid(), from_file);
-  std::string path(variable_in(merge_environment(environ, added), "PATH"));
-  auto found = resolve(spec_.program, spec_.cwd, spec_.interpreter, spec_.interpreter_args, path);
-  if (auto* no = std::get_if<CannotRun>(&found)) {
-    plan_error_ =
-        SpawnError{Stage::exec, no->exit_code == 127 ? ENOENT : EACCES, no->error.text(), !no->passes};
-    return false;
-  }
-  auto command = std::move(std::get<Resolved>(found).command);
-  if (spec_.inspect) command = inspected(std::move(command), spec_.inspect->value + spec_.instance, path);
-  command.insert(command.end(), spec_.args.begin(), spec_.args.end());
-  plan_ = std::make_unique<SpawnPlan>(std::move(command), environ, std::move(added), spec_.cwd,
-                                      std::move(*settings));
-  return true;
-}
-
-void Keeper::perform(const action::Spawn& wanted) {
-  if (!plan_ && !make_plan())
-    return tell(event::SpawnFailed{wanted.run, plan_error_->permanent, plan_error_->text});
-  if (auto foreign = foreign_pid_file()) {
-    plan_error_ = std::move(foreign);
-    return tell(event::SpawnFailed{wanted.run, plan_error_->permanent, plan_error_->text});
-  }
-  auto result = spawn(*plan_, null_.get(), output_.get());
-  if (auto* failed = std::get_if<SpawnError>(&result)) {
-    plan_error_ = *failed;
-    plan_.reset();
-    return tell(event::SpawnFailed{wanted.run, failed->permanent, failed->text});
-  }
-  Spawned& spawned = std::get<Spawned>(result);
-  plan_error_.reset();
-  RunId id = wanted.run;
-  if (!watch(id, spawned)) return;
-  started_ = steady_now();
-  started_at_ = wall_now();
-  stopped_at_.reset();
-  tell(event::SpawnSucceeded{id, spawned.pid});
-}
-
-/// From now on its end is noticed. Where that cannot be had, the run is ended again: it would be one that
-/// nobody keeps.
-bool Keeper::watch(RunId id, Spawned& spawned) {
-  asio::posix::stream_descriptor pidfd(io_);
-  std::error_code error;
-  pidfd.assign(spawned.pidfd.get(), error);
-  if (error) {
-    kill(-spawned.pid, SIGKILL);
-    detail::reap(spawned.pid);
-    tell(event::SpawnFailed{id, false, "watch the new process: " + error.message()});
-    return false;
-  }
-  spawned.pidfd.release();
-  runs_.push_back({id, spawned.pid, std::move(pidfd)});
-  runs_.back().oom = oom_mark(spawned.pid);
-  runs_.back().pidfd.async_wait(asio::posix::descriptor_base::wait_read, [this, id](std::error_code ended) {
-    if (!ended) on_exit(id);
-  });
-  return true;
+  return {run.main_ended ? 0 : run.pid, run.session, other_mains(&run)};
 }
 
 void Keeper::perform(const action::Signal& wanted) {
@@ -325,11 +270,13 @@ void Keeper::send_signal(Run& run, int signal, Scope scope) {
     return;
   }
   if (scope == Scope::group) {
-    if (!run.main_ended) kill(-run.pid, signal);
+    if (run.main_ended) return;
+    kill(-run.session, signal);
+    if (group_of(run.pid) != run.session) pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0);
     return;
   }
   for (int pid : tree_of(ids_of(run)))
-    if (scope == Scope::tree || group_of(pid) != run.pid) kill(pid, signal);
+    if (scope == Scope::tree || group_of(pid) != run.session) kill(pid, signal);
 }
 
 void Keeper::perform(const action::Announce& a) {
@@ -338,6 +285,12 @@ void Keeper::perform(const action::Announce& a) {
     if (Run* run = find(a.run)) survivors_ = tree_of(ids_of(*run));
     forget(a.run);
   }
+  if (a.what == action::What::confirmed || a.what == action::What::stopping)
+    if (Run* run = find(a.run); run != nullptr && run->ready) run->ready->end();
+  bool too_late = a.what == action::What::stopping && a.cause == Cause::ready_timeout;
+  if (too_late) missed_ = machine_.waiting_for(spec_.ready);
+  if (a.what == action::What::started) missed_.clear();
+  if (a.what == action::What::main_moved) pid_start_ = process_start(a.pid);
   if (a.what == action::What::exited) stopped_at_ = last_exit_at_ = wall_now();
   if (a.what == action::What::started) {
     survivors_.clear();

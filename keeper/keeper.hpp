@@ -22,8 +22,11 @@
 #include "keeper/log/capture.hpp"
 #include "keeper/log/echo.hpp"
 #include "keeper/log/file_sink.hpp"
+#include "keeper/ready/notify_socket.hpp"
+#include "keeper/run_readiness.hpp"
 #include "keeper/start_report.hpp"
 #include "keeper/survive/role.hpp"
+#include "keeper/watch/file_watch.hpp"
 #include "keeper/watch/oom.hpp"
 #include "keeper/watch/sampler.hpp"
 #include "keeper/watch/signals.hpp"
@@ -60,12 +63,14 @@ class Keeper : public Service {
   /// One run as the system knows it: from its spawn until nothing of it is left.
   struct Run {
     RunId id;
-    int pid;
+    int pid;      ///< of its main process
+    int session;  ///< its session and process group: the pid that was spawned
     asio::posix::stream_descriptor pidfd;
     bool main_ended = false;
     bool kill_all = false;   ///< what turns up of its tree later is killed too
     bool sent_kill = false;  ///< KILL came from here
     std::optional<OomMark> oom{};
+    std::unique_ptr<RunReadiness> ready{};  ///< null where nothing has to be shown
   };
 
   Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output, Earlier earlier);
@@ -85,8 +90,6 @@ class Keeper : public Service {
   void perform(const action::Announce& announce);
   void perform(const action::Leave& leave);
   void send_signal(Run& run, int signal, Scope scope);
-  bool make_plan();
-  bool watch(RunId id, Spawned& spawned);
   RunIds ids_of(const Run& run) const;
   std::vector<int> other_mains(const Run* but) const;
   void look_for_rest(Run& run);
@@ -94,6 +97,23 @@ class Keeper : public Service {
   Run* find(RunId id);
   void forget(RunId id);
   void arm();
+
+  // starts, and what a program says of itself (runs.cpp)
+  Result<std::vector<std::string>> added_variables() const;
+  bool make_plan();
+  void watch_program(const std::string& path);
+  Commands commands();
+  Result<std::unique_ptr<RunReadiness>> readiness_of(RunId id);
+  void began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready);
+  bool watch(RunId id, Spawned& spawned);
+  void await_end(Run& run);
+  void move_main(Run& run, int pid);
+  void listen_to_program();
+  bool has_one_of(const Run& run, const std::vector<int>& pids) const;
+  Run* run_of(const Sender& sender);
+  void on_notification(Notification n);
+  void note_said(const NotifyMessage& m);
+  void show_notified(RunId id);
 
   // what is remembered, and told to subscribers (flight.cpp)
   /// Tells the machine what somebody asked for.
@@ -133,6 +153,15 @@ class Keeper : public Service {
   Machine machine_;
   std::unique_ptr<SpawnPlan> plan_;
   std::optional<SpawnError> plan_error_;
+  bool replan_ = false;  ///< the program is another one now
+  std::unique_ptr<FileWatch> program_watch_;
+  bool program_not_watched_ = false;
+  std::unique_ptr<NotifySocket> notify_;  ///< before the runs: they name it
+  std::vector<std::string> missed_;       ///< conditions that a run did not show in time
+  struct Said {
+    std::string status;  ///< STATUS=
+    std::string doing;   ///< reloading, stopping, or nothing
+  } said_;               ///< by the current run
 
   std::list<Run> runs_;
   std::deque<Event> events_;

@@ -16,23 +16,9 @@ namespace {
 constexpr Millis kRecordEvery{1000};
 constexpr Millis kRecordRuns{50};
 
-/// "0.1 s", "3 m 20 s": how long a run lived.
-std::string lived_text(Millis lived) {
-  char out[48];
-  long long ms = lived.count();
-  if (ms < 60'000)
-    std::snprintf(out, sizeof out, "%lld.%03lld s", ms / 1000, ms % 1000);
-  else if (ms < 3'600'000)
-    std::snprintf(out, sizeof out, "%lld m %lld s", ms / 60'000, ms / 1000 % 60);
-  else
-    std::snprintf(out, sizeof out, "%lld h %lld m", ms / 3'600'000, ms / 60'000 % 60);
-  return out;
-}
-
 std::string ended_text(int pid, const action::Announce& a) {
-  ExitInfo exit = a.exit.value_or(ExitInfo::unknown());
-  std::string how = exit.kind == ExitInfo::Kind::code ? "ended with " : "was ended by ";
-  return "pid " + std::to_string(pid) + " " + how + exit_text(exit) + " after " + lived_text(a.lived);
+  return "pid " + std::to_string(pid) + " " + ended_text(a.exit.value_or(ExitInfo::unknown())) + " after " +
+         lived_text(a.lived);
 }
 
 }  // namespace
@@ -69,6 +55,9 @@ Status Keeper::status() {
                  recorder_.cause_of(end->run).value_or(std::string(word_for(end->cause))), end->pid};
   if (auto at = machine_.next_start()) s.next = Next{"start", wall_now() + (*at - steady_now())};
   if (!machine_.spawn_error().empty()) s.spawn_error = machine_.spawn_error();
+  if (!said_.status.empty()) s.status_text = said_.status;
+  if (!said_.doing.empty() && s.pid) s.doing = said_.doing;
+  s.waiting_for = s.state == State::starting ? machine_.waiting_for(spec_.ready) : missed_;
   if (!machine_.reason().empty()) s.reason = machine_.reason();
   s.survivors = survivors_;
   if (log_) s.logs.push_back({"all", log_->path(), log_->bytes()});

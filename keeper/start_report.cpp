@@ -64,20 +64,9 @@ void show_last_lines(const Started& started) {
     std::fprintf(stderr, "  | %s\n", line->c_str());
 }
 
-string ended_how(const Status& status) {
-  if (status.spawn_error) return *status.spawn_error;
-  if (!status.last_exit) return "it did not start";
-  const LastExit& end = *status.last_exit;
-  string how = end.exit.kind == ExitInfo::Kind::code ? "it ended with " + exit_text(end.exit)
-                                                     : "it was ended by " + exit_text(end.exit);
-  char after[32];
-  std::snprintf(after, sizeof after, " after %.1f s", static_cast<double>(end.after_ms) / 1000.0);
-  return how + after;
-}
-
 int tell_failure(const Started& started, const StartReport& report) {
   const Status& status = report.status;
-  complain("cannot start " + started.stem + ": " + ended_how(status));
+  complain("cannot start " + started.stem + ": " + failed_start_text(status));
   show_last_lines(started);
   if (has_keeper(status.state))
     std::fprintf(stderr,

@@ -68,6 +68,9 @@ void Work::report(const std::vector<Outcome>& outcomes) {
       done(one.text);
     else
       fail(one.id, one.code, one.text);
+    if (!one.details.empty()) std::fputs("  its last lines:\n", stderr);
+    for (const std::string& line : one.details)
+      std::fprintf(stderr, "  | %s\n", escaped(line).c_str());
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 #include <type_traits>
 
 #include "ctl/fleet/orphan.hpp"
@@ -156,27 +157,43 @@ Outcome restart_outcome(const Row& row, const Answer& answer) {
   if (!status && status.error().reason == Reason::timeout)
     return Outcome::failed(row.id, late("it goes on being restarted"));
   if (!status) return Outcome::failed(row.id, status.error());
-  return Outcome::done(row.id, "restarted " + row.id.stem() + ": pid " + number_or_none(row.status.pid) +
-                                   " -> " + number_or_none(status->pid));
+  Outcome out =
+      Outcome::done(row.id, "restarted " + row.id.stem() + ": pid " + number_or_none(row.status.pid) +
+                                " -> " + number_or_none(status->pid));
+  out.run = status->run;
+  return out;
 }
 
 Error did_not_become_ready(const Status& s) {
-  std::string why = "it did not become ready: ";
-  if (s.spawn_error)
-    why += *s.spawn_error;
-  else if (s.reason && !s.reason->empty())
-    why += *s.reason;
-  else if (s.last_exit)
-    why += "its run ended (" + exit_text(s.last_exit->exit) + ")";
-  else
-    why += "it is " + std::string(word_for(s.state));
-  return {Reason::failed, "", why, 0};
+  bool given_up = !has_keeper(s.state) && s.reason && !s.reason->empty();
+  bool failed = s.spawn_error || s.last_exit;
+  return {Reason::failed, "",
+          "it did not become ready: " + (given_up ? *s.reason
+                                         : failed ? failed_start_text(s)
+                                                  : "it is " + std::string(word_for(s.state))),
+          0};
+}
+
+/// What the last run said at its end, for whoever waits for a good start.
+std::vector<std::string> last_words(const Home& home, const AppId& id) {
+  constexpr std::uint64_t kLines = 5;
+  auto answer = call_all(home, {{id, request_line(kCallId, GetWhy{kLines}), ""}}, kLook).front();
+  RunHistory history{home.read_runs(id.stem())};
+  if (answer)
+    if (auto told = read_as<RunHistory>(*answer)) history = std::move(*told);
+  std::vector<std::string> out;
+  if (history.runs.empty()) return out;
+  std::istringstream text(history.runs.back().output.text);
+  for (std::string line; std::getline(text, line);)
+    out.push_back(std::move(line));
+  return out;
 }
 
 /// Nothing while it is still undecided.
-std::optional<Done> readiness(const Row& row) {
+std::optional<Done> readiness(const Row& row, std::uint64_t run) {
   const Status& s = row.status;
   if (s.ready && s.state == State::running) return Done{};
+  if (run != 0 && s.run > run) return Done{did_not_become_ready(s)};  // another was tried meanwhile
   if (s.state == State::backoff || !has_keeper(s.state)) return Done{did_not_become_ready(s)};
   if (!row.keeper_lives) return Done{Error{Reason::failed, "", "its keeper was killed meanwhile", 0}};
   return std::nullopt;
@@ -189,11 +206,19 @@ void await_ready(const Home& home, std::vector<Outcome>& outcomes, const Deadlin
   auto settle = [&](const AppId& id, const Done& done) {
     pending.erase(id);
     for (Outcome& one : outcomes)
-      if (one.id == id && !done) one = Outcome::failed(id, done.error());
+      if (one.id == id && !done) {
+        one = Outcome::failed(id, done.error());
+        if (done.error().reason == Reason::failed) one.details = last_words(home, id);
+      }
+  };
+  auto run_of = [&](const AppId& id) {
+    auto it =
+        std::find_if(outcomes.begin(), outcomes.end(), [&](const Outcome& one) { return one.id == id; });
+    return it == outcomes.end() ? 0 : it->run;
   };
   while (!pending.empty()) {
     for (const Row& row : look_again(home, pending, deadline))
-      if (auto done = readiness(row)) settle(row.id, *done);
+      if (auto done = readiness(row, run_of(row.id))) settle(row.id, *done);
     if (deadline.passed())
       for (const AppId& id : std::set<AppId>(pending))
         settle(id, Done{late("it goes on starting")});

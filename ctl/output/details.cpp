@@ -41,6 +41,13 @@ string pids_text(const std::vector<int>& pids) {
   return out;
 }
 
+string joined(const std::vector<string>& words) {
+  string out;
+  for (const string& word : words)
+    out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
 string last_exit_text(const LastExit& exit) {
   string out = exit_words(exit);
   if (exit.pid) out = "pid " + std::to_string(*exit.pid) + ": " + out;
@@ -60,6 +67,11 @@ void add_run(Lines& lines, const Status& app, bool coloured, WallTime now) {
   if (app.run != 0) lines.push_back({"run", std::to_string(app.run)});
   lines.push_back({"restarts", std::to_string(app.restarts)});
   if (app.last_exit) lines.push_back({"last exit", last_exit_text(*app.last_exit)});
+  if (app.status_text) lines.push_back({"says", escaped(*app.status_text)});
+  if (app.doing) lines.push_back({"is", escaped(*app.doing)});
+  if (!app.waiting_for.empty())
+    lines.push_back(
+        {app.state == State::starting ? "waits for" : "missed", escaped(joined(app.waiting_for))});
   if (app.spawn_error) lines.push_back({"start failed", escaped(*app.spawn_error)});
   if (app.next)
     lines.push_back(

@@ -47,7 +47,10 @@ KEEPER_CHILD_SIDE void take_output(const ChildSide& side) {
   int fd = open(path, O_RDWR | O_CLOEXEC);
   if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) fail(side, Stage::output);
   // Another user may open /dev/stdout by name too. Where that cannot be had it still has its output.
-  if (side.plan->settings().identity && fchown(fd, side.plan->settings().identity->uid, ~0u) < 0) errno = 0;
+  const auto& identity = side.plan->settings().identity;
+  struct stat at {};
+  bool pipe = identity && fstat(fd, &at) == 0 && S_ISFIFO(at.st_mode);
+  if (pipe && fchown(fd, identity->uid, ~0u) < 0) errno = 0;
 }
 
 /// What is passed on stays open after the exec, under its number. Before the limits: a low one on descriptors

@@ -1,6 +1,7 @@
 #include "keeper/child/process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -123,6 +124,11 @@ std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used) {
   if (used != nullptr) *used = used_of(usage);
   if (info.si_code == CLD_EXITED) return ExitInfo::code(info.si_status);
   return ExitInfo::signal(info.si_status, info.si_code == CLD_DUMPED);
+}
+
+bool has_ended(int pidfd) {
+  pollfd p{pidfd, POLLIN, 0};
+  return poll(&p, 1, 0) > 0;
 }
 
 StopChange stop_or_continue(int pidfd) {

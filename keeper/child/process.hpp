@@ -38,6 +38,9 @@ struct Used {
 /// `used` is filled in with the status, where it was asked for; it stays empty for `unknown`.
 std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used = nullptr);
 
+/// Whether the process of a pidfd has ended, also one that is no child of ours (pidfd_open(2)).
+bool has_ended(int pidfd);
+
 enum class StopChange { none, stopped, continued };
 /// Whether a process of ours was stopped by a signal, or continued, since this was last asked (waitid(2)).
 StopChange stop_or_continue(int pidfd);

@@ -504,6 +504,16 @@ std::optional<int> Machine::pid() const {
   return life && life->alive() ? std::optional<int>(life->pid) : std::nullopt;
 }
 
+std::vector<std::string> Machine::waiting_for(const Readiness& ready) const {
+  std::vector<std::string> out;
+  const Life* life = current();
+  if (!life) return out;
+  if (ready.secs() && (life->shown & kSecs) == 0) out.emplace_back("secs");
+  for (std::size_t i = 0; i < ready.events().size(); ++i)
+    if ((life->shown & 1u << i) == 0) out.push_back(ready.events()[i].text);
+  return out;
+}
+
 std::optional<Time> Machine::next_start() const {
   return s_.next ? std::optional<Time>(s_.next->at) : std::nullopt;
 }

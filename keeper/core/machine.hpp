@@ -85,6 +85,8 @@ class Machine {
   /// When it starts the next run by itself, if it waits for that.
   std::optional<Time> next_start() const;
   const std::optional<LastEnd>& last_end() const { return s_.last_end; }
+  /// Conditions of readiness that the current run has not shown, as they were given.
+  std::vector<std::string> waiting_for(const Readiness& ready) const;
   /// Why the last spawn failed; empty if it did not.
   const std::string& spawn_error() const { return s_.spawn_error; }
   /// Why it is exited or fatal; else empty.

@@ -16,6 +16,10 @@ Policy make_policy(const Spec& spec, std::uint64_t jitter_seed) {
   policy.stop_timeout = spec.stop_timeout;
   policy.kill_timeout = spec.kill_timeout;
   policy.kill_mode = spec.kill_mode;
+  policy.ready_events = static_cast<int>(spec.ready.events().size());
+  policy.ready_secs = spec.ready.secs();
+  policy.ready_timeout = spec.ready_timeout;
+  policy.watchdog = spec.watchdog;
   policy.jitter_seed = jitter_seed;
   return policy;
 }

@@ -89,6 +89,7 @@ void Recorder::add_failed_spawn(const action::Announce& a, WallTime wall) {
 std::optional<Decision> Recorder::decided_already(Cause cause) const {
   if (cause == Cause::stop) return Decision{"stopped", std::nullopt, "asked for"};
   if (cause == Cause::restart) return Decision{"restart", 0, "asked for"};
+  if (cause == Cause::changed) return Decision{"restart", 0, "its program changed"};
   if (cause == Cause::reload) return Decision{"restart", 0, "its successor had taken over"};
   bool successor = std::any_of(live_.begin(), live_.end(), [](const Live& l) { return l.pid != 0; });
   if (successor) return Decision{"restart", 0, "its successor was running already"};

@@ -53,6 +53,10 @@ struct Fields<Status> {
     v("last_exit", &Status::last_exit, "how the last run ended");
     v("next", &Status::next, "what happens by itself, and when");
     v("spawn_error", &Status::spawn_error, "why the last start failed before the program ran");
+    v("status_text", &Status::status_text, "what the program says of itself (sd_notify)");
+    v("doing", &Status::doing, "reloading or stopping, as the program says (sd_notify)");
+    v("waiting_for", &Status::waiting_for,
+      "conditions of readiness not shown yet, or missed by the last run");
     v("reason", &Status::reason, "why it is fatal, exited or unreachable");
     v("survivors", &Status::survivors, "processes that KILL did not end");
     v("logs", &Status::logs, "where its output is");

@@ -24,6 +24,8 @@ Done Readiness::add(std::string_view text) {
                        : std::any_of(events_.begin(), events_.end(),
                                      [&](const ReadyCondition& other) { return same(*condition, other); });
   if (twice) return wrong("'" + condition->text + "' is given twice");
+  if (condition->kind == ReadyCondition::Kind::fd && has(ReadyCondition::Kind::fd))
+    return wrong("'" + condition->text + "': there is one fd:N already");
   if (events_.size() + secs_ >= kMost) return wrong("there are more than 8 conditions");
   if (is_secs)
     secs_ = true;

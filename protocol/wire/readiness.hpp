@@ -14,7 +14,7 @@ class Readiness {
   static constexpr std::size_t kMost = 8;
 
   /// One more condition. Errors: what ReadyCondition::parse says; invalid where the same is given twice (so
-  /// secs and notify can be given once only), or over kMost of them.
+  /// secs and notify can be given once only), a second fd:N, or over kMost of them.
   Done add(std::string_view text);
 
   /// Whether the run has to live for start_secs.

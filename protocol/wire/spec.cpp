@@ -142,9 +142,9 @@ Result<string> scalar_text(const Json& json) {
 }
 
 template <class T>
-constexpr bool kMany = std::is_same_v<T, std::vector<string>> ||
-                       std::is_same_v<T, std::map<string, string>> || std::is_same_v<T, Readiness> ||
-                       std::is_same_v<T, Limits>;
+constexpr bool kMany =
+    std::is_same_v<T, std::vector<string>> || std::is_same_v<T, std::map<string, string>> ||
+    std::is_same_v<T, Readiness> || std::is_same_v<T, Limits>;
 
 template <class T>
 Done set_text(T& member, string_view text) {

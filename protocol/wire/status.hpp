@@ -71,8 +71,13 @@ struct Status {
   std::optional<LastExit> last_exit;
   std::optional<Next> next;
   std::optional<std::string> spawn_error;  ///< "exec /srv/api: No such file or directory"
-  std::optional<std::string> reason;       ///< why it is fatal, exited or unreachable
-  std::vector<int> survivors;              ///< what KILL did not end
+  std::optional<std::string> status_text;  ///< what the program says of itself (sd_notify(3), STATUS=)
+  std::optional<std::string> doing;        ///< "reloading" or "stopping", as it says (sd_notify(3))
+  /// Conditions of readiness that have not been shown yet; after a run that was not ready in time, those that
+  /// it missed.
+  std::vector<std::string> waiting_for;
+  std::optional<std::string> reason;  ///< why it is fatal, exited or unreachable
+  std::vector<int> survivors;         ///< what KILL did not end
   std::vector<LogFile> logs;
   std::optional<std::uint64_t> memory_bytes;  ///< resident memory of the tree
   std::optional<double> cpu_percent;          ///< of one core, since the last question
@@ -85,5 +90,9 @@ struct Status {
 
 /// "api", or "api:2".
 std::string label(const Status& status);
+
+/// Why its last start failed, for people: "it ended with code 1 after 0.100 s", "it was not ready in time:
+/// tcp:8080 was not shown".
+std::string failed_start_text(const Status& status);
 
 }  // namespace keeper

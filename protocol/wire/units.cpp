@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 
 namespace keeper {
@@ -181,6 +182,27 @@ string exit_text(const ExitInfo& exit) {
     case ExitInfo::Kind::unknown: break;
   }
   return "unknown";
+}
+
+string ended_text(const ExitInfo& exit) {
+  switch (exit.kind) {
+    case ExitInfo::Kind::code: return "ended with " + exit_text(exit);
+    case ExitInfo::Kind::signal: return "was ended by " + exit_text(exit);
+    case ExitInfo::Kind::unknown: break;
+  }
+  return "ended, and nobody knows how";
+}
+
+string lived_text(Millis lived) {
+  char out[48];
+  long long ms = lived.count();
+  if (ms < 60'000)
+    std::snprintf(out, sizeof out, "%lld.%03lld s", ms / 1000, ms % 1000);
+  else if (ms < 3'600'000)
+    std::snprintf(out, sizeof out, "%lld m %lld s", ms / 60'000, ms / 1000 % 60);
+  else
+    std::snprintf(out, sizeof out, "%lld h %lld m", ms / 3'600'000, ms / 60'000 % 60);
+  return out;
 }
 
 int shell_code(const ExitInfo& exit) {

@@ -53,6 +53,10 @@ struct ExitInfo {
 
 /// "code 3", "SIGKILL", "SIGSEGV (core dumped)", "unknown".
 std::string exit_text(const ExitInfo& exit);
+/// "ended with code 3", "was ended by SIGKILL", "ended, and nobody knows how".
+std::string ended_text(const ExitInfo& exit);
+/// How long something lived, for people: "0.100 s", "3 m 20 s", "5 h 1 m".
+std::string lived_text(Millis lived);
 /// What a shell would make of it: the code, 128 + N for a signal, 1 for unknown.
 int shell_code(const ExitInfo& exit);
 

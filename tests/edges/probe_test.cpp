@@ -318,7 +318,8 @@ TEST(HttpStatus, IsThreeDigitsBehindAVersion) {
 
 struct CmdProbeTest : ProbeTest {
   Commands commands() {
-    return {[this](const string& command) { return start(command); }, collect};
+    return {[this](const string& command) { return start(command); },
+            [](int pid, int pidfd) { return collect(pid, pidfd); }};
   }
   std::optional<StartedCommand> start(const string& command) {
     static const char* const environment[] = {"PATH=/usr/bin:/bin", nullptr};

@@ -342,6 +342,9 @@ Status full_status() {
   s.spawn_error = "exec /srv/api: No such file or directory";
   s.reason = "max_restarts";
   s.survivors = {7, 8};
+  s.status_text = "serving";
+  s.doing = "reloading";
+  s.waiting_for = {"tcp:80"};
   s.logs = {{"all", "/home/web/.keeper/logs/example.log", 5120}, {"err", "/dev/null", 0}};
   s.memory_bytes = 48'103'424;
   s.cpu_percent = 0.3;

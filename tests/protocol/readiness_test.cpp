@@ -199,8 +199,13 @@ TEST(Readiness, TakesNothingTwice) {
   }
 }
 
+TEST(Readiness, HasOneDescriptorAtMost) {
+  Readiness ready = of({"fd:3"});
+  EXPECT_FALSE(ready.add("fd:4"));
+}
+
 TEST(Readiness, IsEightConditionsAtMost) {
-  Readiness ready = of({"secs", "fd:3", "fd:4", "fd:5", "fd:6", "fd:7", "fd:8", "fd:9"});
+  Readiness ready = of({"secs", "fd:3", "tcp:4", "tcp:5", "tcp:6", "tcp:7", "tcp:8", "tcp:9"});
   Done done = ready.add("notify");
   ASSERT_FALSE(done);
   EXPECT_NE(string::npos, done.error().text().find("8"));

@@ -1,0 +1,70 @@
+#include "keeper/run_readiness.hpp"
+
+#include "keeper/ready/probe_for.hpp"
+
+namespace keeper {
+
+Result<std::unique_ptr<RunReadiness>> RunReadiness::make(asio::io_context& io, const Readiness& wanted,
+                                                         const Commands& commands, Millis limit,
+                                                         std::function<void(int)> shown) {
+  std::unique_ptr<RunReadiness> out(new RunReadiness(std::move(shown)));
+  int place = 0;
+  for (const ReadyCondition& condition : wanted.events())
+    if (Done done = out->add(io, condition, place++, commands, limit); !done) return done.error();
+  return out;
+}
+
+Done RunReadiness::add(asio::io_context& io, const ReadyCondition& condition, int place,
+                       const Commands& commands, Millis limit) {
+  auto show = [this, place] { shown_(place); };
+  if (condition.kind == ReadyCondition::Kind::fd) {
+    auto made = NotifyFd::make(io, [show](NotifyFd::Said said) {
+      if (said == NotifyFd::Said::ready) show();
+    });
+    if (!made) return made.error();
+    fd_ = std::move(*made);
+    number_ = condition.fd;
+  } else if (condition.kind == ReadyCondition::Kind::log) {
+    auto made = LogMatch::make(condition.argument);
+    if (!made) return made.error();
+    lines_.push_back({place, std::move(*made)});
+  } else if (auto probe = probe_for(io, condition, commands, limit, show)) {
+    probes_.push_back(std::move(probe));
+  }
+  return {};
+}
+
+void RunReadiness::begin() {
+  if (fd_) fd_->spawned();
+  for (auto& probe : probes_)
+    probe->start();
+}
+
+/// What is shown may lead to end(): so it is told when nothing is being looked through any more.
+void RunReadiness::output(std::string_view bytes) {
+  std::vector<int> places;
+  std::erase_if(lines_, [&](const Line& line) {
+    bool matched = line.match->feed(bytes);
+    if (matched) places.push_back(line.place);
+    return matched;
+  });
+  auto shown = shown_;
+  for (int place : places)
+    shown(place);
+}
+
+/// The probes are kept until the run ends: one of them may be what is calling.
+void RunReadiness::end() {
+  for (auto& probe : probes_)
+    probe->stop();
+  lines_.clear();
+}
+
+std::vector<int> RunReadiness::pids() const {
+  std::vector<int> out;
+  for (const auto& probe : probes_)
+    if (probe->pid() > 0) out.push_back(probe->pid());
+  return out;
+}
+
+}  // namespace keeper

@@ -1,0 +1,237 @@
+// How a keeper starts its runs, and watches what they are and what they need.
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "keeper/child/pidfd.hpp"
+#include "keeper/keeper.hpp"
+#include "protocol/home/clock.hpp"
+
+namespace keeper {
+namespace {
+
+/// What the programs that speak sd_notify(3) are told, as "K=V".
+std::vector<std::string> notify_environment(const NotifySocket* socket, const Spec& spec) {
+  std::vector<std::string> out;
+  if (socket != nullptr) out.push_back("NOTIFY_SOCKET=" + socket->environment());
+  if (spec.watchdog) out.push_back("WATCHDOG_USEC=" + std::to_string(spec.watchdog->count() * 1000));
+  return out;
+}
+
+}  // namespace
+
+/// What a run is spawned with that is no program: its variables.
+Result<std::vector<std::string>> Keeper::added_variables() const {
+  std::vector<std::string> from_file = notify_environment(notify_.get(), spec_);
+  for (std::string& variable : user_environment(spec_))
+    from_file.push_back(std::move(variable));
+  if (!spec_.env_file.empty()) {
+    auto read = read_env_file(spec_.env_file);
+    if (!read) return read.error();
+    from_file.insert(from_file.end(), read->begin(), read->end());
+  }
+  return added_environment(spec_, getpid(), from_file);
+}
+
+/// The plan is made once, and again after a spawn that failed or when the program has changed: it may have
+/// moved.
+bool Keeper::make_plan() {
+  auto fail = [this](const Error& error) {
+    plan_error_ = SpawnError{Stage::prepare, error.errnum, error.text(),
+                             error.reason == Reason::not_found || error.reason == Reason::refused};
+    return false;
+  };
+  auto added = added_variables();
+  if (!added) return fail(added.error());
+  auto settings = make_settings(spec_, table_.inherit);
+  if (!settings) return fail(settings.error());
+  // This process was given the environment that the child is to inherit: it need not be held a second time.
+  std::string path(variable_in(merge_environment(environ, *added), "PATH"));
+  auto found = resolve(spec_.program, spec_.cwd, spec_.interpreter, spec_.interpreter_args, path);
+  if (auto* no = std::get_if<CannotRun>(&found)) {
+    plan_error_ =
+        SpawnError{Stage::exec, no->exit_code == 127 ? ENOENT : EACCES, no->error.text(), !no->passes};
+    return false;
+  }
+  Resolved& resolved = std::get<Resolved>(found);
+  if (spec_.restart_on_change) watch_program(resolved.program);
+  auto command = std::move(resolved.command);
+  if (spec_.inspect) command = inspected(std::move(command), spec_.inspect->value + spec_.instance, path);
+  command.insert(command.end(), spec_.args.begin(), spec_.args.end());
+  plan_ = std::make_unique<SpawnPlan>(std::move(command), environ, std::move(*added), spec_.cwd,
+                                      std::move(*settings));
+  replan_ = false;
+  return true;
+}
+
+/// From the first plan on, for good. Without it the program is kept all the same.
+void Keeper::watch_program(const std::string& path) {
+  if (program_watch_ || program_not_watched_) return;
+  auto made = FileWatch::make(io_, path, [this] {
+    replan_ = true;
+    tell(event::ProgramChanged{});
+  });
+  if (made) {
+    program_watch_ = std::move(*made);
+    return;
+  }
+  program_not_watched_ = true;
+  marker("restart_on_change is off: " + made.error().text());
+  say("restart_on_change is off: " + made.error().text());
+}
+
+/// How a readiness command is run: as the program is, but for its output, which nobody reads.
+Commands Keeper::commands() {
+  auto start = [this](const std::string& command) -> std::optional<StartedCommand> {
+    auto added = added_variables();
+    auto settings = make_settings(spec_, table_.inherit);
+    if (!added || !settings) return std::nullopt;
+    SpawnPlan plan({"/bin/sh", "-c", command}, environ, std::move(*added), spec_.cwd, std::move(*settings));
+    auto result = spawn(plan, null_.get(), null_.get());
+    auto* spawned = std::get_if<Spawned>(&result);
+    if (spawned == nullptr) return std::nullopt;
+    return StartedCommand{spawned->pid, std::move(spawned->pidfd)};
+  };
+  return {start, [](int pid, int pidfd) { return collect(pid, pidfd); }};
+}
+
+/// Null where the run shows nothing itself. Errors: no descriptors.
+Result<std::unique_ptr<RunReadiness>> Keeper::readiness_of(RunId id) {
+  if (spec_.ready.events().empty()) return std::unique_ptr<RunReadiness>();
+  return RunReadiness::make(io_, spec_.ready, commands(), spec_.ready_timeout, [this, id](int condition) {
+    tell(event::Ready{id, condition});
+  });
+}
+
+void Keeper::perform(const action::Spawn& wanted) {
+  auto fail = [&](const SpawnError& error) {
+    tell(event::SpawnFailed{wanted.run, error.permanent, error.text});
+  };
+  if ((!plan_ || replan_) && !make_plan()) return fail(*plan_error_);
+  if (auto foreign = foreign_pid_file()) {
+    plan_error_ = std::move(foreign);
+    return fail(*plan_error_);
+  }
+  auto ready = readiness_of(wanted.run);
+  if (!ready) return fail({Stage::prepare, ready.error().errnum, ready.error().text()});
+  ExtraFd extra;
+  if (*ready) extra = {(*ready)->descriptor(), (*ready)->number()};
+  auto result = spawn(*plan_, null_.get(), output_.get(), extra);
+  if (auto* failed = std::get_if<SpawnError>(&result)) {
+    plan_error_ = *failed;
+    plan_.reset();
+    return fail(*failed);
+  }
+  plan_error_.reset();
+  began(wanted.run, std::get<Spawned>(result), std::move(*ready));
+}
+
+void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready) {
+  if (!watch(id, spawned)) return;
+  runs_.back().ready = std::move(ready);
+  started_ = steady_now();
+  started_at_ = wall_now();
+  stopped_at_.reset();
+  said_ = {};
+  tell(event::SpawnSucceeded{id, spawned.pid});
+  if (Run* run = find(id); run != nullptr && run->ready) run->ready->begin();
+}
+
+/// From now on its end is noticed. Where that cannot be had, the run is ended again: it would be one that
+/// nobody keeps.
+bool Keeper::watch(RunId id, Spawned& spawned) {
+  asio::posix::stream_descriptor pidfd(io_);
+  std::error_code error;
+  pidfd.assign(spawned.pidfd.get(), error);
+  if (error) {
+    kill(-spawned.pid, SIGKILL);
+    detail::reap(spawned.pid);
+    tell(event::SpawnFailed{id, false, "watch the new process: " + error.message()});
+    return false;
+  }
+  spawned.pidfd.release();
+  runs_.push_back({id, spawned.pid, spawned.pid, std::move(pidfd)});
+  runs_.back().oom = oom_mark(spawned.pid);
+  await_end(runs_.back());
+  return true;
+}
+
+void Keeper::await_end(Run& run) {
+  run.pidfd.async_wait(asio::posix::descriptor_base::wait_read, [this, id = run.id](std::error_code error) {
+    if (!error) on_exit(id);
+  });
+}
+
+/// Another process is its main one (sd_notify(3), MAINPID): from now on that one's end is the run's.
+void Keeper::move_main(Run& run, int pid) {
+  if (pid == run.pid) return;
+  Fd pidfd(pidfd_open(pid, 0));
+  if (!pidfd) return;
+  asio::posix::stream_descriptor waiting(io_);
+  std::error_code error;
+  waiting.assign(pidfd.get(), error);
+  if (error) return;
+  pidfd.release();
+  run.pid = pid;
+  run.pidfd = std::move(waiting);  // closes the old one, whose waiting ends with an error
+  await_end(run);
+  tell(event::MainMoved{run.id, pid});
+}
+
+// --- what a program says of itself
+
+/// Whether one of these is of the run's tree. A process whose parent ends moves in the tree, and a look at it
+/// takes a while: who is not there is looked for again.
+bool Keeper::has_one_of(const Run& run, const std::vector<int>& pids) const {
+  for (int look = 0; look < 2; ++look) {
+    std::vector<int> tree = tree_of(ids_of(run));
+    if (std::find_first_of(tree.begin(), tree.end(), pids.begin(), pids.end()) != tree.end()) return true;
+  }
+  return false;
+}
+
+/// The run that a sender belongs to; nothing for one that is none of its processes, or gone without a trace.
+Keeper::Run* Keeper::run_of(const Sender& sender) {
+  if (sender.pid <= 0) return nullptr;
+  std::vector<int> line = sender.parents;
+  line.insert(line.begin(), sender.pid);
+  for (Run& run : runs_) {
+    bool descends = std::find(line.begin(), line.end(), run.pid) != line.end();
+    bool same_session = !sender.gone && sender.session == run.session;
+    if (descends || same_session || (!sender.gone && has_one_of(run, line))) return &run;
+  }
+  return nullptr;
+}
+
+void Keeper::on_notification(Notification n) {
+  Run* run = run_of(n.sender);
+  if (run == nullptr) return;
+  RunId id = run->id;
+  const NotifyMessage& m = n.message;
+  bool ours = m.main_pid && (*m.main_pid == n.sender.pid || has_one_of(*run, {*m.main_pid}));
+  if (ours) move_main(*run, *m.main_pid);
+  if (m.watchdog) tell(event::Watchdog{id, *m.watchdog});
+  if (m.extend) tell(event::Extend{id, *m.extend});
+  if (id == machine_.run()) note_said(m);
+  if (m.ready) show_notified(id);
+  if (m.alive) tell(event::Alive{id});
+  if (m.hangs) tell(event::Hangs{id});
+  // The sender waits until all this is recorded: n.barrier is closed when this returns.
+  if (n.barrier && !leaving_as_) write_record();
+}
+
+void Keeper::note_said(const NotifyMessage& m) {
+  if (m.status) said_.status = *m.status;
+  if (m.reloading) said_.doing = "reloading";
+  if (m.ready) said_.doing.clear();
+  if (m.stopping) said_.doing = "stopping";
+}
+
+void Keeper::show_notified(RunId id) {
+  const auto& events = spec_.ready.events();
+  for (std::size_t i = 0; i < events.size(); ++i)
+    if (events[i].kind == ReadyCondition::Kind::notify) tell(event::Ready{id, static_cast<int>(i)});
+}
+
+}  // namespace keeper

@@ -1,0 +1,293 @@
+// Readiness: a run is confirmed when everything that its spec asks for has been shown, and not before.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/keeper/support/sandbox.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+/// keeper -d -n api with these words; its outcome.
+Outcome begin(Sandbox& box, Words words) {
+  words.insert(words.begin(), {"-d", "-n", "api", "--stop-timeout", "2s"});
+  return box.keeper(words);
+}
+
+/// The same without waiting for it.
+Background begin_beside(Sandbox& box, Words words) {
+  words.insert(words.begin(), {program("keeper"), "-d", "-n", "api", "--stop-timeout", "2s"});
+  return box.start({words});
+}
+
+/// A TCP socket of 127.0.0.1 that is bound and does not listen; and its port.
+std::pair<Fd, string> bound_port() {
+  Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(0, bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address));
+  socklen_t size = sizeof address;
+  EXPECT_EQ(0, getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size));
+  return {std::move(fd), std::to_string(ntohs(address.sin_port))};
+}
+
+TEST(Notify, AReadyMessageConfirmsTheRunAndItsStatusIsShown) {
+  Sandbox box;
+  Outcome out = begin(box, {"--ready", "notify", child("notifies"), "STATUS=warming up", "sleep:200",
+                            "READY=1\\nSTATUS=serving", "barrier"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_GE(out.took, Millis(200));
+  EVENTUALLY(box.logged("api", "barrier\n"));
+  EXPECT_EQ("serving", box.status("api")->status_text);
+  EXPECT_TRUE(has(box.ctl({"show", "api"}).out, "serving"));
+}
+
+TEST(Notify, TheSenderMayBeAShortLivedChild) {
+  Sandbox box;
+  EXPECT_EQ(
+      0,
+      begin(box, {"--ready", "notify", child("notifies"), "child:STATUS=first", "barrier", "READY=1"}).code);
+  EVENTUALLY(box.logged("api", "barrier\n"));
+}
+
+TEST(Notify, NobodyElseCanSayThatItIsReady) {
+  Sandbox box;
+  Background wait =
+      begin_beside(box, {"--ready", "notify", "sh", "-c", "echo socket $NOTIFY_SOCKET; exec sleep 1000"});
+  EVENTUALLY(box.logged("api", "socket @"));
+  string log = box.log("api");
+  string name = log.substr(log.find("@"));
+  name = name.substr(0, name.find('\n'));
+  Outcome other =
+      box.run({{child("notifies"), "READY=1", "exit:0"}, false, -1, -1, -1, {}, {{"NOTIFY_SOCKET", name}}});
+  EXPECT_EQ(0, other.code) << other.all();
+  EXPECT_FALSE(has(other.out, "cannot notify"));
+  // It has been read: keeper answers after it.
+  EXPECT_EQ("starting", box.state("api"));
+  EXPECT_TRUE(wait.running());
+  wait.signal(SIGINT);
+  wait.wait();
+}
+
+TEST(Notify, OneThatNeedsLongerSaysSo) {
+  Sandbox box;
+  Outcome out = begin(box, {"--ready", "notify", "--ready-timeout", "300ms", child("notifies"),
+                            "EXTEND_TIMEOUT_USEC=5000000", "sleep:700", "READY=1"});
+  EXPECT_EQ(0, out.code) << out.all();
+}
+
+TEST(Notify, ReloadingAndStoppingAreShown) {
+  Sandbox box;
+  EXPECT_EQ(0,
+            begin(box, {"--ready", "notify", child("notifies"), "READY=1", "RELOADING=1", "barrier"}).code);
+  EVENTUALLY(box.logged("api", "barrier\n"));
+  EXPECT_EQ("reloading", box.status("api")->doing);
+}
+
+TEST(Notify, TheMainProcessMayMove) {
+  Sandbox box;
+  EXPECT_EQ(
+      0,
+      begin(box, {"--ready", "notify", "--backoff", "none", child("notifies"), "fork-main", "READY=1"}).code);
+  int main = box.logged_pid("api", "main");
+  EVENTUALLY(box.pid("api") == main);
+  EXPECT_EQ(0u, box.status("api")->restarts);
+  // Its end is the end of the run now.
+  kill(main, SIGKILL);
+  EVENTUALLY(box.status("api")->restarts == 1);
+  EXPECT_EQ(main, box.status("api")->last_exit->pid);
+  EXPECT_EQ(ExitInfo::signal(SIGKILL), box.status("api")->last_exit->exit);
+  EXPECT_EQ(0, box.ctl({"stop", "api"}).code);
+  EXPECT_TRUE(box.processes().empty());
+}
+
+TEST(Watchdog, EndsARunThatGivesNoSignOfLife) {
+  Sandbox box;
+  EXPECT_EQ(0, begin(box, {"--ready", "notify", "--watchdog", "300ms", child("notifies"), "READY=1",
+                           "sleep:150", "WATCHDOG=1", "sleep:200", "WATCHDOG=1", "say:alive"})
+                   .code);
+  EVENTUALLY(box.status("api")->restarts == 1);
+  auto end = box.status("api")->last_exit;
+  EXPECT_EQ("watchdog", end->cause);
+  EXPECT_EQ(ExitInfo::Kind::signal, end->exit.kind);
+  EXPECT_EQ(SIGABRT, end->exit.value);
+  EXPECT_GE(end->after_ms, 600);
+  EXPECT_TRUE(box.logged("api", "alive\n"));
+  EXPECT_TRUE(has(box.ctl({"why", "api"}).out, "sign of life"));
+}
+
+TEST(Watchdog, AnAppMaySayItselfThatItHangs) {
+  Sandbox box;
+  EXPECT_EQ(0, begin(box, {"--ready", "notify", "--watchdog", "1m", child("notifies"), "READY=1", "sleep:100",
+                           "WATCHDOG=trigger"})
+                   .code);
+  EVENTUALLY(box.status("api")->restarts >= 1);
+  EXPECT_EQ("watchdog", box.status("api")->last_exit->cause);
+}
+
+TEST(Ready, ANewlineInItsDescriptorConfirmsTheRun) {
+  Sandbox box;
+  Outcome out = begin(box, {"--ready", "fd:7", child("notifies"), "sleep:200", "newline:7", "sleep:50",
+                            "newline:7", "say:written"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_GE(out.took, Millis(200));
+  EVENTUALLY(box.logged("api", "written\n"));
+}
+
+TEST(Ready, ALineOfItsOutputConfirmsTheRun) {
+  Sandbox box;
+  Outcome out = begin(box, {"--ready", "log:^listening on [0-9]+$", "sh", "-c",
+                            "echo starting; sleep 0.2; echo listening on 80; exec sleep 1000"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_GE(out.took, Millis(200));
+}
+
+TEST(Ready, AConnectionToItsPortConfirmsTheRun) {
+  Sandbox box;
+  auto [listener, port] = bound_port();
+  Background wait = begin_beside(box, {"--ready", "tcp:" + port, "sleep", "1000"});
+  EVENTUALLY(box.state("api") == "starting");
+  EXPECT_EQ(Words{"tcp:" + port}, box.status("api")->waiting_for);
+  EXPECT_EQ(0, listen(listener.get(), 8));
+  EXPECT_EQ(0, wait.wait().value_or(-1)) << wait.err();
+  EXPECT_EQ("running", box.state("api"));
+}
+
+TEST(Ready, AGoodAnswerOfItsServerConfirmsTheRunAndABadOneDoesNot) {
+  Sandbox box;
+  auto port = bound_port().second;
+  string server =
+      "import http.server, os\n"
+      "class H(http.server.BaseHTTPRequestHandler):\n"
+      "  def do_GET(self):\n"
+      "    good = os.path.exists('good') and self.path == '/health'\n"
+      "    print('asked', flush=True)\n"
+      "    self.send_response(204 if good else 503); self.end_headers()\n"
+      "http.server.HTTPServer(('127.0.0.1', " +
+      port + "), H).serve_forever()\n";
+  Background wait =
+      begin_beside(box, {"--ready", "http://127.0.0.1:" + port + "/health", "python3", "-c", server});
+  EVENTUALLY(count_of(box.log("api"), "asked\n") >= 2);
+  EXPECT_EQ("starting", box.state("api"));
+  write_text(box.work() / "good", "");
+  EXPECT_EQ(0, wait.wait().value_or(-1)) << wait.err();
+}
+
+TEST(Ready, ACommandThatSucceedsConfirmsTheRun) {
+  Sandbox box;
+  Background wait = begin_beside(box, {"--ready", "cmd:test -e good && test \"$FLAVOUR\" = sweet", "-e",
+                                       "FLAVOUR=sweet", "sleep", "1000"});
+  EVENTUALLY(box.state("api") == "starting");
+  write_text(box.work() / "good", "");
+  EXPECT_EQ(0, wait.wait().value_or(-1)) << wait.err();
+}
+
+TEST(Ready, ACommandThatHangsIsNoPartOfTheRunAndGoesWithIt) {
+  Sandbox box;
+  Background wait = begin_beside(box, {"--ready", "cmd:echo $$ > asking; exec sleep 1000", "sleep", "1000"});
+  EVENTUALLY(std::filesystem::exists(box.work() / "asking"));
+  EVENTUALLY(!read_text(box.work() / "asking").empty());
+  EXPECT_EQ(0, box.ctl({"stop", "api"}).code);
+  wait.wait();
+  EXPECT_TRUE(eventually([&] { return box.processes().empty(); }));
+}
+
+TEST(Ready, AllThatWasAskedForHasToBeShown) {
+  Sandbox box;
+  Outcome out = begin(box, {"--ready", "secs", "--start-secs", "100ms", "--ready", "notify", "--ready",
+                            "log:go", child("notifies"), "READY=1", "sleep:300", "say:go"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_GE(out.took, Millis(300));
+}
+
+TEST(Ready, WhatIsNotShownInTimeIsAFailedStartThatSaysSo) {
+  Sandbox box;
+  Outcome out = begin(box, {"--ready", "notify", "--ready", "log:up", "--ready-timeout", "200ms", "--backoff",
+                            "1m..1m", child("notifies"), "say:up"});
+  EXPECT_EQ(1, out.code);
+  EXPECT_TRUE(has(out.err, "not ready in time: notify was not shown")) << out.err;
+  EXPECT_TRUE(has(out.err, "| up")) << out.err;
+  EXPECT_EQ("ready timeout", box.status("api")->last_exit->cause);
+  EXPECT_EQ(Words{"notify"}, box.status("api")->waiting_for);
+}
+
+TEST(Ready, ARestartThatIsWaitedForSaysWhatWasMissing) {
+  Sandbox box;
+  write_text(box.work() / "good", "");
+  EXPECT_EQ(0, begin(box, {"--ready", "cmd:test -e good", "--ready-timeout", "400ms", "--backoff", "1m..1m",
+                           "sh", "-c", "echo here; exec sleep 1000"})
+                   .code);
+  EXPECT_EQ(0, box.ctl({"restart", "--wait", "api"}).code);
+  std::filesystem::remove(box.work() / "good");
+  Outcome out = box.ctl({"restart", "--wait", "api"});
+  EXPECT_EQ(1, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "cmd:test -e good was not shown")) << out.err;
+  EXPECT_TRUE(has(out.err, "| here")) << out.err;
+}
+
+TEST(Ready, WaitingForItCostsNothingButTheProbes) {
+  Sandbox box;
+  Background wait = begin_beside(box, {"--ready", "notify", "sleep", "1000"});
+  EVENTUALLY(box.state("api") == "starting");
+  wait.signal(SIGINT);
+  wait.wait();
+  string file = "/proc/" + std::to_string(box.keeper_pid("api")) + "/status";
+  auto switches = [&] {
+    string status = read_text(file);
+    return status.substr(status.find("voluntary_ctxt_switches"));
+  };
+  // Once its record is written nothing happens for as long as it waits.
+  string before;
+  EVENTUALLY([&] {
+    string now = switches();
+    bool same = before == now;
+    before = now;
+    usleep(300'000);
+    return same;
+  }());
+}
+
+TEST(Changed, AReplacedProgramIsStartedAnew) {
+  Sandbox box;
+  auto script = box.work() / "api.sh";
+  write_text(script, "echo one\nexec sleep 1000\n", 0755);
+  EXPECT_EQ(0, begin(box, {"--restart-on-change", "--start-secs", "0", "./api.sh"}).code);
+  EVENTUALLY(box.logged("api", "one\n"));
+  write_text(box.work() / "new.sh", "echo two\nexec sleep 1000\n", 0755);
+  std::filesystem::rename(box.work() / "new.sh", script);
+  EVENTUALLY(box.logged("api", "two\n"));
+  EXPECT_EQ("program changed", box.status("api")->last_exit->cause);
+  EXPECT_TRUE(has(box.ctl({"why", "api"}).out, "program changed") ||
+              has(box.ctl({"why", "api"}).out, "changed"));
+}
+
+TEST(KillMode, ProcessLeavesTheRestAlone) {
+  Sandbox box;
+  EXPECT_EQ(0, begin(box, {"--kill-mode", "process", "--start-secs", "0", child("forks"), "group"}).code);
+  int other = box.logged_pid("api", "group");
+  EXPECT_EQ(0, box.ctl({"stop", "api"}).code);
+  EXPECT_TRUE(alive(other));
+  kill(other, SIGKILL);
+}
+
+TEST(KillMode, TreeReachesOtherGroupsAtOnce) {
+  Sandbox box;
+  // Each in a group of its own and deaf to nothing: all end by TERM, without KILL.
+  EXPECT_EQ(0, begin(box, {"--kill-mode", "tree", "--start-secs", "0", "--kill-timeout", "1m", child("forks"),
+                           "tree", "3"})
+                   .code);
+  ASSERT_GT(box.logged_pid("api", "tree"), 0);
+  EVENTUALLY(count_of(box.log("api"), "tree ") == 3);
+  Outcome out = box.ctl({"stop", "api"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_LT(out.took, Millis(10'000));
+  EXPECT_TRUE(box.processes().empty());
+}
+
+}  // namespace
+}  // namespace keeper
