@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 #include <type_traits>
 
 #include "ctl/fleet/orphan.hpp"
@@ -182,10 +181,12 @@ std::vector<std::string> last_words(const Home& home, const AppId& id) {
   if (answer)
     if (auto told = read_as<RunHistory>(*answer)) history = std::move(*told);
   std::vector<std::string> out;
-  if (history.runs.empty()) return out;
-  std::istringstream text(history.runs.back().output.text);
-  for (std::string line; std::getline(text, line);)
-    out.push_back(std::move(line));
+  std::string text = history.runs.empty() ? "" : history.runs.back().output.text;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = std::min(text.find('\n', at), text.size());
+    out.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
   return out;
 }
 
