@@ -31,6 +31,16 @@ string absolute(const string& path, const string& directory) {
   return path.empty() || path.front() == '/' ? path : directory + "/" + path;
 }
 
+/// The descriptor of --ready fd:N is the program's way to keeper, and nothing else can have its number.
+std::optional<int> check_ready_descriptor(const Spec& spec) {
+  for (const ReadyCondition& condition : spec.ready.events())
+    if (condition.kind == ReadyCondition::Kind::fd && spec.inherit_fds.contains(condition.fd))
+      return complain("cannot start: --ready " + condition.text +
+                          ": --inherit-fds passes that descriptor on already; use another number",
+                      2);
+  return std::nullopt;
+}
+
 /// Descriptors that are asked for and are not there: before this process opens any of its own.
 std::optional<int> check_descriptors(const Spec& spec) {
   auto missing = not_open({spec.inherit_fds.begin(), spec.inherit_fds.end()});
@@ -77,6 +87,7 @@ void take_debug(Spec& spec) {
 
 std::optional<int> prepare(Spec& spec) {
   if (auto code = check_descriptors(spec)) return code;
+  if (auto code = check_ready_descriptor(spec)) return code;
   string user = spec.user;
   if (Done done = take_user(spec); !done)
     return complain("cannot start: --user " + user + ": " + done.error().why(), 2);

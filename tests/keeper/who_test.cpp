@@ -268,9 +268,26 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{
             "StandardDescriptor", {"--inherit-fds", "1"}, "--inherit-fds: '1' is not a list of descriptors"},
         Wrong{"KillMode", {"--kill-mode", "all"}, "--kill-mode: 'all' is not process, group or tree"},
+        Wrong{"Backoff", {"--backoff", "10..5"}, "--backoff: '10..5' is not LOW..HIGH"},
+        Wrong{"StopSignal", {"--stop-signal", "FOO"}, "--stop-signal: 'FOO' is not a signal (TERM,"},
+        Wrong{"ReadyUrl", {"--ready", "http:"}, "--ready: 'http:' is not http://HOST:PORT/PATH"},
+        Wrong{"ReadyPort", {"--ready", "tcp:99999"}, "--ready: 'tcp:99999' is not tcp:PORT"},
+        Wrong{"ReadyExpression", {"--ready", "log:("}, "--ready: 'log:(' is no POSIX extended expression"},
+        Wrong{"Watchdog", {"--watchdog", "0"}, "--watchdog: '0' is not a duration above 0"},
         Wrong{"Inspect", {"--inspect", "0"}, "--inspect: '0' is not a whole number from 1 to 65535"},
         Wrong{"InspectOfAll", {"-d", "-i", "2", "--inspect", "65535"}, "--inspect: the last of 2 instances"}),
     [](const auto& one) { return string(one.param.name); });
+
+TEST(ReadyDescriptor, IsNotOneThatIsPassedOn) {
+  Sandbox box;
+  Fd null(open("/dev/null", O_RDONLY));
+  ASSERT_EQ(9, dup2(null.get(), 9));
+  Start how{{program("keeper"), "-d", "--inherit-fds", "9", "--ready", "fd:9", "/bin/true"}};
+  Outcome out = box.run(how);
+  close(9);
+  EXPECT_EQ(2, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "--ready fd:9")) << out.err;
+}
 
 // --- the pid file
 
