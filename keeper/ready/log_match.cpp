@@ -1,6 +1,6 @@
 #include "keeper/ready/log_match.hpp"
 
-#include "protocol/wire/ready_condition.hpp"
+#include "protocol/wire/line_expression.hpp"
 
 namespace keeper {
 namespace {

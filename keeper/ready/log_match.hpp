@@ -17,7 +17,7 @@ namespace keeper {
 
 class LogMatch {
  public:
-  /// `expression` has passed ReadyCondition::parse. Errors: invalid, with what regerror(3) says.
+  /// `expression` has passed check_line_expression. Errors: invalid, with what regerror(3) says.
   static Result<std::unique_ptr<LogMatch>> make(std::string expression);
   ~LogMatch();
   LogMatch(const LogMatch&) = delete;

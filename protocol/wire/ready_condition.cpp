@@ -1,10 +1,10 @@
 #include "protocol/wire/ready_condition.hpp"
 
 #include <arpa/inet.h>
-#include <regex.h>
 
 #include <algorithm>
 
+#include "protocol/wire/line_expression.hpp"
 #include "protocol/wire/units.hpp"
 
 namespace keeper {
@@ -15,8 +15,6 @@ using std::string_view;
 using Kind = ReadyCondition::Kind;
 
 constexpr std::size_t kMostText = 4096;
-constexpr std::size_t kMostExpression = 1024;
-constexpr std::size_t kMostRepeated = 100'000;
 constexpr string_view kThisHost = "127.0.0.1";
 
 Error wrong(string what) {
@@ -109,78 +107,9 @@ Done read_command(ReadyCondition& c) {
   return {};
 }
 
-/// What the repetitions of an expression multiply to: the C library writes each of them out.
-std::size_t repeated(string_view expression) {
-  std::size_t out = 1;
-  for (std::size_t at = 0; (at = expression.find('{', at)) != string_view::npos;) {
-    auto inside = expression.substr(at + 1, expression.find('}', at) - at - 1);
-    auto comma = inside.rfind(',');
-    auto most = parse_number(inside.substr(comma == string_view::npos ? 0 : comma + 1), 1, 32767);
-    auto least = parse_number(inside.substr(0, comma), 1, 32767);
-    auto times = std::max(most ? *most : 1, least ? *least : 1);
-    out = std::min(out * static_cast<std::size_t>(times), kMostRepeated + 1);
-    ++at;
-  }
-  return out;
-}
-
-bool refers_back(string_view expression) {
-  for (std::size_t at = 0; at + 1 < expression.size(); ++at) {
-    if (expression[at] != '\\') continue;
-    ++at;
-    if (expression[at] >= '1' && expression[at] <= '9') return true;
-  }
-  return false;
-}
-
-/// Where the bracket expression ends that begins at `at`: behind "]", which may stand first in it ("[]a]",
-/// "[^]a]") and in a class ("[[:alpha:]]").
-std::size_t behind_bracket(string_view expression, std::size_t at) {
-  at += expression.substr(at + 1).starts_with('^') ? 2 : 1;
-  for (bool first = true; at < expression.size(); first = false) {
-    if (expression[at] == ']' && !first) return at + 1;
-    bool is_class = expression[at] == '[' && expression.substr(at + 1).find_first_of(":.=") == 0;
-    auto end = is_class ? expression.find({&expression[at + 1], 1}, at + 2) : at;
-    at = end == string_view::npos ? expression.size() : is_class ? end + 2 : at + 1;
-  }
-  return at;
-}
-
-/// Whether a ")" closes nothing: the C library takes it as it stands, but not behind what line_expression
-/// puts in front.
-bool closes_nothing(string_view expression) {
-  int depth = 0;
-  for (std::size_t at = 0; at < expression.size();) {
-    char c = expression[at];
-    if (c == '(') ++depth;
-    if (c == ')' && --depth < 0) return true;
-    at = c == '[' ? behind_bracket(expression, at) : at + (c == '\\' ? 2 : 1);
-  }
-  return false;
-}
-
-/// The C library's own words for what is wrong with it; empty for a good one.
-string compile_error(const string& expression) {
-  regex_t compiled;
-  int code = regcomp(&compiled, line_expression(expression).c_str(), REG_EXTENDED | REG_NOSUB);
-  if (code == 0) {
-    regfree(&compiled);
-    return {};
-  }
-  char text[128];
-  regerror(code, &compiled, text, sizeof text);
-  return text;
-}
-
 Done read_expression(ReadyCondition& c) {
   if (c.argument.empty()) return wrong(c, "is not log:EXPRESSION (log:listening on [0-9]+)");
-  if (c.argument.size() > kMostExpression) return wrong("an expression for log: has at most 1024 bytes");
-  if (refers_back(c.argument)) return wrong(c, "is not served: \\1 to \\9 can take for ever to match");
-  if (c.argument.size() * repeated(c.argument) > kMostRepeated)
-    return wrong(c, "is not served: its repetitions {N} multiply to too much");
-  if (closes_nothing(c.argument)) return wrong(c, "has a ) without its (; one that is meant is written \\)");
-  if (string error = compile_error(c.argument); !error.empty())
-    return wrong(c, "is no POSIX extended expression: " + error);
+  if (Done done = check_line_expression(c.argument); !done) return wrong(c, done.error().why());
   return {};
 }
 
@@ -198,11 +127,6 @@ Done read_argument(ReadyCondition& c) {
 }
 
 }  // namespace
-
-/// Not ".*", which does not pass over NUL; a line has no newline in it.
-string line_expression(const string& expression) {
-  return "^[^\n]*(" + expression + ")";
-}
 
 Result<ReadyCondition> ReadyCondition::parse(string_view text) {
   if (text.size() > kMostText) return wrong("a condition has at most 4096 bytes");

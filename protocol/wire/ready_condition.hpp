@@ -46,9 +46,4 @@ inline constexpr std::array<WordOf<ReadyCondition::Kind>, 7> kWordsOf<ReadyCondi
      {ReadyCondition::Kind::cmd, "cmd"},
      {ReadyCondition::Kind::log, "log"}}};
 
-/// What regcomp(3) is given (REG_EXTENDED) to find an expression anywhere in a line. The C library tries an
-/// expression anew from each character on, which takes a second for a line of 8 KiB; one that begins at the
-/// line's start and passes over what stands before is tried once.
-std::string line_expression(const std::string& expression);
-
 }  // namespace keeper

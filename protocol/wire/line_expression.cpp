@@ -1,0 +1,145 @@
+#include "protocol/wire/line_expression.hpp"
+
+#include <regex.h>
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace keeper {
+namespace {
+
+using std::string;
+using std::string_view;
+
+constexpr std::size_t kMostPieces = 1000;  // the C library needs memory for the square of them
+
+Error wrong(string what) {
+  return Error{Reason::invalid, {}, std::move(what), 0};
+}
+
+/// Where the bracket expression ends that begins at `at`: behind "]", which may stand first in it ("[]a]",
+/// "[^]a]") and in a class ("[[:alpha:]]").
+std::size_t behind_bracket(string_view expression, std::size_t at) {
+  at += expression.substr(at + 1).starts_with('^') ? 2 : 1;
+  for (bool first = true; at < expression.size(); first = false) {
+    if (expression[at] == ']' && !first) return at + 1;
+    bool is_class = expression[at] == '[' && expression.substr(at + 1).find_first_of(":.=") == 0;
+    auto end = is_class ? expression.find({&expression[at + 1], 1}, at + 2) : at;
+    at = end == string_view::npos ? expression.size() : is_class ? end + 2 : at + 1;
+  }
+  return at;
+}
+
+/// Where the interval ends that begins at `at`: behind the "}" of "{N}", "{N,}", "{N,M}", "{,M}". Behind the
+/// "{" where it is none of these.
+std::size_t behind_interval(string_view expression, std::size_t at) {
+  auto end = expression.find_first_not_of("0123456789,", at + 1);
+  return end != string_view::npos && expression[end] == '}' ? end + 1 : at + 1;
+}
+
+/// How often what stands before an interval is written out, at most.
+std::size_t times(string_view interval) {
+  std::size_t most = 0, number = 0;
+  for (char c : interval) {
+    bool is_digit = c >= '0' && c <= '9';
+    number =
+        is_digit ? std::min<std::size_t>(number * 10 + static_cast<std::size_t>(c - '0'), kMostPieces) : 0;
+    most = std::max(most, number);
+  }
+  return most + 1;
+}
+
+/// Behind the operator, the bracket expression, the escaped character or the character that stands there.
+std::size_t behind_next(string_view expression, std::size_t at) {
+  if (expression[at] == '[') return behind_bracket(expression, at);
+  if (expression[at] == '{') return behind_interval(expression, at);
+  return at + (expression[at] == '\\' ? 2 : 1);
+}
+
+/// Pieces of what is open at some place in an expression: up to the last atom, and that one, which an
+/// operator behind it repeats.
+struct Pieces {
+  std::size_t before = 0, last = 0;
+  void add(std::size_t atom) {
+    before = std::min(before + last, kMostPieces + 1);
+    last = atom;
+  }
+  void repeat(std::size_t count) { last = std::min(last * count, kMostPieces) + 1; }
+};
+
+/// How many pieces the C library makes of an expression, about: "+" doubles what it repeats, "{N}" writes it
+/// out N times, and they do so within each other. Nothing if a ")" closes nothing: that is taken as it
+/// stands, but not behind what line_expression puts in front.
+std::optional<std::size_t> pieces_of(string_view expression) {
+  std::vector<Pieces> open(1);
+  for (std::size_t at = 0; at < expression.size();) {
+    char c = expression[at];
+    auto end = behind_next(expression, at);
+    if (c == '(') {
+      open.emplace_back();
+    } else if (c == ')') {
+      if (open.size() == 1) return std::nullopt;
+      Pieces group = open.back();
+      open.pop_back();
+      open.back().add(group.before + group.last + 1);
+    } else if (c == '+' || c == '*' || c == '?') {
+      open.back().repeat(c == '+' ? 2 : 1);
+    } else if (c == '{') {
+      open.back().repeat(times(expression.substr(at, end - at)));
+    } else {
+      open.back().add(1);
+    }
+    at = end;
+  }
+  std::size_t out = 0;
+  for (const Pieces& group : open)
+    out += group.before + group.last;
+  return out;
+}
+
+/// "\1": POSIX has none in such expressions, but the C library does.
+bool refers_back(string_view expression) {
+  for (std::size_t at = 0; at + 1 < expression.size(); ++at) {
+    if (expression[at] != '\\') continue;
+    ++at;
+    if (expression[at] >= '1' && expression[at] <= '9') return true;
+  }
+  return false;
+}
+
+/// The C library's own words for what is wrong with it; empty for a good one.
+string compile_error(const string& expression) {
+  regex_t compiled;
+  int code = regcomp(&compiled, line_expression(expression).c_str(), REG_EXTENDED | REG_NOSUB);
+  if (code == 0) {
+    regfree(&compiled);
+    return {};
+  }
+  char text[128];
+  regerror(code, &compiled, text, sizeof text);
+  return text;
+}
+
+}  // namespace
+
+/// Not ".*", which does not pass over NUL; a line has no newline in it.
+string line_expression(const string& expression) {
+  return "^[^\n]*(" + expression + ")";
+}
+
+Done check_line_expression(const string& expression) {
+  if (refers_back(expression)) return wrong("is not served: \\1 to \\9 can take for ever to match");
+  auto pieces = pieces_of(expression);
+  if (!pieces) return wrong("has a ) without its (; one that is meant is written \\)");
+  if (*pieces > kMostPieces)
+    return wrong(
+        "is not served: it comes to more than 1000 pieces (+ doubles what it repeats, {N} writes it "
+        "out N times)");
+  if (string error = compile_error(expression); !error.empty())
+    return wrong("is no POSIX extended expression: " + error);
+  return {};
+}
+
+}  // namespace keeper
