@@ -80,7 +80,12 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output, 
 /// Where that cannot be had the program is kept all the same; it is not ready then, and the log says why.
 void Keeper::listen_to_program() {
   auto socket = make_notify_socket();
-  if (!socket) return marker(socket.error().text());
+  if (!socket) {
+    Policy policy = machine_.policy();
+    policy.watchdog.reset();  // it could not say that it lives
+    machine_ = Machine(policy, machine_.snapshot());
+    return marker(socket.error().text() + "; it is kept without a watchdog");
+  }
   notify_ = std::make_unique<NotifySocket>(io_, std::move(*socket),
                                            [this](Notification n) { on_notification(std::move(n)); });
 }
@@ -143,8 +148,11 @@ void Keeper::on_exit(RunId id) {
   auto exit = collect(run->pid, run->pidfd.native_handle(), &used);
   if (!exit) return;
   run->main_ended = true;
-  if (run->ready) run->ready->end();
   capture_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
+  run = find(id);                 // they may have shown that it was ready
+  if (run == nullptr) return;
+  if (run->ready) run->ready->end();
+  if (spec_.kill_mode == KillMode::process) leave_alone(*run);
   bool leftovers = spec_.kill_mode != KillMode::process && has_other_children(other_mains(run)) &&
                    !tree_of(ids_of(*run)).empty();
   std::error_code ignored;
@@ -206,6 +214,13 @@ void Keeper::look_for_stop(Run& run) {
   if (change == StopChange::continued) tell(event::Continued{run.id});
 }
 
+/// What a run leaves behind with kill_mode process belongs to no run from now on.
+void Keeper::leave_alone(const Run& run) {
+  std::erase_if(left_alone_, [](const Left& left) { return process_start(left.pid) != left.start; });
+  for (int pid : tree_of(ids_of(run)))
+    if (auto start = process_start(pid)) left_alone_.push_back({pid, *start});
+}
+
 /// Whether anything is left of a run whose main process has ended.
 void Keeper::look_for_rest(Run& run) {
   std::vector<int> rest = tree_of(ids_of(run));
@@ -242,6 +257,8 @@ void Keeper::step(const Event& event) {
 /// ready.
 std::vector<int> Keeper::other_mains(const Run* but) const {
   std::vector<int> out;
+  for (const Left& left : left_alone_)
+    if (but != nullptr && process_start(left.pid) == left.start) out.push_back(left.pid);
   for (const Run& run : runs_) {
     if (&run != but && !run.main_ended) out.push_back(run.pid);
     if (!run.ready) continue;
@@ -271,7 +288,11 @@ void Keeper::send_signal(Run& run, int signal, Scope scope) {
   }
   if (scope == Scope::group) {
     if (run.main_ended) return;
-    kill(-run.session, signal);
+    // Once its main process has moved, nobody may be left in the group, and its number be another's.
+    std::vector<int> tree = run.pid == run.session ? std::vector<int>() : tree_of(ids_of(run));
+    bool there = run.pid == run.session ||
+                 std::any_of(tree.begin(), tree.end(), [&](int pid) { return group_of(pid) == run.session; });
+    if (there) kill(-run.session, signal);
     if (group_of(run.pid) != run.session) pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0);
     return;
   }
@@ -289,7 +310,10 @@ void Keeper::perform(const action::Announce& a) {
     if (Run* run = find(a.run); run != nullptr && run->ready) run->ready->end();
   bool too_late = a.what == action::What::stopping && a.cause == Cause::ready_timeout;
   if (too_late) missed_ = machine_.waiting_for(spec_.ready);
-  if (a.what == action::What::started) missed_.clear();
+  if (a.what == action::What::started) {
+    missed_.clear();
+    interrupts_ = 0;  // the first Ctrl-C of this run asks it
+  }
   if (a.what == action::What::main_moved) pid_start_ = process_start(a.pid);
   if (a.what == action::What::exited) stopped_at_ = last_exit_at_ = wall_now();
   if (a.what == action::What::started) {

@@ -92,6 +92,7 @@ class Keeper : public Service {
   void send_signal(Run& run, int signal, Scope scope);
   RunIds ids_of(const Run& run) const;
   std::vector<int> other_mains(const Run* but) const;
+  void leave_alone(const Run& run);
   void look_for_rest(Run& run);
   void look_for_stop(Run& run);
   Run* find(RunId id);
@@ -104,6 +105,7 @@ class Keeper : public Service {
   void watch_program(const std::string& path);
   Commands commands();
   Result<std::unique_ptr<RunReadiness>> readiness_of(RunId id);
+  void try_to_spawn(RunId id);
   void began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready);
   bool watch(RunId id, Spawned& spawned);
   void await_end(Run& run);
@@ -164,6 +166,11 @@ class Keeper : public Service {
   } said_;               ///< by the current run
 
   std::list<Run> runs_;
+  struct Left {
+    int pid;
+    std::uint64_t start;  ///< of the process: a number may be used again
+  };
+  std::vector<Left> left_alone_;  ///< by kill_mode process: of no run any more
   std::deque<Event> events_;
   bool stepping_ = false;
   std::optional<State> leaving_as_;

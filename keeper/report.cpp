@@ -159,7 +159,7 @@ void Keeper::announce_to_waiting(const action::Announce& a) {
     case action::What::exited:
       // Before it was confirmed, or nobody would be waiting any more; a restart that somebody asked for is
       // none.
-      if (a.cause != Cause::restart) report_start(StartReport::Kind::failed, 1);
+      if (a.cause != Cause::restart && a.cause != Cause::changed) report_start(StartReport::Kind::failed, 1);
       break;
     case action::What::backoff: report_start(StartReport::Kind::failed, 1); break;
     default: break;

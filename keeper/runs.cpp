@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <asio/post.hpp>
 #include <csignal>
 
 #include "keeper/child/pidfd.hpp"
@@ -93,7 +94,13 @@ Commands Keeper::commands() {
     if (spawned == nullptr) return std::nullopt;
     return StartedCommand{spawned->pid, std::move(spawned->pidfd)};
   };
-  return {start, [](int pid, int pidfd) { return collect(pid, pidfd); }};
+  // Strangers that ended at the same time had to wait behind it.
+  auto take = [this](int pid, int pidfd) {
+    auto exit = collect(pid, pidfd);
+    if (exit) asio::post(io_, [this] { on_child_signal(); });
+    return exit;
+  };
+  return {start, take};
 }
 
 /// Null where the run shows nothing itself. Errors: no descriptors.
@@ -104,16 +111,23 @@ Result<std::unique_ptr<RunReadiness>> Keeper::readiness_of(RunId id) {
   });
 }
 
+/// The machine has to hear how it went, whatever went wrong.
 void Keeper::perform(const action::Spawn& wanted) {
-  auto fail = [&](const SpawnError& error) {
-    tell(event::SpawnFailed{wanted.run, error.permanent, error.text});
-  };
+  try {
+    try_to_spawn(wanted.run);
+  } catch (const std::exception& error) {
+    tell(event::SpawnFailed{wanted.run, false, std::string("prepare a process: ") + error.what()});
+  }
+}
+
+void Keeper::try_to_spawn(RunId id) {
+  auto fail = [&](const SpawnError& error) { tell(event::SpawnFailed{id, error.permanent, error.text}); };
   if ((!plan_ || replan_) && !make_plan()) return fail(*plan_error_);
   if (auto foreign = foreign_pid_file()) {
     plan_error_ = std::move(foreign);
     return fail(*plan_error_);
   }
-  auto ready = readiness_of(wanted.run);
+  auto ready = readiness_of(id);
   if (!ready) return fail({Stage::prepare, ready.error().errnum, ready.error().text()});
   ExtraFd extra;
   if (*ready) extra = {(*ready)->descriptor(), (*ready)->number()};
@@ -124,7 +138,7 @@ void Keeper::perform(const action::Spawn& wanted) {
     return fail(*failed);
   }
   plan_error_.reset();
-  began(wanted.run, std::get<Spawned>(result), std::move(*ready));
+  began(id, std::get<Spawned>(result), std::move(*ready));
 }
 
 void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready) {
@@ -198,7 +212,8 @@ Keeper::Run* Keeper::run_of(const Sender& sender) {
   line.insert(line.begin(), sender.pid);
   for (Run& run : runs_) {
     bool descends = std::find(line.begin(), line.end(), run.pid) != line.end();
-    bool same_session = !sender.gone && sender.session == run.session;
+    // Of its own accord the number stays its while its leader, the main process, is there.
+    bool same_session = !sender.gone && run.pid == run.session && sender.session == run.session;
     if (descends || same_session || (!sender.gone && has_one_of(run, line))) return &run;
   }
   return nullptr;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <asio/post.hpp>
 #include <cerrno>
 #include <utility>
 
@@ -214,7 +215,8 @@ bool Session::begin_stream() {
 bool Session::notify(std::string line) {
   if (ended_ || closing_) return true;
   std::size_t waiting = out_.size() - sent_;
-  if (waiting + line.size() > kMostEvents || shared_.out + line.size() > kMostTogether) return false;
+  // The other half is for replies: readers that do not read must not keep anybody from stopping the app.
+  if (waiting + line.size() > kMostEvents || shared_.out + line.size() > kMostTogether / 2) return false;
   queue(std::move(line));
   return true;
 }
@@ -253,7 +255,7 @@ void Session::put_out() {
     sent_ = 0;
     if (closing_) return end();
     if (auto drained = std::exchange(on_drained_, nullptr)) drained();
-    take_lines();  // that had to wait until the client took its replies
+    go_on_taking();
     end_if_done();
     return read_on();
   }
@@ -268,6 +270,16 @@ void Session::put_out() {
                         self->writing_ = false;
                         if (!error && !self->ended_) self->put_out();
                       });
+}
+
+/// Lines that had to wait until the client took its replies. What they ask for may lead to an event for this
+/// very stream, so a stream's wait for the next turn.
+void Session::go_on_taking() {
+  if (!streams_) return take_lines();
+  asio::post(shared_.io, [self = shared_from_this()] {
+    self->take_lines();
+    self->read_on();
+  });
 }
 
 void Session::finish() {

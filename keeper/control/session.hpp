@@ -40,6 +40,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void watch_for_end();
   bool room_for(std::size_t bytes) const;
   void take_lines();
+  void go_on_taking();
   void take(std::string_view line);
   void queue(std::string line);
   void put_out();

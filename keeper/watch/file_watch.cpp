@@ -49,8 +49,7 @@ std::set<std::pair<string, string>> places_of(const string& path) {
       continue;
     }
     string target = target_of(done + "/" + name);
-    bool is_file = target.empty() && rest.find_first_not_of('/') == string::npos;
-    if (is_file || !target.empty()) out.emplace(done.empty() ? "/" : done, name);
+    out.emplace(done.empty() ? "/" : done, name);
     if (target.empty()) {
       done += "/" + name;
       continue;
@@ -80,14 +79,14 @@ FileWatch::FileWatch(asio::io_context& io, int fd, string path, std::function<vo
 
 /// Anew each time: a link on the way may lead elsewhere than it did.
 Done FileWatch::watch_all() {
-  std::set<int> now;
+  std::map<int, std::set<string>> now;
   for (const auto& [directory, name] : places_of(path_)) {
     int watch = inotify_add_watch(fd_.native_handle(), directory.c_str(), kOfDirectory);
-    if (watch >= 0) now.insert(watch);
+    if (watch >= 0) now[watch].insert(name);
   }
   if (now.empty()) return system_error("watch " + path_);
-  for (int old : watches_)
-    if (!now.contains(old)) inotify_rm_watch(fd_.native_handle(), old);
+  for (const auto& old : watches_)
+    if (!now.contains(old.first)) inotify_rm_watch(fd_.native_handle(), old.first);
   watches_ = std::move(now);
   return {};
 }
@@ -96,21 +95,37 @@ void FileWatch::wait() {
   fd_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
     if (error) return;
     Finally again([this] { wait(); });
-    bool any = false;
-    while (take_events())
-      any = true;
-    if (any) look();
+    bool concerned = false;
+    while (take_events(concerned)) {
+    }
+    if (concerned) look();
   });
 }
 
-bool FileWatch::take_events() {
-  char buffer[4096];
-  return read(fd_.native_handle(), buffer, sizeof buffer) > 0;
+bool FileWatch::take_events(bool& concerned) {
+  alignas(inotify_event) char buffer[4096];
+  ssize_t got = read(fd_.native_handle(), buffer, sizeof buffer);
+  for (ssize_t at = 0; at < got;) {
+    const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
+    concerned = concerned || concerns(event);
+    at += static_cast<ssize_t>(sizeof *event + event->len);
+  }
+  return got > 0;
 }
 
-/// What else happens in those directories is passed over.
+/// An event without a name is about a directory itself; an overflow may be about anything.
+bool FileWatch::concerns(const void* what) const {
+  const auto* event = static_cast<const inotify_event*>(what);
+  if (event->len == 0) return (event->mask & IN_IGNORED) == 0;
+  auto names = watches_.find(event->wd);
+  return names != watches_.end() && names->second.contains(event->name);
+}
+
+/// Watched first and looked at then, so that what happens in between is seen by one or the other; and twice,
+/// for a directory may have come while the way was looked up.
 void FileWatch::look() {
-  static_cast<void>(watch_all());  // where that fails the old watches stay
+  for (int i = 0; i < 2; ++i)
+    static_cast<void>(watch_all());  // where that fails the old watches stay
   Mark now = mark();
   if (now == last_ || now == Mark{}) return;
   last_ = now;

@@ -1,11 +1,13 @@
 // One file by its path, as whoever would open it now: followed through every link on the way (inotify(7)).
 //
-// It is watched where it stands and where each link stands, so it is seen when the file is rewritten, when
-// another is moved into its place, and when a link is set to point elsewhere. Passive but for the waiting:
-// nothing is decided here, and a file that is gone is no change until there is one again.
+// Every directory on the way is watched for the one name in it that leads on, so it is seen when the file is
+// rewritten, when another is moved into its place, when a link is set to point elsewhere, and when a
+// directory is replaced. Passive but for the waiting: nothing is decided here, what happens to other names is
+// passed over, and a file that is gone is no change until there is one again.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -32,19 +34,20 @@ class FileWatch {
   FileWatch(asio::io_context& io, int fd, std::string path, std::function<void()> on_change);
   Done watch_all();
   void wait();
-  bool take_events();
+  bool take_events(bool& concerned);
+  bool concerns(const void* event) const;
   void look();
   Mark mark() const;
 
   asio::posix::stream_descriptor fd_;
   std::string path_;
   std::function<void()> on_change_;
-  std::set<int> watches_;
+  std::map<int, std::set<std::string>> watches_;  ///< the names that matter in each directory
   Mark last_;
 };
 
-/// The directories, each with a name in it, that decide which file `path` is: that of each symbolic link on
-/// the way, and the file itself. A loop of links ends after 40 (path_resolution(7)).
+/// The directories, each with a name in it, that decide which file `path` is: one pair for every step of the
+/// way, through symbolic links. A loop of links ends after 40 (path_resolution(7)).
 std::set<std::pair<std::string, std::string>> places_of(const std::string& path);
 
 }  // namespace keeper

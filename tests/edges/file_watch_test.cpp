@@ -98,10 +98,38 @@ TEST_F(FileWatchTest, PassesOverOtherFilesAndAFileThatIsGone) {
   EXPECT_TRUE(changed(0));
 }
 
-TEST_F(FileWatchTest, SaysWhenThereIsNothingToWatch) {
-  auto made = FileWatch::make(io_, in("no/such/app.js"), [] {});
-  ASSERT_FALSE(made);
-  EXPECT_NE(made.error().text().find("watch "), string::npos) << made.error().text();
+TEST_F(FileWatchTest, ReportsADirectoryThatIsReplacedAndWhatHappensInItThen) {
+  for (const string where : {"app/bin", "app"}) {
+    fs::create_directories(in("app/bin"));
+    fs::create_directories(in("new/bin"));
+    write("app/bin/run", "one");
+    write("new/bin/run", "another");
+    begin("app/bin/run");
+    string next = where == "app" ? "new" : "new/bin";
+    int before = changes_;
+    fs::rename(in(where), in("old"));
+    settle();
+    fs::rename(in(next), in(where));
+    ASSERT_TRUE(changed(before)) << where;
+    before = changes_;
+    write("app/bin/run", "rewritten in its new place");
+    EXPECT_TRUE(changed(before)) << where;
+    for (const char* each : {"app", "old", "new"})
+      fs::remove_all(in(each));
+  }
+}
+
+TEST_F(FileWatchTest, ReportsADirectoryThatWasRemovedAndMadeAgain) {
+  fs::create_directories(in("app"));
+  write("app/run", "one");
+  begin("app/run");
+  fs::remove_all(in("app"));
+  settle();
+  EXPECT_EQ(changes_, 0);
+  fs::create_directories(in("app"));
+  settle();
+  write("app/run", "two");
+  EXPECT_TRUE(changed(0));
 }
 
 TEST_F(FileWatchTest, FindsThePlacesOfAPath) {
@@ -110,11 +138,17 @@ TEST_F(FileWatchTest, FindsThePlacesOfAPath) {
   write("a/b/file", "");
   fs::create_symlink("a", in("one"));
   fs::create_symlink("../one/b/./file", in("a/two"));
-  EXPECT_EQ(places_of(root + "/a//b/file"), (Places{{root + "/a/b", "file"}}));
-  EXPECT_EQ(places_of(root + "/one/two"),
-            (Places{{root, "one"}, {root + "/a", "two"}, {root + "/a/b", "file"}}));
+  Places above = places_of(root);
+  auto with = [&](Places more) {
+    more.insert(above.begin(), above.end());
+    return more;
+  };
+  EXPECT_EQ(places_of(root + "/a//b/file"), with({{root, "a"}, {root + "/a", "b"}, {root + "/a/b", "file"}}));
+  EXPECT_EQ(
+      places_of(root + "/one/two"),
+      with({{root, "one"}, {root, "a"}, {root + "/a", "two"}, {root + "/a", "b"}, {root + "/a/b", "file"}}));
   fs::create_symlink("loop", in("loop"));
-  EXPECT_EQ(places_of(root + "/loop"), (Places{{root, "loop"}}));
+  EXPECT_EQ(places_of(root + "/loop"), with({{root, "loop"}}));
 }
 
 }  // namespace

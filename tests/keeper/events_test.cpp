@@ -199,5 +199,24 @@ TEST(CtlWait, DoesNotWakeUpWhileNothingHappens) {
   EXPECT_EQ(0, wait.wait());
 }
 
+TEST(Events, ReadersThatDoNotReadKeepNobodyFromStopping) {
+  Sandbox box;
+  EXPECT_EQ(
+      0,
+      box.keeper({"-d", "--no-wait", "-n", "api", "--backoff", "none", "--restart-delay", "0", "true"}).code);
+  Home home = box.open_home();
+  std::vector<Fd> readers;
+  for (int i = 0; i < 20; ++i) {
+    auto reader = home.connect_socket("api");
+    ASSERT_TRUE(reader);
+    const std::string_view ask = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events\"}\n";
+    ASSERT_EQ(static_cast<ssize_t>(ask.size()), write(reader->get(), ask.data(), ask.size()));
+    readers.push_back(std::move(*reader));
+  }
+  std::uint64_t run = box.status("api")->run;
+  EVENTUALLY(box.status("api")->run > run + 3'000);
+  EXPECT_EQ(0, box.ctl({"stop", "api"}).code);
+}
+
 }  // namespace
 }  // namespace keeper

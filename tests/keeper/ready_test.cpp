@@ -266,6 +266,23 @@ TEST(Changed, AReplacedProgramIsStartedAnew) {
               has(box.ctl({"why", "api"}).out, "changed"));
 }
 
+TEST(KillMode, WhatAnEarlierRunLeftIsNotTakenForTheNext) {
+  Sandbox box;
+  // The first run leaves somebody behind who speaks up when the second one runs.
+  string script = "if mkdir first; then setsid " + child("notifies") +
+                  " say:left sleep:700 READY=1 MAINPID=1 say:spoken & sleep 0.2; exit 1; fi; exec sleep 1000";
+  Background wait = begin_beside(
+      box, {"--kill-mode", "process", "--ready", "notify", "--backoff", "10ms..10ms", "sh", "-c", script});
+  EVENTUALLY(box.logged("api", "spoken\n"));
+  EVENTUALLY(box.status("api")->run == 2);
+  EXPECT_EQ("starting", box.state("api"));
+  wait.signal(SIGINT);
+  wait.wait();
+  EXPECT_EQ(0, box.ctl({"stop", "api"}).code);
+  for (int left : box.processes())
+    kill(left, SIGKILL);
+}
+
 TEST(KillMode, ProcessLeavesTheRestAlone) {
   Sandbox box;
   EXPECT_EQ(0, begin(box, {"--kill-mode", "process", "--start-secs", "0", child("forks"), "group"}).code);
