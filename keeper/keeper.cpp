@@ -155,10 +155,13 @@ void Keeper::on_exit(RunId id) {
   if (spec_.kill_mode == KillMode::process) leave_alone(*run);
   bool leftovers = spec_.kill_mode != KillMode::process && has_other_children(other_mains(run)) &&
                    !tree_of(ids_of(*run)).empty();
-  std::error_code ignored;
-  run->pidfd.close(ignored);
   note_exit(*run, *exit, used);
-  if (!leftovers) forget(id);
+  std::list<Run> gone;  // what it held is given back when the next one is on its way
+  if (!leftovers)
+    gone.splice(gone.end(), runs_,
+                std::find_if(runs_.begin(), runs_.end(), [&](auto& r) { return r.id == id; }));
+  std::error_code ignored;
+  if (leftovers) run->pidfd.close(ignored);
   tell(event::Exited{id, *exit, leftovers});
   on_child_signal();  // strangers that had to wait behind it
 }

@@ -16,41 +16,19 @@
 namespace keeper {
 namespace {
 
-KEEPER_CHILD_SIDE [[noreturn]] void fail(const ChildSide& side, Stage stage, int which = 0) {
-  ChildFailure failure{stage, errno, which};
-  while (write(side.failure, &failure, sizeof failure) < 0 && errno == EINTR) {
-  }
+KEEPER_CHILD_SIDE [[noreturn]] void fail(ChildSide& side, Stage stage, int which = 0) {
+  side.failure = {stage, errno, which};
+  side.failed = true;
   _exit(127);
 }
 
-/// "/proc/self/fd/N" without the library.
-KEEPER_CHILD_SIDE void descriptor_path(char* out, int fd) {
-  constexpr char prefix[] = "/proc/self/fd/";
-  for (char c : prefix)
-    if (c != 0) *out++ = c;
-  char digits[12];
-  int count = 0;
-  do
-    digits[count++] = static_cast<char>('0' + fd % 10);
-  while ((fd /= 10) > 0);
-  while (count > 0)
-    *out++ = digits[--count];
-  *out = 0;
-}
-
-/// The child is its own reader: with every keeper dead it gets no SIGPIPE and waits when the pipe is full,
-/// and whoever adopts it reopens the pipe through /proc. A fresh open each run, for O_NONBLOCK (which node
-/// sets) belongs to it.
-KEEPER_CHILD_SIDE void take_output(const ChildSide& side) {
-  char path[40];
-  descriptor_path(path, side.output);
-  int fd = open(path, O_RDWR | O_CLOEXEC);
-  if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) fail(side, Stage::output);
+KEEPER_CHILD_SIDE void take_output(ChildSide& side) {
+  if (dup2(side.output, STDOUT_FILENO) < 0 || dup2(side.output, STDERR_FILENO) < 0) fail(side, Stage::output);
   // Another user may open /dev/stdout by name too. Where that cannot be had it still has its output.
   const auto& identity = side.plan->settings().identity;
   struct stat at {};
-  bool pipe = identity && fstat(fd, &at) == 0 && S_ISFIFO(at.st_mode);
-  if (pipe && fchown(fd, identity->uid, ~0u) < 0) errno = 0;
+  bool pipe = identity && fstat(side.output, &at) == 0 && S_ISFIFO(at.st_mode);
+  if (pipe && fchown(side.output, identity->uid, ~0u) < 0) errno = 0;
 }
 
 /// What is passed on stays open after the exec, under its number. Before the limits: a low one on descriptors
@@ -60,23 +38,18 @@ KEEPER_CHILD_SIDE void take_descriptors(ChildSide& side) {
     if (fcntl(fd, F_SETFD, 0) < 0) fail(side, Stage::descriptors, fd);
   const ExtraFd& extra = side.extra;
   if (extra.from < 0) return;
-  if (side.failure == extra.to) {
-    int moved = fcntl(side.failure, F_DUPFD_CLOEXEC, extra.to + 1);
-    if (moved < 0) fail(side, Stage::descriptors, extra.to);
-    side.failure = moved;
-  }
   bool placed = extra.from == extra.to ? fcntl(extra.to, F_SETFD, 0) == 0 : dup2(extra.from, extra.to) >= 0;
   if (!placed) fail(side, Stage::descriptors, extra.to);
 }
 
-KEEPER_CHILD_SIDE void write_oom_score_adj(const ChildSide& side, const std::string& text) {
+KEEPER_CHILD_SIDE void write_oom_score_adj(ChildSide& side, const std::string& text) {
   int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd < 0 || write(fd, text.data(), text.size()) < 0) fail(side, Stage::oom_score_adj);
   close(fd);
 }
 
 /// All that may need root comes before the program becomes somebody else.
-KEEPER_CHILD_SIDE void take_settings(const ChildSide& side) {
+KEEPER_CHILD_SIDE void take_settings(ChildSide& side) {
   const ChildSettings& settings = side.plan->settings();
   if (settings.umask) umask(*settings.umask);
   if (settings.nice && setpriority(PRIO_PROCESS, 0, *settings.nice) < 0) fail(side, Stage::priority);
@@ -91,7 +64,7 @@ KEEPER_CHILD_SIDE void take_settings(const ChildSide& side) {
 
 /// By bare system calls: the library's functions of these names change all threads of "this" process, and
 /// would find the keeper's. The kernel marks the shared memory as one that the new user may not look into.
-KEEPER_CHILD_SIDE void become(const ChildSide& side, const Identity& who) {
+KEEPER_CHILD_SIDE void become(ChildSide& side, const Identity& who) {
   if (syscall(SYS_setgroups, who.groups.size(), who.groups.data()) < 0) fail(side, Stage::groups);
   if (syscall(SYS_setresgid, who.gid, who.gid, who.gid) < 0) fail(side, Stage::groups);
   if (syscall(SYS_setresuid, who.uid, who.uid, who.uid) < 0) fail(side, Stage::user);

@@ -1,9 +1,8 @@
 // What happens between fork and exec, in named steps.
 //
 // Runs in the child's process and in the keeper's memory (vfork(2)): async-signal-safe calls only, no
-// allocation, and nothing written but the arguments here. A step that fails sends its name and errno up a
-// close-on-exec pipe, so the user reads "chdir /srv: No such file or directory" and not "exec failed"; a
-// successful exec closes the pipe.
+// allocation, and nothing written but the arguments here. A step that fails leaves its name and errno there,
+// so the user reads "chdir /srv: No such file or directory" and not "exec failed".
 #pragma once
 #include <cstdint>
 
@@ -48,10 +47,11 @@ struct ExtraFd {
 
 struct ChildSide {
   const SpawnPlan* plan;
-  int input;    ///< becomes 0
-  int output;   ///< a pipe; opened again read-write, becomes 1 and 2
-  int failure;  ///< where a ChildFailure is written; moved out of the way of extra.to
+  int input;   ///< becomes 0
+  int output;  ///< becomes 1 and 2; another user's from then on, where the plan has one
   ExtraFd extra = {};
+  ChildFailure failure = {};  ///< set by the child side
+  bool failed = false;
 };
 
 /// Does not return.

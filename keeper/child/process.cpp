@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -13,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 
@@ -21,7 +21,7 @@
 namespace keeper {
 namespace {
 
-constexpr std::size_t kStack = 32 * 1024;
+constexpr std::size_t kStack = 16 * 1024;
 
 SpawnError error_at(Stage stage, int errnum, const SpawnPlan& plan, int which = 0) {
   SpawnError out{stage, errnum, stage_text(stage, plan, which) + ": " + strerror(errnum), false};
@@ -31,24 +31,6 @@ SpawnError error_at(Stage stage, int errnum, const SpawnPlan& plan, int which = 
   out.permanent = !passes && stage >= Stage::descriptors && stage != Stage::signals;
   return out;
 }
-
-/// A stack for the child's few calls; given back after the exec, so it costs a kept program nothing.
-class ChildStack {
- public:
-  ChildStack()
-      : base_(mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
-  }
-  ~ChildStack() {
-    if (*this) munmap(base_, kStack);
-  }
-  ChildStack(const ChildStack&) = delete;
-  ChildStack& operator=(const ChildStack&) = delete;
-  explicit operator bool() const { return base_ != MAP_FAILED; }
-  void* top() const { return static_cast<char*>(base_) + kStack; }
-
- private:
-  void* base_;
-};
 
 /// A child that becomes another user takes the right to be looked into (core dumps, /proc) from the memory
 /// that it shares with this process, rightly; once it is gone from there, this process is as it was.
@@ -74,39 +56,33 @@ Used used_of(const rusage& usage) {
           (millis_of(usage.ru_utime) + millis_of(usage.ru_stime))};
 }
 
-/// What the child side reported; nothing after a successful exec.
-std::optional<ChildFailure> reported(int pipe) {
-  ChildFailure failure{};
-  ssize_t got = 0;
-  do
-    got = read(pipe, &failure, sizeof failure);
-  while (got < 0 && errno == EINTR);
-  if (got == static_cast<ssize_t>(sizeof failure)) return failure;
-  return std::nullopt;
+/// An end of the pipe that is the child's alone. It is its own reader: with every keeper dead it gets no
+/// SIGPIPE and waits when the pipe is full, and whoever adopts it reopens the pipe through /proc. A fresh
+/// open each run, for O_NONBLOCK (which node sets) belongs to it; made here, where the kernel knows the way
+/// by now.
+Fd open_output(int output) {
+  char path[32] = "/proc/self/fd/";
+  *std::to_chars(path + strlen(path), std::end(path) - 1, output).ptr = 0;
+  return Fd(open(path, O_RDWR | O_CLOEXEC));
 }
 
 }  // namespace
 
 std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output, ExtraFd extra) {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) < 0) return error_at(Stage::prepare, errno, plan);
-  Fd reading(ends[0]), writing(ends[1]);
-  ChildStack stack;
-  if (!stack) return error_at(Stage::prepare, errno, plan);
-
-  ChildSide side{&plan, input, output, writing.get(), extra};
+  Fd own = open_output(output);
+  if (!own) return error_at(Stage::output, errno, plan);
+  ChildSide side{&plan, input, own.get(), extra};
   int pidfd = -1;
   std::optional<Dumpable> as_before;
   if (plan.settings().identity) as_before.emplace();
-  int pid = clone(child_side, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &side, &pidfd);
+  // For the child's few calls; below our own frames, so it is no memory of its own.
+  alignas(16) char stack[kStack];
+  int pid = clone(child_side, stack + kStack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &side, &pidfd);
   if (pid < 0) return error_at(Stage::fork, errno, plan);
   Spawned out{pid, Fd(pidfd)};
-  writing.reset();
-  if (auto failure = reported(reading.get())) {
-    detail::reap(pid);
-    return error_at(failure->stage, failure->errnum, plan, failure->which);
-  }
-  return out;
+  if (!side.failed) return out;
+  detail::reap(pid);
+  return error_at(side.failure.stage, side.failure.errnum, plan, side.failure.which);
 }
 
 std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used) {

@@ -1,9 +1,11 @@
 #include "keeper/child/tree.hpp"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <string_view>
 
@@ -51,6 +53,9 @@ bool carries_mark(int pid, int session) {
 }  // namespace
 
 bool has_other_children(const std::vector<int>& known) {
+  siginfo_t ignored{};
+  if (known.empty() && waitid(P_ALL, 0, &ignored, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
+    return false;
   char text[512];
   long got = read_proc("/proc/thread-self/children", text, sizeof text);
   std::vector<int> found;

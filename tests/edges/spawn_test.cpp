@@ -83,7 +83,7 @@ TEST(Spawn, WithoutDescriptorsItFailsForTheMoment) {
   setrlimit(RLIMIT_NOFILE, &before);
   ASSERT_TRUE(std::holds_alternative<SpawnError>(result));
   const SpawnError& error = std::get<SpawnError>(result);
-  EXPECT_EQ(Stage::prepare, error.stage);
+  EXPECT_EQ(Stage::output, error.stage);
   EXPECT_EQ(EMFILE, error.errnum);
   EXPECT_FALSE(error.permanent);
 }
