@@ -1,0 +1,72 @@
+// Types of the fields that say how output is recorded. Each reads the text of its flag and gives it back.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "protocol/wire/units.hpp"
+#include "protocol/wire/words.hpp"
+
+struct tm;
+
+namespace keeper {
+
+/// What a line of the log looks like: as it came, with a time in front, or as a JSON object.
+enum class LogFormat { raw, time, json };
+template <>
+inline constexpr std::array<WordOf<LogFormat>, 3> kWordsOf<LogFormat>{
+    {{LogFormat::raw, "raw"}, {LogFormat::time, "time"}, {LogFormat::json, "json"}}};
+
+/// What happens to output that neither the log nor log_buffer has room for: it is dropped and counted, or the
+/// program waits.
+enum class LogFull { drop, block };
+template <>
+inline constexpr std::array<WordOf<LogFull>, 2> kWordsOf<LogFull>{
+    {{LogFull::drop, "drop"}, {LogFull::block, "block"}}};
+
+/// A size of a log file after which it is renamed: 0 (never), else at least 1K.
+struct LogSize {
+  std::uint64_t bytes = 0;
+  static constexpr std::uint64_t kLeast = 1 << 10;
+  static Result<LogSize> parse(std::string_view text);
+  bool operator==(const LogSize&) const = default;
+};
+
+/// How much output may wait for the log: from 64K to 1G.
+struct LogBuffer {
+  std::uint64_t bytes = 8 << 20;
+  static constexpr std::uint64_t kLeast = 64 << 10, kMost = 1 << 30;
+  static Result<LogBuffer> parse(std::string_view text);
+  bool operator==(const LogBuffer&) const = default;
+};
+
+/// The time in front of a line, in strftime(3)'s terms; %L is milliseconds: "%d.%m. %H:%M:%S.%L". One line of
+/// at most kMost characters, whatever the time.
+struct DateFormat {
+  static constexpr std::size_t kMost = 100;
+  std::string format;
+  static Result<DateFormat> parse(std::string_view text);
+  /// What it is for a time; empty if it is longer than kMost.
+  std::string text_for(const tm& time, int milliseconds) const;
+  bool operator==(const DateFormat&) const = default;
+};
+
+/// What the first line of a record matches (see line_expression).
+struct RecordStart {
+  std::string expression;
+  static Result<RecordStart> parse(std::string_view text);
+  bool operator==(const RecordStart&) const = default;
+};
+
+/// Where syslog messages go: "local" (/dev/log), or "udp:HOST:PORT" with an IPv6 address in brackets. Whether
+/// a HOST exists is found out when it is sent to.
+struct SyslogTarget {
+  std::string host;  ///< without brackets; empty: local
+  int port = 0;
+  bool local() const { return host.empty(); }
+  static Result<SyslogTarget> parse(std::string_view text);
+  std::string text() const;
+  bool operator==(const SyslogTarget&) const = default;
+};
+
+}  // namespace keeper
