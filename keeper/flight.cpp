@@ -57,6 +57,8 @@ void Keeper::note_exit(const Run& run, const ExitInfo& exit, const std::optional
   bool by_kill = exit == ExitInfo::signal(SIGKILL) && !run.sent_kill;
   facts.out_of_memory = by_kill && run.oom && oom_killed_since(*run.oom);
   recorder_.note(run.id, facts);
+  // What went into the file unseen.
+  if (log_) recorder_.set_output(log_->last(OutputTail::kMost, run_mark_));
 }
 
 void Keeper::handle(const GetWhy& request, const Caller&, Answer answer) {

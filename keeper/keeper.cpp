@@ -47,34 +47,52 @@ Result<std::unique_ptr<Keeper>> Keeper::make(const RoleTable& table) {
   auto output = make_output_pipe();
   if (!output) return output.error();
   Earlier earlier = read_earlier(*home, table.stem);
-  return std::unique_ptr<Keeper>(
-      new Keeper(table, std::move(*home), std::move(*spec), std::move(*output), std::move(earlier)));
+  auto out = std::unique_ptr<Keeper>(
+      new Keeper(table, std::move(*home), std::move(*spec), std::move(output->writing), std::move(earlier)));
+  if (Done done = out->open_log(std::move(output->reading)); !done) return done.error();
+  return out;
 }
 
-Keeper::Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output, Earlier earlier)
+Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Fd output, Earlier earlier)
     : table_(table),
       home_(std::move(home)),
       spec_(std::move(spec)),
       lock_(table.lock),
       null_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      output_(std::move(output.writing)),
+      output_(std::move(output)),
       machine_(make_policy(spec_, jitter_seed()), beginning_after(earlier.last_run)),
       boot_id_(boot_id()),
       report_(table.report),
       recorder_(std::move(earlier.runs), spec_.restart),
       streams_([this] { return event_now("now"); }) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  if (spec_.log != "none" && spec_.log != "-")
-    log_ = std::make_unique<FileSink>(log_path(), spec_.log_max_size, spec_.log_backups);
   if (table_.foreground) {
     echo_ = std::make_unique<Echo>(io_, STDOUT_FILENO);
     notes_ = std::make_unique<Echo>(io_, STDERR_FILENO);
   }
-  capture_ =
-      std::make_unique<Capture>(io_, std::move(output.reading), [this](std::string_view b) { on_output(b); });
   signals_ = std::make_unique<Signals>(io_, [this](const SignalFact& fact) { on_signal(fact); });
   server_ = std::make_unique<Server>(io_, Fd(table.socket), *this);
   if (spec_.watchdog || spec_.ready.has(ReadyCondition::Kind::notify)) listen_to_program();
+}
+
+Done Keeper::open_log(Fd output) {
+  OutputRoute route;
+  if (spec_.log != "none" && spec_.log != "-") {
+    LogRules rules;
+    rules.most = spec_.log_max_size;
+    rules.backups = spec_.log_backups;
+    log_ = std::make_unique<FileSink>(log_path(), rules);
+    route.file = log_.get();
+    route.markers = spec_.log_markers;
+  }
+  route.is_watched = [this] { return somebody_watches(); };
+  route.watch = [this](std::string_view bytes) { on_output(bytes); };
+  route.pid = [this] { return machine_.pid().value_or(0); };
+  route.on_trouble = [this] { on_log_trouble(); };
+  auto made = OutputLog::make(io_, std::move(output), std::move(route));
+  if (!made) return made.error();
+  output_log_ = std::move(*made);
+  return {};
 }
 
 /// Where that cannot be had the program is kept all the same; it is not ready then, and the log says why.
@@ -148,9 +166,10 @@ void Keeper::on_exit(RunId id) {
   auto exit = collect(run->pid, run->pidfd.native_handle(), &used);
   if (!exit) return;
   run->main_ended = true;
-  capture_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
-  run = find(id);                 // they may have shown that it was ready
+  output_log_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
+  run = find(id);                    // they may have shown that it was ready
   if (run == nullptr) return;
+  output_log_->end_run();
   if (run->ready) run->ready->end();
   if (spec_.kill_mode == KillMode::process) leave_alone(*run);
   bool leftovers = spec_.kill_mode != KillMode::process && has_other_children(other_mains(run)) &&
@@ -237,11 +256,15 @@ void Keeper::look_for_rest(Run& run) {
       kill(pid, SIGKILL);
 }
 
+bool Keeper::somebody_watches() const {
+  return echo_ || std::any_of(runs_.begin(), runs_.end(),
+                              [](const Run& run) { return run.ready && run.ready->wants_output(); });
+}
+
 void Keeper::on_output(std::string_view bytes) {
-  recorder_.add_output(bytes);
+  if (!log_) recorder_.add_output(bytes);
   for (Run& run : runs_)
     if (run.ready) run.ready->output(bytes);
-  if (log_) log_->write(bytes);
   if (!echo_) return;
   echo_->write(bytes);
   if (std::uint64_t dropped = echo_->take_dropped(); dropped > 0)
@@ -336,7 +359,7 @@ void Keeper::perform(const action::Announce& a) {
 void Keeper::perform(const action::Leave& leave) {
   leaving_as_ = leave.state;
   recorder_.note_end(leave.state, machine_.reason());
-  capture_->drain(kDrainAtExit);
+  output_log_->drain(kDrainAtExit);
   write_pid_file();
   home_.unlink_socket(table_.stem);
   bool never_ran = first_record_ && leave.state == State::fatal;

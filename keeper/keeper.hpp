@@ -19,9 +19,8 @@
 #include "keeper/control/streams.hpp"
 #include "keeper/core/machine.hpp"
 #include "keeper/core/recorder.hpp"
-#include "keeper/log/capture.hpp"
 #include "keeper/log/echo.hpp"
-#include "keeper/log/file_sink.hpp"
+#include "keeper/log/output_log.hpp"
 #include "keeper/ready/notify_socket.hpp"
 #include "keeper/run_readiness.hpp"
 #include "keeper/start_report.hpp"
@@ -73,7 +72,7 @@ class Keeper : public Service {
     std::unique_ptr<RunReadiness> ready{};  ///< null where nothing has to be shown
   };
 
-  Keeper(const RoleTable& table, Home home, Spec spec, OutputPipe output, Earlier earlier);
+  Keeper(const RoleTable& table, Home home, Spec spec, Fd output, Earlier earlier);
 
   // facts in (keeper.cpp)
   void tell(Event event);
@@ -82,6 +81,8 @@ class Keeper : public Service {
   void on_child_signal();
   void on_interrupt(const SignalFact& fact);
   void on_output(std::string_view bytes);
+  Done open_log(Fd output);
+  bool somebody_watches() const;
 
   // actions out (keeper.cpp)
   void step(const Event& event);
@@ -137,6 +138,7 @@ class Keeper : public Service {
   void report_start(StartReport::Kind kind, int exit_code);
   void marker(std::string text);
   void flush_markers();
+  void on_log_trouble();
   void record();
   void write_record();
   std::optional<SpawnError> foreign_pid_file() const;
@@ -193,14 +195,19 @@ class Keeper : public Service {
   std::string boot_id_;
   std::string pid_written_;
   std::string pid_file_error_;
-  std::vector<std::string> markers_;  ///< lines of the log that wait until the spawn is done
+  struct Marker {
+    WallTime at;
+    std::string text;
+  };
+  std::vector<Marker> markers_;  ///< lines of the log that wait until the spawn is done
 
   std::unique_ptr<FileSink> log_;
   std::unique_ptr<Echo> echo_;   ///< the program's output on stdout, in the foreground
   std::unique_ptr<Echo> notes_;  ///< lifecycle lines on stderr, in the foreground
   Fd report_;
   Sampler sampler_;
-  std::unique_ptr<Capture> capture_;
+  std::unique_ptr<OutputLog> output_log_;
+  std::uint64_t run_mark_ = 0;  ///< where the output of the current run begins in the log
   std::unique_ptr<Signals> signals_;
   Recorder recorder_;
   Streams streams_;

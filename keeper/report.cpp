@@ -60,7 +60,8 @@ Status Keeper::status() {
   s.waiting_for = s.state == State::starting ? machine_.waiting_for(spec_.ready) : missed_;
   if (!machine_.reason().empty()) s.reason = machine_.reason();
   s.survivors = survivors_;
-  if (log_) s.logs.push_back({"all", log_->path(), log_->bytes()});
+  if (log_) s.logs.push_back({"all", log_->path(), log_->bytes(), {}, log_->dropped()});
+  if (log_ && !log_->trouble().empty()) s.logs.back().trouble = log_->trouble();
   s.version = KEEPER_VERSION;
   s.boot_id = boot_id_;
   if (s.pid) s.pid_start = pid_start_;
@@ -80,15 +81,26 @@ Status Keeper::status_with_usage() {
 // --- the log
 
 void Keeper::marker(std::string text) {
-  markers_.push_back("[keeper] " + time_text(wall_now()) + " " + std::move(text) + "\n");
+  markers_.push_back({wall_now(), std::move(text)});
 }
 
 /// Lines wait here until what they speak of is done: a restart is not to wait for the disk.
 void Keeper::flush_markers() {
-  if (log_ && spec_.log_markers)
-    for (const std::string& line : markers_)
-      log_->write_marker(line);
-  markers_.clear();
+  for (const Marker& marker : std::exchange(markers_, {})) {
+    output_log_->add_own(marker.text, marker.at);
+    if (log_ && marker.text.starts_with("started ")) run_mark_ = log_->total();
+  }
+}
+
+/// Said once, and once that it is over.
+void Keeper::on_log_trouble() {
+  const std::string& trouble = log_->trouble();
+  say(trouble.empty() ? "the log is written again: " + log_->path() : trouble + "; output is kept meanwhile");
+  if (streams_.empty()) return;
+  AppEvent event = event_now(trouble.empty() ? "log_well" : "log_trouble");
+  event.status.reset();
+  event.text = trouble.empty() ? log_->path() : trouble;
+  streams_.send(std::move(event));
 }
 
 void Keeper::announce_to_log(const action::Announce& a) {

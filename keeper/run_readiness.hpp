@@ -31,6 +31,8 @@ class RunReadiness {
   /// It was spawned: the probes begin.
   void begin();
   void output(std::string_view bytes);
+  /// Whether output() is of any use.
+  bool wants_output() const { return !lines_.empty(); }
   /// Nothing is asked any more.
   void end();
   /// Of commands that run just now: children of this process that are no part of a run.

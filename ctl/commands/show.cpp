@@ -27,7 +27,7 @@ Result<Spec> spec_of(const Home& home, const Row& row, Millis wait) {
 void look_at_log(const Home& home, Row& row) {
   auto path = log_path_of(home, row);
   if (!path) return;
-  if (row.status.logs.empty()) row.status.logs.push_back({"all", *path, 0});
+  if (row.status.logs.empty()) row.status.logs.push_back({"all", *path, 0, {}, 0});
   row.status.logs.front().bytes = size_of_file(*path);
 }
 

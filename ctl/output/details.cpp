@@ -92,9 +92,12 @@ void add_program(Lines& lines, const Status& app, const Spec& spec) {
   if (!cwd.empty()) lines.push_back({"directory", escaped(cwd)});
   const string& user = app.user.empty() ? spec.user : app.user;
   if (!user.empty()) lines.push_back({"user", escaped(user)});
-  for (const LogFile& log : app.logs)
-    lines.push_back({log.stream == "all" ? "log" : "log " + escaped(log.stream),
-                     escaped(log.path) + " (" + short_memory(log.bytes) + ")"});
+  for (const LogFile& log : app.logs) {
+    string text = escaped(log.path) + " (" + short_memory(log.bytes) + ")";
+    if (log.dropped > 0) text += ", " + short_memory(log.dropped) + " of output were dropped";
+    if (log.trouble) text += "; " + escaped(*log.trouble);
+    lines.push_back({log.stream == "all" ? "log" : "log " + escaped(log.stream), text});
+  }
   if (!app.version.empty()) lines.push_back({"version", escaped(app.version)});
 }
 

@@ -29,6 +29,11 @@ class Recorder {
   Recorder(std::vector<RunRecord> earlier, Restart restart) : runs_(std::move(earlier)), restart_(restart) {}
 
   void add_output(std::string_view bytes) { tail_.add(bytes); }
+  /// All that is known of it: instead of what was added.
+  void set_output(std::string_view bytes) {
+    tail_.clear();
+    tail_.add(bytes);
+  }
   /// Who asks for what is announced until this is called again; nothing: nobody.
   void set_asker(std::optional<Asker> asker) { asker_ = std::move(asker); }
   const std::optional<Asker>& asker() const { return asker_; }

@@ -1,22 +1,37 @@
 #include "keeper/log/capture.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <new>
 
 #include "protocol/wire/finally.hpp"
 
 namespace keeper {
 namespace {
 
-constexpr std::size_t kBuffer = 64 * 1024;  // what a pipe holds by default (pipe(7))
-constexpr std::size_t kTurn = 1 << 20;      // then others get a turn
+constexpr std::size_t kDefault = 64 * 1024;  // pipe(7)
+constexpr std::size_t kMost = 1 << 20;       // /proc/sys/fs/pipe-max-size, for ordinary users
 constexpr std::size_t kPage = 4096;
+constexpr std::chrono::seconds kQuiet{2};
+
+/// The new size; the old one where it cannot be had.
+std::size_t resize(int fd, std::size_t wanted, std::size_t old) {
+  int size = fcntl(fd, F_SETPIPE_SZ, static_cast<int>(wanted));
+  return size < 0 ? old : static_cast<std::size_t>(size);
+}
+
+std::size_t size_of(int fd) {
+  int size = fcntl(fd, F_GETPIPE_SZ);
+  return size < 0 ? kPage : static_cast<std::size_t>(size);
+}
+
+Micros micros_now() {
+  return std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now().time_since_epoch());
+}
 
 }  // namespace
 
@@ -27,41 +42,138 @@ Result<OutputPipe> make_output_pipe() {
   return OutputPipe{Fd(ends[0]), Fd(ends[1])};
 }
 
-Capture::Capture(asio::io_context& io, Fd reading, OnBytes on_bytes)
-    : pipe_(io, reading.release()), on_bytes_(std::move(on_bytes)) {
-  void* memory = mmap(nullptr, kBuffer, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  buffer_ = static_cast<char*>(memory);
-  wait();
+Result<std::unique_ptr<Capture>> Capture::make(asio::io_context& io, Fd reading, Take take) {
+  auto out = std::unique_ptr<Capture>(new Capture(io, std::move(reading), std::move(take)));
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) < 0)
+    return system_error("make a second pipe for the output");
+  out->copy_reading_ = Fd(ends[0]);
+  out->copy_writing_ = Fd(ends[1]);
+  out->copy_capacity_ = resize(ends[1], kPage, kDefault);
+  out->null_ = Fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
+  if (!out->null_) return system_error("open /dev/null");
+  out->wait();
+  return out;
 }
 
-Capture::~Capture() {
-  munmap(buffer_, kBuffer);
-}
+Capture::Capture(asio::io_context& io, Fd reading, Take take)
+    : pipe_(io, reading.release()),
+      take_(std::move(take)),
+      capacity_(size_of(pipe_.native_handle())),
+      copy_capacity_(0),
+      pause_(io),
+      quiet_(io) {}
 
-bool Capture::drain(std::size_t most) {
-  for (std::size_t total = 0; total < most;) {
-    ssize_t got = read(pipe_.native_handle(), buffer_, kBuffer);
+// --- what is in the pipe
+
+std::size_t Capture::peek(std::size_t most) {
+  for (;;) {
+    ssize_t got =
+        tee(pipe_.native_handle(), copy_writing_.get(), std::min(most, capacity_), SPLICE_F_NONBLOCK);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return true;
+    if (got <= 0) return 0;
     auto count = static_cast<std::size_t>(got);
-    used_ = std::max(used_, count);
-    total += count;
-    on_bytes_({buffer_, count});
+    // One page is enough for a line now and then.
+    if (count >= kPage && copy_capacity_ < capacity_)
+      copy_capacity_ = resize(copy_writing_.get(), capacity_, copy_capacity_);
+    return count;
   }
-  return false;
 }
 
-void Capture::give_back() {
-  if (used_ > kPage) madvise(buffer_ + kPage, kBuffer - kPage, MADV_DONTNEED);
-  used_ = 0;
+void Capture::throw_away(int from, std::size_t bytes) {
+  while (bytes > 0) {
+    ssize_t gone = splice(from, nullptr, null_.get(), nullptr, bytes, SPLICE_F_NONBLOCK);
+    if (gone < 0 && errno == EINTR) continue;
+    if (gone <= 0) return;
+    bytes -= static_cast<std::size_t>(gone);
+  }
+}
+
+void Capture::took(std::size_t stored, std::size_t left) {
+  throw_away(copy_reading_.get(), left);
+  throw_away(pipe_.native_handle(), stored);
+  taken_ += stored;
+}
+
+// --- when it is looked at
+
+void Capture::drain(std::size_t most) {
+  taken_ = 0;
+  while (taken_ < most && take_() == Took::more) {
+  }
+}
+
+void Capture::go_on() {
+  if (!comes_) look();
 }
 
 void Capture::wait() {
+  comes_ = true;
   pipe_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
     if (error) return;
-    Finally again([this] { wait(); });
-    if (drain(kTurn)) give_back();
+    comes_ = false;
+    look();
+  });
+}
+
+void Capture::look() {
+  taken_ = 0;
+  Took took = Took::all;
+  bool full = is_full();
+  {
+    // Whatever happens while it is stored, the next look comes.
+    Finally again([&] {
+      if (took == Took::nothing) return;
+      Micros time = pace_.after(taken_, capacity_, micros_now());
+      if (took == Took::all && time.count() > 0)
+        pause(time);
+      else
+        wait();
+    });
+    took = take_();
+  }
+  if (full) grow();
+  if (capacity_ > kDefault) shrink_when_quiet();
+}
+
+void Capture::pause(Micros time) {
+  comes_ = true;
+  pause_.expires_after(time);
+  pause_.async_wait([this](std::error_code error) {
+    if (error) return;
+    comes_ = false;
+    look();
+  });
+}
+
+std::size_t Capture::waiting() {
+  int there = 0;
+  return ioctl(pipe_.native_handle(), FIONREAD, &there) == 0 ? static_cast<std::size_t>(there) : 0;
+}
+
+/// Whether its writer may have to wait.
+bool Capture::is_full() {
+  return waiting() + kPage > capacity_;
+}
+
+void Capture::grow() {
+  if (capacity_ < kMost) capacity_ = resize(pipe_.native_handle(), kMost, capacity_);
+}
+
+/// One timer while it is large, and none afterwards.
+void Capture::shrink_when_quiet() {
+  used_since_ = true;
+  if (quiet_waits_) return;
+  quiet_waits_ = true;
+  used_since_ = false;
+  quiet_.expires_after(kQuiet);
+  quiet_.async_wait([this](std::error_code error) {
+    quiet_waits_ = false;
+    if (error) return;
+    if (used_since_) return shrink_when_quiet();
+    // Refused while more is in it; then the next look tries again.
+    capacity_ = resize(pipe_.native_handle(), kDefault, capacity_);
+    copy_capacity_ = resize(copy_writing_.get(), kPage, copy_capacity_);
   });
 }
 

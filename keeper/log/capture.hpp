@@ -1,13 +1,19 @@
-// The reading end of the child's output pipe.
+// The reading end of a child's output pipe.
 //
-// Passive about meaning: hands on bytes as they come. One pipe serves all runs of an app and both streams, so
-// the order is exact. Every run opens its own end (see child_side), and the keeper holds one too, so the pipe
-// never reports its end: at an exit it is drained until it is empty. What is not read yet waits in the pipe.
+// Passive about meaning. One pipe serves all runs of an app, and both streams where they are not kept apart,
+// so the order is exact. Every run opens its own end (see spawn), and the keeper holds one too, so the pipe
+// never reports its end: at an exit it is drained until it is empty.
+//
+// What is in the pipe is looked at without being taken, by a copy in a second pipe (tee(2), which copies no
+// bytes), and is taken only once it is stored: a keeper that is killed in between loses nothing. The pipe is
+// of default size, grows while it is found full, and shrinks when it is quiet again: an ordinary user's
+// allowance is 1,024 default pipes (pipe(7)).
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
 #include <functional>
-#include <string_view>
 
+#include "keeper/log/pace.hpp"
 #include "protocol/home/home.hpp"
 
 namespace keeper {
@@ -21,25 +27,59 @@ Result<OutputPipe> make_output_pipe();
 
 class Capture {
  public:
-  using OnBytes = std::function<void(std::string_view)>;
+  /// What taking came to: nothing is left; there is more, and others have had no turn for a while; or nothing
+  /// can be stored, and go_on() will be called.
+  enum class Took { all, more, nothing };
+  using Take = std::function<Took()>;
 
-  /// Takes over the reading end and calls `on_bytes` from the loop whenever there is something.
-  Capture(asio::io_context& io, Fd reading, OnBytes on_bytes);
-  ~Capture();
+  /// Takes over the reading end and calls `take` from the loop whenever there is something, after a pause
+  /// where it comes little and often. Errors: no descriptors.
+  static Result<std::unique_ptr<Capture>> make(asio::io_context& io, Fd reading, Take take);
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
 
-  /// Reads what is there now, and hands it on. At most `most` bytes; false if more may be waiting.
-  bool drain(std::size_t most);
+  bool is_empty() { return waiting() == 0; }
+  /// Copies what is in the pipe, at most `most` bytes, into the second pipe, which was empty. 0: there is
+  /// nothing.
+  std::size_t peek(std::size_t most);
+  /// The second pipe, to be read or spliced from: no more than was peeked, and all of it before the next
+  /// peek.
+  int copy() const { return copy_reading_.get(); }
+  /// `stored` of the `peeked` bytes are taken from the pipe; of the copy, `left` bytes were not read.
+  void took(std::size_t stored, std::size_t left = 0);
+  /// Takes what there is outside of the loop, until nothing is left, nothing can be stored, or `most` bytes
+  /// went through.
+  void drain(std::size_t most);
+  /// How many bytes were taken in this look.
+  std::size_t taken() const { return taken_; }
+  /// After Took::nothing.
+  void go_on();
 
  private:
+  Capture(asio::io_context& io, Fd reading, Take take);
   void wait();
-  void give_back();
+  void look();
+  void pause(Micros time);
+  bool is_full();
+  std::size_t waiting();
+  void grow();
+  void shrink_when_quiet();
+  void throw_away(int from, std::size_t bytes);
 
   asio::posix::stream_descriptor pipe_;
-  OnBytes on_bytes_;
-  char* buffer_;          ///< mapped, not allocated: its pages go back to the system when the child is quiet
-  std::size_t used_ = 0;  ///< how far into it was ever read since then
+  Take take_;
+  Fd copy_reading_;
+  Fd copy_writing_;
+  Fd null_;
+  std::size_t capacity_;
+  std::size_t copy_capacity_;
+  std::size_t taken_ = 0;  ///< in this look
+  bool comes_ = false;     ///< the next look
+  Pace pace_;
+  asio::steady_timer pause_;
+  asio::steady_timer quiet_;
+  bool quiet_waits_ = false;
+  bool used_since_ = false;
 };
 
 }  // namespace keeper

@@ -4,11 +4,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
+
+#include "protocol/home/clock.hpp"
 
 namespace keeper {
 namespace {
+
+constexpr std::uint64_t kPastSize = 1 << 20;  // a line without end is cut there
+constexpr std::int64_t kLookEvery = 1000;     // ms, at the path
+constexpr std::int64_t kRotateAgain = 1000;   // ms, after a rotation that failed
 
 /// mkdir -p of what a path is in.
 void make_parents(const std::string& path) {
@@ -16,113 +24,318 @@ void make_parents(const std::string& path) {
     mkdir(path.substr(0, slash).c_str(), 0700);
 }
 
-bool ends_a_line(int fd, std::uint64_t size) {
-  char last = '\n';
-  return size == 0 || pread(fd, &last, 1, static_cast<off_t>(size - 1)) != 1 || last == '\n';
+std::int64_t now_ms() {
+  return steady_now().count();
+}
+
+std::string read_end(int fd, std::size_t most) {
+  struct stat st {};
+  if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) return "";
+  auto size = static_cast<std::size_t>(st.st_size);
+  std::string out(std::min(most, size), '\0');
+  ssize_t got = pread(fd, out.data(), out.size(), static_cast<off_t>(size - out.size()));
+  out.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return out;
 }
 
 }  // namespace
 
-FileSink::FileSink(std::string path, std::uint64_t most_bytes, int backups)
-    : path_(std::move(path)), most_(most_bytes), backups_(backups) {
+FileSink::FileSink(std::string path, LogRules rules) : path_(std::move(path)), rules_(rules) {
   struct stat st {};
   if (stat(path_.c_str(), &st) == 0) size_ = static_cast<std::uint64_t>(st.st_size);
 }
 
+// --- the file
+
 bool FileSink::ready() {
-  if (file_) return true;
+  if (file_ && look_at_path()) return true;
   // A FIFO or a device is written as far as it takes it, and never waited for.
-  constexpr int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   int fd = ::open(path_.c_str(), flags, 0600);
   if (fd < 0 && errno == ENOENT) {
     make_parents(path_);
     fd = ::open(path_.c_str(), flags, 0600);
   }
-  if (fd < 0) return false;
+  if (fd < 0) {
+    failed("open");
+    return false;
+  }
+  return take_file(fd);
+}
+
+bool FileSink::take_file(int fd) {
   file_ = Fd(fd);
+  looked_at_ = now_ms();
   struct stat st {};
   fstat(fd, &st);
-  if (!S_ISREG(st.st_mode)) most_ = 0;  // not ours to rename
+  regular_ = S_ISREG(st.st_mode);
+  spliceable_ = regular_;
   size_ = static_cast<std::uint64_t>(st.st_size);
-  at_line_start_ = !S_ISREG(st.st_mode) || ends_a_line(fd, size_);
+  at_line_start_.reset();
   return true;
 }
 
-void FileSink::failed(const char* doing, std::size_t bytes) {
-  trouble_ = std::string("cannot ") + doing + " " + path_ + ": " + strerror(errno);
-  lost_ += bytes;
+/// False: the file is not the one at its path any more.
+bool FileSink::look_at_path() {
+  if (now_ms() - looked_at_ < kLookEvery) return true;
+  looked_at_ = now_ms();
+  struct stat there {
+  }, ours{};
+  bool same = stat(path_.c_str(), &there) == 0 && fstat(file_.get(), &ours) == 0 &&
+              there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
+  if (!same) file_.reset();
+  return same;
 }
 
-void FileSink::append(std::string_view bytes) {
-  if (bytes.empty()) return;
-  if (!ready()) return failed("open", bytes.size());
+/// Somebody may have truncated it, or written into it.
+bool FileSink::look_at_size() {
+  if (!ready()) return false;
+  struct stat st {};
+  if (!regular_ || fstat(file_.get(), &st) < 0) return true;
+  auto size = static_cast<std::uint64_t>(st.st_size);
+  if (size != size_) at_line_start_.reset();
+  size_ = size;
+  return true;
+}
+
+bool FileSink::at_line_start() {
+  if (at_line_start_) return *at_line_start_;
+  char last = '\n';
+  if (file_ && regular_ && size_ > 0 && pread(file_.get(), &last, 1, static_cast<off_t>(size_ - 1)) != 1)
+    last = '\n';
+  at_line_start_ = last == '\n';
+  return *at_line_start_;
+}
+
+void FileSink::failed(const char* doing) {
+  trouble_ = std::string("cannot ") + doing + " " + path_ + ": " + strerror(errno);
+}
+
+// --- what goes in
+
+std::size_t FileSink::put(std::string_view bytes) {
+  std::size_t all = bytes.size();
   while (!bytes.empty()) {
-    ssize_t put = ::write(file_.get(), bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return failed("write", bytes.size());
-    auto count = static_cast<std::size_t>(put);
-    size_ += count;
-    at_line_start_ = bytes[count - 1] == '\n';
-    bytes.remove_prefix(count);
+    ssize_t count = regular_ ? pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_))
+                             : ::write(file_.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      failed("write");
+      break;
+    }
+    trouble_.clear();
+    size_ += static_cast<std::uint64_t>(count);
+    at_line_start_ = bytes[static_cast<std::size_t>(count) - 1] == '\n';
+    bytes.remove_prefix(static_cast<std::size_t>(count));
   }
-  if (lost_ == 0) return;
-  std::string note = "[keeper] " + std::to_string(lost_) + " bytes lost: " + trouble_ + "\n";
-  if (!at_line_start_) return;
-  lost_ = 0;
-  trouble_.clear();
-  append(note);
+  return all - bytes.size();
+}
+
+/// How much goes into this file; `rotates`: and then comes another. The first end of a line at or after the
+/// limit.
+std::size_t FileSink::share(std::string_view bytes, bool& rotates) {
+  rotates = false;
+  if (limit() == 0 || size_ + bytes.size() < limit()) return bytes.size();
+  if (size_ >= limit() && at_line_start()) {
+    rotates = true;
+    return 0;
+  }
+  std::uint64_t past = limit() + kPastSize;
+  std::size_t most = size_ < past ? static_cast<std::size_t>(past - size_) : 0;
+  std::size_t from = size_ >= limit() ? 0 : static_cast<std::size_t>(limit() - size_) - 1;
+  std::size_t end = bytes.find('\n', from);
+  std::size_t piece = std::min(end == std::string_view::npos ? bytes.size() : end + 1, most);
+  rotates = end != std::string_view::npos || piece == most;
+  return piece;
+}
+
+/// The size to rotate at. 0: it does not rotate, or not just now.
+std::uint64_t FileSink::limit() const {
+  if (!regular_ || now_ms() < next_rotation_) return 0;
+  return asked_ > 0 && (rules_.most == 0 || asked_ < rules_.most) ? asked_ : rules_.most;
+}
+
+/// How many of the bytes are stored.
+std::size_t FileSink::store(std::string_view bytes) {
+  std::size_t all = bytes.size();
+  while (!bytes.empty() && look_at_size()) {
+    bool rotates = false;
+    std::size_t piece = share(bytes, rotates);
+    std::size_t stored = put(bytes.substr(0, piece));
+    bytes.remove_prefix(stored);
+    if (stored < piece) break;
+    if (rotates) move_away();
+  }
+  return all - bytes.size();
 }
 
 void FileSink::write(std::string_view bytes) {
-  ready();
-  while (most_ > 0 && size_ + bytes.size() >= most_) {
-    // The first end of a line at or after the limit; a line without end is cut 1 MiB past it.
-    std::size_t from = size_ >= most_ ? 0 : static_cast<std::size_t>(most_ - size_) - 1;
-    std::size_t end = size_ >= most_ && at_line_start_ ? 0 : bytes.find('\n', from);
-    if (end == std::string_view::npos) {
-      append(bytes);
-      if (size_ > most_ + (1 << 20)) rotate();
-      return;
-    }
-    std::size_t take = size_ >= most_ && at_line_start_ ? 0 : end + 1;
-    append(bytes.substr(0, take));
-    bytes.remove_prefix(take);
-    if (!file_ || size_ < most_) break;  // nothing could be written: there is nothing to rotate
-    rotate();
-    if (size_ >= most_) break;  // nor could it be rotated: goes on in the old file
-  }
-  append(bytes);
+  if (waiting() > 0) send_kept();
+  if (dropping_) bytes = after_drop(bytes);
+  add(bytes);
+}
+
+void FileSink::add(std::string_view bytes) {
+  total_ += bytes.size();
+  if (waiting() > 0) return keep(bytes);
+  std::size_t stored = store(bytes);
+  keep(bytes.substr(stored));
 }
 
 void FileSink::write_marker(std::string_view line) {
-  if (ready() && !at_line_start_) append("\n");
-  write(line);
+  if (waiting() > 0) send_kept();
+  if (waiting() > 0 ? kept_.back() != '\n' : look_at_size() && !at_line_start()) add("\n");
+  add(line);
 }
+
+std::size_t FileSink::splice_room() {
+  if (waiting() > 0 || dropping_ || !look_at_size() || !spliceable_) return 0;
+  if (limit() == 0) return std::numeric_limits<std::int32_t>::max();
+  return size_ < limit() ? static_cast<std::size_t>(limit() - size_) : 0;
+}
+
+std::size_t FileSink::splice_from(int pipe, std::size_t most) {
+  std::size_t done = 0;
+  while (done < most) {
+    auto offset = static_cast<off64_t>(size_);
+    ssize_t count = splice(pipe, nullptr, file_.get(), &offset, most - done, SPLICE_F_NONBLOCK);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EINVAL) spliceable_ = false;  // this file system cannot
+    if (count <= 0) break;
+    trouble_.clear();
+    size_ += static_cast<std::uint64_t>(count);
+    done += static_cast<std::size_t>(count);
+    at_line_start_.reset();
+  }
+  total_ += done;
+  return done;
+}
+
+// --- what could not be written
+
+void FileSink::keep(std::string_view bytes) {
+  if (bytes.empty()) return;
+  std::size_t room = rules_.keep > waiting() ? rules_.keep - waiting() : 0;
+  if (rules_.block || (!dropping_ && bytes.size() <= room)) {
+    kept_ += bytes;
+    return;
+  }
+  if (!dropping_) {
+    // Whole lines, as far as they go.
+    std::size_t whole = bytes.substr(0, room).rfind('\n');
+    std::size_t cut = whole == std::string_view::npos ? 0 : whole + 1;
+    kept_ += bytes.substr(0, cut);
+    bytes.remove_prefix(cut);
+    dropping_ = true;
+  }
+  drop(bytes);
+}
+
+void FileSink::drop(std::string_view bytes) {
+  unsaid_ += bytes.size();
+  dropped_ += bytes.size();
+}
+
+/// Once there is room, from the next line on.
+std::string_view FileSink::after_drop(std::string_view bytes) {
+  if (waiting() > rules_.keep / 2) return bytes;  // keep() drops them
+  std::size_t end = bytes.find('\n');
+  std::size_t gone = end == std::string_view::npos ? bytes.size() : end + 1;
+  drop(bytes.substr(0, gone));
+  if (end != std::string_view::npos) {
+    dropping_ = false;
+    say_dropped();
+  }
+  return bytes.substr(gone);
+}
+
+void FileSink::say_dropped() {
+  if (unsaid_ == 0 || !on_dropped_) return;
+  std::string line = on_dropped_(std::exchange(unsaid_, 0));
+  if (!line.empty()) write_marker(line);
+}
+
+void FileSink::send_kept() {
+  std::string_view rest = std::string_view(kept_).substr(sent_);
+  sent_ += store(rest);
+  if (sent_ < kept_.size()) return;
+  std::string().swap(kept_);
+  sent_ = 0;
+}
+
+void FileSink::retry() {
+  if (waiting() > 0)
+    send_kept();
+  else if (!trouble_.empty() && look_at_size())
+    trouble_.clear();
+  if (next_rotation_ > 0 && limit() > 0 && size_ >= limit() && waiting() == 0 && at_line_start()) move_away();
+  if (waiting() == 0 && trouble_.empty()) say_dropped();
+}
+
+// --- other files
 
 /// PATH.N-1 to PATH.N and so on, and `newest` to PATH.1. False and errno at the first that cannot be renamed.
 bool FileSink::shift_backups(const std::string& newest) {
-  for (int i = backups_; i > 1; --i) {
+  for (int i = rules_.backups; i > 1; --i) {
     std::string older = path_ + "." + std::to_string(i), newer = path_ + "." + std::to_string(i - 1);
     if (rename(newer.c_str(), older.c_str()) < 0 && errno != ENOENT) return false;
   }
-  int done = backups_ > 0 ? rename(newest.c_str(), (path_ + ".1").c_str()) : unlink(newest.c_str());
+  int done = rules_.backups > 0 ? rename(newest.c_str(), (path_ + ".1").c_str()) : unlink(newest.c_str());
   return done == 0;
 }
 
-void FileSink::rotate() {
+/// The file gets the name of a backup, and there is a new one. Where that cannot be had it goes on in the old
+/// file for a while.
+bool FileSink::move_away() {
   // The newest first, out of the way: if that cannot be renamed, nothing of the older ones is lost for it.
   std::string aside = path_ + ".rotating";
-  if (rename(path_.c_str(), aside.c_str()) < 0 && errno != ENOENT) return failed("rotate", 0);
-  if (!shift_backups(aside) && errno != ENOENT) {
-    failed("rotate", 0);
-    rename(aside.c_str(), path_.c_str());  // goes on in the old file
-    return;
+  bool moved = rename(path_.c_str(), aside.c_str()) == 0 || errno == ENOENT;
+  if (moved && !shift_backups(aside) && errno != ENOENT) {
+    int error = errno;
+    rename(aside.c_str(), path_.c_str());
+    errno = error;
+    moved = false;
   }
+  asked_ = 0;
+  if (!moved) {
+    rotation_trouble_ = "cannot rotate " + path_ + ": " + strerror(errno);
+    next_rotation_ = now_ms() + kRotateAgain;
+    return false;
+  }
+  rotation_trouble_.clear();
+  next_rotation_ = 0;
   file_.reset();
   size_ = 0;
-  at_line_start_ = true;
-  if (lost_ == 0) trouble_.clear();
   ready();
+  return true;
+}
+
+Done FileSink::rotate() {
+  if (waiting() > 0) send_kept();
+  if (!look_at_size()) return Error{Reason::failed, "rotate " + path_, trouble_, 0};
+  if (!regular_) return Error{Reason::failed, "rotate " + path_, "it is no regular file", 0};
+  if (size_ == 0) return {};
+  if (!at_line_start()) asked_ = size_;
+  if (asked_ > 0) return {};
+  next_rotation_ = 0;
+  if (!move_away()) return Error{Reason::failed, "", rotation_trouble_, 0};
+  return {};
+}
+
+void FileSink::reopen() {
+  file_.reset();
+  ready();
+}
+
+std::string FileSink::last(std::size_t most, std::uint64_t mark) const {
+  most = std::min<std::uint64_t>(most, total_ - std::min(mark, total_));
+  std::string out = kept_.substr(std::max(sent_, kept_.size() - std::min(kept_.size(), most)));
+  if (out.size() < most && file_) out = read_end(file_.get(), most - out.size()) + out;
+  if (out.size() < most) {
+    Fd before(::open((path_ + ".1").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (before) out = read_end(before.get(), most - out.size()) + out;
+  }
+  return out;
 }
 
 }  // namespace keeper

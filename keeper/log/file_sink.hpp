@@ -1,8 +1,15 @@
 // The log file: appends, begins again when it has grown to its size, and never makes anybody wait.
 //
-// A write that fails (full disk, no permission) loses those bytes and counts them; the count is written as a
-// marker once there is room. Nothing here stops the child.
+// Bytes go to explicit offsets, so that they can be spliced from a pipe (splice(2) refuses O_APPEND); the
+// offset is the file's size as it is before each piece, for somebody may have truncated it. A file that was
+// renamed, removed or replaced by somebody else is left, and the one at its path taken, within a second.
+//
+// What cannot be written (full disk, no permission) is kept, up to a bound; beyond it either the newest is
+// dropped and counted, and the count written once there is room, or nothing more is taken. Nothing here
+// fails for good: retry() tries again.
 #pragma once
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,41 +17,99 @@
 
 namespace keeper {
 
+struct LogRules {
+  std::uint64_t most = 0;      ///< rotates at this many bytes; 0: never
+  int backups = 0;             ///< renamed ones that stay
+  std::uint64_t total = 0;     ///< of all of them together; 0: no bound
+  bool compress = false;       ///< backups are packed, by somebody else
+  std::size_t keep = 8 << 20;  ///< bytes that wait in memory while the file cannot be written
+  bool block = false;          ///< when that is full: take nothing more, instead of dropping
+};
+
 class FileSink {
  public:
-  /// The file at `path` is opened (and made, 0600, with its directory) at the first write. Never fails for
-  /// good: what could not be opened is tried again at the next write.
-  FileSink(std::string path, std::uint64_t most_bytes, int backups);
+  /// The file at `path` is opened (and made, 0600, with its directory) at the first write.
+  FileSink(std::string path, LogRules rules);
+  /// What to write into the log, as a line with its newline, when there is room again and `bytes` were
+  /// dropped.
+  void on_dropped(std::function<std::string(std::uint64_t bytes)> line) { on_dropped_ = std::move(line); }
 
   /// Makes the file now, so that there is one to look at.
   void open() { ready(); }
-  /// Appends. Rotates at the end of a line once the file has reached its size: PATH to PATH.1, PATH.1 to
-  /// PATH.2, ...
+  /// Appends. Rotates at the end of a line once the file has reached its size (a line without end is cut 1
+  /// MiB past it): PATH to PATH.1, PATH.1 to PATH.2, ...
   void write(std::string_view bytes);
+  /// How many bytes may be spliced as they are; 0: they have to be looked at, by write().
+  std::size_t splice_room();
+  /// Appends up to `most` bytes from a pipe without reading them. How many went; fewer: the rest is
+  /// write()'s.
+  std::size_t splice_from(int pipe, std::size_t most);
   /// Appends one whole line that is not the child's, ending an unfinished line of the child's first.
   void write_marker(std::string_view line);
 
-  bool at_line_start() const { return at_line_start_; }
+  /// Nothing more should be handed in: it would be dropped, against the rules.
+  bool is_full() const { return rules_.block && waiting() >= rules_.keep; }
+  /// What goes wrong just now, for people; empty if all is well. retry() may put it right.
+  const std::string& trouble() const { return trouble_.empty() ? rotation_trouble_ : trouble_; }
+  /// Tries again what did not go.
+  void retry();
+  /// Bytes that wait in memory.
+  std::size_t waiting() const { return kept_.size() - sent_; }
+  /// Dropped since the start.
+  std::uint64_t dropped() const { return dropped_; }
+
+  /// Begins a new file, if there is anything in this one: now, or when its last line has ended. Errors: it
+  /// could not be renamed.
+  Done rotate();
+  /// Lets go of the file, and takes what is at its path.
+  void reopen();
+  /// The last bytes since a mark, at most `most`, of the file, its first backup and what waits.
+  std::string last(std::size_t most, std::uint64_t mark) const;
+  /// All bytes that were ever handed in.
+  std::uint64_t total() const { return total_; }
+
+  bool at_line_start();
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return size_; }
-  /// What went wrong last, until it goes well again; empty if all is well.
-  const std::string& trouble() const { return trouble_; }
 
  private:
   bool ready();
-  void append(std::string_view bytes);
+  bool take_file(int fd);
+  std::uint64_t limit() const;
+  std::size_t share(std::string_view bytes, bool& rotates);
+  std::size_t store(std::string_view bytes);
+  std::string_view after_drop(std::string_view bytes);
+  bool look_at_path();
+  bool look_at_size();
+  std::size_t put(std::string_view bytes);
+  void add(std::string_view bytes);
+  void keep(std::string_view bytes);
+  void drop(std::string_view bytes);
+  void send_kept();
+  void say_dropped();
   bool shift_backups(const std::string& newest);
-  void rotate();
-  void failed(const char* doing, std::size_t bytes);
+  bool move_away();
+  void failed(const char* doing);
 
   std::string path_;
-  std::uint64_t most_;
-  int backups_;
+  LogRules rules_;
+  std::function<std::string(std::uint64_t)> on_dropped_;
   Fd file_;
+  bool regular_ = true;
+  bool spliceable_ = true;
   std::uint64_t size_ = 0;
-  std::uint64_t lost_ = 0;
-  bool at_line_start_ = true;
+  std::uint64_t total_ = 0;
+  std::optional<bool> at_line_start_;  ///< nothing: bytes were spliced, look
+  std::int64_t looked_at_ = 0;         ///< at the path, in ms
+  std::uint64_t asked_ = 0;            ///< somebody asked for a rotation at this size
+  std::int64_t next_rotation_ = 0;     ///< not before, after one that failed
   std::string trouble_;
+  std::string rotation_trouble_;
+  std::string kept_;  ///< what could not be written, from sent_ on
+  std::size_t sent_ = 0;
+  bool dropping_ = false;  ///< until there is room, and a line begins
+  std::uint64_t unsaid_ = 0;
+  std::uint64_t dropped_ = 0;
 };
 
 }  // namespace keeper

@@ -64,6 +64,13 @@ class LineSplitter {
     carried_.shrink_to_fit();
   }
 
+  /// Forgets what waits for its end, for whoever hands it in again with what follows; how much it was.
+  std::size_t leave() {
+    std::size_t left = carried_.size();
+    carried_.clear();
+    return left;
+  }
+
   /// Whether something waits for its end.
   bool waits() const { return !carried_.empty(); }
   /// How much of it.

@@ -28,6 +28,8 @@ struct Fields<LogFile> {
     v("stream", &LogFile::stream, "all, out or err");
     v("path", &LogFile::path, "absolute path");
     v("bytes", &LogFile::bytes, "size now");
+    v("trouble", &LogFile::trouble, "why it cannot be written or rotated just now");
+    v("dropped", &LogFile::dropped, "bytes that there was no room for");
   }
 };
 template <>

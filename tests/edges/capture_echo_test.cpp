@@ -44,13 +44,29 @@ string numbered(int lines) {
 struct Captured {
   Captured() : pipe(std::move(*make_output_pipe())) {
     fcntl(pipe.writing.get(), F_SETFL, O_NONBLOCK);
-    capture.emplace(io, std::move(pipe.reading), [this](std::string_view bytes) { text += bytes; });
+    capture = std::move(*Capture::make(io, std::move(pipe.reading), [this] { return take_some(); }));
+  }
+  Capture::Took take_some() {
+    if (refuses) return Capture::Took::nothing;
+    std::size_t there = capture->peek(most);
+    if (there == 0) return Capture::Took::all;
+    string bytes(there, '\0');
+    EXPECT_EQ(static_cast<ssize_t>(there), read(capture->copy(), bytes.data(), there));
+    text += bytes;
+    capture->took(there);
+    return Capture::Took::more;
   }
   asio::io_context io;
   OutputPipe pipe;
   string text;
-  std::optional<Capture> capture;
+  bool refuses = false;
+  std::size_t most = 64 << 10;
+  std::unique_ptr<Capture> capture;
 };
+
+std::size_t size_of_pipe(int fd) {
+  return static_cast<std::size_t>(fcntl(fd, F_GETPIPE_SZ));
+}
 
 TEST(Capture, HandsOnEverythingInOrder) {
   Captured c;
@@ -70,12 +86,55 @@ TEST(Capture, DrainsWhatIsThereUpToABound) {
   fcntl(c.pipe.writing.get(), F_SETPIPE_SZ, 1 << 20);
   string bytes(300'000, 'x');
   ASSERT_EQ(300'000, write(c.pipe.writing.get(), bytes.data(), bytes.size()));
-  EXPECT_FALSE(c.capture->drain(100'000)) << "there is more";
+  c.capture->drain(100'000);
   EXPECT_GE(c.text.size(), 100'000u);
   EXPECT_LT(c.text.size(), 300'000u);
-  EXPECT_TRUE(c.capture->drain(1 << 20));
+  c.capture->drain(1 << 20);
   EXPECT_EQ(300'000u, c.text.size());
-  EXPECT_TRUE(c.capture->drain(1)) << "an empty pipe is no end, and nothing to wait for";
+  c.capture->drain(1);  // an empty pipe is no end, and nothing to wait for
+}
+
+TEST(Capture, WhatWasOnlyLookedAtIsStillInThePipe) {
+  Captured c;
+  ASSERT_EQ(6, write(c.pipe.writing.get(), "abcdef", 6));
+  ASSERT_EQ(6u, c.capture->peek(100));
+  c.capture->took(2, 6);  // two of them are stored, none of the copy was read
+  string bytes(10, '\0');
+  ASSERT_EQ(4u, c.capture->peek(100));
+  EXPECT_EQ(4, read(c.capture->copy(), bytes.data(), bytes.size()));
+  EXPECT_EQ("cdef", bytes.substr(0, 4));
+  c.capture->took(4);
+  EXPECT_EQ(0u, c.capture->peek(100));
+}
+
+TEST(Capture, GoesOnWhenThereIsRoomAgain) {
+  Captured c;
+  c.refuses = true;
+  ASSERT_EQ(3, write(c.pipe.writing.get(), "one", 3));
+  c.io.poll();
+  EXPECT_EQ("", c.text);
+  c.io.restart();
+  c.io.poll();
+  c.refuses = false;
+  c.capture->go_on();
+  EXPECT_EQ("one", c.text);
+  ASSERT_EQ(3, write(c.pipe.writing.get(), "two", 3));
+  EXPECT_TRUE(eventually([&] { return c.text == "onetwo"; },
+                         [&] {
+                           c.io.restart();
+                           c.io.poll();
+                         }));
+}
+
+TEST(Capture, ThePipeGrowsWhenItIsFoundFullAndShrinksWhenItIsQuiet) {
+  Captured c;
+  int pipe = c.pipe.writing.get();
+  std::size_t before = size_of_pipe(pipe);
+  string bytes(before, 'x');
+  ASSERT_EQ(static_cast<ssize_t>(before), write(pipe, bytes.data(), bytes.size()));
+  EXPECT_TRUE(eventually([&] { return size_of_pipe(pipe) > before; }, [&] { c.io.poll(); }));
+  EXPECT_EQ(before, c.text.size());
+  EXPECT_TRUE(eventually([&] { return size_of_pipe(pipe) == before; }, [&] { c.io.poll(); }));
 }
 
 TEST(Capture, ThePipesEndsArePassedOnToNobody) {

@@ -17,9 +17,28 @@ string line(int number, std::size_t length) {
   return text + string(length - text.size() - 1, 'x') + "\n";
 }
 
+LogRules rules(std::uint64_t most, int backups) {
+  LogRules out;
+  out.most = most;
+  out.backups = backups;
+  return out;
+}
+
+/// Room for few bytes while the file cannot be written.
+LogRules little_room(std::size_t keep, bool block = false) {
+  LogRules out;
+  out.keep = keep;
+  out.block = block;
+  return out;
+}
+
+string dropped_line(std::uint64_t bytes) {
+  return "[" + std::to_string(bytes) + " dropped]\n";
+}
+
 TEST(FileSink, MakesTheFileWithItsDirectoriesForTheOwnerAlone) {
   Place place;
-  FileSink sink((place / "a/b/x.log").string(), 0, 0);
+  FileSink sink((place / "a/b/x.log").string(), rules(0, 0));
   sink.write("one\n");
   EXPECT_EQ("one\n", read_text(place / "a/b/x.log"));
   struct stat st {};
@@ -31,7 +50,7 @@ TEST(FileSink, MakesTheFileWithItsDirectoriesForTheOwnerAlone) {
 TEST(FileSink, AppendsToWhatIsThereAndKnowsWhetherItEndsALine) {
   Place place;
   write_text(place / "x.log", "half");
-  FileSink sink((place / "x.log").string(), 0, 0);
+  FileSink sink((place / "x.log").string(), rules(0, 0));
   EXPECT_EQ(4u, sink.bytes());
   sink.write_marker("[keeper] started\n");
   sink.write("more");
@@ -43,7 +62,7 @@ TEST(FileSink, AppendsToWhatIsThereAndKnowsWhetherItEndsALine) {
 
 TEST(FileSink, RotatesAtTheEndOfTheLineThatReachesTheSize) {
   Place place;
-  FileSink sink((place / "x.log").string(), 100, 2);
+  FileSink sink((place / "x.log").string(), rules(100, 2));
   string all;
   for (int i = 0; i < 10; ++i)
     all += line(i, 30);
@@ -55,7 +74,8 @@ TEST(FileSink, RotatesAtTheEndOfTheLineThatReachesTheSize) {
 
 TEST(FileSink, RotatesTheSameInSmallPieces) {
   Place place;
-  FileSink whole((place / "whole.log").string(), 100, 9), pieces((place / "pieces.log").string(), 100, 9);
+  FileSink whole((place / "whole.log").string(), rules(100, 9));
+  FileSink pieces((place / "pieces.log").string(), rules(100, 9));
   string all;
   for (int i = 0; i < 25; ++i)
     all += line(i, 17);
@@ -69,7 +89,7 @@ TEST(FileSink, RotatesTheSameInSmallPieces) {
 
 TEST(FileSink, ForgetsTheOldestBackup) {
   Place place;
-  FileSink sink((place / "x.log").string(), 20, 2);
+  FileSink sink((place / "x.log").string(), rules(20, 2));
   for (int i = 0; i < 8; ++i)
     sink.write(line(i, 20));
   EXPECT_EQ(line(7, 20), read_text(place / "x.log.1"));
@@ -79,7 +99,7 @@ TEST(FileSink, ForgetsTheOldestBackup) {
 
 TEST(FileSink, WithoutBackupsItBeginsAgain) {
   Place place;
-  FileSink sink((place / "x.log").string(), 20, 0);
+  FileSink sink((place / "x.log").string(), rules(20, 0));
   sink.write(line(0, 20) + "rest\n");
   EXPECT_EQ("rest\n", read_text(place / "x.log"));
   EXPECT_FALSE(fs::exists(place / "x.log.1"));
@@ -87,7 +107,7 @@ TEST(FileSink, WithoutBackupsItBeginsAgain) {
 
 TEST(FileSink, CutsALineThatNeverEnds) {
   Place place;
-  FileSink sink((place / "x.log").string(), 1000, 3);
+  FileSink sink((place / "x.log").string(), rules(1000, 3));
   for (int i = 0; i < 30; ++i)
     sink.write(string(100'000, 'x'));
   std::uintmax_t sum = 0;
@@ -100,20 +120,57 @@ TEST(FileSink, CutsALineThatNeverEnds) {
   EXPECT_EQ(3'000'000u, sum);
 }
 
-TEST(FileSink, CountsWhatItCouldNotWriteAndSaysSoLater) {
+TEST(FileSink, KeepsWhatItCannotWriteUntilItCan) {
   Place place;
   write_text(place / "folder", "a file where a directory is needed");
-  FileSink sink((place / "folder/x.log").string(), 0, 0);
+  FileSink sink((place / "folder/x.log").string(), rules(0, 0));
+  sink.on_dropped(dropped_line);
   sink.write("123456\n");
   sink.write("1234\n");
   EXPECT_TRUE(sink.trouble().find("cannot open") != string::npos) << sink.trouble();
+  EXPECT_EQ(12u, sink.waiting());
+  sink.retry();
+  EXPECT_EQ(12u, sink.waiting());
   fs::remove(place / "folder");
-  sink.write("there\n");
-  string text = read_text(place / "folder/x.log");
-  EXPECT_TRUE(text.starts_with("there\n[keeper] 12 bytes lost: cannot open ")) << text;
+  sink.retry();
+  EXPECT_EQ("123456\n1234\n", read_text(place / "folder/x.log"));
   EXPECT_EQ("", sink.trouble());
+  EXPECT_EQ(0u, sink.waiting());
+  EXPECT_EQ(0u, sink.dropped());
   sink.write("again\n");
-  EXPECT_TRUE(read_text(place / "folder/x.log").ends_with("\nagain\n"));
+  EXPECT_EQ("123456\n1234\nagain\n", read_text(place / "folder/x.log"));
+}
+
+TEST(FileSink, DropsTheNewestWholeLinesWhenItHasNoRoomAndSaysHowMuch) {
+  Place place;
+  write_text(place / "folder", "");
+  FileSink sink((place / "folder/x.log").string(), little_room(30));
+  sink.on_dropped(dropped_line);
+  for (int i = 0; i < 5; ++i)
+    sink.write(line(i, 20) + line(i, 7));
+  sink.write("the beginning of a line, ");
+  EXPECT_EQ(135u + 25u - 27u, sink.dropped());
+  fs::remove(place / "folder");
+  sink.retry();
+  string expected = line(0, 20) + line(0, 7) + dropped_line(133);
+  EXPECT_EQ(expected, read_text(place / "folder/x.log"));
+  sink.write("and its end\nthe next\n");
+  EXPECT_EQ(expected + dropped_line(12) + "the next\n", read_text(place / "folder/x.log"));
+  EXPECT_EQ("", sink.trouble());
+}
+
+TEST(FileSink, TakesNoMoreWhereTheProgramIsToWait) {
+  Place place;
+  write_text(place / "folder", "");
+  FileSink sink((place / "folder/x.log").string(), little_room(30, true));
+  EXPECT_FALSE(sink.is_full());
+  sink.write(line(0, 20) + line(1, 20));
+  EXPECT_TRUE(sink.is_full());
+  fs::remove(place / "folder");
+  sink.retry();
+  EXPECT_FALSE(sink.is_full());
+  EXPECT_EQ(line(0, 20) + line(1, 20), read_text(place / "folder/x.log"));
+  EXPECT_EQ(0u, sink.dropped());
 }
 
 TEST(FileSink, GoesOnAfterAFullDisk) {
@@ -122,22 +179,91 @@ TEST(FileSink, GoesOnAfterAFullDisk) {
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   rlimit small{1000, before.rlim_max};
-  FileSink sink((place / "x.log").string(), 0, 0);
+  FileSink sink((place / "x.log").string(), rules(0, 0));
   setrlimit(RLIMIT_FSIZE, &small);
   sink.write(string(1499, 'a') + "\n");
-  sink.write("lost as a whole\n");
+  sink.write("kept as a whole\n");
   setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_TRUE(sink.trouble().find("cannot write") != string::npos) << sink.trouble();
-  sink.write("\nback\n");
-  string text = read_text(place / "x.log");
-  EXPECT_TRUE(text.starts_with(string(1000, 'a') + "\nback\n[keeper] 516 bytes lost: cannot write "))
-      << text.substr(990);
+  sink.write("back\n");
+  EXPECT_EQ(string(1499, 'a') + "\nkept as a whole\nback\n", read_text(place / "x.log"));
+  EXPECT_EQ("", sink.trouble());
+}
+
+TEST(FileSink, TakesTheFileThatIsAtItsPathWhenItIsToldTo) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 0));
+  sink.write("one\n");
+  fs::rename(place / "x.log", place / "away");
+  sink.reopen();
+  sink.write("two\n");
+  EXPECT_EQ("one\n", read_text(place / "away"));
+  EXPECT_EQ("two\n", read_text(place / "x.log"));
+}
+
+TEST(FileSink, NoticesWithinASecondThatSomebodyRenamedOrRemovedIt) {
+  Place place;
+  FileSink sink((place / "d/x.log").string(), rules(0, 0));
+  sink.write("one\n");
+  fs::rename(place / "d", place / "away");
+  EXPECT_TRUE(eventually([&] { return fs::exists(place / "d/x.log"); }, [&] { sink.write("two\n"); }));
+  EXPECT_TRUE(read_text(place / "away/x.log").starts_with("one\ntwo\n"));
+}
+
+TEST(FileSink, GoesOnAtTheNewEndOfAFileThatSomebodyTruncated) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 0));
+  sink.write("half a line");
+  fs::resize_file(place / "x.log", 0);
+  sink.write_marker("[keeper] ended\n");
+  EXPECT_EQ("[keeper] ended\n", read_text(place / "x.log"));
+}
+
+TEST(FileSink, SplicesUpToTheSizeAndLeavesTheRestToWrite) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(100, 2));
+  Pipe pipe;
+  string all = line(0, 60) + line(1, 60);
+  ASSERT_EQ(120, write(pipe.writing.get(), all.data(), all.size()));
+  EXPECT_EQ(100u, sink.splice_room());
+  EXPECT_EQ(100u, sink.splice_from(pipe.reading.get(), 100));
+  EXPECT_EQ(0u, sink.splice_room());
+  sink.write(all.substr(100) + "next\n");
+  EXPECT_EQ(all, read_text(place / "x.log.1"));
+  EXPECT_EQ("next\n", read_text(place / "x.log"));
+}
+
+TEST(FileSink, RotatesWhenItIsToldToAtTheEndOfALine) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 3));
+  EXPECT_TRUE(sink.rotate()) << "there is nothing in it";
+  EXPECT_FALSE(fs::exists(place / "x.log.1"));
+  sink.write("one\n");
+  EXPECT_TRUE(sink.rotate());
+  EXPECT_EQ("one\n", read_text(place / "x.log.1"));
+  sink.write("half");
+  EXPECT_TRUE(sink.rotate());
+  EXPECT_EQ("half", read_text(place / "x.log"));
+  sink.write(" a line\ntwo\n");
+  EXPECT_EQ("half a line\n", read_text(place / "x.log.1"));
+  EXPECT_EQ("two\n", read_text(place / "x.log"));
+}
+
+TEST(FileSink, GivesBackTheLastBytesSinceAMark) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(20, 2));
+  sink.write("before\n");
+  auto mark = sink.total();
+  sink.write("one\ntwo\nthree\nfour\n");
+  EXPECT_EQ("one\ntwo\nthree\nfour\n", sink.last(100, mark));
+  EXPECT_EQ("four\n", sink.last(5, mark));
+  EXPECT_EQ("", sink.last(100, sink.total()));
 }
 
 TEST(FileSink, AFullDeviceIsNamed) {
   Place place;
   fs::create_symlink("/dev/full", place / "x.log");
-  FileSink sink((place / "x.log").string(), 0, 0);
+  FileSink sink((place / "x.log").string(), rules(0, 0));
   sink.write("one\n");
   EXPECT_TRUE(sink.trouble().find("No space left on device") != string::npos) << sink.trouble();
 }
@@ -157,14 +283,14 @@ string everything_in(const fs::path& folder) {
 TEST(FileSink, WhatCannotBeRotatedIsLostNeitherThenNorLater) {
   Place place;
   fs::create_directories(place / "x.log.1/full");
-  FileSink sink((place / "x.log").string(), 30, 1);
+  FileSink sink((place / "x.log").string(), rules(30, 1));
   sink.write(line(0, 20));
   sink.write(line(1, 20));
   EXPECT_EQ(line(0, 20) + line(1, 20), everything_in(place.path()));
   EXPECT_TRUE(sink.trouble().find("cannot rotate") != string::npos) << sink.trouble();
   fs::remove_all(place / "x.log.1");
+  EXPECT_TRUE(eventually([&] { return sink.trouble().empty(); }, [&] { sink.retry(); })) << "within a second";
   sink.write(line(2, 20));
-  EXPECT_EQ("", sink.trouble());
   EXPECT_EQ(line(0, 20) + line(1, 20) + line(2, 20), everything_in(place.path()));
   EXPECT_EQ(line(2, 20), read_text(place / "x.log"));
 }

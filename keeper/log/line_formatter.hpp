@@ -1,0 +1,43 @@
+// From output to the lines of a log in the format `time` or `json`: cutting, joining, dressing.
+//
+// Pure: it is told the time. A line that has not ended stays with whoever feeds it: what is not given back as
+// used is handed in again, with what came behind it.
+#pragma once
+#include <variant>
+
+#include "keeper/log/line_format.hpp"
+
+namespace keeper {
+
+class LineFormatter {
+ public:
+  using Format = std::variant<TimeFormat, JsonFormat>;
+
+  LineFormatter(Format format, LogStream stream) : format_(std::move(format)), stream_(stream) {}
+
+  /// Dresses the lines that end in `bytes`; how many bytes were used. The rest is the beginning of a line, at
+  /// most LineSplitter::kMostLine.
+  std::size_t feed(std::string_view bytes, WallTime time, int pid);
+  /// Dresses the beginning of a line, whose end has been waited for long enough.
+  void finish(std::string_view bytes, WallTime time, int pid);
+  /// A run has ended: what comes next begins a line.
+  void end_run();
+  /// A line of keeper's own, dressed, with its newline.
+  std::string own_line(std::string_view text, WallTime time, int pid);
+
+  /// What is ready, until clear().
+  std::string_view out() const { return out_.bytes(); }
+  void clear() { out_.clear(); }
+  /// Gives the memory back.
+  void release() { out_.release(); }
+
+ private:
+  void add(OutBuffer& out, const LinePiece& piece, WallTime time, LogStream stream, int pid);
+
+  Format format_;
+  LogStream stream_;
+  LineSplitter splitter_;
+  OutBuffer out_;
+};
+
+}  // namespace keeper

@@ -1,0 +1,217 @@
+#include "keeper/log/output_log.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+#include "protocol/home/clock.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr std::size_t kBuffer = 256 * 1024;
+constexpr std::size_t kTurn = 4 << 20;  // then others get a turn
+constexpr std::size_t kPage = 4096;
+constexpr Millis kRetry{200};
+constexpr Millis kLineEnd{2'000};
+
+}  // namespace
+
+Result<std::unique_ptr<OutputLog>> OutputLog::make(asio::io_context& io, Fd reading, OutputRoute route) {
+  auto out = std::unique_ptr<OutputLog>(new OutputLog(io, std::move(route)));
+  auto capture = Capture::make(io, std::move(reading), [log = out.get()] { return log->take(); });
+  if (!capture) return capture.error();
+  out->capture_ = std::move(*capture);
+  return out;
+}
+
+OutputLog::OutputLog(asio::io_context& io, OutputRoute route)
+    : route_(std::move(route)), retry_(io), line_end_(io) {
+  void* memory = mmap(nullptr, kBuffer, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  buffer_ = static_cast<char*>(memory);
+  if (route_.file != nullptr)
+    route_.file->on_dropped([this](std::uint64_t bytes) { return dropped_line(bytes); });
+}
+
+OutputLog::~OutputLog() {
+  munmap(buffer_, kBuffer);
+}
+
+void OutputLog::drain(std::size_t most) {
+  capture_->drain(most);
+}
+
+Capture::Took OutputLog::take() {
+  Capture::Took took = Capture::Took::more;
+  for (std::size_t turn = 0; turn < kTurn && took == Capture::Took::more;) {
+    // Before anything is asked of the file: it is made when there is something for it.
+    if (capture_->is_empty()) {
+      took = Capture::Took::all;
+      break;
+    }
+    if (route_.file != nullptr && route_.file->is_full()) {
+      stopped_ = true;
+      took = Capture::Took::nothing;
+      break;
+    }
+    bool unseen = route_.file != nullptr && !route_.lines && !route_.is_watched();
+    std::size_t room = unseen ? route_.file->splice_room() : 0;
+    std::size_t before = capture_->taken();
+    bool any = room > 0 ? take_unseen(room) : take_seen();
+    turn += capture_->taken() - before;
+    if (!any) took = Capture::Took::all;
+  }
+  if (used_ > kPage && took == Capture::Took::all) {
+    madvise(buffer_ + kPage, kBuffer - kPage, MADV_DONTNEED);
+    if (route_.lines) route_.lines->release();
+    used_ = 0;
+  }
+  look_at_sink();
+  return took;
+}
+
+/// Straight into the file. False: there is nothing more.
+bool OutputLog::take_unseen(std::size_t room) {
+  std::size_t there = capture_->peek(room);
+  if (there == 0) return false;
+  std::size_t stored = route_.file->splice_from(capture_->copy(), there);
+  // What the file did not take is kept in order, until it does.
+  while (stored < there) {
+    std::size_t got = read_copy(there - stored);
+    if (got == 0) break;
+    route_.file->write({buffer_, got});
+    stored += got;
+  }
+  capture_->took(stored, there - stored);
+  return true;
+}
+
+/// Reads up to `count` bytes of the copy into the buffer.
+std::size_t OutputLog::read_copy(std::size_t count) {
+  std::size_t done = 0;
+  count = std::min(count, kBuffer);
+  while (done < count) {
+    ssize_t got = read(capture_->copy(), buffer_ + done, count - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  used_ = std::max(used_, done);
+  return done;
+}
+
+bool OutputLog::take_seen() {
+  std::size_t there = capture_->peek(kBuffer);
+  if (there == 0 || there == left_) return false;  // a line that waits for its end
+  std::size_t got = read_copy(there);
+  std::size_t used = handle({buffer_, got});
+  capture_->took(used, there - got);
+  wait_for_line_end(got - used, used > 0);
+  return used > 0;
+}
+
+/// How many of the bytes are stored; the rest stays in the pipe.
+std::size_t OutputLog::handle(std::string_view bytes) {
+  std::size_t used = bytes.size();
+  if (route_.lines) {
+    used = route_.lines->feed(bytes, wall_now(), route_.pid());
+    if (used == 0 && bytes.size() >= LineSplitter::kMostLine) {
+      route_.lines->finish(bytes, wall_now(), route_.pid());
+      used = bytes.size();
+    }
+    put(route_.lines->out());
+    route_.lines->clear();
+  } else {
+    put(bytes);
+  }
+  if (used > 0 && route_.watch) route_.watch(bytes.substr(0, used));
+  return used;
+}
+
+void OutputLog::put(std::string_view bytes) {
+  if (route_.file != nullptr && !bytes.empty()) route_.file->write(bytes);
+}
+
+// --- lines
+
+/// Beginnings of lines wait in the pipe; `left` bytes are what is there.
+void OutputLog::wait_for_line_end(std::size_t left, bool another) {
+  another = another || left_ == 0;
+  left_ = left;
+  if (left == 0 && line_end_waits_) line_end_.cancel();
+  if (left == 0 || (line_end_waits_ && !another)) return;
+  line_end_waits_ = true;
+  line_end_.expires_after(kLineEnd);
+  line_end_.async_wait([this](std::error_code error) {
+    if (error) return;
+    line_end_waits_ = false;
+    finish_line();
+  });
+}
+
+void OutputLog::finish_line() {
+  if (left_ == 0) return;
+  std::size_t there = capture_->peek(left_);
+  std::size_t got = read_copy(there);
+  route_.lines->finish({buffer_, got}, wall_now(), route_.pid());
+  put(route_.lines->out());
+  route_.lines->clear();
+  if (route_.watch) route_.watch({buffer_, got});
+  capture_->took(got, there - got);
+  left_ = 0;
+  look_at_sink();
+}
+
+void OutputLog::end_run() {
+  if (!route_.lines) return;
+  finish_line();
+  route_.lines->end_run();
+}
+
+std::string OutputLog::own_line(std::string_view text, WallTime time) {
+  if (route_.lines) return route_.lines->own_line(text, time, route_.pid());
+  return "[keeper] " + time_text(time) + " " + std::string(text) + "\n";
+}
+
+void OutputLog::add_own(std::string_view text, WallTime time) {
+  if (route_.file == nullptr || !route_.markers) return;
+  route_.file->write_marker(own_line(text, time));
+  look_at_sink();
+}
+
+std::string OutputLog::dropped_line(std::uint64_t bytes) {
+  if (!route_.markers) return "";
+  return own_line(std::to_string(bytes) + " bytes of output were dropped: " + trouble_, wall_now());
+}
+
+// --- a file that cannot be written
+
+void OutputLog::look_at_sink() {
+  if (route_.file == nullptr) return;
+  bool wrong = !route_.file->trouble().empty() || route_.file->waiting() > 0;
+  if (route_.file->trouble() != trouble_) {
+    trouble_ = route_.file->trouble();
+    if (route_.on_trouble) route_.on_trouble();
+  }
+  if (wrong && !retry_waits_) arm_retry();
+}
+
+void OutputLog::arm_retry() {
+  retry_waits_ = true;
+  retry_.expires_after(kRetry);
+  retry_.async_wait([this](std::error_code error) {
+    retry_waits_ = false;
+    if (error) return;
+    route_.file->retry();
+    look_at_sink();
+    if (!stopped_ || route_.file->is_full()) return;
+    stopped_ = false;
+    capture_->go_on();
+  });
+}
+
+}  // namespace keeper

@@ -1,0 +1,72 @@
+// The way of one output pipe: into the log's file, as the bytes that they are or as dressed lines, and to
+// whoever watches.
+//
+// Where nobody has to see the bytes they go from the pipe into the file without being read. A byte leaves the
+// pipe once it is in the file (or kept by the sink, where the file cannot be written); the beginning of a
+// line that is to be dressed waits in the pipe for its end, two seconds at most.
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "keeper/log/capture.hpp"
+#include "keeper/log/file_sink.hpp"
+#include "keeper/log/line_formatter.hpp"
+
+namespace keeper {
+
+/// Where the output goes, and who sees it on its way.
+struct OutputRoute {
+  FileSink* file = nullptr;              ///< null: no file
+  std::unique_ptr<LineFormatter> lines;  ///< null: bytes as they are
+  bool markers = true;                   ///< keeper's own lines are in the log too
+  std::function<bool()> is_watched;      ///< asked before each piece
+  std::function<void(std::string_view)> watch;
+  std::function<int()> pid;          ///< of the run that writes
+  std::function<void()> on_trouble;  ///< the sink has another trouble, or none any more
+};
+
+class OutputLog {
+ public:
+  /// Errors: no descriptors.
+  static Result<std::unique_ptr<OutputLog>> make(asio::io_context& io, Fd reading, OutputRoute route);
+  ~OutputLog();
+  OutputLog(const OutputLog&) = delete;
+  OutputLog& operator=(const OutputLog&) = delete;
+
+  /// Takes what is there, at most about `most` bytes.
+  void drain(std::size_t most);
+  /// The run that wrote has ended, and its output was drained: the beginning of a line has no end any more.
+  void end_run();
+  /// A line of keeper's own.
+  void add_own(std::string_view text, WallTime time);
+  /// Something about the sink may have changed.
+  void look_at_sink();
+
+ private:
+  OutputLog(asio::io_context& io, OutputRoute route);
+  Capture::Took take();
+  bool take_unseen(std::size_t room);
+  bool take_seen();
+  std::string own_line(std::string_view text, WallTime time);
+  std::string dropped_line(std::uint64_t bytes);
+  std::size_t read_copy(std::size_t count);
+  std::size_t handle(std::string_view bytes);
+  void put(std::string_view bytes);
+  void wait_for_line_end(std::size_t left, bool another);
+  void finish_line();
+  void arm_retry();
+
+  OutputRoute route_;
+  std::unique_ptr<Capture> capture_;
+  asio::steady_timer retry_;
+  asio::steady_timer line_end_;
+  bool retry_waits_ = false;
+  bool stopped_ = false;  ///< nothing is taken until the file can be written
+  std::size_t left_ = 0;  ///< beginning of a line that waits in the pipe
+  bool line_end_waits_ = false;
+  std::string trouble_;
+  char* buffer_;          ///< mapped, not allocated: its pages go back to the system when the child is quiet
+  std::size_t used_ = 0;  ///< how far into it was ever read since then
+};
+
+}  // namespace keeper
