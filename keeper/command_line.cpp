@@ -91,6 +91,18 @@ void add_fields(CLI::App& app, CommandLine& out, string& error) {
   }
 }
 
+/// What is wrong with how output is to be recorded; empty if nothing is.
+string check_log(const Spec& spec) {
+  if (spec.log_date_format && spec.log_format == LogFormat::json)
+    return "--log-date-format: it is for --log-format time; the times of json are always those of RFC 3339";
+  if (spec.log_join && spec.log_format == LogFormat::raw)
+    return "--log-join: records are joined by --log-format time and json";
+  if (spec.log_max_total && *spec.log_max_total < spec.log_max_size)
+    return "--log-max-total: " + size_text(*spec.log_max_total) + " is less than --log-max-size, " +
+           size_text(spec.log_max_size) + "; give a smaller one of that too";
+  return {};
+}
+
 /// What is wrong with what stands together; empty if nothing is.
 string check(const CommandLine& c) {
   if (!c.start.empty()) return {};
@@ -103,7 +115,7 @@ string check(const CommandLine& c) {
   if (c.spec.inspect && c.spec.inspect->value + c.spec.instances - 1 > 65535)
     return "--inspect: the last of " + std::to_string(c.spec.instances) +
            " instances would be past port 65535";
-  return {};
+  return check_log(c.spec);
 }
 
 }  // namespace
@@ -148,6 +160,8 @@ std::variant<CommandLine, Finished> parse_command_line(int argc, const char* con
     out.spec.args.assign(rest.begin() + 1, rest.end());
   }
   out.wait = !spawned_only;
+  if (out.spec.log_date_format && out.spec.log_format == LogFormat::raw)
+    out.spec.log_format = LogFormat::time;
   if (string problem = check(out); !problem.empty()) return wrong(problem);
   return out;
 }

@@ -100,7 +100,8 @@ std::optional<int> prepare(Spec& spec) {
                     1);
   spec.env_file = absolute(spec.env_file, here);
   spec.pid_file = absolute(spec.pid_file, here);
-  if (spec.log != "none" && spec.log != "-") spec.log = absolute(spec.log, here);
+  for (string* log : {&spec.log, &spec.error_log})
+    if (*log != "none" && *log != "-") *log = absolute(*log, here);
   if (!spec.clear_env)
     for (char** v = environ; *v != nullptr; ++v)
       if (passed_on(*v)) spec.environment.emplace_back(*v);

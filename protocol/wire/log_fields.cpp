@@ -11,6 +11,8 @@ namespace {
 using std::string;
 using std::string_view;
 
+constexpr std::uint64_t kLeastSize = 1 << 10, kLeastBuffer = 64 << 10, kMostBuffer = 1 << 30;
+
 Error wrong(string_view text, string_view what_would_be_right) {
   return {Reason::invalid, {}, "'" + string(text) + "' is not " + string(what_would_be_right), 0};
 }
@@ -48,18 +50,19 @@ bool is_host_character(char c) {
 
 }  // namespace
 
-Result<LogSize> LogSize::parse(string_view text) {
-  auto size = parse_size(text);
-  if (!size) return size.error();
-  if (*size > 0 && *size < kLeast) return wrong(text, "a size of at least 1K (50M), or 0 for no limit");
-  return LogSize{*size};
+Done check_log_max_size(std::uint64_t bytes) {
+  if (bytes == 0 || bytes >= kLeastSize) return {};
+  return wrong(size_text(bytes), "a size of at least 1K (50M), or 0 for no limit");
 }
 
-Result<LogBuffer> LogBuffer::parse(string_view text) {
-  auto size = parse_size(text);
-  if (!size) return size.error();
-  if (*size < kLeast || *size > kMost) return wrong(text, "a size from 64K to 1G (8M)");
-  return LogBuffer{*size};
+Done check_log_max_total(std::optional<std::uint64_t> bytes) {
+  if (!bytes || *bytes >= kLeastSize) return {};
+  return wrong(size_text(*bytes), "a size of at least 1K (500M)");
+}
+
+Done check_log_buffer(std::uint64_t bytes) {
+  if (bytes >= kLeastBuffer && bytes <= kMostBuffer) return {};
+  return wrong(size_text(bytes), "a size from 64K to 1G (8M)");
 }
 
 string DateFormat::text_for(const tm& time, int milliseconds) const {

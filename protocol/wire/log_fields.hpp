@@ -1,6 +1,7 @@
 // Types of the fields that say how output is recorded. Each reads the text of its flag and gives it back.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,21 +25,11 @@ template <>
 inline constexpr std::array<WordOf<LogFull>, 2> kWordsOf<LogFull>{
     {{LogFull::drop, "drop"}, {LogFull::block, "block"}}};
 
-/// A size of a log file after which it is renamed: 0 (never), else at least 1K.
-struct LogSize {
-  std::uint64_t bytes = 0;
-  static constexpr std::uint64_t kLeast = 1 << 10;
-  static Result<LogSize> parse(std::string_view text);
-  bool operator==(const LogSize&) const = default;
-};
-
-/// How much output may wait for the log: from 64K to 1G.
-struct LogBuffer {
-  std::uint64_t bytes = 8 << 20;
-  static constexpr std::uint64_t kLeast = 64 << 10, kMost = 1 << 30;
-  static Result<LogBuffer> parse(std::string_view text);
-  bool operator==(const LogBuffer&) const = default;
-};
+/// Bounds of sizes. A log is renamed at log_max_size: 0 (never), else at least 1K; log_max_total is at least
+/// 1K; log_buffer is from 64K to 1G. Errors: invalid, with what would be right.
+Done check_log_max_size(std::uint64_t bytes);
+Done check_log_max_total(std::optional<std::uint64_t> bytes);
+Done check_log_buffer(std::uint64_t bytes);
 
 /// The time in front of a line, in strftime(3)'s terms; %L is milliseconds: "%d.%m. %H:%M:%S.%L". One line of
 /// at most kMost characters, whatever the time.
@@ -46,6 +37,7 @@ struct DateFormat {
   static constexpr std::size_t kMost = 100;
   std::string format;
   static Result<DateFormat> parse(std::string_view text);
+  const std::string& text() const { return format; }
   /// What it is for a time; empty if it is longer than kMost.
   std::string text_for(const tm& time, int milliseconds) const;
   bool operator==(const DateFormat&) const = default;
@@ -55,6 +47,7 @@ struct DateFormat {
 struct RecordStart {
   std::string expression;
   static Result<RecordStart> parse(std::string_view text);
+  const std::string& text() const { return expression; }
   bool operator==(const RecordStart&) const = default;
 };
 

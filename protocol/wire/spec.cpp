@@ -69,14 +69,29 @@ struct Value<Restart> {
   static string text(Restart v) { return string(word_for(v)); }
 };
 template <>
-struct Value<ExitCodes> {
-  static Result<ExitCodes> parse(string_view t) { return ExitCodes::parse(t); }
-  static string text(const ExitCodes& v) { return v.text(); }
+struct Value<LogFormat> {
+  static Result<LogFormat> parse(string_view t) {
+    if (auto v = value_for<LogFormat>(t)) return *v;
+    return wrong("'" + string(t) + "' is not raw, time or json");
+  }
+  static string text(LogFormat v) { return string(word_for(v)); }
 };
 template <>
-struct Value<Backoff> {
-  static Result<Backoff> parse(string_view t) { return Backoff::parse(t); }
-  static string text(const Backoff& v) { return v.text(); }
+struct Value<LogFull> {
+  static Result<LogFull> parse(string_view t) {
+    if (auto v = value_for<LogFull>(t)) return *v;
+    return wrong("'" + string(t) + "' is not drop or block");
+  }
+  static string text(LogFull v) { return string(word_for(v)); }
+};
+template <class T>
+requires requires(const T& v, string_view t) {
+  { T::parse(t) } -> std::same_as<Result<T>>;
+  { v.text() } -> std::convertible_to<string>;
+}
+struct Value<T> {
+  static Result<T> parse(string_view t) { return T::parse(t); }
+  static string text(const T& v) { return v.text(); }
 };
 template <>
 struct Value<std::vector<int>> {  // signals are the only lists of numbers here
@@ -93,11 +108,6 @@ template <int Low, int High>
 struct Value<Within<Low, High>> {
   static Result<Within<Low, High>> parse(string_view t) { return Within<Low, High>::parse(t); }
   static string text(Within<Low, High> v) { return std::to_string(v.value); }
-};
-template <>
-struct Value<FileMask> {
-  static Result<FileMask> parse(string_view t) { return FileMask::parse(t); }
-  static string text(FileMask v) { return v.text(); }
 };
 template <>
 struct Value<Descriptors> {
@@ -320,31 +330,30 @@ Done above_zero(std::optional<Millis> value) {
   return wrong("'0' is not a duration above 0 (10s, 100ms, 2m)");
 }
 
-enum class Zero { may_be, never };
-
 /// What was read into `member` as well, where the reading went well.
-template <Zero Z>
+template <auto Check>
 Done checked(Done done, const auto& member) {
-  if constexpr (Z == Zero::never)
-    if (done) return above_zero(member);
+  if constexpr (!std::is_null_pointer_v<decltype(Check)>)
+    if (done) return Check(member);
   return done;
 }
 
-template <auto Member, Zero Z = Zero::may_be>
+template <auto Member, auto Check = nullptr>
 constexpr Field field(string_view name, char short_flag, string_view value, string_view help,
                       string_view flag = {}) {
   using T = std::remove_cvref_t<decltype(std::declval<Spec&>().*Member)>;
-  return Field{name,
-               short_flag,
-               value,
-               help,
-               flag,
-               kMany<T>,
-               [](Spec& s, string_view text) { return checked<Z>(set_text(s.*Member, text), s.*Member); },
-               [](Spec& s, const Json& json) { return checked<Z>(read_json(s.*Member, json), s.*Member); },
-               [](const Spec& s, Json& into) { write_json(s.*Member, into); },
-               [](const Spec& s) { return show(s.*Member); },
-               [](const Spec& a, const Spec& b) { return a.*Member == b.*Member; }};
+  return Field{
+      name,
+      short_flag,
+      value,
+      help,
+      flag,
+      kMany<T>,
+      [](Spec& s, string_view text) { return checked<Check>(set_text(s.*Member, text), s.*Member); },
+      [](Spec& s, const Json& json) { return checked<Check>(read_json(s.*Member, json), s.*Member); },
+      [](const Spec& s, Json& into) { write_json(s.*Member, into); },
+      [](const Spec& s) { return show(s.*Member); },
+      [](const Spec& a, const Spec& b) { return a.*Member == b.*Member; }};
 }
 
 constexpr Field kFields[] = {
@@ -394,11 +403,11 @@ constexpr Field kFields[] = {
     field<&Spec::ready>("ready", 0, "WHEN",
                         "what shows that it works: secs, notify, fd:N, tcp:PORT, http:URL, cmd:COMMAND, "
                         "log:REGEX; given again, all have to (default: secs)"),
-    field<&Spec::ready_timeout, Zero::never>("ready_timeout", 0, "DURATION",
-                                             "a start that has not shown it by then failed (default: 30s)"),
-    field<&Spec::watchdog, Zero::never>("watchdog", 0, "DURATION",
-                                        "it hangs when it says nothing (WATCHDOG=1) for so long (default: "
-                                        "never)"),
+    field<&Spec::ready_timeout, above_zero>("ready_timeout", 0, "DURATION",
+                                            "a start that has not shown it by then failed (default: 30s)"),
+    field<&Spec::watchdog, above_zero>("watchdog", 0, "DURATION",
+                                       "it hangs when it says nothing (WATCHDOG=1) for so long (default: "
+                                       "never)"),
     field<&Spec::stop_signal>("stop_signal", 0, "LIST",
                               "signals that ask it to stop, one after the other (default: TERM)"),
     field<&Spec::stop_timeout>("stop_timeout", 0, "DURATION",
@@ -409,9 +418,29 @@ constexpr Field kFields[] = {
                             "who gets the stop signal: process, group or tree (default: group)"),
     field<&Spec::restart_on_change>("restart_on_change", 0, "", "restart it when its file has changed"),
     field<&Spec::log>("log", 0, "PATH", "where its output goes; none: nowhere; -: keeper's own output only"),
-    field<&Spec::log_max_size>("log_max_size", 0, "SIZE",
-                               "rename the log when it has grown to this (default: 50M)"),
+    field<&Spec::error_log>("error_log", 0, "PATH",
+                            "where its stderr goes, as --log (default: with the rest)"),
+    field<&Spec::log_format>("log_format", 0, "FORMAT",
+                             "of its lines: raw, time (in front of each) or json (default: raw)"),
+    field<&Spec::log_date_format>("log_date_format", 0, "FORMAT",
+                                  "the time of --log-format time, which it implies, in strftime's terms; %L: "
+                                  "milliseconds (default: RFC 3339)"),
+    field<&Spec::log_join>("log_join", 0, "REGEX",
+                           "what the first line of a record matches; others are joined to it (time, json)"),
+    field<&Spec::log_max_size, check_log_max_size>(
+        "log_max_size", 0, "SIZE", "rename the log when it has grown to this; 0: never (default: 50M)"),
     field<&Spec::log_backups>("log_backups", 0, "N", "how many renamed logs to keep (default: 10)"),
+    field<&Spec::log_max_total, check_log_max_total>(
+        "log_max_total", 0, "SIZE", "remove the oldest of them when all take more (default: no limit)"),
+    field<&Spec::log_compress>("log_compress", 0, "", "compress renamed logs with gzip"),
+    field<&Spec::log_buffer, check_log_buffer>(
+        "log_buffer", 0, "SIZE", "how much output may wait while the log takes nothing (default: 8M)"),
+    field<&Spec::log_full>("log_full", 0, "WHAT",
+                           "what happens to more than that: drop (and count), or block the program "
+                           "(default: drop)"),
+    field<&Spec::log_syslog>("log_syslog", 0, "WHERE",
+                             "send its lines to syslog too: local or udp:HOST:PORT; with --log none: only "
+                             "there"),
     field<&Spec::log_markers>("log_markers", 0, "true|false",
                               "write a line into the log when a run starts and ends (default: true)"),
     field<&Spec::pid_file>("pid_file", 0, "PATH", "write the program's pid here (default: the app's record)"),

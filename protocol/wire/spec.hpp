@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/wire/log_fields.hpp"
 #include "protocol/wire/readiness.hpp"
 #include "protocol/wire/spawn_fields.hpp"
 #include "protocol/wire/units.hpp"
@@ -83,8 +84,17 @@ struct Spec {
   bool restart_on_change = false;
 
   std::string log;  ///< empty: logs/NAME.log; "none": discarded; "-": keeper's own stdout only; else a path
-  std::uint64_t log_max_size = 50ULL << 20;
+  std::string error_log;  ///< where its stderr goes; empty: with the rest; "none", "-" or a path as above
+  LogFormat log_format = LogFormat::raw;
+  std::optional<DateFormat> log_date_format;  ///< of `time`
+  std::optional<RecordStart> log_join;        ///< lines that do not match it belong to the record before
+  std::uint64_t log_max_size = 50ULL << 20;   ///< 0: no limit
   int log_backups = 10;
+  std::optional<std::uint64_t> log_max_total;  ///< the log and its backups together
+  bool log_compress = false;                   ///< backups, with gzip
+  std::uint64_t log_buffer = 8ULL << 20;       ///< how much may wait when the log takes nothing
+  LogFull log_full = LogFull::drop;
+  std::optional<SyslogTarget> log_syslog;
   bool log_markers = true;
   std::string pid_file;  ///< empty: apps/NAME/pid
 

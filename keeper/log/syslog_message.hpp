@@ -1,0 +1,46 @@
+// A line as a syslog message: for a collector in RFC 5424, for the local socket either in that or as
+// syslog(3) writes it.
+//
+//   RFC 5424   <14>1 2026-11-20T16:24:00.123Z host api 1140 - - listening on 80
+//   local      <14>Nov 20 16:24:00 api[1140]: listening on 80
+//
+// Facility `user`; severity `info`, of stderr `err`, of keeper's own lines `notice`. Times of RFC 5424 are
+// UTC. A text that is UTF-8 and not ASCII has the byte order mark before it that the RFC asks for; one that
+// is not UTF-8 goes as it is. A message longer than `most` is cut, not within a character, and ends in
+// "[cut]".
+//
+// The local form is for daemons that expect nothing else on /dev/log: rsyslog takes the header of RFC 5424
+// there for text, unless its UseSpecialParser is off.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "keeper/log/line_format.hpp"
+
+namespace keeper {
+
+enum class SyslogForm { rfc5424, local };
+
+class SyslogMessage {
+ public:
+  /// What every collector takes over UDP (RFC 5424, section 6.1).
+  static constexpr std::size_t kMostOfUdp = 2048;
+
+  /// `host` and `name` are made legal: printable ASCII without spaces, at most 255 and 48 of them.
+  SyslogMessage(SyslogForm form, std::string_view host, std::string_view name, std::size_t most = kMostOfUdp);
+
+  /// The message for a line; good until the next call. `pid` 0: there is no process. The local form's time is
+  /// in the local zone.
+  std::string_view make(std::string_view line, WallTime time, LogStream stream, int pid);
+
+ private:
+  void begin(WallTime time, LogStream stream, int pid);
+
+  SyslogForm form_;
+  std::string host_, name_;
+  std::size_t most_;
+  Stamp local_time_{DateFormat{"%b %e %H:%M:%S"}};
+  std::string message_;
+};
+
+}  // namespace keeper

@@ -1,0 +1,134 @@
+#include "protocol/home/log_index.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace keeper {
+namespace {
+
+constexpr std::string_view kMagic = "keeperi1";
+constexpr std::uint64_t kMostEntries = 1ULL << 40;
+
+void put_number(char* at, std::uint64_t number) {
+  for (int i = 0; i < 8; ++i, number >>= 8)
+    at[i] = static_cast<char>(number & 0xFF);
+}
+
+std::uint64_t number_at(const char* at) {
+  std::uint64_t number = 0;
+  for (int i = 8; i > 0; --i)
+    number = number << 8 | static_cast<unsigned char>(at[i - 1]);
+  return number;
+}
+
+/// Whether `later` is less than a second after `time`, or not after it at all; right for any two.
+bool within_a_second(WallTime time, WallTime later) {
+  auto from = time.time_since_epoch().count(), to = later.time_since_epoch().count();
+  return to <= from || static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from) < 1000;
+}
+
+}  // namespace
+
+IndexRecord index_header(std::uint64_t inode) {
+  IndexRecord out;
+  std::memcpy(out.data(), kMagic.data(), kMagic.size());
+  put_number(out.data() + 8, inode);
+  return out;
+}
+
+IndexRecord index_record(const IndexEntry& entry) {
+  IndexRecord out;
+  put_number(out.data(), static_cast<std::uint64_t>(entry.time.time_since_epoch().count()));
+  put_number(out.data() + 8, entry.offset);
+  return out;
+}
+
+std::optional<IndexEntry> IndexPace::next(WallTime now, std::uint64_t offset) {
+  if (last_ && within_a_second(last_->time, now)) return {};
+  return last_ = IndexEntry{now, offset};
+}
+
+bool LogIndex::read(std::uint64_t at, IndexRecord& into) const {
+  if (fd_ < 0) {
+    if (bytes_.size() < into.size() || at > bytes_.size() - into.size()) return false;
+    std::memcpy(into.data(), bytes_.data() + at, into.size());
+    return true;
+  }
+  ssize_t got = 0;
+  do {
+    got = pread(fd_, into.data(), into.size(), static_cast<off_t>(at));
+  } while (got < 0 && errno == EINTR);
+  return got == static_cast<ssize_t>(into.size());
+}
+
+/// How many whole entries there are; 0 where the header is not that of this log.
+std::uint64_t LogIndex::count() const {
+  IndexRecord header;
+  if (!read(0, header) || header != index_header(inode_)) return 0;
+  std::uint64_t size = bytes_.size();
+  struct stat st {};
+  if (fd_ >= 0) size = fstat(fd_, &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
+  std::uint64_t entries = size / kIndexRecord;
+  return entries == 0 || entries > kMostEntries ? 0 : entries - 1;
+}
+
+std::optional<IndexEntry> LogIndex::entry(std::uint64_t number) const {
+  IndexRecord record;
+  if (!read((number + 1) * kIndexRecord, record)) return {};
+  Millis since_1970(static_cast<std::int64_t>(number_at(record.data())));
+  return IndexEntry{WallTime(since_1970), number_at(record.data() + 8)};
+}
+
+/// The number of the first entry whose time is not before `time` (or, with `later`, is after it); `count` if
+/// there is none. Nothing where what was looked at on the way cannot be right.
+std::optional<std::uint64_t> LogIndex::first_from(WallTime time, bool later, std::uint64_t count) const {
+  std::uint64_t low = 0, high = count;  // entries below low are too early, from high on they are not
+  std::optional<IndexEntry> below, above;
+  while (low < high) {
+    std::uint64_t middle = low + (high - low) / 2;
+    auto found = entry(middle);
+    if (!found) return {};
+    bool too_early = later ? found->time <= time : found->time < time;
+    (too_early ? below : above) = found;
+    if (below && above && below->offset > above->offset) return {};
+    (too_early ? low : high) = too_early ? middle + 1 : middle;
+  }
+  return low;
+}
+
+std::uint64_t LogIndex::begin_of(WallTime since, std::uint64_t size) const {
+  std::uint64_t entries = count();
+  auto first = first_from(since, false, entries);
+  if (!first || *first == 0) return 0;
+  auto before = entry(*first - 1);
+  if (!before || before->offset > size) return 0;
+  // All up to the next entry was written within a second of this one.
+  if (within_a_second(before->time, since)) return before->offset;
+  if (*first == entries) return size;
+  auto next = entry(*first);
+  return next && next->offset >= before->offset && next->offset <= size ? next->offset : before->offset;
+}
+
+std::uint64_t LogIndex::end_of(WallTime until, std::uint64_t size) const {
+  std::uint64_t entries = count();
+  auto first = first_from(until, true, entries);
+  if (!first || *first == entries) return size;
+  auto next = entry(*first);
+  return next && next->offset <= size ? next->offset : size;
+}
+
+std::uint64_t LogIndex::good_bytes() const {
+  IndexRecord header;
+  if (!read(0, header) || header != index_header(inode_)) return 0;
+  return (count() + 1) * kIndexRecord;
+}
+
+std::optional<IndexEntry> LogIndex::last() const {
+  std::uint64_t entries = count();
+  return entries == 0 ? std::nullopt : entry(entries - 1);
+}
+
+}  // namespace keeper

@@ -1,0 +1,83 @@
+// The index of a log's times: PATH.idx beside PATH, renamed along with it. Lets `ctl logs --since` begin in
+// the middle of a file without reading what is before.
+//
+// A header of 16 bytes, then entries of 16, little endian:
+//   "keeperi1"  u64 inode of the log file       an index that another file's name was taken over from is not
+//   believed i64 ms since 1970  u64 offset               what begins at the offset was written then or later,
+//   all before it
+//                                               earlier
+// The writer makes an entry before it writes bytes, at most one a second: what follows an entry up to the
+// next one was written within a second. Times and offsets never go back: while a wall clock that was set back
+// catches up there are no entries, and what is written then counts as written at the last of them. Where the
+// log was truncated, the index begins anew.
+//
+// A reader may begin a little too early, never too late. Whatever the bytes are - torn, of another file,
+// nonsense - the worst is that it begins at the start and ends at the end.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "protocol/wire/units.hpp"
+
+namespace keeper {
+
+struct IndexEntry {
+  WallTime time;
+  std::uint64_t offset = 0;
+  bool operator==(const IndexEntry&) const = default;
+};
+
+constexpr std::size_t kIndexRecord = 16;  ///< bytes of the header, and of an entry
+using IndexRecord = std::array<char, kIndexRecord>;
+IndexRecord index_header(std::uint64_t inode);
+IndexRecord index_record(const IndexEntry& entry);
+
+/// Says when the writer is to make an entry.
+class IndexPace {
+ public:
+  /// A new index, or one whose last entry is given.
+  explicit IndexPace(std::optional<IndexEntry> last = {}) : last_(last) {}
+
+  /// Bytes are about to be written to the log at `offset`: the entry to write first, if there is to be one.
+  /// One that cannot be written has to be written later as it is, or the index removed.
+  std::optional<IndexEntry> next(WallTime now, std::uint64_t offset);
+  /// Whether bytes at `offset` mean that the log was truncated: begin the index anew then, with IndexPace().
+  bool truncated(std::uint64_t offset) const { return last_ && offset < last_->offset; }
+
+ private:
+  std::optional<IndexEntry> last_;
+};
+
+/// An index of which single records can be read: from a file by pread(2), or from memory. Looks at as many as
+/// log2 of their number.
+class LogIndex {
+ public:
+  /// The index that is open as `fd`, for the log with that inode. Not closed here, and read anew at every
+  /// question.
+  LogIndex(int fd, std::uint64_t inode) : fd_(fd), inode_(inode) {}
+  LogIndex(std::string_view bytes, std::uint64_t inode) : bytes_(bytes), inode_(inode) {}
+
+  /// Where to begin in a log of `size` bytes for what was written at `since` or later. `size` has to be known
+  /// before the question is asked.
+  std::uint64_t begin_of(WallTime since, std::uint64_t size) const;
+  /// Where to end for what was written at `until` or before.
+  std::uint64_t end_of(WallTime until, std::uint64_t size) const;
+  /// For who goes on writing: how many bytes of it are good, and the last entry. 0 bytes: it has to begin
+  /// anew.
+  std::uint64_t good_bytes() const;
+  std::optional<IndexEntry> last() const;
+
+ private:
+  bool read(std::uint64_t at, IndexRecord& into) const;
+  std::uint64_t count() const;
+  std::optional<IndexEntry> entry(std::uint64_t number) const;
+  std::optional<std::uint64_t> first_from(WallTime time, bool later, std::uint64_t count) const;
+
+  int fd_ = -1;
+  std::string_view bytes_;
+  std::uint64_t inode_;
+};
+
+}  // namespace keeper
