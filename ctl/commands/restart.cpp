@@ -2,8 +2,10 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/start_options.hpp"
 #include "ctl/commands/work.hpp"
+#include "ctl/fleet/reach.hpp"
 #include "ctl/fleet/runner.hpp"
 #include "ctl/fleet/starter.hpp"
+#include "ctl/fleet/stopper.hpp"
 
 namespace keeper {
 namespace {

@@ -2,6 +2,7 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
+#include "ctl/fleet/reach.hpp"
 #include "ctl/fleet/runner.hpp"
 
 namespace keeper {

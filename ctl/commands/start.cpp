@@ -2,7 +2,7 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/start_options.hpp"
 #include "ctl/commands/work.hpp"
-#include "ctl/fleet/runner.hpp"
+#include "ctl/fleet/reach.hpp"
 #include "ctl/fleet/starter.hpp"
 
 namespace keeper {

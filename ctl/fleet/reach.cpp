@@ -1,0 +1,24 @@
+#include "ctl/fleet/reach.hpp"
+
+namespace keeper {
+
+bool is_deaf(const Row& row) {
+  return row.keeper_lives && !row.answered;
+}
+
+bool is_orphan(const Row& row) {
+  return !row.keeper_lives && row.status.state == State::unreachable && row.status.pid;
+}
+
+Error deaf(const Row& row) {
+  const Status& s = row.status;
+  std::string why = s.reason && !s.reason->empty() ? *s.reason : "its keeper does not answer";
+  if (s.keeper_pid) {
+    std::string pid = std::to_string(*s.keeper_pid);
+    why += "; 'kill -CONT " + pid + "' wakes it if it is suspended, after 'kill -KILL " + pid +
+           "' 'ctl stop " + row.id.stem() + "' ends the program";
+  }
+  return {Reason::unreachable, "", why, 0};
+}
+
+}  // namespace keeper
