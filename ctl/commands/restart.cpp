@@ -20,7 +20,7 @@ void start_rest(Work& work, const std::vector<Row>& rows, bool wait, const Deadl
       continue;
     }
     std::vector<Outcome> ended;
-    if (is_orphan(row)) ended = stop_apps(work.home(), {row}, deadline);
+    if (is_orphan(row) || is_being_ended(row)) ended = stop_apps(work.home(), {row}, deadline);
     if (ended.empty() || ended.front().code == exit_code::done)
       ids.push_back(row.id);
     else

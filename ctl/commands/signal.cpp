@@ -17,6 +17,8 @@ std::vector<Row> to_be_asked(Work& work) {
       out.push_back(row);
     else if (is_deaf(row))
       work.fail(row.id, exit_code::partly, deaf(row).why());
+    else if (is_being_ended(row))
+      work.fail(row.id, exit_code::partly, *row.status.reason);
     else if (is_orphan(row))
       work.fail(row.id, exit_code::partly,
                 "its keeper was killed; 'ctl restart " + row.id.stem() + "' keeps it again");

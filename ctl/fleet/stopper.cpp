@@ -2,6 +2,7 @@
 
 #include "ctl/fleet/asking.hpp"
 #include "ctl/fleet/orphan.hpp"
+#include "ctl/fleet/orphan_end.hpp"
 #include "ctl/fleet/pidfd.hpp"
 #include "ctl/fleet/reach.hpp"
 
@@ -10,17 +11,22 @@ namespace {
 
 constexpr Millis kLockStep{100};
 
-std::string with_pid(const std::string& what, const Row& row) {
-  return what + (row.status.pid ? " (pid " + std::to_string(*row.status.pid) + ")" : "");
+std::string stopped_text(const Row& row) {
+  return "stopped " + row.id.stem() +
+         (row.status.pid ? " (pid " + std::to_string(*row.status.pid) + ")" : "");
 }
 
-Outcome stopped(const Row& row) {
-  return Outcome::done(row.id, with_pid("stopped " + row.id.stem(), row));
+/// With what is left of it, as its keeper, or its record, says.
+Outcome stopped(const Row& row, const Status& status) {
+  if (!status.survivors.empty())
+    return Outcome::failed(row.id, {Reason::failed, "", "survived KILL:" + pids_text(status.survivors), 0});
+  std::string left = status.left.empty() ? "" : "; left running:" + pids_text(status.left);
+  return Outcome::done(row.id, stopped_text(row) + left);
 }
 
-Outcome end_orphan(const Home& home, const Row& row, const Deadline& deadline) {
-  Done done = stop_orphan(home, row.id, deadline);
-  return done ? stopped(row) : Outcome::failed(row.id, done.error());
+Outcome end_without_keeper(const Home& home, const Row& row, const Deadline& deadline) {
+  auto status = stop_orphan(home, row.id, deadline);
+  return status ? stopped(row, *status) : Outcome::failed(row.id, status.error());
 }
 
 /// A keeper leaves after its reply. One whose pid another process was given in this moment is not waited for:
@@ -40,17 +46,10 @@ bool wait_until_gone(const Home& home, const Row& row, const Deadline& deadline)
 Outcome stop_without_keeper(const Home& home, const Row& asked, const Error& error,
                             const Deadline& deadline) {
   for (const Row& row : look_again(home, {asked.id}, deadline)) {
-    if (is_orphan(row)) return end_orphan(home, row, deadline);
+    if (is_orphan(row) || is_being_ended(row)) return end_without_keeper(home, row, deadline);
     if (row.keeper_lives) return Outcome::failed(asked.id, error);
   }
-  return stopped(asked);
-}
-
-std::string survivors_text(const std::vector<int>& pids) {
-  std::string out = "survived KILL:";
-  for (int pid : pids)
-    out += " pid " + std::to_string(pid);
-  return out;
+  return Outcome::done(asked.id, stopped_text(asked));
 }
 
 Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, const Deadline& deadline) {
@@ -62,8 +61,7 @@ Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, con
     return Outcome::failed(row.id, error);
   }
   if (!wait_until_gone(home, row, deadline)) return Outcome::failed(row.id, late("its keeper is leaving"));
-  if (status->survivors.empty()) return stopped(row);
-  return Outcome::failed(row.id, {Reason::failed, "", survivors_text(status->survivors), 0});
+  return stopped(row, *status);
 }
 
 }  // namespace
@@ -74,7 +72,7 @@ std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, c
   for (const Row& row : rows) {
     if (row.answered)
       kept.push_back(row);
-    else if (is_orphan(row))
+    else if (is_orphan(row) || is_being_ended(row))
       orphans.push_back(row);
     else if (is_deaf(row))
       out.push_back(Outcome::failed(row.id, deaf(row)));
@@ -83,7 +81,7 @@ std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, c
   for (std::size_t i = 0; i < kept.size(); ++i)
     out.push_back(stop_outcome(home, kept[i], answers[i], deadline));
   for (const Row& row : orphans)
-    out.push_back(end_orphan(home, row, deadline));
+    out.push_back(end_without_keeper(home, row, deadline));
   return out;
 }
 

@@ -132,6 +132,32 @@ void settle_record(Status& s, const std::string& boot) {
   s.pid_start.reset();
 }
 
+/// Numbers that the system may have given to others meanwhile.
+void forget_the_dead(Status& s, const Home& home, const std::string& stem) {
+  if (!still_runs(s)) {
+    s.pid.reset();
+    s.pid_start.reset();
+    s.uptime_ms.reset();
+  }
+  if (s.keeper_pid && !wrote_record(home, stem, s, *s.keeper_pid)) s.keeper_pid.reset();
+  if (s.guard_pid && !wrote_record(home, stem, s, *s.guard_pid)) s.guard_pid.reset();
+}
+
+/// Somebody holds its lock, and does not answer.
+void settle_held(const Home& home, Row& row, const std::string& why) {
+  Status& s = row.status;
+  bool being_ended = s.state == State::stopping && !s.keeper_pid;
+  forget_the_dead(s, home, row.id.stem());
+  s.state = being_ended ? State::stopping : State::unreachable;
+  bool nobody = row.failure == Reason::not_found || row.failure == Reason::unreachable;
+  if (being_ended)
+    s.reason = "its keeper was killed; a command is ending the program";
+  else if (nobody && !s.keeper_pid)
+    s.reason = "its lock is held, by a keeper that is just starting or by a command that ends the program";
+  else
+    s.reason = why.empty() ? "its keeper does not answer" : why;
+}
+
 /// The row of an app whose keeper said nothing, or nothing good.
 void fill_from_record(const Home& home, Row& row, const std::string& boot, const std::string& why) {
   std::string stem = row.id.stem();
@@ -143,9 +169,7 @@ void fill_from_record(const Home& home, Row& row, const std::string& boot, const
     if (spec->instances > 1) row.status.instance = row.id.instance;
   }
   row.status.name = row.id.name;
-  if (!row.keeper_lives) return settle_record(row.status, boot);
-  row.status.state = State::unreachable;
-  row.status.reason = why.empty() ? "its keeper does not answer" : why;
+  row.keeper_lives ? settle_held(home, row, why) : settle_record(row.status, boot);
 }
 
 Call status_call(const AppId& id) {
@@ -216,6 +240,7 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
       Reason reason = answers[i] ? Reason::invalid : answers[i].error().reason;
       if (reason == Reason::not_found || reason == Reason::unreachable) ask_again(home, row, wait, reading);
       if (!row.answered && !row.keeper_lives) row.keeper_lives = home.locked(row.id.stem());
+      row.failure = reason;
       if (!row.answered) fill_from_record(home, row, boot, answers[i] ? "" : answers[i].error().why());
     }
   }
