@@ -136,6 +136,7 @@ TEST(Orphan, ThatAnotherCommandIsEndingIsShownAsItIs) {
   Background first = box.start({{program("ctl"), "stop", "slow"}});
   EVENTUALLY(box.state("slow") == "stopping");
   Outcome list = box.ctl({"list"}), show = box.ctl({"show", "slow"}), start = box.ctl({"start", "slow"});
+  Outcome again = box.keeper({"-d", "-n", "slow", "sleep", "1000"});
   Background second = box.start({{program("ctl"), "stop", "slow"}});
   Outcome late = box.ctl({"stop", "slow", "--timeout", "200ms"});
   EXPECT_TRUE(first.running()) << "else nothing was tried";
@@ -146,7 +147,9 @@ TEST(Orphan, ThatAnotherCommandIsEndingIsShownAsItIs) {
   EXPECT_EQ(5, start.code) << start.all();
   EXPECT_EQ(5, late.code) << late.all();
   EXPECT_TRUE(has(late.err, "cannot stop slow: it took too long; another command")) << late.all();
-  for (const Outcome* one : {&list, &show, &start, &late})
+  EXPECT_EQ(1, again.code) << again.all();
+  EXPECT_TRUE(has(again.err, "a command is ending its program")) << again.all();
+  for (const Outcome* one : {&list, &show, &start, &late, &again})
     EXPECT_FALSE(has(one->all(), std::to_string(keeper))) << "a process that is gone: " << one->all();
   EXPECT_EQ(0, first.wait()) << first.err();
   EXPECT_EQ(0, second.wait()) << second.err();
