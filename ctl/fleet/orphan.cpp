@@ -103,6 +103,10 @@ Result<Status> stop_orphan(const Home& home, const AppId& id, const Deadline& de
   auto lock = lock_of(home, stem, deadline);
   if (!lock) return lock.error();
   auto record = home.read_status(stem);
+  if (!record && record.error().reason == Reason::not_found) {
+    (void)home.remove_app(stem);  // the lock has made its directory again
+    return Error{Reason::not_running, "", "it was deleted meanwhile", 0};
+  }
   if (!record) return record.error();
   if (record->state == State::stopped) return *record;  // by another command
   if (!record->pid) return Error{Reason::not_running, "", "it has ended meanwhile", 0};
