@@ -172,6 +172,32 @@ TEST(Orphan, ThatAnotherCommandIsEndingIsShownAsItIs) {
   EXPECT_EQ("stopped", box.state("slow"));
 }
 
+TEST(Deaf, IsNoProcessThatBeganAfterTheRecordWasWritten) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
+  Home home = box.open_home();
+  Background stranger = box.start({{"sleep", "1000"}});
+  Status record = *home.read_status("api");
+  record.state = State::running;
+  record.keeper_pid = stranger.pid();
+  ASSERT_TRUE(home.write_status("api", record));
+  auto lock = home.lock("api", Millis(0));
+  auto socket = home.bind_socket("api");  // nobody ever answers there
+  ASSERT_TRUE(lock && socket);
+  string number = std::to_string(stranger.pid());
+  Outcome named = box.ctl({"list", "--timeout", "200ms"});
+  EXPECT_TRUE(has(named.err, "kill -CONT " + number)) << named.all();
+  // Had it been written long before that process began, its number would be another's.
+  std::filesystem::path file = home.status_path("api");
+  std::filesystem::last_write_time(file, std::filesystem::last_write_time(file) - std::chrono::minutes(1));
+  Outcome hidden = box.ctl({"list", "--timeout", "200ms"});
+  EXPECT_EQ(5, hidden.code) << hidden.all();
+  EXPECT_FALSE(has(hidden.all(), number)) << hidden.all();
+  home.unlink_socket("api");
+  stranger.signal(SIGKILL);
+}
+
 TEST(Orphan, WhoseStoppingWasCutOffIsOneAgain) {
   Sandbox box;
   int pid = make_orphan(box, "slow", {"--stop-timeout", "60s", child("ignores_term")}, "ready\n");
