@@ -158,8 +158,9 @@ void settle_held(const Home& home, Row& row, const std::string& why) {
     s.reason = why.empty() ? "its keeper does not answer" : why;
 }
 
-/// The row of an app whose keeper said nothing, or nothing good.
-void fill_from_record(const Home& home, Row& row, const std::string& boot, const std::string& why) {
+/// The row of an app whose keeper said nothing, or nothing good. Whether the record says that nobody keeps
+/// it.
+bool fill_from_record(const Home& home, Row& row, const std::string& boot, const std::string& why) {
   std::string stem = row.id.stem();
   if (auto record = home.read_status(stem)) {
     row.status = std::move(*record);
@@ -169,7 +170,9 @@ void fill_from_record(const Home& home, Row& row, const std::string& boot, const
     if (spec->instances > 1) row.status.instance = row.id.instance;
   }
   row.status.name = row.id.name;
+  bool ended = !has_keeper(row.status.state);
   row.keeper_lives ? settle_held(home, row, why) : settle_record(row.status, boot);
+  return ended;
 }
 
 Call status_call(const AppId& id) {
@@ -198,6 +201,21 @@ void ask_again(const Home& home, Row& row, Millis wait, Reading reading) {
     if (take_status(row, answer.front(), reading) || answer.front().error().reason == Reason::timeout) return;
   }
   row.keeper_lives = home.locked(stem);
+}
+
+/// Who did not answer, and what is known of it all the same. An app that has ended and whose lock is held is
+/// looked at twice: whoever wrote that is about to let go.
+void look_closer(const Home& home, Row& row, const Error& error, Millis wait, Reading reading,
+                 const std::string& boot) {
+  row.failure = error.reason;
+  bool nobody = error.reason == Reason::not_found || error.reason == Reason::unreachable;
+  for (int look = 0; look < 2; ++look) {
+    if (nobody) ask_again(home, row, wait, reading);
+    if (row.answered) return;
+    if (!row.keeper_lives) row.keeper_lives = home.locked(row.id.stem());
+    bool ended = fill_from_record(home, row, boot, error.why());
+    if (!nobody || !row.keeper_lives || !ended) return;
+  }
 }
 
 }  // namespace
@@ -235,14 +253,9 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
   }
   std::string boot = boot_id();
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    Row& row = rows[i];
-    if (!take_status(row, answers[i], reading)) {
-      Reason reason = answers[i] ? Reason::invalid : answers[i].error().reason;
-      if (reason == Reason::not_found || reason == Reason::unreachable) ask_again(home, row, wait, reading);
-      if (!row.answered && !row.keeper_lives) row.keeper_lives = home.locked(row.id.stem());
-      row.failure = reason;
-      if (!row.answered) fill_from_record(home, row, boot, answers[i] ? "" : answers[i].error().why());
-    }
+    if (take_status(rows[i], answers[i], reading)) continue;
+    Error unreadable{Reason::invalid, "", "", 0};
+    look_closer(home, rows[i], answers[i] ? unreadable : answers[i].error(), wait, reading, boot);
   }
   // A stray directory or socket without any record is no app.
   std::erase_if(rows, [](const Row& row) {

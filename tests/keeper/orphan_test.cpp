@@ -143,9 +143,25 @@ TEST(Orphan, CanHaveItselfStopped) {
   EVENTUALLY(box.processes().empty());
 }
 
+/// Whether it has opened a lock to take it, and not only to ask about it.
+bool waits_for_a_lock(int pid) {
+  namespace fs = std::filesystem;
+  std::error_code gone;
+  fs::path process = "/proc/" + std::to_string(pid);
+  for (const auto& entry : fs::directory_iterator(process / "fd", gone)) {
+    string number = entry.path().filename();
+    auto info = lines_of(read_text(process / "fdinfo" / number));  // "flags:\t02100002" is O_RDWR
+    bool writes = info.size() > 1 && info[1].ends_with("2");
+    if (writes && fs::read_symlink(entry.path(), gone).string().ends_with("/lock")) return true;
+  }
+  return false;
+}
+
 TEST(Orphan, ThatAnotherCommandIsEndingIsShownAsItIs) {
   Sandbox box;
-  int pid = make_orphan(box, "slow", {"--stop-timeout", "60s", child("slow_term"), "2500"}, "ready\n");
+  auto go = box.work() / "go";
+  string script = "trap '' TERM; echo ready; until [ -e " + go.string() + " ]; do sleep 0.02; done";
+  int pid = make_orphan(box, "slow", {"--stop-timeout", "100s", "bash", "-c", script}, "ready\n");
   int keeper = box.open_home().read_status("slow")->keeper_pid.value_or(0);
   ASSERT_GT(keeper, 0);
   Background first = box.start({{program("ctl"), "stop", "slow"}});
@@ -154,7 +170,9 @@ TEST(Orphan, ThatAnotherCommandIsEndingIsShownAsItIs) {
   Outcome again = box.keeper({"-d", "-n", "slow", "sleep", "1000"});
   Background second = box.start({{program("ctl"), "stop", "slow"}});
   Outcome late = box.ctl({"stop", "slow", "--timeout", "200ms"});
+  EVENTUALLY(waits_for_a_lock(second.pid()));
   EXPECT_TRUE(first.running()) << "else nothing was tried";
+  write_text(go, "");
   EXPECT_EQ(0, list.code) << list.all();
   EXPECT_TRUE(has(list.out, "stopping")) << list.all();
   EXPECT_EQ(0, show.code) << show.all();
