@@ -19,7 +19,11 @@ std::optional<int> orphan(const Home& home, const string& stem) {
 
 string kept_by(const Home& home, const string& stem) {
   auto status = home.read_status(stem);
-  if (!status || !status->keeper_pid) return "it is kept already, by a keeper that is just starting";
+  bool named = status && status->keeper_pid && wrote_record(home, stem, *status, *status->keeper_pid);
+  if (!named && status && still_runs(*status))
+    return "a command is ending its program (pid " + std::to_string(*status->pid) +
+           "), whose keeper was killed; try again when that is done";
+  if (!named) return "it is kept already, by a keeper that is just starting";
   string out = "it is kept already, by keeper " + std::to_string(*status->keeper_pid);
   if (status->pid) out += " (program " + std::to_string(*status->pid) + ")";
   return out + "; 'ctl restart " + stem + "' restarts it, 'ctl stop " + stem + "' ends it";

@@ -60,6 +60,8 @@ Status Keeper::status() {
   s.waiting_for = s.state == State::starting ? machine_.waiting_for(spec_.ready) : missed_;
   if (!machine_.reason().empty()) s.reason = machine_.reason();
   s.survivors = survivors_;
+  for (const Left& left : left_alone_)
+    if (process_start(left.pid) == left.start) s.left.push_back(left.pid);
   if (log_) s.logs.push_back({"all", log_->path(), log_->bytes(), {}, log_->dropped()});
   if (log_ && !log_->trouble().empty()) s.logs.back().trouble = log_->trouble();
   s.version = KEEPER_VERSION;

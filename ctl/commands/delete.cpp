@@ -7,7 +7,7 @@
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/log_place.hpp"
-#include "ctl/fleet/runner.hpp"
+#include "ctl/fleet/stopper.hpp"
 
 namespace keeper {
 namespace {

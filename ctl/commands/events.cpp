@@ -35,10 +35,9 @@ bool print(const std::vector<FleetEvent>& events, bool json) {
   return std::fflush(stdout) == 0;
 }
 
+/// That stdout cannot be written to is said once, by main.
 int after_failed_write() {
-  if (errno == EPIPE) return exit_code::done;
-  std::perror("ctl: cannot show events");
-  return exit_code::failed;
+  return errno == EPIPE ? exit_code::done : exit_code::failed;
 }
 
 int fail(const Error& error) {

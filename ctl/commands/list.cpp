@@ -6,7 +6,6 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
-#include "ctl/fleet/runner.hpp"
 #include "ctl/output/app_table.hpp"
 #include "protocol/wire/codec.hpp"
 
@@ -55,12 +54,8 @@ int run(Arguments& arguments) {
     print_json(work.apps);
   else
     print_table(work.apps, !filtered, wide);
-  for (const Chosen& app : work.apps) {
-    if (is_deaf(app.row))
-      work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
-    else
-      work.done("");
-  }
+  for (const Chosen& app : work.apps)
+    work.shown(app.row);
   return work.exit_code();
 }
 

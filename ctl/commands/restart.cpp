@@ -2,8 +2,10 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/start_options.hpp"
 #include "ctl/commands/work.hpp"
+#include "ctl/fleet/reach.hpp"
 #include "ctl/fleet/runner.hpp"
 #include "ctl/fleet/starter.hpp"
+#include "ctl/fleet/stopper.hpp"
 
 namespace keeper {
 namespace {
@@ -18,7 +20,7 @@ void start_rest(Work& work, const std::vector<Row>& rows, bool wait, const Deadl
       continue;
     }
     std::vector<Outcome> ended;
-    if (is_orphan(row)) ended = stop_apps(work.home(), {row}, deadline);
+    if (is_orphan(row) || is_being_ended(row)) ended = stop_apps(work.home(), {row}, deadline);
     if (ended.empty() || ended.front().code == exit_code::done)
       ids.push_back(row.id);
     else

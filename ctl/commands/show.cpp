@@ -6,7 +6,6 @@
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/log_place.hpp"
 #include "ctl/fleet/ports.hpp"
-#include "ctl/fleet/runner.hpp"
 #include "ctl/output/details.hpp"
 #include "ctl/output/escape.hpp"
 #include "ctl/output/table.hpp"
@@ -81,10 +80,8 @@ int run(Arguments& arguments) {
     print(row, spec ? *spec : Spec{}, with_ports ? &ports : nullptr, json);
     if (!spec)
       work.fail(row.id, exit_code::failed, spec.error().text());
-    else if (is_deaf(row))
-      work.fail(row.id, exit_code::partly, deaf(row).why());
     else
-      work.done("");
+      work.shown(row);
   }
   return work.exit_code();
 }

@@ -2,6 +2,7 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
+#include "ctl/fleet/reach.hpp"
 #include "ctl/fleet/runner.hpp"
 
 namespace keeper {
@@ -16,6 +17,8 @@ std::vector<Row> to_be_asked(Work& work) {
       out.push_back(row);
     else if (is_deaf(row))
       work.fail(row.id, exit_code::partly, deaf(row).why());
+    else if (is_being_ended(row))
+      work.fail(row.id, exit_code::partly, *row.status.reason);
     else if (is_orphan(row))
       work.fail(row.id, exit_code::partly,
                 "its keeper was killed; 'ctl restart " + row.id.stem() + "' keeps it again");

@@ -2,7 +2,7 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/start_options.hpp"
 #include "ctl/commands/work.hpp"
-#include "ctl/fleet/runner.hpp"
+#include "ctl/fleet/reach.hpp"
 #include "ctl/fleet/starter.hpp"
 
 namespace keeper {
@@ -16,6 +16,9 @@ std::vector<AppId> to_be_started(Work& work) {
     std::string stem = app.row.id.stem();
     if (is_deaf(app.row))
       work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
+    else if (is_being_ended(app.row))
+      work.fail(app.row.id, exit_code::partly,
+                "a command is ending it; 'ctl restart " + stem + "' waits for that, and starts it then");
     else if (is_orphan(app.row))
       work.fail(app.row.id, exit_code::failed,
                 "it runs on as pid " + std::to_string(*status.pid) +

@@ -2,7 +2,7 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
-#include "ctl/fleet/runner.hpp"
+#include "ctl/fleet/stopper.hpp"
 
 namespace keeper {
 namespace {

@@ -5,24 +5,12 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
-#include "ctl/fleet/runner.hpp"
+#include "ctl/fleet/history.hpp"
 #include "ctl/output/why_text.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {
 namespace {
-
-/// A keeper that lives knows more than the record, which is written once a second at most. One that is too
-/// old to know says so; then the record is all there is.
-Result<std::vector<RunRecord>> runs_of(const Home& home, const Row& row, Millis wait) {
-  if (!row.answered) return home.read_runs(row.id.stem());
-  auto client = Client::connect(home, row.id.stem());
-  if (!client) return home.read_runs(row.id.stem());  // it has left meanwhile
-  auto history = client->call(GetWhy{}, wait, "");
-  if (history) return std::move(history->runs);
-  if (history.error().reason == Reason::timeout) return history.error();
-  return home.read_runs(row.id.stem());
-}
 
 /// A run that was alive when its keeper ended unseen is in no list yet.
 void add_lost_run(const Home& home, const Row& row, std::vector<RunRecord>& runs) {
@@ -71,10 +59,7 @@ int run(Arguments& arguments) {
     if (!first && !json) std::printf("\n");
     first = false;
     print(app.row, *runs, static_cast<std::size_t>(*most), json);
-    if (is_deaf(app.row))
-      work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
-    else
-      work.done("");
+    work.shown(app.row);
   }
   return work.exit_code();
 }

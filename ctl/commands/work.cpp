@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "ctl/fleet/reach.hpp"
 #include "ctl/output/colour.hpp"
 #include "ctl/output/escape.hpp"
 
@@ -72,6 +73,13 @@ void Work::report(const std::vector<Outcome>& outcomes) {
     for (const std::string& line : one.details)
       std::fprintf(stderr, "  | %s\n", escaped(line).c_str());
   }
+}
+
+void Work::shown(const Row& row) {
+  if (is_deaf(row))
+    fail(row.id, exit_code::partly, deaf(row).why());
+  else
+    done("");
 }
 
 Deadline whole_command(const std::optional<Millis>& timeout) {

@@ -37,6 +37,9 @@ class Work {
   /// A line to stdout, if there is one to say, and it counts.
   void done(const std::string& line);
   void report(const std::vector<Outcome>& outcomes);
+  /// What is known of it was shown, and it counts: as a failure, which is said, where its keeper did not
+  /// answer.
+  void shown(const Row& row);
 
   int exit_code() const { return tally_.exit_code(); }
 

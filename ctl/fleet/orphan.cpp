@@ -1,57 +1,37 @@
 #include "ctl/fleet/orphan.hpp"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
+#include "ctl/fleet/orphan_end.hpp"
 #include "ctl/fleet/pidfd.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/pid_file.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
 
 constexpr Millis kLockWait{500};
 
-Done send_to_group(int pid, int signal) {
-  if (kill(-pid, signal) == 0 || errno == ESRCH) return {};
-  return system_error("", "signal " + signal_name(signal) + " to process group " + std::to_string(pid));
-}
-
-/// Nothing if it ended in that time; what is left until the deadline bounds the wait.
-bool ends_within(const Fd& pidfd, Millis wait, const Deadline& deadline) {
-  Millis left = deadline.left();
-  return wait_for_end(pidfd, Deadline(left.count() < 0 ? wait : std::min(wait, left)));
-}
-
-/// Its signals one after the other, each with its time, then KILL. What is left of the group gets KILL too.
-Done end_group(const Fd& pidfd, int pid, const Spec& spec, const Deadline& deadline) {
-  bool ended = false;
-  for (int signal : spec.stop_signal) {
-    if (Done done = send_to_group(pid, signal); !done) return done;
-    if (Done done = send_to_group(pid, SIGCONT); !done) return done;
-    ended = ends_within(pidfd, spec.stop_timeout, deadline);
-    if (ended) break;
+/// Its lock, as soon as no other command has it.
+Result<Fd> lock_of(const Home& home, const std::string& stem, const Deadline& deadline) {
+  while (true) {
+    Millis left = deadline.left();
+    auto lock = home.lock(stem, left.count() < 0 ? kLockWait : std::min(kLockWait, left));
+    if (lock || lock.error().reason != Reason::already) return lock;
+    if (home.connect_socket(stem))
+      return Error{Reason::already, "", "a keeper was started for it meanwhile", 0};
     if (deadline.passed())
-      return Error{Reason::timeout, "", "its program has not ended in time; it has been told to", 0};
+      return Error{Reason::timeout, "", "it took too long; another command goes on ending its program", 0};
   }
-  if (Done done = send_to_group(pid, SIGKILL); !done) return done;
-  if (ended || ends_within(pidfd, spec.kill_timeout, deadline)) return {};
-  return Error{Reason::failed, "", "pid " + std::to_string(pid) + " survived KILL", 0};
 }
 
-Status after_stop(Status s) {
-  WallTime now = wall_now();
-  std::int64_t lived = s.started_at ? std::max<std::int64_t>(0, (now - *s.started_at).count()) : 0;
-  s.last_exit = LastExit{ExitInfo::unknown(), now, lived, "stop", s.pid};
-  s.state = State::stopped;
-  s.wanted = Wanted::down;
+/// Neither a keeper nor a program of that number is spoken of any more.
+void forget_keeper(Status& s) {
   s.ready = false;
-  s.stopped_at = now;
-  s.pid.reset();
-  s.pid_start.reset();
+  s.wanted = Wanted::down;
   s.keeper_pid.reset();
   s.guard_pid.reset();
   s.uptime_ms.reset();
@@ -59,6 +39,25 @@ Status after_stop(Status s) {
   s.reason.reset();
   s.memory_bytes.reset();
   s.cpu_percent.reset();
+}
+
+Status while_stopping(Status s) {
+  forget_keeper(s);
+  s.state = State::stopping;
+  return s;
+}
+
+Status after_stop(Status s, const OrphanRest& rest) {
+  WallTime now = wall_now();
+  std::int64_t lived = s.started_at ? std::max<std::int64_t>(0, (now - *s.started_at).count()) : 0;
+  forget_keeper(s);
+  s.last_exit = LastExit{ExitInfo::unknown(), now, lived, "stop", s.pid};
+  s.state = State::stopped;
+  s.stopped_at = now;
+  s.pid.reset();
+  s.pid_start.reset();
+  s.survivors = rest.survivors;
+  s.left = rest.left;
   return s;
 }
 
@@ -72,28 +71,49 @@ RunRecord last_run(const Status& record, const LastExit& exit) {
   return out;
 }
 
+Error late(const std::vector<int>& left) {
+  return {Reason::timeout, "",
+          "it took too long; its program has ended, and what it started has been told to:" + pids_text(left),
+          0};
+}
+
+/// The end of it, with its traces. Under its lock.
+Result<Status> end_and_record(const Home& home, const std::string& stem, const Status& record,
+                              const Fd& pidfd, const Deadline& deadline) {
+  auto spec = home.read_spec(stem);
+  std::vector<RunRecord> runs = home.read_runs(stem);
+  // Others are to know; it can be ended all the same where that cannot be written.
+  (void)home.write_status(stem, while_stopping(record), runs);
+  auto rest = end_orphan(record, pidfd, spec ? *spec : Spec{}, deadline);
+  if (!rest) return rest.error();
+  home.unlink_socket(stem);
+  unlink(home.pid_path(stem).c_str());
+  if (spec && !spec->pid_file.empty()) remove_pid_file(spec->pid_file, *record.pid);
+  Status stopped = after_stop(record, *rest);
+  add_run(runs, last_run(record, *stopped.last_exit));
+  if (Done done = home.write_status(stem, stopped, runs); !done) return done.error();
+  if (rest->late) return late(rest->left);
+  return stopped;
+}
+
 }  // namespace
 
-Done stop_orphan(const Home& home, const AppId& id, const Deadline& deadline) {
+Result<Status> stop_orphan(const Home& home, const AppId& id, const Deadline& deadline) {
   std::string stem = id.stem();
-  auto lock = home.lock(stem, kLockWait);
+  auto lock = lock_of(home, stem, deadline);
   if (!lock) return lock.error();
   auto record = home.read_status(stem);
+  if (!record && record.error().reason == Reason::not_found) {
+    (void)home.remove_app(stem);  // the lock has made its directory again
+    return Error{Reason::not_running, "", "it was deleted meanwhile", 0};
+  }
   if (!record) return record.error();
+  if (record->state == State::stopped) return *record;  // by another command
   if (!record->pid) return Error{Reason::not_running, "", "it has ended meanwhile", 0};
   Fd pidfd = open_pidfd(*record->pid);
   // Asked after the pidfd is open: from here on the number cannot become another process unseen.
-  bool ours = pidfd && record->boot_id == boot_id() && process_start(*record->pid) == record->pid_start;
-  if (!ours) return Error{Reason::not_running, "", "it has ended meanwhile", 0};
-  auto spec = home.read_spec(stem);
-  if (Done done = end_group(pidfd, *record->pid, spec ? *spec : Spec{}, deadline); !done) return done;
-  home.unlink_socket(stem);
-  unlink(home.pid_path(stem).c_str());
-  if (spec && !spec->pid_file.empty()) remove_pid_file(spec->pid_file, *record->pid);
-  std::vector<RunRecord> runs = home.read_runs(stem);
-  Status stopped = after_stop(*record);
-  add_run(runs, last_run(*record, *stopped.last_exit));
-  return home.write_status(stem, stopped, runs);
+  if (!pidfd || !still_runs(*record)) return Error{Reason::not_running, "", "it has ended meanwhile", 0};
+  return end_and_record(home, stem, *record, pidfd, deadline);
 }
 
 }  // namespace keeper

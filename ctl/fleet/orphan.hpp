@@ -4,9 +4,12 @@
 
 namespace keeper {
 
-/// Under the lock of the app: the spec's stop signals to the program's group, KILL after the last, then the
-/// record says `stopped`. Errors: already (a keeper took the name meanwhile), not_running (the program ended
-/// by itself), timeout, failed (it survived KILL).
-Done stop_orphan(const Home& home, const AppId& id, const Deadline& deadline);
+/// Under the lock of the app, what its keeper would have done: the spec's stop signals to whom kill_mode
+/// says, each with its time, then the rest of the tree, then KILL; then the record says `stopped`. Meanwhile
+/// it says `stopping`, so that others can tell. The Status in the end: its `survivors` are what KILL did not
+/// end, its `left` what was not to be ended (kill_mode process). Where another command is ending it that is
+/// waited for, and the answer is what it wrote. Errors: already (a keeper took the name meanwhile),
+/// not_running (the program ended by itself), timeout (what is left is in the record), failed.
+Result<Status> stop_orphan(const Home& home, const AppId& id, const Deadline& deadline);
 
 }  // namespace keeper

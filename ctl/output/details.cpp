@@ -77,6 +77,7 @@ void add_run(Lines& lines, const Status& app, bool coloured, WallTime now) {
     lines.push_back(
         {"next", escaped(app.next->action) + (app.next->at ? " " + until_text(*app.next->at, now) : "")});
   if (!app.survivors.empty()) lines.push_back({"survived KILL", pids_text(app.survivors)});
+  if (!app.left.empty()) lines.push_back({"left running", pids_text(app.left)});
   if (app.memory_bytes) lines.push_back({"memory", short_memory(*app.memory_bytes)});
   if (app.cpu_percent) lines.push_back({"cpu", short_percent(*app.cpu_percent)});
 }

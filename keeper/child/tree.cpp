@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <string>
-#include <string_view>
 
 #include "protocol/home/home.hpp"
 #include "protocol/home/proc.hpp"
@@ -29,12 +28,7 @@ bool is_keeper(int pid) {
   if (stat(link.c_str(), &it) == 0 && stat("/proc/self/exe", &self) == 0 && it.st_ino == self.st_ino &&
       it.st_dev == self.st_dev)
     return true;
-  char target[256];
-  ssize_t got = readlink(link.c_str(), target, sizeof target);
-  if (got <= 0) return false;
-  std::string_view path(target, static_cast<std::size_t>(got));
-  if (path.ends_with(" (deleted)")) path.remove_suffix(10);
-  return path.substr(path.rfind('/') + 1) == "keeper";
+  return runs_program(pid, "keeper");
 }
 
 bool ended(int pid) {
@@ -44,10 +38,7 @@ bool ended(int pid) {
 /// Whether a child of pid 1 comes from this run.
 bool carries_mark(int pid, int session) {
   if (getsid(pid) == session) return true;
-  auto environment = read_file("/proc/" + std::to_string(pid) + "/environ", 4 << 20);
-  string mark = "KEEPER_PID=" + std::to_string(getpid());
-  if (!environment) return false;
-  return environment->starts_with(mark + '\0') || environment->find('\0' + mark + '\0') != string::npos;
+  return has_variable(environment_of(pid), "KEEPER_PID=" + std::to_string(getpid()));
 }
 
 }  // namespace

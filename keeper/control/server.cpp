@@ -12,6 +12,7 @@ namespace keeper {
 namespace {
 
 constexpr std::size_t kMostSessions = 64;
+constexpr int kBacklog = 128;
 constexpr auto kRetry = std::chrono::milliseconds(200);
 
 Caller who(int socket) {
@@ -36,6 +37,9 @@ void turn_away(int socket, const char* why, Reason reason) {
 
 Server::Server(asio::io_context& io, Fd listening, Service& service)
     : shared_{io, service}, listening_(io, listening.release()), again_(io), reserve_(spare()) {
+  // The process that clients are told to be at the other end (SO_PEERCRED, unix(7)) is the last that called
+  // it.
+  listen(listening_.native_handle(), kBacklog);
   wait();
 }
 

@@ -132,8 +132,35 @@ void settle_record(Status& s, const std::string& boot) {
   s.pid_start.reset();
 }
 
-/// The row of an app whose keeper said nothing, or nothing good.
-void fill_from_record(const Home& home, Row& row, const std::string& boot, const std::string& why) {
+/// Numbers that the system may have given to others meanwhile.
+void forget_the_dead(Status& s, const Home& home, const std::string& stem) {
+  if (!still_runs(s)) {
+    s.pid.reset();
+    s.pid_start.reset();
+    s.uptime_ms.reset();
+  }
+  if (s.keeper_pid && !wrote_record(home, stem, s, *s.keeper_pid)) s.keeper_pid.reset();
+  if (s.guard_pid && !wrote_record(home, stem, s, *s.guard_pid)) s.guard_pid.reset();
+}
+
+/// Somebody holds its lock, and does not answer.
+void settle_held(const Home& home, Row& row, const std::string& why) {
+  Status& s = row.status;
+  bool being_ended = s.state == State::stopping && !s.keeper_pid;
+  forget_the_dead(s, home, row.id.stem());
+  s.state = being_ended ? State::stopping : State::unreachable;
+  bool nobody = row.failure == Reason::not_found || row.failure == Reason::unreachable;
+  if (being_ended)
+    s.reason = "its keeper was killed; a command is ending the program";
+  else if (nobody && !s.keeper_pid)
+    s.reason = "its lock is held, by a keeper that is just starting or by a command that ends the program";
+  else
+    s.reason = why.empty() ? "its keeper does not answer" : why;
+}
+
+/// The row of an app whose keeper said nothing, or nothing good. Whether the record says that nobody keeps
+/// it.
+bool fill_from_record(const Home& home, Row& row, const std::string& boot, const std::string& why) {
   std::string stem = row.id.stem();
   if (auto record = home.read_status(stem)) {
     row.status = std::move(*record);
@@ -143,9 +170,9 @@ void fill_from_record(const Home& home, Row& row, const std::string& boot, const
     if (spec->instances > 1) row.status.instance = row.id.instance;
   }
   row.status.name = row.id.name;
-  if (!row.keeper_lives) return settle_record(row.status, boot);
-  row.status.state = State::unreachable;
-  row.status.reason = why.empty() ? "its keeper does not answer" : why;
+  bool ended = !has_keeper(row.status.state);
+  row.keeper_lives ? settle_held(home, row, why) : settle_record(row.status, boot);
+  return ended;
 }
 
 Call status_call(const AppId& id) {
@@ -174,6 +201,21 @@ void ask_again(const Home& home, Row& row, Millis wait, Reading reading) {
     if (take_status(row, answer.front(), reading) || answer.front().error().reason == Reason::timeout) return;
   }
   row.keeper_lives = home.locked(stem);
+}
+
+/// Who did not answer, and what is known of it all the same. An app that has ended and whose lock is held is
+/// looked at twice: whoever wrote that is about to let go.
+void look_closer(const Home& home, Row& row, const Error& error, Millis wait, Reading reading,
+                 const std::string& boot) {
+  row.failure = error.reason;
+  bool nobody = error.reason == Reason::not_found || error.reason == Reason::unreachable;
+  for (int look = 0; look < 2; ++look) {
+    if (nobody) ask_again(home, row, wait, reading);
+    if (row.answered) return;
+    if (!row.keeper_lives) row.keeper_lives = home.locked(row.id.stem());
+    bool ended = fill_from_record(home, row, boot, error.why());
+    if (!nobody || !row.keeper_lives || !ended) return;
+  }
 }
 
 }  // namespace
@@ -211,13 +253,9 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
   }
   std::string boot = boot_id();
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    Row& row = rows[i];
-    if (!take_status(row, answers[i], reading)) {
-      Reason reason = answers[i] ? Reason::invalid : answers[i].error().reason;
-      if (reason == Reason::not_found || reason == Reason::unreachable) ask_again(home, row, wait, reading);
-      if (!row.answered && !row.keeper_lives) row.keeper_lives = home.locked(row.id.stem());
-      if (!row.answered) fill_from_record(home, row, boot, answers[i] ? "" : answers[i].error().why());
-    }
+    if (take_status(rows[i], answers[i], reading)) continue;
+    Error unreadable{Reason::invalid, "", "", 0};
+    look_closer(home, rows[i], answers[i] ? unreadable : answers[i].error(), wait, reading, boot);
   }
   // A stray directory or socket without any record is no app.
   std::erase_if(rows, [](const Row& row) {

@@ -29,14 +29,16 @@ struct Row {
   Status status;
   std::string json;       ///< the answer as it came, with what a newer keeper may say more; empty without one
   bool answered = false;  ///< its keeper did, in time
-  bool keeper_lives = false;  ///< somebody holds its lock
+  bool keeper_lives = false;        ///< somebody holds its lock: its keeper, else a command that ends it
+  Reason failure = Reason::failed;  ///< why it did not answer
 };
 
 /// Every app of the home that `wanted` accepts, sorted by name and instance. A keeper that does not answer
 /// within `wait` is `unreachable`; so is an app whose program runs on though its keeper was killed (then
 /// keeper_lives is false and status.pid is that program). A socket that nobody answers and whose lock is free
-/// is passed over: the row comes from the record. Reading::text leaves the statuses of keepers that answered
-/// as the text that they sent (`json`).
+/// is passed over: the row comes from the record, and so it does while a command ends such a program; then
+/// the state is `stopping`. A row names no process that is not there any more. Reading::text leaves the
+/// statuses of keepers that answered as the text that they sent (`json`).
 enum class Reading { values, text };
 std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::function<bool(const AppId&)>& wanted,
                                Reading reading = Reading::values);

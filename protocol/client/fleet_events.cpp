@@ -2,6 +2,7 @@
 
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,14 +22,6 @@ constexpr Millis kLockStep{20};
 constexpr Millis kPatience{5'000};  // with a socket that is bound, whose lock is held, and nobody listens
 constexpr Millis kRefused{1'000};
 constexpr Millis kAnswer{2'000};
-constexpr std::uint32_t kChanges =
-    IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW;
-
-string parent_of(const string& path) {
-  auto slash = path.rfind('/');
-  return slash == 0 || slash == string::npos ? "/" : path.substr(0, slash);
-}
-
 /// Two descriptors for each keeper.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -37,15 +30,35 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-AppEvent event_of(const AppId& id, const char* what, const AppView& view) {
+AppEvent event_of(const AppId& id, const char* what) {
   AppEvent out;
   out.event = what;
   out.at = wall_now();
   out.name = id.name;
   if (id.instance > 0) out.instance = id.instance;
-  out.state = view.state;
-  if (!view.reason.empty()) out.text = view.reason;
   return out;
+}
+
+/// As a keeper would have said it at its end, had it been there to say it.
+void fill_in(AppEvent& event, const Status& status) {
+  event.instance = status.instance;
+  event.state = status.state;
+  event.run = status.run;
+  event.pid = status.pid;
+  event.text = status.reason;
+  event.status = status;
+  if (has_keeper(status.state) || !status.last_exit) return;
+  event.pid = status.last_exit->pid;
+  event.exit = status.last_exit->exit;
+  event.cause = status.last_exit->cause;
+}
+
+/// The process that listens at the other end, in the numbers of this pid namespace (SO_PEERCRED, unix(7)).
+Fd process_behind(const Fd& socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return Fd();
+  return Fd(static_cast<int>(syscall(SYS_pidfd_open, peer.pid, 0)));
 }
 
 AppView view_of(const Status& status) {
@@ -54,86 +67,40 @@ AppView view_of(const Status& status) {
 
 }  // namespace
 
+/// A run of an app, also where its numbers began anew; and how far it had come.
+string FleetEvents::run_text(const Status& s) {
+  auto text = [](const std::optional<WallTime>& time) { return time ? time_text(*time) : string("-"); };
+  return std::to_string(s.run) + " " + text(s.started_at) + " " + text(s.stopped_at);
+}
+
 Result<FleetEvents> FleetEvents::open(string home, std::function<bool(const AppId&)> wanted) {
   raise_descriptor_limit();
   FleetEvents out(std::move(home), std::move(wanted));
   out.inotify_ = Fd(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!out.inotify_) return system_error("follow what happens in " + out.path_, "inotify");
   if (Done done = out.look_for_home(); !done) return done.error();
+  out.begun_ = true;
   return out;
-}
-
-// --- the directories
-
-/// Watches the directory of the sockets, or the nearest one above it that there is. False: the same as
-/// before.
-bool FleetEvents::watch_deepest() {
-  string path = path_ + "/sock";
-  int watch = -1;
-  for (;; path = parent_of(path)) {
-    watch = inotify_add_watch(inotify_.get(), path.c_str(), kChanges);
-    if (watch >= 0 || path == "/") break;
-  }
-  if (watch == watch_ && path == watched_) return false;
-  if (watch_ >= 0 && watch != watch_) inotify_rm_watch(inotify_.get(), watch_);
-  watch_ = watch;
-  watched_ = path;
-  return true;
-}
-
-Done FleetEvents::look_for_home() {
-  // A directory may be made between two looks: until the deepest one stays the deepest.
-  while (watch_deepest()) {
-  }
-  auto home = Home::open(path_, Home::Create::no);
-  if (!home && home.error().reason == Reason::not_found) {
-    home_.reset();
-    return {};
-  }
-  if (!home) return home.error();
-  home_ = std::move(*home);
-  return take_all_sockets();
-}
-
-Done FleetEvents::take_all_sockets() {
-  for (const AppId& id : home_->sockets())
-    if (wanted_(id) && !connections_.contains(id)) come(id);
-  for (const AppId& id : home_->apps())
-    if (wanted_(id) && !connections_.contains(id) && !again_.contains(id)) take_record(id);
-  return {};
-}
-
-Done FleetEvents::take_changes() {
-  alignas(inotify_event) char bytes[8192];
-  bool anew = false;
-  for (ssize_t got; (got = read(inotify_.get(), bytes, sizeof bytes)) > 0;)
-    for (char* at = bytes; at < bytes + got;) {
-      auto* event = reinterpret_cast<inotify_event*>(at);
-      at += sizeof *event + event->len;
-      if ((event->mask & IN_IGNORED) != 0 && event->wd != watch_) continue;  // a watch that was given up
-      bool made = (event->mask & (IN_CREATE | IN_MOVED_TO)) != 0;
-      if (!made || !home_ || watched_ != path_ + "/sock") {
-        anew = true;
-        continue;
-      }
-      std::string_view name = event->name;
-      if (!name.ends_with(".sock")) continue;
-      name.remove_suffix(5);
-      if (auto id = AppId::parse(name); id && wanted_(*id)) come(*id);
-    }
-  return anew ? look_for_home() : Done();
 }
 
 // --- one keeper
 
 /// There is a socket of that name, a new one.
-void FleetEvents::come(const AppId& id) {
+void FleetEvents::come(const AppId& id, Seen seen) {
+  // An earlier keeper's: what it still said comes first.
+  if (auto it = connections_.find(id); it != connections_.end() && it->second.socket) take(id, it->second);
   if (auto it = connections_.find(id); it != connections_.end()) {
-    // An earlier keeper's: what it still said comes first.
-    if (it->second.socket) take(id, it->second);
-    connections_.erase(id);
+    const Connection& earlier = it->second;
+    if (!earlier.socket && !earlier.left && !earlier.refused) {
+      AppEvent event = event_of(id, "gone");
+      event.state = State::exited;
+      event.run = earlier.run;
+      tell_gone(id, std::move(event));
+    }
+    connections_.erase(it);
   }
   again_.erase(id);
+  if (seen == Seen::anew) announced_.insert(id);
   connect(id);
 }
 
@@ -156,7 +123,9 @@ void FleetEvents::connect(const AppId& id) {
   std::string_view unsent = line;  // it is short, and the socket is new: it takes it at once
   if (Done done = send_some(connection.socket.get(), unsent, "follow " + id.stem()); !done)
     return refused(id, done.error());
+  connection.keeper = process_behind(connection.socket);
   apps_[id].kept = true;
+  announced_.erase(id);
   connections_.insert_or_assign(id, std::move(connection));
 }
 
@@ -183,20 +152,21 @@ void FleetEvents::take_line(const AppId& id, Connection& connection, std::string
     auto reply = decode_reply(line);
     if (!reply || !reply->error) return;
     connection.socket.reset();
+    connection.refused = true;
     return refused(id, from_rpc(*reply->error, ""));
   }
   auto event = read_as<AppEvent>(*json);
   if (!event) return;
   AppView& view = apps_[id];
-  if (event->status) {
-    view = view_of(*event->status);
-    if (event->status->keeper_pid && !connection.keeper)
-      connection.keeper = Fd(static_cast<int>(syscall(SYS_pidfd_open, *event->status->keeper_pid, 0)));
-  }
+  if (event->status) view = view_of(*event->status);
   view.state = event->state;
   view.ready = event->ready;
   view.kept = view.known = true;
-  connection.left = connection.left || event->event == "left";
+  if (event->event == "left") {
+    connection.left = true;
+    if (event->status) parted_[id] = run_text(*event->status);
+  }
+  connection.run = event->run;
   happened_.push_back({id, std::move(*event), std::move(*json)});
 }
 
@@ -206,8 +176,11 @@ void FleetEvents::refused(const AppId& id, const Error& error) {
   bool said = view.state == State::unreachable;
   view = {State::unreachable, false, true, true, error.why()};
   again_[id] = {steady_now() + kRefused, steady_now()};
+  announced_.insert(id);
   if (said) return;
-  AppEvent event = event_of(id, "unreachable", view);
+  AppEvent event = event_of(id, "unreachable");
+  event.state = view.state;
+  event.text = view.reason;
   string json = write_as(event);
   happened_.push_back({id, std::move(event), std::move(json)});
 }
@@ -221,28 +194,40 @@ void FleetEvents::settle(const AppId& id) {
     again_[id] = {steady_now() + kLockStep, {}};
     return;
   }
+  bool announced = announced_.erase(id) > 0;
   bool without_a_word = it != connections_.end() && !it->second.left;
   if (it != connections_.end()) connections_.erase(it);
-  take_record(id);
-  if (!without_a_word) return;
-  AppEvent event = event_of(id, "gone", apps_[id]);
+  auto record = take_record(id);
+  AppEvent event = event_of(id, "gone");
+  event.state = State::exited;
+  if (record) fill_in(event, *record);
+  // One that left no record was no app yet; a record that was told of already is of a keeper that we knew.
+  bool unknown = announced && record && parted_[id] != run_text(*record);
+  if (record) parted_[id] = run_text(*record);
+  if (without_a_word || unknown) tell_gone(id, std::move(event));
+}
+
+void FleetEvents::tell_gone(const AppId& id, AppEvent event) {
   string json = write_as(event);
   happened_.push_back({id, std::move(event), std::move(json)});
 }
 
-/// What is known of an app that has no keeper.
-void FleetEvents::take_record(const AppId& id) {
+/// What is known of an app that has no keeper; nothing where a next one has come.
+std::optional<Status> FleetEvents::take_record(const AppId& id) {
   again_.erase(id);
   std::vector<Row> rows;
   if (home_) rows = look_at_fleet(*home_, kAnswer, [&](const AppId& one) { return one == id; });
   if (rows.empty()) {
     apps_.erase(id);
-    return;
+    return std::nullopt;
   }
-  apps_[id] = view_of(rows.front().status);
-  apps_[id].kept = rows.front().keeper_lives;
-  // A next one has come meanwhile, and its socket was heard of before.
-  if (rows.front().keeper_lives) again_[id] = {steady_now() + kStep, steady_now() + kPatience};
+  Row& row = rows.front();
+  apps_[id] = view_of(row.status);
+  apps_[id].kept = row.keeper_lives;
+  if (!row.keeper_lives) return std::move(row.status);
+  // Its socket was heard of before.
+  again_[id] = {steady_now() + kStep, steady_now() + kPatience};
+  return std::nullopt;
 }
 
 void FleetEvents::look_again() {

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "protocol/client/client.hpp"
@@ -21,8 +22,10 @@ namespace keeper {
 
 struct FleetEvent {
   AppId id;
-  /// As the keeper said it. Two are said by this class: "gone" (the keeper was killed, or left without a
-  /// word) and "unreachable" (it does not serve us; `text` says why).
+  /// As the keeper said it. Two are said by this class: "unreachable" (it does not serve us; `text` says
+  /// why), and "gone", once for each keeper that could say no "left" to us: it was killed, or lived too short
+  /// a time to be asked. With "gone" comes what the record says: the Status, and of a run that has ended exit
+  /// and cause.
   AppEvent event;
   std::string json;  ///< the event as it came
 };
@@ -54,8 +57,10 @@ class FleetEvents {
   struct Connection {
     Fd socket;
     LineBuffer lines{kMostReply};
-    Fd keeper;  ///< its process (pidfd_open(2)), to see when it has gone
+    Fd keeper;  ///< its process (pidfd_open(2)), to see when it has gone; none in another pid namespace
     bool left = false;
+    bool refused = false;
+    std::uint64_t run = 0;  ///< of which it spoke last
   };
   /// Something to be looked at again.
   struct Again {
@@ -73,13 +78,16 @@ class FleetEvents {
   Done take_all_sockets();
 
   // One keeper
-  void come(const AppId& id);
+  enum class Seen { at_first, anew };
+  void come(const AppId& id, Seen seen);
   void connect(const AppId& id);
   void take(const AppId& id, Connection& connection);
   void take_line(const AppId& id, Connection& connection, std::string_view line);
   void refused(const AppId& id, const Error& error);
   void settle(const AppId& id);
-  void take_record(const AppId& id);
+  std::optional<Status> take_record(const AppId& id);
+  void tell_gone(const AppId& id, AppEvent event);
+  static std::string run_text(const Status& s);
   void look_again();
 
   void add_polls(std::vector<pollfd>& polls, std::vector<AppId>& ids) const;
@@ -93,6 +101,9 @@ class FleetEvents {
   std::string watched_;  ///< the directory
   std::map<AppId, Connection> connections_;
   std::map<AppId, Again> again_;
+  std::set<AppId> announced_;            ///< a socket of theirs was made, and nobody has answered there yet
+  std::map<AppId, std::string> parted_;  ///< which run was spoken of when its last keeper was said to be gone
+  bool begun_ = false;                   ///< what is found from now on has come since
   std::map<AppId, AppView> apps_;
   std::vector<FleetEvent> happened_;
 };

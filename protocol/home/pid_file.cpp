@@ -4,9 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <ctime>
-
 #include "protocol/home/home.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -31,27 +30,12 @@ std::optional<PidFile> read_pid_file(const std::string& path) {
   return PidFile{static_cast<int>(*pid), st.st_mtim.tv_sec * 1000LL + st.st_mtim.tv_nsec / 1'000'000};
 }
 
-std::int64_t clock_ms(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return now.tv_sec * 1000LL + now.tv_nsec / 1'000'000;
-}
-
-/// When a process began, by the wall clock as it goes now.
-std::optional<std::int64_t> began_ms(int pid) {
-  auto ticks = process_start(pid);
-  if (!ticks) return std::nullopt;
-  std::int64_t boot = clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_BOOTTIME);
-  return boot + static_cast<std::int64_t>(*ticks) * 1000 / sysconf(_SC_CLK_TCK);
-}
-
 }  // namespace
 
 std::optional<int> pid_file_owner(const std::string& path) {
-  constexpr std::int64_t slack_ms = 1000;  // ticks are coarse, and the wall clock is put right at times
   auto file = read_pid_file(path);
   auto began = file ? began_ms(file->pid) : std::nullopt;
-  if (!began || *began > file->written_ms + slack_ms) return std::nullopt;
+  if (!began || began_after(*began, file->written_ms)) return std::nullopt;
   return file->pid;
 }
 

@@ -2,11 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
+#include <climits>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <memory>
 
 #include "protocol/home/home.hpp"
@@ -32,6 +35,12 @@ void add_children_of_task(int pid, int task, std::vector<int>& out) {
   add_pids({text, kept}, out);
 }
 
+std::int64_t clock_ms(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return now.tv_sec * 1000LL + now.tv_nsec / 1'000'000;
+}
+
 }  // namespace
 
 long read_proc(const char* path, char* buffer, std::size_t size) {
@@ -39,9 +48,47 @@ long read_proc(const char* path, char* buffer, std::size_t size) {
   return file ? read(file.get(), buffer, size) : -1;
 }
 
+bool runs_program(int pid, std::string_view name) {
+  std::string link = "/proc/" + std::to_string(pid) + "/exe";
+  char target[PATH_MAX];
+  ssize_t got = readlink(link.c_str(), target, sizeof target);
+  if (got <= 0) return false;
+  std::string_view path(target, static_cast<std::size_t>(got));
+  if (path.ends_with(" (deleted)")) path.remove_suffix(10);
+  return path.substr(path.rfind('/') + 1) == name;
+}
+
+std::string environment_of(int pid) {
+  auto variables = read_file("/proc/" + std::to_string(pid) + "/environ", 4 << 20);
+  return variables ? std::string(1, '\0') + *variables : std::string();
+}
+
+bool has_variable(const std::string& environment, const std::string& variable) {
+  return environment.find('\0' + variable + '\0') != std::string::npos;
+}
+
 bool still_runs(const Status& record) {
   return record.pid && record.pid_start && record.boot_id == boot_id() &&
          process_start(*record.pid) == record.pid_start;
+}
+
+std::optional<std::int64_t> began_ms(int pid) {
+  auto ticks = process_start(pid);
+  if (!ticks) return std::nullopt;
+  std::int64_t boot = clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_BOOTTIME);
+  return boot + static_cast<std::int64_t>(*ticks) * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+bool began_after(std::int64_t began_ms, std::int64_t written_ms) {
+  constexpr std::int64_t slack_ms = 1000;
+  return began_ms > written_ms + slack_ms;
+}
+
+bool wrote_record(const Home& home, const std::string& stem, const Status& record, int pid) {
+  struct stat st {};
+  if (record.boot_id != boot_id() || stat(home.status_path(stem).c_str(), &st) != 0) return false;
+  auto began = began_ms(pid);
+  return began && !began_after(*began, st.st_mtim.tv_sec * 1000LL + st.st_mtim.tv_nsec / 1'000'000);
 }
 
 void add_pids(std::string_view text, std::vector<int>& out) {

@@ -61,6 +61,7 @@ struct Fields<Status> {
       "conditions of readiness not shown yet, or missed by the last run");
     v("reason", &Status::reason, "why it is fatal, exited or unreachable");
     v("survivors", &Status::survivors, "processes that KILL did not end");
+    v("left", &Status::left, "processes that ended runs left running (kill_mode process)");
     v("logs", &Status::logs, "where its output is");
     v("memory_bytes", &Status::memory_bytes, "resident memory of its processes");
     v("cpu_percent", &Status::cpu_percent, "of one core, since the last question");

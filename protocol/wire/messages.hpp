@@ -42,7 +42,8 @@ struct GetSpec {
   using Reply = Spec;
 };
 
-/// The status when nothing is left of the run. `status.survivors` are processes that even KILL did not end.
+/// The status when nothing is left of the run. `status.survivors` are processes that even KILL did not end,
+/// `status.left` those that were not to be ended (kill_mode process).
 struct Stop {
   static constexpr std::string_view method = "stop";
   static constexpr std::string_view summary =

@@ -80,6 +80,7 @@ struct Status {
   std::vector<std::string> waiting_for;
   std::optional<std::string> reason;  ///< why it is fatal, exited or unreachable
   std::vector<int> survivors;         ///< what KILL did not end
+  std::vector<int> left;              ///< what ended runs left running, by kill_mode process
   std::vector<LogFile> logs;
   std::optional<std::uint64_t> memory_bytes;  ///< resident memory of the tree
   std::optional<double> cpu_percent;          ///< of one core, since the last question

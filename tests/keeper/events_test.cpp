@@ -1,6 +1,10 @@
 // What happens, live: one keeper's stream, the whole fleet, and waiting for a condition.
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "protocol/client/fleet_events.hpp"
 #include "tests/keeper/support/sandbox.hpp"
@@ -35,6 +39,11 @@ class Follower {
   }
   const AppEvent& last() const { return seen_[next_ - 1].event; }
   const FleetEvents& fleet() const { return *fleet_; }
+  int count(const string& stem, const string& what) const {
+    return static_cast<int>(std::count_if(seen_.begin(), seen_.end(), [&](const FleetEvent& one) {
+      return one.id.stem() == stem && one.event.event == what;
+    }));
+  }
   string all() const {
     string out;
     for (const FleetEvent& one : seen_)
@@ -106,6 +115,88 @@ TEST(Events, TellOfAKeeperThatWasKilled) {
   EXPECT_TRUE(alive(child));
   ASSERT_EQ(0, box.ctl({"restart", "api"}).code);
   EXPECT_TRUE(follower.comes("api", "now")) << follower.all();
+}
+
+TEST(Events, TellOfAKeeperThatCameAndWentUnseen) {
+  Sandbox box;
+  box.detach("earlier", {"sleep", "1000"});  // the home is there, and is watched, before it comes
+  Follower follower(box);
+  ASSERT_TRUE(follower.comes("earlier", "now"));
+  // All of its life passes while the follower does not look.
+  EXPECT_EQ(3, box.keeper({"-n", "job", "--restart", "never", "sh", "-c", "exit 3"}).code);
+  ASSERT_TRUE(follower.comes("job", "gone")) << follower.all();
+  AppEvent gone = follower.last();
+  EXPECT_EQ(State::exited, gone.state);
+  EXPECT_EQ(1u, gone.run);
+  EXPECT_EQ(ExitInfo::code(3), gone.exit);
+  EXPECT_EQ("crash", gone.cause);
+  ASSERT_TRUE(gone.pid && gone.status);
+  EXPECT_EQ("job", gone.status->name);
+  EXPECT_EQ(State::exited, follower.fleet().apps().at({"job", 0}).state);
+  // The next one is another.
+  EXPECT_EQ(3, box.keeper({"-n", "job", "--restart", "never", "sh", "-c", "exit 3"}).code);
+  ASSERT_TRUE(follower.comes("job", "gone")) << follower.all();
+  EXPECT_EQ(2u, follower.last().run);
+  ASSERT_EQ(0, box.ctl({"stop", "earlier"}).code);
+  ASSERT_TRUE(follower.comes("earlier", "left"));
+  EXPECT_EQ(2, follower.count("job", "gone")) << "once for each";
+  EXPECT_EQ(0, follower.count("earlier", "gone")) << "it said so itself";
+}
+
+TEST(Events, TellOfAKeeperThatCameAndWentBeforeTheHomeWasSeen) {
+  Sandbox box;
+  Follower follower(box);
+  EXPECT_EQ(3, box.keeper({"-n", "job", "--restart", "never", "sh", "-c", "exit 3"}).code);
+  ASSERT_TRUE(follower.comes("job", "gone")) << follower.all();
+  EXPECT_EQ(ExitInfo::code(3), follower.last().exit);
+  Follower later(box);
+  box.detach("api", {"sleep", "1000"});
+  ASSERT_TRUE(later.comes("api", "now"));
+  EXPECT_EQ(0, later.count("job", "gone")) << "that was before its time";
+}
+
+/// A keeper of its own kind in this process's child: it says `keeper_pid` of itself, and ends.
+void speak_and_end(const Home& home, const string& stem, int keeper_pid) {
+  auto lock = home.lock(stem, kLimit);
+  auto listening = home.bind_socket(stem);
+  pollfd p{listening ? listening->get() : -1, POLLIN, 0};
+  if (!lock || !listening || poll(&p, 1, 15'000) != 1) _exit(1);
+  Fd client(accept(listening->get(), nullptr, nullptr));
+  AppEvent now;
+  now.event = "now";
+  now.name = stem;
+  now.status = Status{};
+  now.status->name = stem;
+  now.status->keeper_pid = keeper_pid;
+  string line = event_line(now);
+  bool said = write(client.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  home.unlink_socket(stem);
+  _exit(said ? 0 : 1);
+}
+
+TEST(Events, AKeeperIsTheProcessAtTheOtherEndWhateverItSays) {
+  Sandbox box;
+  Home home = box.open_home();
+  Follower follower(box);
+  Background stranger = box.start({{"sleep", "1000"}});
+  pid_t child = fork();
+  if (child == 0) speak_and_end(home, "odd", stranger.pid());
+  ASSERT_TRUE(follower.comes("odd", "now")) << follower.all();
+  EXPECT_TRUE(follower.comes("odd", "gone")) << follower.all();
+  EXPECT_EQ(1, follower.count("odd", "gone"));
+  EXPECT_TRUE(stranger.running());
+  stranger.signal(SIGKILL);
+}
+
+TEST(Events, TheProcessAtTheOtherEndIsTheKeeper) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  auto socket = box.open_home().connect_socket("api");
+  ASSERT_TRUE(socket);
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  ASSERT_EQ(0, getsockopt(socket->get(), SOL_SOCKET, SO_PEERCRED, &peer, &size));
+  EXPECT_EQ(box.keeper_pid("api"), peer.pid) << "and not the command that began to listen";
 }
 
 TEST(Events, SayHowAnAppEndedAltogether) {

@@ -91,6 +91,21 @@ TEST(Stop, KillsGrandchildrenThatIgnoreTermInASessionOfTheirOwn) {
   EXPECT_TRUE(box.processes().empty());
 }
 
+TEST(Stop, OfKillModeProcessNamesWhatItLeavesRunning) {
+  Sandbox box;
+  box.may_leave();
+  box.detach("job", {"--kill-mode", "process", child("forks"), "group"});
+  int pid = box.pid("job"), member = box.logged_pid("job", "group");
+  Outcome out = box.ctl({"stop", "job"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_EQ(
+      "stopped job (pid " + std::to_string(pid) + "); left running: pid " + std::to_string(member) + "\n",
+      out.out);
+  EXPECT_TRUE(alive(member));
+  EXPECT_TRUE(has(box.ctl({"list", "--json"}).out, "\"left\":[" + std::to_string(member) + "]"));
+  EXPECT_TRUE(has(box.ctl({"show", "job"}).out, "left running"));
+}
+
 TEST(Stop, DuringBackoffEndsTheWaiting) {
   Sandbox box;
   EXPECT_EQ(1, box.keeper({"-d", "-n", "job", "--start-secs", "5", "--backoff", "20s..20s", "false"}).code);

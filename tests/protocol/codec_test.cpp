@@ -342,6 +342,7 @@ Status full_status() {
   s.spawn_error = "exec /srv/api: No such file or directory";
   s.reason = "max_restarts";
   s.survivors = {7, 8};
+  s.left = {9};
   s.status_text = "serving";
   s.doing = "reloading";
   s.waiting_for = {"tcp:80"};

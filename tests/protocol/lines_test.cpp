@@ -113,6 +113,14 @@ TEST(LinesOfV1, AStatusOfAnAppInBackoffIsStillUnderstood) {
   EXPECT_EQ(s.survivors, std::vector<int>{1141});
 }
 
+TEST(LinesOfV1, AStatusOfAStoppedAppThatLeftSomethingIsStillUnderstood) {
+  Status s = results_of<Status>("status").at(3);
+  EXPECT_EQ(s.state, State::stopped);
+  EXPECT_EQ(s.wanted, Wanted::down);
+  EXPECT_EQ(s.last_exit->cause, "stop");
+  EXPECT_EQ(s.left, (std::vector<int>{1142, 1143}));
+}
+
 TEST(LinesOfV1, AStatusWithTheDocumentedMembersOnlyIsStillUnderstood) {
   Status s = results_of<Status>("status").at(0);
   EXPECT_EQ(s.name, "example");

@@ -35,6 +35,20 @@ orphaned() {
   await gone "$orphan_keeper"
 }
 
+# Runs a command while a keeper has all the clients that it serves at once: crowded NAME COMMAND...
+crowded() {
+  python3 -c '
+import os, socket, subprocess, sys
+clients = []
+for number in range(64):
+    clients.append(socket.socket(socket.AF_UNIX))
+    clients[-1].connect(os.environ["KEEPER_HOME"] + "/sock/" + sys.argv[1] + ".sock")
+    clients[-1].sendall(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n")
+    clients[-1].recv(1)
+sys.exit(subprocess.call(sys.argv[2:]))
+' "$@"
+}
+
 # Runs a command with a terminal of its own; what it shows comes out here.
 on_terminal() {
   python3 -c '

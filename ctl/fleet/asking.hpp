@@ -1,0 +1,69 @@
+// Asks the keepers of apps that were chosen, all at the same time, each about the run that was seen.
+#pragma once
+#include <set>
+#include <type_traits>
+#include <vector>
+
+#include "protocol/client/client.hpp"
+#include "protocol/client/fleet.hpp"
+
+namespace keeper {
+
+using Answer = Result<std::string>;
+using Answers = std::vector<Answer>;
+
+/// How long a keeper may take to say what it keeps, where nobody said how long.
+inline constexpr Millis kLook{2000};
+
+/// Rows as they are now. An app that is gone altogether has none.
+std::vector<Row> look_again(const Home& home, const std::set<AppId>& ids, const Deadline& deadline);
+
+/// Which run a request is about: the one that we saw, or whichever it is by now.
+enum class About { this_run, any_run };
+
+template <class M>
+Answers call(const Home& home, const std::vector<Row>& rows, M request, About about,
+             const Deadline& deadline) {
+  std::vector<Call> calls;
+  for (const Row& row : rows) {
+    if (about == About::this_run) request.run = row.status.run;
+    calls.push_back({row.id, request_line(kCallId, request), ""});
+  }
+  return call_all(home, calls, deadline.left());
+}
+
+/// Asks every keeper at once. Where another run had begun since we looked, we look again (the rows are
+/// brought up to date) and ask once more: for stop and restart about any run, or one that ends all the time
+/// could not be stopped.
+template <class M>
+Answers ask(const Home& home, std::vector<Row>& rows, const M& request, const Deadline& deadline) {
+  Answers answers = call(home, rows, request, About::this_run, deadline);
+  std::set<AppId> changed;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (!answers[i] && answers[i].error().reason == Reason::changed) changed.insert(rows[i].id);
+  if (changed.empty()) return answers;
+  constexpr About about = std::is_same_v<M, SignalRun> ? About::this_run : About::any_run;
+  std::vector<Row> fresh = look_again(home, changed, deadline);
+  Answers second = call(home, fresh, request, about, deadline);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t j = 0; j < fresh.size(); ++j) {
+      if (fresh[j].id != rows[i].id) continue;
+      rows[i] = fresh[j];
+      answers[i] = std::move(second[j]);
+    }
+  return answers;
+}
+
+/// What is left to say of an error in an answer. A keeper that was there when we looked, and is not now, is
+/// not_running. `doing` is taken off the text, which ours will begin with: once is enough.
+Error error_in(const Error& answer, const std::string& doing);
+
+template <class M>
+Result<typename M::Reply> reply_of(const AppId& id, const Answer& answer) {
+  if (!answer) return error_in(answer.error(), "cannot " + std::string(M::method) + " " + id.stem() + ": ");
+  return read_as<typename M::Reply>(*answer);
+}
+
+Error late(const char* what_goes_on);
+
+}  // namespace keeper

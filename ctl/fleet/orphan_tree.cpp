@@ -1,0 +1,98 @@
+#include "ctl/fleet/orphan_tree.hpp"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <memory>
+
+#include "protocol/home/home.hpp"
+#include "protocol/home/proc.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+/// "NAME=VALUE" as it stands in an environment; empty where it does not.
+string variable_in(const string& environment, const string& name) {
+  auto at = environment.find('\0' + name + '=');
+  if (at == string::npos) return {};
+  auto end = environment.find('\0', ++at);
+  return environment.substr(at, end - at);
+}
+
+/// What everything has that this keeper started. The number of a keeper may be given again, but not to one
+/// that keeps an app of this name in this home.
+std::vector<string> marks_of(const Status& record) {
+  string environment = environment_of(*record.pid);
+  string name = variable_in(environment, "KEEPER_NAME"), keeper = variable_in(environment, "KEEPER_PID");
+  if (name.empty() || keeper.empty()) {
+    if (!record.keeper_pid) return {};
+    return {"KEEPER_NAME=" + record.name, "KEEPER_PID=" + std::to_string(*record.keeper_pid)};
+  }
+  std::vector<string> out = {name, keeper};
+  for (const char* more : {"KEEPER_HOME", "KEEPER_INSTANCE"})
+    if (string variable = variable_in(environment, more); !variable.empty()) out.push_back(variable);
+  return out;
+}
+
+bool in(const std::vector<int>& list, int pid) {
+  return std::find(list.begin(), list.end(), pid) != list.end();
+}
+
+std::vector<int> all_processes() {
+  std::vector<int> out;
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir("/proc"), closedir);
+  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
+    int pid = 0;
+    std::from_chars(entry->d_name, entry->d_name + std::strlen(entry->d_name), pid);
+    if (pid > 0) out.push_back(pid);
+  }
+  return out;
+}
+
+/// Another keeper, or this process itself.
+bool is_stranger(int pid) {
+  return pid == getpid() || runs_program(pid, "keeper");
+}
+
+}  // namespace
+
+OrphanTree::OrphanTree(const Status& record)
+    : main_(*record.pid),
+      main_start_(record.pid_start.value_or(0)),
+      group_(getpgid(main_)),
+      session_(getsid(main_)),
+      marks_(marks_of(record)) {}
+
+bool OrphanTree::is_root(int pid) const {
+  if (session_ > 0 && getsid(pid) == session_) return true;
+  if (marks_.empty()) return false;
+  string environment = environment_of(pid);
+  return std::all_of(marks_.begin(), marks_.end(),
+                     [&](const string& mark) { return has_variable(environment, mark); });
+}
+
+void OrphanTree::add_descendants(std::vector<int>& found) const {
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    std::vector<int> below;
+    add_children(found[i], 0, below);
+    for (int pid : below)
+      if (!in(found, pid) && !is_stranger(pid)) found.push_back(pid);
+  }
+}
+
+std::vector<int> OrphanTree::processes() const {
+  std::vector<int> found;
+  if (process_start(main_) == main_start_) found.push_back(main_);
+  for (int pid : all_processes())
+    if (!in(found, pid) && is_root(pid) && !is_stranger(pid)) found.push_back(pid);
+  add_descendants(found);
+  std::erase_if(found, [](int pid) { return !process_start(pid).has_value(); });
+  return found;
+}
+
+}  // namespace keeper

@@ -1,0 +1,15 @@
+// Apps that nobody can be asked about: which kind each is, and what to say of it.
+#pragma once
+#include "protocol/client/fleet.hpp"
+
+namespace keeper {
+
+/// A command holds its lock: it is ending a program whose keeper was killed.
+bool is_being_ended(const Row& row);
+/// A keeper holds its lock and does not answer: nothing can be asked of it. What to do about that.
+bool is_deaf(const Row& row);
+Error deaf(const Row& row);
+/// The keeper was killed and the program runs on.
+bool is_orphan(const Row& row);
+
+}  // namespace keeper

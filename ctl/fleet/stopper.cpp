@@ -1,0 +1,88 @@
+#include "ctl/fleet/stopper.hpp"
+
+#include "ctl/fleet/asking.hpp"
+#include "ctl/fleet/orphan.hpp"
+#include "ctl/fleet/orphan_end.hpp"
+#include "ctl/fleet/pidfd.hpp"
+#include "ctl/fleet/reach.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr Millis kLockStep{100};
+
+std::string stopped_text(const Row& row) {
+  return "stopped " + row.id.stem() +
+         (row.status.pid ? " (pid " + std::to_string(*row.status.pid) + ")" : "");
+}
+
+/// With what is left of it, as its keeper, or its record, says.
+Outcome stopped(const Row& row, const Status& status) {
+  if (!status.survivors.empty())
+    return Outcome::failed(row.id, {Reason::failed, "", "survived KILL:" + pids_text(status.survivors), 0});
+  std::string left = status.left.empty() ? "" : "; left running:" + pids_text(status.left);
+  return Outcome::done(row.id, stopped_text(row) + left);
+}
+
+Outcome end_without_keeper(const Home& home, const Row& row, const Deadline& deadline) {
+  auto status = stop_orphan(home, row.id, deadline);
+  return status ? stopped(row, *status) : Outcome::failed(row.id, status.error());
+}
+
+/// A keeper leaves after its reply. One whose pid another process was given in this moment is not waited for:
+/// a keeper that lives holds its lock.
+bool wait_until_gone(const Home& home, const Row& row, const Deadline& deadline) {
+  for (auto pid : {row.status.keeper_pid, row.status.guard_pid}) {
+    Fd pidfd = pid ? open_pidfd(*pid) : Fd();
+    while (pidfd && !wait_for_end(pidfd, Deadline(kLockStep))) {
+      if (deadline.passed()) return false;
+      if (!home.locked(row.id.stem())) break;
+    }
+  }
+  return true;
+}
+
+/// Its keeper was leaving already when it was asked, or was killed.
+Outcome stop_without_keeper(const Home& home, const Row& asked, const Error& error,
+                            const Deadline& deadline) {
+  for (const Row& row : look_again(home, {asked.id}, deadline)) {
+    if (is_orphan(row) || is_being_ended(row)) return end_without_keeper(home, row, deadline);
+    if (row.keeper_lives) return Outcome::failed(asked.id, error);
+  }
+  return Outcome::done(asked.id, stopped_text(asked));
+}
+
+Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, const Deadline& deadline) {
+  auto status = reply_of<Stop>(row.id, answer);
+  if (!status) {
+    const Error& error = status.error();
+    if (error.reason == Reason::timeout) return Outcome::failed(row.id, late("it goes on being stopped"));
+    if (error.reason == Reason::not_running) return stop_without_keeper(home, row, error, deadline);
+    return Outcome::failed(row.id, error);
+  }
+  if (!wait_until_gone(home, row, deadline)) return Outcome::failed(row.id, late("its keeper is leaving"));
+  return stopped(row, *status);
+}
+
+}  // namespace
+
+std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline) {
+  std::vector<Outcome> out;
+  std::vector<Row> kept, orphans;
+  for (const Row& row : rows) {
+    if (row.answered)
+      kept.push_back(row);
+    else if (is_orphan(row) || is_being_ended(row))
+      orphans.push_back(row);
+    else if (is_deaf(row))
+      out.push_back(Outcome::failed(row.id, deaf(row)));
+  }
+  Answers answers = ask(home, kept, Stop{}, deadline);
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    out.push_back(stop_outcome(home, kept[i], answers[i], deadline));
+  for (const Row& row : orphans)
+    out.push_back(end_without_keeper(home, row, deadline));
+  return out;
+}
+
+}  // namespace keeper

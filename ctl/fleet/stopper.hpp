@@ -1,0 +1,15 @@
+// Stops apps, and their keepers with them.
+#pragma once
+#include <vector>
+
+#include "ctl/fleet/outcome.hpp"
+#include "protocol/client/client.hpp"
+#include "protocol/client/fleet.hpp"
+
+namespace keeper {
+
+/// Ends the programs and waits until their keepers are gone too. A program whose keeper was killed is ended
+/// here. Rows without a program are done already. Past the deadline: `partly`; the work goes on.
+std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline);
+
+}  // namespace keeper

@@ -1,0 +1,247 @@
+// A program whose keeper was killed: `ctl stop` does for it what its keeper would have done.
+#include <signal.h>
+#include <unistd.h>
+
+#include "tests/keeper/support/sandbox.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+/// Kept, and then left alone. The pid of the program.
+int make_orphan(Sandbox& box, const string& name, Words words, const string& says = "") {
+  box.detach(name, std::move(words));
+  if (!says.empty()) {
+    EXPECT_TRUE(eventually([&] { return box.logged(name, says); })) << says;
+  }
+  // Only what stands in the record is known of it afterwards.
+  int pid = box.pid(name), keeper = box.keeper_pid(name);
+  Home home = box.open_home();
+  EXPECT_TRUE(eventually([&] {
+    auto record = home.read_status(name);
+    return record && record->pid == pid;
+  }));
+  kill(keeper, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return !alive(keeper); }));
+  EXPECT_TRUE(alive(pid));
+  EXPECT_EQ("unreachable", box.state(name));
+  return pid;
+}
+
+class OrphanTrees : public testing::TestWithParam<Words> {};
+
+TEST_P(OrphanTrees, AreEndedAsAWhole) {
+  Sandbox box;
+  Words words = {"--stop-timeout", "30s", "--kill-timeout", "30s", child("forks")};
+  words.insert(words.end(), GetParam().begin(), GetParam().end());
+  make_orphan(box, "job", words, GetParam().front() + " ");
+  Outcome out = box.ctl({"stop", "job"});
+  EXPECT_EQ(0, out.code) << out.all();
+  for (int left : box.processes())
+    ADD_FAILURE() << "left: " << describe(left);
+  EXPECT_EQ("stopped", box.state("job"));
+  EXPECT_LT(out.took, Millis(20'000)) << "by TERM, and not by KILL";
+}
+
+INSTANTIATE_TEST_SUITE_P(Trees, OrphanTrees,
+                         testing::Values(Words{"group"}, Words{"double"}, Words{"tree", "6"}),
+                         [](const auto& one) { return one.param.front(); });
+
+TEST(Orphan, WhatIsInASessionOfItsOwnAndIgnoresTermIsKilled) {
+  Sandbox box;
+  make_orphan(
+      box, "job",
+      {"--kill-timeout", "300ms", "sh", "-c", "setsid " + child("ignores_term") + " & exec sleep 1000"},
+      "ready\n");
+  EXPECT_EQ(0, box.ctl({"stop", "job"}).code);
+  EXPECT_TRUE(box.processes().empty());
+}
+
+TEST(Orphan, ThatIgnoresTermIsKilledWhenItsTimeIsOver) {
+  Sandbox box;
+  int pid = make_orphan(box, "deaf", {"--stop-timeout", "300ms", child("ignores_term")}, "ready\n");
+  Outcome out = box.ctl({"stop", "deaf"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_GE(out.took, Millis(300));
+  EXPECT_FALSE(alive(pid));
+}
+
+TEST(Orphan, GetsTheSignalsOfTheListAndGoesOnWhenSuspended) {
+  Sandbox box;
+  auto marks = box.work() / "marks";
+  string script = "trap 'echo usr1 >>" + marks.string() + "' USR1; trap 'echo int >>" + marks.string() +
+                  "; exit 5' INT; echo ready; while :; do sleep 0.02; done";
+  int pid = make_orphan(
+      box, "job", {"--stop-signal", "USR1,INT", "--stop-timeout", "500ms", "bash", "-c", script}, "ready\n");
+  kill(pid, SIGSTOP);
+  EXPECT_EQ(0, box.ctl({"stop", "job"}).code);
+  EXPECT_EQ("usr1\nint\n", read_text(marks));
+}
+
+TEST(Orphan, OfKillModeProcessLeavesTheRestAndNamesIt) {
+  Sandbox box;
+  box.may_leave();
+  int pid = make_orphan(box, "job", {"--kill-mode", "process", child("forks"), "group"}, "group ");
+  int member = box.logged_pid("job", "group");
+  Outcome out = box.ctl({"stop", "job"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_EQ(
+      "stopped job (pid " + std::to_string(pid) + "); left running: pid " + std::to_string(member) + "\n",
+      out.out);
+  EXPECT_FALSE(alive(pid));
+  EXPECT_TRUE(alive(member));
+  EXPECT_EQ(std::vector<int>{member}, box.status("job")->left);
+}
+
+TEST(Orphan, OfKillModeTreeAsksEverybody) {
+  Sandbox box;
+  string hidden = "setsid " + child("slow_term") + " 0 & ";
+  make_orphan(box, "job",
+              {"--kill-mode", "tree", "--kill-timeout", "30s", "sh", "-c", hidden + "exec sleep 1000"},
+              "ready\n");
+  Outcome out = box.ctl({"stop", "job"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(box.processes().empty());
+  EXPECT_LT(out.took, Millis(20'000));
+}
+
+TEST(Orphan, PastTheDeadlineWhatIsLeftIsNamed) {
+  Sandbox box;
+  box.may_leave();
+  make_orphan(box, "job",
+              {"--kill-timeout", "60s", "sh", "-c",
+               "setsid " + child("ignores_term") + " & echo hidden $!; exec sleep 1000"},
+              "ready\n");
+  string left = std::to_string(box.logged_pid("job", "hidden"));
+  Outcome out = box.ctl({"stop", "job", "--timeout", "500ms"});
+  EXPECT_EQ(5, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "its program has ended, and what it started has been told to: pid " + left))
+      << out.all();
+  EXPECT_EQ("stopped", box.state("job"));
+}
+
+TEST(Orphan, LeavesOtherKeepersAlone) {
+  Sandbox box;
+  string other = program("keeper") + " -d -n other --start-secs 0 sleep 1000";
+  make_orphan(box, "job", {"sh", "-c", other + "; echo ready; exec sleep 1000"}, "ready\n");
+  int kept = box.pid("other");
+  ASSERT_TRUE(alive(kept));
+  EXPECT_EQ(0, box.ctl({"stop", "job"}).code);
+  EXPECT_TRUE(alive(kept));
+  EXPECT_EQ("running", box.state("other"));
+}
+
+TEST(Orphan, CanHaveItselfStopped) {
+  Sandbox box;
+  auto go = box.work() / "go";
+  string script = "echo ready; until [ -e " + go.string() + " ]; do sleep 0.02; done; " + program("ctl") +
+                  " stop job; exec sleep 1000";
+  make_orphan(box, "job", {"bash", "-c", script}, "ready\n");
+  write_text(go, "");
+  EVENTUALLY(box.state("job") == "stopped");
+  EVENTUALLY(box.processes().empty());
+}
+
+/// Whether it has opened a lock to take it, and not only to ask about it.
+bool waits_for_a_lock(int pid) {
+  namespace fs = std::filesystem;
+  std::error_code gone;
+  fs::path process = "/proc/" + std::to_string(pid);
+  for (const auto& entry : fs::directory_iterator(process / "fd", gone)) {
+    string number = entry.path().filename();
+    auto info = lines_of(read_text(process / "fdinfo" / number));  // "flags:\t02100002" is O_RDWR
+    bool writes = info.size() > 1 && info[1].ends_with("2");
+    if (writes && fs::read_symlink(entry.path(), gone).string().ends_with("/lock")) return true;
+  }
+  return false;
+}
+
+TEST(Orphan, ThatAnotherCommandIsEndingIsShownAsItIs) {
+  Sandbox box;
+  auto go = box.work() / "go";
+  string script = "trap '' TERM; echo ready; until [ -e " + go.string() + " ]; do sleep 0.02; done";
+  int pid = make_orphan(box, "slow", {"--stop-timeout", "100s", "bash", "-c", script}, "ready\n");
+  int keeper = box.open_home().read_status("slow")->keeper_pid.value_or(0);
+  ASSERT_GT(keeper, 0);
+  Background first = box.start({{program("ctl"), "stop", "slow"}});
+  EVENTUALLY(box.state("slow") == "stopping");
+  Outcome list = box.ctl({"list"}), show = box.ctl({"show", "slow"}), start = box.ctl({"start", "slow"});
+  Outcome again = box.keeper({"-d", "-n", "slow", "sleep", "1000"});
+  Background second = box.start({{program("ctl"), "stop", "slow"}});
+  Outcome late = box.ctl({"stop", "slow", "--timeout", "200ms"});
+  EVENTUALLY(waits_for_a_lock(second.pid()));
+  EXPECT_TRUE(first.running()) << "else nothing was tried";
+  write_text(go, "");
+  EXPECT_EQ(0, list.code) << list.all();
+  EXPECT_TRUE(has(list.out, "stopping")) << list.all();
+  EXPECT_EQ(0, show.code) << show.all();
+  EXPECT_TRUE(has(show.out, "a command is ending the program")) << show.all();
+  EXPECT_EQ(5, start.code) << start.all();
+  EXPECT_EQ(5, late.code) << late.all();
+  EXPECT_TRUE(has(late.err, "cannot stop slow: it took too long; another command")) << late.all();
+  EXPECT_EQ(1, again.code) << again.all();
+  EXPECT_TRUE(has(again.err, "a command is ending its program")) << again.all();
+  for (const Outcome* one : {&list, &show, &start, &late, &again})
+    EXPECT_FALSE(has(one->all(), std::to_string(keeper))) << "a process that is gone: " << one->all();
+  EXPECT_EQ(0, first.wait()) << first.err();
+  EXPECT_EQ(0, second.wait()) << second.err();
+  EXPECT_EQ("stopped slow (pid " + std::to_string(pid) + ")\n", second.out());
+  EXPECT_EQ("stopped", box.state("slow"));
+}
+
+TEST(Deaf, IsNoProcessThatBeganAfterTheRecordWasWritten) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
+  Home home = box.open_home();
+  Background stranger = box.start({{"sleep", "1000"}});
+  Status record = *home.read_status("api");
+  record.state = State::running;
+  record.keeper_pid = stranger.pid();
+  ASSERT_TRUE(home.write_status("api", record));
+  auto lock = home.lock("api", Millis(0));
+  auto socket = home.bind_socket("api");  // nobody ever answers there
+  ASSERT_TRUE(lock && socket);
+  string number = std::to_string(stranger.pid());
+  Outcome named = box.ctl({"list", "--timeout", "200ms"});
+  EXPECT_TRUE(has(named.err, "kill -CONT " + number)) << named.all();
+  // Had it been written long before that process began, its number would be another's.
+  std::filesystem::path file = home.status_path("api");
+  std::filesystem::last_write_time(file, std::filesystem::last_write_time(file) - std::chrono::minutes(1));
+  Outcome hidden = box.ctl({"list", "--timeout", "200ms"});
+  EXPECT_EQ(5, hidden.code) << hidden.all();
+  EXPECT_FALSE(has(hidden.all(), number)) << hidden.all();
+  home.unlink_socket("api");
+  stranger.signal(SIGKILL);
+}
+
+TEST(Orphan, WhoseStoppingWasCutOffIsOneAgain) {
+  Sandbox box;
+  int pid = make_orphan(box, "slow", {"--stop-timeout", "60s", child("ignores_term")}, "ready\n");
+  Background first = box.start({{program("ctl"), "stop", "slow"}});
+  EVENTUALLY(box.state("slow") == "stopping");
+  first.signal(SIGKILL);
+  ASSERT_TRUE(first.wait());
+  EXPECT_EQ("unreachable", box.state("slow"));
+  EXPECT_EQ(pid, box.pid("slow"));
+  Outcome late = box.ctl({"stop", "slow", "--timeout", "200ms"});
+  EXPECT_EQ(5, late.code) << late.all();
+  kill(pid, SIGKILL);
+}
+
+TEST(Orphan, ThatIsRestartedTwiceAtOnceRunsOnce) {
+  Sandbox box;
+  make_orphan(box, "slow", {child("slow_term"), "700"}, "ready\n");
+  Background first = box.start({{program("ctl"), "restart", "slow"}});
+  EVENTUALLY(box.state("slow") == "stopping");
+  Background second = box.start({{program("ctl"), "restart", "slow"}});
+  auto one = first.wait(), other = second.wait();
+  // One of them starts it; the other may be told that it is kept already.
+  EXPECT_TRUE(one == 0 || other == 0) << first.err() << second.err();
+  EVENTUALLY(box.state("slow") == "running");
+  EXPECT_EQ(2u, box.processes().size()) << "one keeper, one program";
+}
+
+}  // namespace
+}  // namespace keeper
