@@ -13,6 +13,7 @@
 #include "ctl/output/colour.hpp"
 #include "ctl/output/log_lines.hpp"
 #include "protocol/home/log_files.hpp"
+#include "protocol/home/log_follower.hpp"
 
 namespace keeper {
 namespace {
