@@ -71,6 +71,7 @@ Result<string> LogFollower::take(std::size_t most) {
   if (!look_at_open_file(file_.fd(), facts_)) return system_error("read the log " + path_);
   std::uint64_t size = file_.packed() ? kNoLimit : facts_.size;
   if (size < offset_) offset_ = 0;  // truncated
+  if (end_ && end_->file.same_file(facts_)) size = std::clamp(end_->offset, offset_, size);
   std::uint64_t end = offset_ + std::min<std::uint64_t>(std::max<std::size_t>(most, 1), size - offset_);
   Result<string> text = file_.read_range(offset_, end);
   if (text) offset_ += text->size();
@@ -80,7 +81,7 @@ Result<string> LogFollower::take(std::size_t most) {
 Result<string> LogFollower::read(std::size_t most) {
   for (;;) {
     Result<string> text = file_ ? take(most) : string();
-    if (!text || !text->empty()) return text;
+    if (!text || !text->empty() || at_end()) return text;
     Result<OpenLog> next = open_newer(path_, facts_);
     if (!next) return next.error();
     // Who writes may still write to the old file, until there is something in the new one.

@@ -1,6 +1,7 @@
 // Following a log across restarts, rotations and whatever else happens to its files.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "protocol/home/log_chain.hpp"
@@ -23,6 +24,9 @@ class LogFollower {
   /// only; nothing wakes it.
   enum class Watch { no, yes };
   static Result<LogFollower> open_at(std::string path, const LogSpot& spot, Watch watch);
+  /// Nothing from `end` on is read until go_on().
+  void stop_at(const LogSpot& end) { end_ = end; }
+  void go_on() { end_.reset(); }
   /// Where there is no file yet: whatever comes from now on.
   static LogSpot now();
   LogFollower(LogFollower&&) = default;
@@ -51,7 +55,10 @@ class LogFollower {
   bool watch_file(FileWatch& watch, const LogContent& file, const FileFacts& facts);
   void unwatch(int& number);
 
+  bool at_end() const { return end_ && end_->file.same_file(facts_) && offset_ >= end_->offset; }
+
   std::string path_;
+  std::optional<LogSpot> end_;
   Fd inotify_;
   LogContent file_;
   FileFacts facts_;           ///< of file_; before there is one, born when the following began

@@ -67,8 +67,13 @@ class LogPlace {
           word_of(static_cast<std::uint64_t>(parse_time(time)->time_since_epoch().count())) + word_of(offset);
     write(name, text);
   }
-  /// For the log as it is now.
-  void index(const Entries& entries) const { write_index(path + ".idx", inode_of(path), entries); }
+  /// For the log as it is now, which is then as old as the last entry.
+  void index(const Entries& entries) const {
+    write_index(path + ".idx", inode_of(path), entries);
+    auto last = parse_time(entries.back().first)->time_since_epoch().count();
+    const timespec times[2] = {{last / 1000, 0}, {last / 1000, last % 1000 * 1'000'000}};
+    utimensat(AT_FDCWD, path.c_str(), times, 0);
+  }
 
   /// Renames as a rotation does, with the index, and makes a new file.
   void rotate(int backups) const {
