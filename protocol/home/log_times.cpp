@@ -23,8 +23,9 @@ std::string index_name(const std::string& log_name) {
   return log_name.substr(0, log_name.size() - (packed ? 3 : 0)) + ".idx";
 }
 
-LogTimes::LogTimes(OpenLog& log)
-    : log_(log), index_(LogIndexReader::open(index_name(log.name), log.facts.packed ? 0 : log.facts.inode)) {}
+LogTimes::LogTimes(OpenLog& log) : log_(log) {
+  if (log) index_ = LogIndexReader::open(index_name(log.name), log.facts.packed ? 0 : log.facts.inode);
+}
 
 /// Where to look: the entries around the time, or the whole file.
 LogTimes::Window LogTimes::window(std::int64_t ms, std::uint64_t size) const {
