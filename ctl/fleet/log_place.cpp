@@ -39,8 +39,12 @@ std::vector<std::string> log_files_of(const std::string& path, int backups) {
   // There may be more of them than the spec says by now: on until one is missing.
   for (int i = 1;; ++i) {
     std::string backup = path + "." + std::to_string(i);
-    bool there = is_regular(backup);
-    if (there) out.push_back(backup);
+    bool there = false;
+    for (const std::string& name : {backup, backup + ".gz"}) {
+      if (!is_regular(name)) continue;
+      out.push_back(name);
+      there = true;
+    }
     if (!there && i >= backups) return out;
   }
 }

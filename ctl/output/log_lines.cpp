@@ -10,15 +10,46 @@
 namespace keeper {
 namespace {
 
-/// Text that is UTF-8 as a JSON string.
-std::string json_text_of(std::string_view text) {
-  return Json(text).dump();
+bool is_plain(std::string_view text) {
+  unsigned other = 0;  // without a branch: the compiler takes many characters at once
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    other |= static_cast<unsigned>(byte < 0x20) | static_cast<unsigned>(byte > 0x7e) |
+             static_cast<unsigned>(byte == '"') | static_cast<unsigned>(byte == '\\');
+  }
+  return other == 0;
 }
 
-std::string source_of(const LogLineFields& fields) {
-  std::string out = "\"name\":" + json_text_of(fields.name);
+/// Text that is UTF-8 as a JSON string. Nearly all of it is plain, and there may be millions of lines.
+void add_string(std::string& out, std::string_view text) {
+  if (!is_plain(text)) {
+    out += Json(text).dump();
+    return;
+  }
+  out += '"';
+  out += text;
+  out += '"';
+}
+
+void add_source(std::string& out, const LogLineFields& fields) {
+  out += "\"name\":";
+  add_string(out, fields.name);
   if (fields.instance) out += ",\"instance\":" + std::to_string(*fields.instance);
-  return out;
+}
+
+void add_text(std::string& out, std::string_view text) {
+  if (is_plain(text) || is_utf8(text)) {
+    out += ",\"msg\":";
+    add_string(out, text);
+  } else {
+    out += ",\"base64\":\"" + base64(text) + "\"";
+  }
+}
+
+void add_cursor(std::string& out, const std::string& cursor) {
+  out += ",\"cursor\":";
+  add_string(out, cursor);
+  out += "}\n";
 }
 
 }  // namespace
@@ -35,24 +66,27 @@ std::string log_line_text(std::string_view prefix, std::string_view line, bool h
 }
 
 std::string log_line_json(const LogLineFields& fields) {
-  const std::string cursor = ",\"cursor\":" + json_text_of(fields.cursor) + "}\n";
   auto object = fields.partial || fields.continued ? std::nullopt : log_object_of(fields.text);
+  std::string out;
+  out.reserve(fields.text.size() + 256);
   if (object) {
-    std::string out(fields.text.substr(0, fields.text.rfind('}')));
-    if (!object->has_name) out += "," + source_of(fields);
-    return out + cursor;
+    out += fields.text.substr(0, fields.text.rfind('}'));
+    if (!object->has_name) out += ',';
+    if (!object->has_name) add_source(out, fields);
+    add_cursor(out, fields.cursor);
+    return out;
   }
   bool is_keeper = !fields.continued && fields.text.starts_with("[keeper] ");
-  std::string out =
-      "{" + source_of(fields) + ",\"stream\":" + (is_keeper ? "\"keeper\"" : json_text_of(fields.stream));
+  out += '{';
+  add_source(out, fields);
+  out += ",\"stream\":";
+  add_string(out, is_keeper ? "keeper" : fields.stream);
   if (fields.time) out += ",\"t\":\"" + time_text(*fields.time) + "\"";
   if (fields.partial) out += ",\"partial\":true";
   if (fields.continued) out += ",\"continued\":true";
-  if (is_utf8(fields.text))
-    out += ",\"msg\":" + json_text_of(fields.text);
-  else
-    out += ",\"base64\":\"" + base64(fields.text) + "\"";
-  return out + cursor;
+  add_text(out, fields.text);
+  add_cursor(out, fields.cursor);
+  return out;
 }
 
 }  // namespace keeper
