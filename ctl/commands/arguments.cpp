@@ -44,6 +44,12 @@ void Arguments::text(const char* names, std::string& into, const char* value, co
   shown_.push_back({std::string(names) + " " + value, help});
 }
 
+void Arguments::texts(const char* names, std::vector<std::string>& into, const char* value,
+                      const char* help) {
+  parser_->app.add_option(names, into)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  shown_.push_back({std::string(names) + " " + value, help});
+}
+
 void Arguments::duration(const char* names, std::optional<Millis>& into, const char* help) {
   auto text = std::make_shared<std::string>();
   CLI::Option* option = parser_->app.add_option(names, *text);

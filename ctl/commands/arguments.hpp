@@ -19,6 +19,8 @@ class Arguments {
   /// Option names are "-f,--follow". What they write to must live until parse() has returned.
   void flag(const char* names, bool& into, const char* help);
   void text(const char* names, std::string& into, const char* value, const char* help);
+  /// The same, and it may be given again.
+  void texts(const char* names, std::vector<std::string>& into, const char* value, const char* help);
   void duration(const char* names, std::optional<Millis>& into, const char* help);
   /// The words that are no options, `least` of them at least.
   void words(std::vector<std::string>& into, const char* what, std::size_t least);

@@ -8,6 +8,7 @@
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/log_place.hpp"
 #include "ctl/fleet/stopper.hpp"
+#include "protocol/home/log_times.hpp"
 
 namespace keeper {
 namespace {
@@ -17,7 +18,8 @@ constexpr Millis kLockWait{500};
 /// What was done with the logs, for the message.
 Result<std::string> delete_logs(const std::vector<std::string>& files) {
   for (const std::string& file : files)
-    if (unlink(file.c_str()) != 0 && errno != ENOENT) return system_error("", "its log " + file);
+    for (const std::string& name : {file, index_name(file)})
+      if (unlink(name.c_str()) != 0 && errno != ENOENT) return system_error("", "its log " + name);
   if (files.empty()) return std::string();
   std::string out = " and its log " + files.front();
   if (files.size() == 2) out += " with an older one";
@@ -34,8 +36,10 @@ Result<std::string> forget(const Home& home, const Row& row, bool keep_logs) {
   // The record says where the log is: it goes last.
   std::vector<std::string> logs;
   auto spec = home.read_spec(stem);
-  if (auto path = log_path_of(home, row))
-    logs = log_files_of(*path, spec ? spec->log_backups : Spec{}.log_backups);
+  if (auto places = log_places_of(home, row))
+    for (const LogPlace& place : *places)
+      for (std::string& file : log_files_of(place.path, spec ? spec->log_backups : Spec{}.log_backups))
+        logs.push_back(std::move(file));
   std::string said;
   if (keep_logs) {
     if (!logs.empty()) said = "; its log stays: " + logs.front();

@@ -2,30 +2,33 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstdio>
 
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
+#include "ctl/commands/log_options.hpp"
 #include "ctl/commands/work.hpp"
-#include "ctl/fleet/log_place.hpp"
+#include "ctl/fleet/earlier_runs.hpp"
+#include "ctl/fleet/log_reading.hpp"
 #include "ctl/output/colour.hpp"
+#include "ctl/output/escape.hpp"
 #include "ctl/output/log_lines.hpp"
-#include "protocol/home/log_files.hpp"
 
 namespace keeper {
 namespace {
 
-constexpr std::size_t kPiece = 64 * 1024;
-constexpr int kLookAgain = 250;  // ms, where the system has no inotify instance left
+/// One app's log that is to be opened.
+struct Wanted {
+  const Chosen* app = nullptr;
+  LogPlace place;
+};
 
-/// One app's log under way to stdout.
-struct Source {
+/// Who the lines of a log are from, as it is shown.
+struct Look {
   AppId id;
-  LogFollower follower;
-  std::optional<LogLineWriter> lines;  ///< none: the bytes as they are
-  std::uint64_t most;                  ///< bytes that were there at the start
+  std::optional<int> instance;
+  std::string prefix;
 };
 
 /// Writes all of it; false when nobody reads any more, or it cannot be written.
@@ -50,152 +53,169 @@ int after_failed_write() {
   return exit_code::failed;
 }
 
-struct Wish {
-  std::uint64_t lines = 100;
-  bool follow = false;
+/// Lines are gathered before they are written, so that many short ones do not cost a call each.
+class Out {
+ public:
+  bool add(std::string_view text) {
+    text_ += text;
+    return text_.size() < kMost || flush();
+  }
+  bool flush() {
+    bool good = put(text_);
+    text_.clear();
+    return good;
+  }
+
+ private:
+  static constexpr std::size_t kMost = 32 << 10;
+  std::string text_;
 };
 
-Result<std::uint64_t> parse_lines(const std::string& text) {
-  if (text == "all") return std::uint64_t{LLONG_MAX};
-  auto number = parse_number(text, 0, LLONG_MAX);
-  if (!number) return Error{Reason::usage, "", "-n: '" + text + "' is neither a number of lines nor all", 0};
-  return static_cast<std::uint64_t>(*number);
+/// The files of an app that are wanted: of two that are kept apart perhaps only one.
+std::vector<LogPlace> chosen_places(std::vector<LogPlace> places, const std::string& stream) {
+  auto is_it = [&](const LogPlace& place) { return place.stream == stream; };
+  if (std::any_of(places.begin(), places.end(), is_it))
+    std::erase_if(places, [&](const LogPlace& place) { return !is_it(place); });
+  return places;
 }
 
-Result<Source> open_source(const Home& home, const Row& row, const Wish& wish) {
-  auto path = log_path_of(home, row);
-  if (!path) return path.error();
-  auto follower = LogFollower::open(*path, wish.lines);
-  if (!follower) return follower.error();
-  return Source{row.id, std::move(*follower), std::nullopt, size_of_log(*path)};
+void fail(Work& work, const Chosen& app, const Error& error) {
+  // That one of many keeps no log, or did not have that run, is no failure.
+  bool passed_by = error.reason == Reason::failed || error.reason == Reason::not_found;
+  if (app.is_explicit || !passed_by) work.fail(app.row.id, exit_code::of(error.reason), error.why());
 }
 
-/// Several logs stand behind their names; a single one is shown as it is, but on a terminal, which would obey
-/// it.
-void dress(std::vector<Source>& sources) {
-  bool terminal = isatty(STDOUT_FILENO) != 0, coloured = colours_on_stdout();
-  std::size_t width = 0, n = 0;
-  for (const Source& s : sources)
-    width = std::max(width, s.id.stem().size());
-  for (Source& s : sources) {
-    std::string prefix;
-    if (sources.size() > 1) {
-      std::string name = s.id.stem() + std::string(width - s.id.stem().size(), ' ') + " | ";
-      prefix = painted(name, colour_of_log(n++), coloured);
-    }
-    if (terminal || !prefix.empty()) s.lines.emplace(prefix, terminal);
-  }
-}
-
-bool show(Source& source, const std::string& piece) {
-  return source.lines ? put(source.lines->add(piece)) : put(piece);
-}
-
-/// What is there, and no more: a program that writes faster than we read would never come to an end.
-int show_once(Source& source, Work& work) {
-  std::uint64_t shown = 0;
-  while (shown < source.most) {
-    auto piece = source.follower.read(kPiece);
-    if (!piece) {
-      work.fail(source.id, exit_code::failed, piece.error().text());
-      break;
-    }
-    if (piece->empty()) break;
-    shown += piece->size();
-    if (!show(source, *piece)) return after_failed_write();
-  }
-  if (source.lines && !put(source.lines->finish())) return after_failed_write();
-  return exit_code::done;
-}
-
-/// Waits until one of them may have more; false when nobody reads stdout any more.
-bool wait_for_more(std::vector<Source>& sources) {
-  std::vector<pollfd> polls = {{STDOUT_FILENO, 0, 0}};
-  int wait = -1;
-  for (const Source& s : sources) {
-    polls.push_back({s.follower.wait_fd(), POLLIN, 0});
-    if (s.follower.wait_fd() < 0) wait = kLookAgain;
-  }
-  poll(polls.data(), polls.size(), wait);
-  for (std::size_t i = 0; i < sources.size(); ++i)
-    if ((polls[i + 1].revents & POLLIN) != 0) sources[i].follower.drain_events();
-  return (polls[0].revents & POLLERR) == 0;
-}
-
-/// Ends when nobody reads, when it cannot go on, or by a signal.
-int follow(std::vector<Source>& sources, Work& work) {
-  do {
-    bool more = true;
-    while (more) {
-      more = false;
-      // One piece of each in turn: a log that floods does not hold the others back.
-      for (Source& source : sources) {
-        auto piece = source.follower.read(kPiece);
-        if (!piece) {
-          work.fail(source.id, exit_code::failed, piece.error().text());
-          return work.exit_code();
-        }
-        if (!piece->empty() && !show(source, *piece)) return after_failed_write();
-        more = more || !piece->empty();
-      }
-    }
-  } while (wait_for_more(sources));
-  return work.exit_code();
-}
-
-std::vector<Source> open_all(Work& work, const Wish& wish) {
-  std::vector<Source> out;
+std::vector<Wanted> find_logs(Work& work, const LogOptions& options) {
+  std::vector<Wanted> out;
   for (const Chosen& app : work.apps) {
-    auto source = open_source(work.home(), app.row, wish);
-    if (source) {
-      out.push_back(std::move(*source));
-      work.done("");
-    } else if (app.is_explicit || source.error().reason != Reason::failed) {
-      work.fail(app.row.id, exit_code::failed, source.error().why());
-    }
+    auto places = log_places_of(work.home(), app.row);
+    if (!places) fail(work, app, places.error());
+    if (!places) continue;
+    for (LogPlace& place : chosen_places(*std::move(places), options.wish.stream))
+      out.push_back({&app, std::move(place)});
   }
-  dress(out);
   return out;
 }
 
-int run(Arguments& arguments) {
-  std::vector<std::string> targets;
-  std::string lines = "100";
-  std::optional<Millis> timeout;
-  Wish wish;
-  arguments.words(targets, "TARGET", 1);
-  arguments.text("-n,--lines", lines, "N", "the last N lines (100), or all");
-  arguments.flag("-f,--follow", wish.follow,
-                 "go on with what is written from now on, across restarts and rotations");
-  arguments.duration("--timeout", timeout, "how long each keeper may take to answer (2s)");
-  if (auto code = arguments.parse()) return *code;
-  auto count = parse_lines(lines);
-  if (!count) return arguments.wrong(count.error().why());
-  wish.lines = *count;
+/// A cursor that belongs to no log that is asked for; none if each does.
+const LogCursor* stray_cursor(const std::vector<Wanted>& logs, const LogWish& wish) {
+  for (const LogCursor& cursor : wish.after) {
+    bool found = std::any_of(logs.begin(), logs.end(), [&](const Wanted& log) {
+      return log.app->row.id.stem() == cursor.stem && log.place.stream == cursor.stream;
+    });
+    if (!found) return &cursor;
+  }
+  return nullptr;
+}
 
+LogWish wish_for(const Work& work, const Wanted& log, const LogOptions& options, bool timed) {
+  LogWish wish = options.wish;
+  wish.timed = timed;
+  int pid = options.run.value_or(log.app->earlier_pid);
+  if (pid != 0) wish.run = run_with_pid(work.home(), log.app->row, pid);
+  return wish;
+}
+
+std::vector<LogSource> open_all(Work& work, const LogOptions& options, const std::vector<Wanted>& logs) {
+  std::vector<LogSource> out;
+  for (const Wanted& log : logs) {
+    auto wish = wish_for(work, log, options, options.json || logs.size() > 1);
+    auto source = LogSource::open(log.app->row.id, log.place, wish);
+    if (!source) fail(work, *log.app, source.error());
+    if (!source) continue;
+    if (!source->note().empty())
+      std::fprintf(stderr, "ctl: %s: %s\n", source->id().stem().c_str(), source->note().c_str());
+    out.push_back(*std::move(source));
+    work.done("");
+  }
+  if (out.empty() && options.run && work.exit_code() == exit_code::done && !logs.empty())
+    work.fail("run " + std::to_string(*options.run), exit_code::no_target, "none of these apps had it");
+  return out;
+}
+
+/// Several apps stand behind their names.
+std::vector<Look> looks_of(const Work& work, const std::vector<LogSource>& sources) {
+  std::vector<Look> out;
+  std::size_t width = 0;
+  for (const Chosen& app : work.apps) {
+    bool shown =
+        std::any_of(sources.begin(), sources.end(), [&](const LogSource& s) { return s.id() == app.row.id; });
+    if (!shown) continue;
+    out.push_back({app.row.id, app.row.status.instance, ""});
+    width = std::max(width, app.row.id.stem().size());
+  }
+  for (std::size_t n = 0; out.size() > 1 && n < out.size(); ++n) {
+    std::string name = out[n].id.stem();
+    name += std::string(width - name.size(), ' ') + " | ";
+    out[n].prefix = painted(name, colour_of_log(n), colours_on_stdout());
+  }
+  return out;
+}
+
+std::string json_of(const LogSource& source, const LogLine& line, const Look& look) {
+  return log_line_json({look.id.name, look.instance, source.stream(), line.time, line.text, !line.ends,
+                        !line.begins, source.cursor(line).text()});
+}
+
+int show(Work& work, std::vector<LogSource>& sources, const LogOptions& options) {
+  const std::vector<Look> looks = looks_of(work, sources);
+  const bool terminal = isatty(STDOUT_FILENO) != 0;
+  const bool as_bytes = sources.size() == 1 && sources[0].whole() && !options.json && !terminal;
+  Out out;
+  LogReader reader;
+  reader.bytes = put;
+  reader.line = [&](const LogSource& source, const LogLine& line) {
+    auto look =
+        std::find_if(looks.begin(), looks.end(), [&](const Look& one) { return one.id == source.id(); });
+    return out.add(options.json ? json_of(source, line, *look)
+                                : log_line_text(look->prefix, line.text, terminal));
+  };
+  reader.turn = [&out] { return out.flush(); };
+  reader.failed = [&](const LogSource& source, const Error& error) {
+    work.fail(source.id(), exit_code::failed, error.text());
+  };
+  bool read = as_bytes ? show_bytes(sources[0], reader) : show_lines(sources, reader);
+  if (read) read = out.flush();
+  if (read && options.wish.follow) read = follow_logs(sources, reader, as_bytes);
+  return read ? work.exit_code() : after_failed_write();
+}
+
+int run(Arguments& arguments) {
+  LogOptions options(arguments);
+  if (auto code = options.parse()) return *code;
   Work work("show the log of");
-  if (auto code = work.find(targets, timeout.value_or(kAskWait), true)) return *code;
-  std::vector<Source> sources = open_all(work, wish);
+  if (auto code = work.find(options.targets, options.timeout.value_or(kAskWait), true)) return *code;
+  std::vector<Wanted> logs = find_logs(work, options);
+  if (const LogCursor* stray = stray_cursor(logs, options.wish))
+    return arguments.wrong("--after: the cursor is of the log '" +
+                           escaped(stray->stem + "' (" + stray->stream) +
+                           "), which is not among those that are asked for");
+  std::vector<LogSource> sources = open_all(work, options, logs);
   if (sources.empty()) return work.exit_code();
-  if (wish.follow) return follow(sources, work);
-  for (Source& source : sources)
-    if (int code = show_once(source, work); code != exit_code::done) return code;
-  return work.exit_code();
+  return show(work, sources, options);
 }
 
 }  // namespace
 
 Command logs_command() {
-  return {"logs",
-          'L',
-          {{"log"}, {"tail"}},
-          "TARGET...",
-          "Shows what programs wrote, also when they are gone.",
-          "",
-          "  ctl logs api            its last 100 lines\n"
-          "  ctl logs -f api web     of both, and what they write from now on\n"
-          "  ctl logs -n all api     everything that is still there\n",
-          run};
+  return {
+      "logs",
+      'L',
+      {{"log"}, {"tail"}},
+      "TARGET...",
+      "Shows what programs wrote, also when they are gone.",
+      "Several logs are put in order by time. The process id of a run that has ended means what that run\n"
+      "wrote.\n",
+      "  ctl logs api                      its last 100 lines\n"
+      "  ctl logs -f api web               of both, and what they write from now on\n"
+      "  ctl logs -n all api               everything that is still there\n"
+      "  ctl logs --since 10m api          of the last ten minutes\n"
+      "  ctl logs --since 17:00 --until 17:30 all\n"
+      "  ctl logs --grep 'error|warn' api  the last 100 lines with one of these words\n"
+      "  ctl logs --run 1140 api           what that run wrote\n"
+      "  ctl logs --json api               for programs; with the cursor of a line they go on after it:\n"
+      "  ctl logs --json -f --after CURSOR api\n",
+      run};
 }
 
 }  // namespace keeper

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "ctl/fleet/earlier_runs.hpp"
 #include "ctl/fleet/reach.hpp"
 #include "ctl/output/colour.hpp"
 #include "ctl/output/escape.hpp"
@@ -43,7 +44,10 @@ std::optional<int> Work::find(const std::vector<std::string>& words, Millis wait
   }
   std::vector<Row> rows;
   if (home_) rows = look_at_fleet(*home_, wait, who_to_ask(targets), reading);
-  Selection selection = choose(targets, std::move(rows), earlier_runs);
+  EarlierRun earlier;
+  if (earlier_runs && home_)
+    earlier = [this](const Row& row, int pid) { return end_of_run(*home_, row, pid); };
+  Selection selection = choose(targets, std::move(rows), earlier);
   apps = std::move(selection.apps);
   for (const Target& target : selection.missing)
     fail(target.text, exit_code::no_target, target.nothing_found(path_));

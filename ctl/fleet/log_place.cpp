@@ -22,14 +22,29 @@ Result<std::string> log_path_of(const Home& home, const Row& row) {
   return spec->log;
 }
 
+Result<std::vector<LogPlace>> log_places_of(const Home& home, const Row& row) {
+  std::vector<LogPlace> places;
+  for (const LogFile& log : row.status.logs)
+    places.push_back({log.stream.empty() ? "all" : log.stream, log.path});
+  if (!places.empty()) return places;
+  auto path = log_path_of(home, row);
+  if (!path) return path.error();
+  places.push_back({"all", *path});
+  return places;
+}
+
 std::vector<std::string> log_files_of(const std::string& path, int backups) {
   std::vector<std::string> out;
   if (is_regular(path)) out.push_back(path);
   // There may be more of them than the spec says by now: on until one is missing.
   for (int i = 1;; ++i) {
     std::string backup = path + "." + std::to_string(i);
-    bool there = is_regular(backup);
-    if (there) out.push_back(backup);
+    bool there = false;
+    for (const std::string& name : {backup, backup + ".gz"}) {
+      if (!is_regular(name)) continue;
+      out.push_back(name);
+      there = true;
+    }
     if (!there && i >= backups) return out;
   }
 }

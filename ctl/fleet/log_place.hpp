@@ -7,6 +7,14 @@ namespace keeper {
 /// The path of the log; the file need not be there yet. Errors: failed (it keeps none).
 Result<std::string> log_path_of(const Home& home, const Row& row);
 
+/// One file that an app's output goes to.
+struct LogPlace {
+  std::string stream;  ///< "all", or "out" and "err" where they are kept apart
+  std::string path;
+};
+/// All of them. Errors: failed (it keeps none).
+Result<std::vector<LogPlace>> log_places_of(const Home& home, const Row& row);
+
 /// A log and its renamed older ones that are there, the newest first; regular files only (a log may be
 /// /dev/stdout).
 std::vector<std::string> log_files_of(const std::string& path, int backups);

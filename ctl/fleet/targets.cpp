@@ -67,11 +67,10 @@ bool Target::may_mean(const AppId& other) const {
   return false;
 }
 
-bool Target::means(const Row& row, bool earlier_runs) const {
+bool Target::means(const Row& row) const {
   if (kind != Kind::pid) return may_mean(row.id);
   const Status& s = row.status;
-  if (s.pid == pid || s.keeper_pid == pid || s.guard_pid == pid) return true;
-  return earlier_runs && s.last_exit && s.last_exit->pid == pid;
+  return s.pid == pid || s.keeper_pid == pid || s.guard_pid == pid;
 }
 
 std::string Target::nothing_found(const std::string& home) const {
@@ -88,20 +87,47 @@ std::function<bool(const AppId&)> who_to_ask(const std::vector<Target>& targets)
   };
 }
 
-Selection choose(const std::vector<Target>& targets, std::vector<Row> rows, bool earlier_runs) {
-  Selection out;
-  std::vector<bool> found(targets.size(), false);
-  for (Row& row : rows) {
-    bool chosen = false, is_explicit = false;
-    for (std::size_t i = 0; i < targets.size(); ++i) {
-      if (!targets[i].means(row, earlier_runs)) continue;
-      found[i] = chosen = true;
-      is_explicit = is_explicit || targets[i].is_explicit();
-    }
-    if (chosen) out.apps.push_back({std::move(row), is_explicit});
+namespace {
+
+/// The row whose run with this pid is the newest; rows.size() if there is none.
+std::size_t newest_run(const std::vector<Row>& rows, int pid, const EarlierRun& earlier) {
+  std::size_t found = rows.size();
+  WallTime newest{};
+  for (std::size_t i = 0; i < rows.size() && earlier; ++i) {
+    auto ended = earlier(rows[i], pid);
+    if (!ended || (found < rows.size() && *ended <= newest)) continue;
+    found = i;
+    newest = *ended;
   }
-  for (std::size_t i = 0; i < targets.size(); ++i)
-    if (!found[i] && targets[i].kind != Target::Kind::all) out.missing.push_back(targets[i]);
+  return found;
+}
+
+}  // namespace
+
+Selection choose(const std::vector<Target>& targets, std::vector<Row> rows, const EarlierRun& earlier) {
+  struct Choice {
+    bool chosen = false, is_explicit = false;
+    int earlier_pid = 0;
+  };
+  Selection out;
+  std::vector<Choice> choices(rows.size());
+  for (const Target& target : targets) {
+    bool found = false;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!target.means(rows[i])) continue;
+      found = true;
+      choices[i] = {true, choices[i].is_explicit || target.is_explicit(), 0};
+    }
+    if (found || target.kind == Target::Kind::all) continue;
+    std::size_t i = target.kind == Target::Kind::pid ? newest_run(rows, target.pid, earlier) : rows.size();
+    if (i == rows.size())
+      out.missing.push_back(target);
+    else if (!choices[i].chosen)
+      choices[i] = {true, true, target.pid};
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (choices[i].chosen)
+      out.apps.push_back({std::move(rows[i]), choices[i].is_explicit, choices[i].earlier_pid});
   return out;
 }
 

@@ -31,8 +31,7 @@ struct Target {
   bool is_explicit() const { return kind != Kind::all && kind != Kind::glob; }
   /// Whether an app of that name can be meant; for a pid every app can.
   bool may_mean(const AppId& id) const;
-  /// `earlier_runs`: a pid may also be that of the last run, which has ended.
-  bool means(const Row& row, bool earlier_runs) const;
+  bool means(const Row& row) const;
   /// Why nothing was found: "no such app in /home/web/.keeper".
   std::string nothing_found(const std::string& home) const;
 };
@@ -41,6 +40,7 @@ struct Target {
 struct Chosen {
   Row row;
   bool is_explicit = false;
+  int earlier_pid = 0;  ///< of a run that has ended, where it was meant by nothing else
 };
 struct Selection {
   std::vector<Chosen> apps;     ///< sorted by name and instance
@@ -49,6 +49,11 @@ struct Selection {
 
 /// What look_at_fleet has to ask for these targets.
 std::function<bool(const AppId&)> who_to_ask(const std::vector<Target>& targets);
-Selection choose(const std::vector<Target>& targets, std::vector<Row> rows, bool earlier_runs);
+
+/// When the newest run of that app with this pid ended; nothing if it had none.
+using EarlierRun = std::function<std::optional<WallTime>(const Row& row, int pid)>;
+/// `earlier`: a pid that is nobody's now may be that of a run that has ended, and then it is the newest such
+/// run's.
+Selection choose(const std::vector<Target>& targets, std::vector<Row> rows, const EarlierRun& earlier = {});
 
 }  // namespace keeper

@@ -1,27 +1,30 @@
-// The lines of a log as they are shown: behind a prefix where there are several, made harmless on a terminal.
+// The lines of a log as they are shown: behind a prefix where there are several, made harmless on a terminal;
+// or as JSON objects.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "protocol/wire/units.hpp"
+
 namespace keeper {
 
-class LogLineWriter {
- public:
-  /// `prefix` is put before each line as it is; `harmless`: control characters are escaped.
-  LogLineWriter(std::string prefix, bool harmless) : prefix_(std::move(prefix)), harmless_(harmless) {}
+/// With its newline. `prefix` is put before it as it is; `harmless`: control characters are escaped.
+std::string log_line_text(std::string_view prefix, std::string_view line, bool harmless);
 
-  /// The whole lines that these bytes end. A line longer than 64 KiB is broken, so that no log can fill the
-  /// memory.
-  std::string add(std::string_view bytes);
-  /// What is left, as a last line.
-  std::string finish();
-
- private:
-  void add_line(std::string& out, std::string_view line) const;
-
-  std::string prefix_;
-  bool harmless_;
-  std::string rest_;  ///< of a line whose end has not come yet
+struct LogLineFields {
+  std::string name;
+  std::optional<int> instance;
+  std::string stream;  ///< "all", "out", "err"
+  std::optional<WallTime> time;
+  std::string_view text;
+  bool partial = false;    ///< the line's end has not come: the next piece goes on with it
+  bool continued = false;  ///< it began in the one before
+  std::string cursor;
 };
+/// {"name":"api","stream":"all","t":"...","msg":"...","cursor":"..."} and a newline; "base64" instead of
+/// "msg" for what is no UTF-8; "keeper" as stream of the keeper's own lines. A line that is an object of a
+/// `json` log keeps its members and gets what it lacks of these.
+std::string log_line_json(const LogLineFields& fields);
 
 }  // namespace keeper

@@ -13,7 +13,8 @@ bool LogMatch::feed(std::string_view bytes) {
     std::string_view piece = bytes.substr(0, end);
     bool whole = line_.empty();
     if (!whole) keep(piece);
-    bool match = matcher_->matches(whole ? piece : std::string_view(line_));
+    std::string_view line = whole ? piece.substr(0, LineMatcher::kMostLine) : std::string_view(line_);
+    bool match = matcher_->matches(line);
     line_.clear();
     if (match) return true;
     bytes.remove_prefix(end + 1);

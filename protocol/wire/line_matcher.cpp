@@ -39,7 +39,6 @@ int LineMatcher::compile() {
 /// REG_STARTEND: the line is not copied, and may have a NUL in it.
 bool LineMatcher::matches(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
-  line = line.substr(0, kMostLine);
   if ((matched_ += line.size()) > kAnew) static_cast<void>(compile());
   regmatch_t bounds{0, static_cast<regoff_t>(line.size())};
   const char* text = line.data() == nullptr ? "" : line.data();

@@ -1,5 +1,5 @@
-// Matches lines against an expression (see line_expression), in bounded time and memory. Of a longer line the
-// first 8 KiB count; a carriage return at its end does not. A NUL in it is a character that . does not match.
+// Matches lines against an expression (see line_expression), in bounded memory. A carriage return at a line's
+// end does not count. A NUL in it is a character that . does not match.
 #pragma once
 #include <regex.h>
 
@@ -13,6 +13,7 @@ namespace keeper {
 
 class LineMatcher {
  public:
+  /// For who reads lines of unknown length: more of one need not be looked at.
   static constexpr std::size_t kMostLine = 8 << 10;
 
   /// `expression` has passed check_line_expression. Errors: invalid, with what regerror(3) says.

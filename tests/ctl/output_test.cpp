@@ -276,31 +276,58 @@ TEST(Details, AStateComesWithItsReason) {
   EXPECT_NE(string::npos, details_text(s, {}, false, kNow).find("state:    fatal: 3 restarts in all\n"));
 }
 
-TEST(LogLines, EveryLineGetsThePrefixHoweverTheBytesArrive) {
-  LogLineWriter lines("api | ", false);
-  EXPECT_EQ("", lines.add("on"));
-  EXPECT_EQ("api | one\napi | two\n", lines.add("e\ntwo\nth"));
-  EXPECT_EQ("api | th\n", lines.finish());
-  EXPECT_EQ("", lines.finish());
-}
-
-TEST(LogLines, ALineWithoutEndIsBrokenRatherThanKept) {
-  LogLineWriter lines("", false);
-  string out = lines.add(string(200'000, 'x'));
-  EXPECT_EQ(3U, lines_of(out).size());
-  EXPECT_EQ(65'536U, out.find('\n'));
-  out += lines.finish();
-  EXPECT_EQ(200'000, std::count(out.begin(), out.end(), 'x'));
+TEST(LogLines, ALineIsBehindItsPrefix) {
+  EXPECT_EQ("api | one\n", log_line_text("api | ", "one", false));
 }
 
 TEST(LogLines, OnATerminalALineIsHarmless) {
-  LogLineWriter lines("", true);
-  EXPECT_EQ("\\x1b[2J\x1b[31mred\n", lines.add("\x1b[2J\x1b[31mred\r\n"));
+  EXPECT_EQ("\\x1b[2J\x1b[31mred\n", log_line_text("", "\x1b[2J\x1b[31mred\r", true));
 }
 
 TEST(LogLines, ElsewhereBytesStay) {
-  LogLineWriter lines("", false);
-  EXPECT_EQ("\x1b[2J\xff\r\n", lines.add("\x1b[2J\xff\r\n"));
+  EXPECT_EQ("\x1b[2J\xff\r\n", log_line_text("", "\x1b[2J\xff\r", false));
+}
+
+TEST(LogLines, AsJsonALineIsAnObject) {
+  EXPECT_EQ(
+      R"({"name":"api","stream":"all","t":"2026-11-20T17:24:00.123Z","msg":"a \"b\"\t","cursor":"x~y"})"
+      "\n",
+      log_line_json(
+          {"api", {}, "all", *parse_time("2026-11-20T17:24:00.123Z"), "a \"b\"\t", false, false, "x~y"}));
+  EXPECT_EQ(R"({"name":"api","instance":2,"stream":"err","base64":"Y2Fm6Q==","cursor":"x"})"
+            "\n",
+            log_line_json({"api", 2, "err", {}, "caf\xe9", false, false, "x"}));
+}
+
+TEST(LogLines, AsJsonTheKeepersOwnLinesSayWhoseTheyAre) {
+  EXPECT_EQ(R"({"name":"api","stream":"keeper","msg":"[keeper] 5 bytes lost","cursor":"x"})"
+            "\n",
+            log_line_json({"api", {}, "all", {}, "[keeper] 5 bytes lost", false, false, "x"}));
+}
+
+TEST(LogLines, AsJsonPiecesOfALongLineSayWhichTheyAre) {
+  EXPECT_EQ(R"({"name":"api","stream":"all","partial":true,"continued":true,"msg":"x","cursor":"x"})"
+            "\n",
+            log_line_json({"api", {}, "all", {}, "x", true, true, "x"}));
+}
+
+TEST(LogLines, AsJsonAnObjectOfTheLogKeepsItsMembers) {
+  EXPECT_EQ(
+      R"({"t":"2026-11-20T17:24:00.123+01:00","stream":"out","name":"api","pid":7,"data":{"a":1},"cursor":"x"})"
+      "\n",
+      log_line_json(
+          {"api",
+           1,
+           "all",
+           {},
+           R"({"t":"2026-11-20T17:24:00.123+01:00","stream":"out","name":"api","pid":7,"data":{"a":1}})",
+           false,
+           false,
+           "x"}));
+  EXPECT_EQ(
+      R"({"t":"now","stream":"out","msg":"","name":"api","instance":1,"cursor":"x"})"
+      "\n",
+      log_line_json({"api", 1, "all", {}, R"({"t":"now","stream":"out","msg":""})", false, false, "x"}));
 }
 
 }  // namespace

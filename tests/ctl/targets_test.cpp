@@ -37,7 +37,11 @@ std::vector<Target> parsed(const std::vector<std::string>& words) {
 
 std::string chosen(const std::vector<std::string>& words, bool earlier_runs = false) {
   std::string out;
-  Selection selection = choose(parsed(words), fleet(), earlier_runs);
+  EarlierRun last_exit = [](const Row& one, int pid) -> std::optional<WallTime> {
+    if (!one.status.last_exit || one.status.last_exit->pid != pid) return std::nullopt;
+    return one.status.last_exit->at.value_or(WallTime{});
+  };
+  Selection selection = choose(parsed(words), fleet(), earlier_runs ? last_exit : EarlierRun{});
   for (const Chosen& one : selection.apps)
     out += (out.empty() ? "" : " ") + one.row.id.stem();
   for (const Target& one : selection.missing)
@@ -52,6 +56,30 @@ TEST(Target, AWordIsANameAnInstanceAPidAGlobOrAll) {
   EXPECT_EQ(Kind::glob, Target::parse("a*")->kind);
   EXPECT_EQ(Kind::glob, Target::parse("[ab]pi")->kind);
   EXPECT_EQ(Kind::all, Target::parse("all")->kind);
+}
+
+TEST(Choose, APidOfEarlierRunsMeansTheNewestOfThem) {
+  EarlierRun runs = [](const Row& one, int pid) -> std::optional<WallTime> {
+    if (pid != 7 || one.id.name == "web") return std::nullopt;
+    return WallTime(Millis(one.id.instance == 1 ? 2000 : 1000));
+  };
+  Selection selection = choose(parsed({"7"}), fleet(), runs);
+  ASSERT_EQ(1u, selection.apps.size());
+  EXPECT_EQ("api:1", selection.apps[0].row.id.stem());
+  EXPECT_EQ(7, selection.apps[0].earlier_pid);
+}
+
+TEST(Choose, AnAppThatIsMeantByItsNameTooIsMeantWhole) {
+  EarlierRun runs = [](const Row&, int) { return std::optional<WallTime>(WallTime{}); };
+  for (const auto& words : {std::vector<std::string>{"7", "api"}, {"api", "7"}})
+    EXPECT_EQ(0, choose(parsed(words), fleet(), runs).apps.at(0).earlier_pid);
+}
+
+TEST(Choose, APidOfNowIsNoEarlierOne) {
+  EarlierRun runs = [](const Row&, int) { return std::optional<WallTime>(WallTime{}); };
+  Selection selection = choose(parsed({"1150"}), fleet(), runs);
+  EXPECT_EQ("api:1", selection.apps.at(0).row.id.stem());
+  EXPECT_EQ(0, selection.apps.at(0).earlier_pid);
 }
 
 TEST(Target, AWordThatCanBeNoneOfTheseIsWrongUsage) {
@@ -94,7 +122,7 @@ TEST(Target, AGlobMeansEveryNameItFits) {
 
 TEST(Target, AllIsNeverMissing) {
   EXPECT_EQ("api api:1 web worker", chosen({"all"}));
-  EXPECT_TRUE(choose(parsed({"all"}), {}, false).missing.empty());
+  EXPECT_TRUE(choose(parsed({"all"}), {}).missing.empty());
 }
 
 TEST(Target, AnAppThatIsNamedTwiceIsChosenOnce) {
@@ -102,7 +130,7 @@ TEST(Target, AnAppThatIsNamedTwiceIsChosenOnce) {
 }
 
 TEST(Target, AnAppThatIsAlsoNamedByItselfIsExplicit) {
-  Selection selection = choose(parsed({"w*", "worker"}), fleet(), false);
+  Selection selection = choose(parsed({"w*", "worker"}), fleet());
   ASSERT_EQ(2U, selection.apps.size());
   EXPECT_FALSE(selection.apps[0].is_explicit);
   EXPECT_TRUE(selection.apps[1].is_explicit);

@@ -1,0 +1,36 @@
+#include "ctl/fleet/earlier_runs.hpp"
+
+namespace keeper {
+namespace {
+
+/// The record is written once a second at most: what a living keeper says of its last run may be newer.
+std::optional<RunWanted> last_of(const Row& row, int pid) {
+  const auto& exit = row.status.last_exit;
+  if (!exit || exit->pid != pid) return std::nullopt;
+  RunWanted run{pid, std::nullopt, exit->at, false};
+  if (exit->at) run.started = *exit->at - Millis(exit->after_ms);
+  return run;
+}
+
+std::optional<RunWanted> recorded(const Home& home, const Row& row, int pid) {
+  if (auto last = last_of(row, pid)) return last;
+  std::optional<RunWanted> found;
+  for (const RunRecord& run : home.read_runs(row.id.stem()))
+    if (run.pid == pid) found = RunWanted{pid, run.started_at, run.ended_at, false};
+  return found;
+}
+
+}  // namespace
+
+std::optional<WallTime> end_of_run(const Home& home, const Row& row, int pid) {
+  auto run = recorded(home, row, pid);
+  if (!run) return std::nullopt;
+  return run->ended.value_or(run->started.value_or(WallTime{}));
+}
+
+RunWanted run_with_pid(const Home& home, const Row& row, int pid) {
+  if (row.status.pid == pid) return {pid, row.status.started_at, std::nullopt, true};
+  return recorded(home, row, pid).value_or(RunWanted{pid, std::nullopt, std::nullopt, false});
+}
+
+}  // namespace keeper

@@ -1,0 +1,62 @@
+// Reading what gzip(1) packed from any place on, in bounded memory. While a file is unpacked, marks are set
+// at the ends of deflate blocks (RFC 1951), each with the 32 KiB before it: from there unpacking can begin.
+// There are at most 64 of them, so the way to any place is short, and all of them take 2 MiB.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/wire/result.hpp"
+
+struct z_stream_s;
+
+namespace keeper {
+
+class GzReader {
+ public:
+  /// `fd` is not owned and is read with pread(2).
+  explicit GzReader(int fd);
+  ~GzReader();
+  GzReader(const GzReader&) = delete;
+  GzReader& operator=(const GzReader&) = delete;
+
+  /// Bytes at `offset` of what is packed; 0 at its end. A file that is cut off or damaged ends where that
+  /// shows. Errors: the system's.
+  Result<std::size_t> read_at(char* into, std::size_t size, std::uint64_t offset);
+  /// Bytes that are packed: all is unpacked once to know.
+  Result<std::uint64_t> size();
+  /// Whether a damaged place has been met.
+  bool damaged() const { return damaged_; }
+
+ private:
+  struct Mark {
+    std::uint64_t packed = 0, unpacked = 0;  ///< offsets
+    int bits = 0;                            ///< of the byte before `packed` that are still to be read
+    bool member = false;                     ///< a gzip header begins here
+    std::string window;
+  };
+  Done begin_at(const Mark& mark);
+  Done go_to(std::uint64_t offset);
+  Result<std::size_t> unpack(char* into, std::size_t size);
+  Result<bool> fill();
+  Result<bool> next_member();
+  void set_mark(Mark mark);
+  void mark_here();
+
+  int fd_;
+  std::unique_ptr<z_stream_s> stream_;
+  std::unique_ptr<unsigned char[]> input_;
+  std::uint64_t packed_ = 0;  ///< offset behind what is in input_
+  std::uint64_t at_ = 0;      ///< offset of the next unpacked byte
+  bool raw_ = false;          ///< begun within a member: zlib does not see its end mark
+  bool ended_ = false;
+  bool damaged_ = false;
+  std::vector<Mark> marks_;  ///< in order; the first is the beginning
+  std::uint64_t spacing_ = 1 << 20;
+  std::uint64_t total_ = 0;
+  bool total_known_ = false;
+};
+
+}  // namespace keeper

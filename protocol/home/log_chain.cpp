@@ -1,0 +1,190 @@
+#include "protocol/home/log_chain.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+constexpr int kMostMissing = 3;  // names in a row that may be missing within a chain
+constexpr int kMostTries = 100;  // looks at a chain that is rotated under our eyes
+constexpr int kRotating = 1;     // the number of a name that is hardly ever there
+
+string name_of(const string& path, int number) {
+  if (number == kRotating) return path + ".rotating";
+  return number == 0 ? path : path + "." + std::to_string(number - 1);
+}
+
+/// Goes through the names of a chain, youngest first, until too many in a row are missing.
+class Names {
+ public:
+  explicit Names(int from = 0) : number_(from) {}
+  int number() const { return number_; }
+  bool more() const { return missing_ <= kMostMissing; }
+  void next(bool found) {
+    if (found) missing_ = 0;
+    if (!found && number_ != kRotating) ++missing_;
+    ++number_;
+  }
+
+ private:
+  int number_;
+  int missing_ = 0;
+};
+
+/// A file that is being packed stands there twice for a moment: the one that was there first counts.
+bool look_at(const string& path, int number, FileFacts& facts) {
+  const string name = name_of(path, number);
+  return look_at_file(name, facts) || (number > kRotating && look_at_file(name + ".gz", facts));
+}
+
+bool is_at(const string& path, int number, const FileFacts& file) {
+  FileFacts there;
+  return look_at(path, number, there) && there.same_file(file);
+}
+
+Result<OpenLog> open_name(const string& name, int number) {
+  OpenLog log;
+  log.number = number;
+  log.name = name;
+  // O_NONBLOCK: a FIFO would wait for a writer.
+  Fd fd(open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd && (errno == ENOENT || errno == ENOTDIR)) return log;
+  unsigned mode = 0;
+  if (!fd || !look_at_open_file(fd.get(), log.facts, &mode)) return system_error("read the log " + name);
+  if (!S_ISREG(mode)) return Error{Reason::failed, "read the log " + name, "it is no regular file", 0};
+  FileFacts named;
+  if (name.ends_with(".gz")) {
+    // What is known of a packed one stands beside its name, which may be another file's by now.
+    bool is_it = look_at_file(name, named) && named.inode == log.facts.inode;
+    named.origin = is_it ? named.origin : 0;
+    log.facts = named;
+    log.facts.packed = true;
+    if (!look_at_open_file(fd.get(), log.facts)) return system_error("read the log " + name);
+  }
+  log.content = LogContent(std::move(fd), log.facts.packed);
+  return log;
+}
+
+Result<OpenLog> open_log(const string& path, int number) {
+  const string name = name_of(path, number);
+  Result<OpenLog> log = open_name(name, number);
+  if (!log || *log || number <= kRotating) return log;
+  return open_name(name + ".gz", number);
+}
+
+/// The number of the name that `file` has now; -1 if it is not in the chain.
+int position(const string& path, const FileFacts& file) {
+  for (Names names; names.more();) {
+    FileFacts there;
+    bool found = look_at(path, names.number(), there);
+    if (found && there.same_file(file)) return names.number();
+    names.next(found);
+  }
+  return -1;
+}
+
+bool nothing_between(const string& path, int low, int high) {
+  FileFacts there;
+  for (int number = low + 1; number < high; ++number)
+    if (look_at(path, number, there)) return false;
+  return true;
+}
+
+/// The file after one that has the name of number `here`. Without `settled` the chain moved, and it has to be
+/// tried again.
+Result<OpenLog> open_after(const string& path, const FileFacts& file, int here, bool& settled) {
+  Result<OpenLog> next = OpenLog{};
+  for (int number = here - 1; number >= 0; --number)
+    if (next = open_log(path, number); !next || *next) break;
+  int low = next && *next ? next->number : -1;
+  settled = !next || (nothing_between(path, low, here) && is_at(path, here, file));
+  return next;
+}
+
+/// The oldest backup that was made after a file that is gone; 0, PATH itself, if there is none.
+int oldest_since(const string& path, std::int64_t born) {
+  int oldest = 0;
+  for (Names names(kRotating); names.more();) {
+    FileFacts there;
+    bool found = look_at(path, names.number(), there);
+    if (found && there.born <= born) break;
+    if (found) oldest = names.number();
+    names.next(found);
+  }
+  return oldest;
+}
+
+/// What to go on with after a file that is not in the chain any more.
+Result<OpenLog> open_since(const string& path, std::int64_t born, bool& settled) {
+  Result<OpenLog> next = open_log(path, oldest_since(path, born));
+  settled = !next || (*next ? is_at(path, oldest_since(path, born), next->facts) : next->number == 0);
+  return next;
+}
+
+}  // namespace
+
+Result<OpenLog> open_newest(const string& path) {
+  for (Names names; names.more(); names.next(false))
+    if (Result<OpenLog> log = open_log(path, names.number()); !log || *log) return log;
+  return OpenLog{};
+}
+
+Result<OpenLog> open_older(const string& path, const FileFacts& file) {
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    int here = position(path, file);
+    if (here < 0) break;
+    bool settled = true;
+    for (Names names(here + 1); names.more();) {
+      int number = names.number();
+      Result<OpenLog> older = open_log(path, number);
+      if (!older) return older;
+      names.next(static_cast<bool>(*older));
+      if (!*older || older->facts.same_file(file)) continue;
+      here = position(path, file);
+      settled = here >= 0 && here < number;
+      if (settled) return older;
+      break;
+    }
+    if (settled) break;
+  }
+  return OpenLog{};
+}
+
+Result<OpenLog> open_newer(const string& path, const FileFacts& file) {
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    int here = position(path, file);
+    if (here == 0) break;
+    bool settled = false;
+    Result<OpenLog> next =
+        here > 0 ? open_after(path, file, here, settled) : open_since(path, file.born, settled);
+    if (settled) return next;
+  }
+  return OpenLog{};
+}
+
+Result<OpenLog> open_again(const string& path, const FileFacts& file) {
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    int here = position(path, file);
+    if (here < 0) break;
+    Result<OpenLog> log = open_log(path, here);
+    if (!log || (*log && log->facts.same_file(file))) return log;
+  }
+  return OpenLog{};
+}
+
+Result<OpenLog> open_oldest(const string& path) {
+  Result<OpenLog> oldest = open_newest(path);
+  while (oldest && *oldest) {
+    Result<OpenLog> older = open_older(path, oldest->facts);
+    if (!older || !*older) break;
+    oldest = std::move(older);
+  }
+  return oldest;
+}
+
+}  // namespace keeper

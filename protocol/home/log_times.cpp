@@ -1,0 +1,154 @@
+#include "protocol/home/log_times.hpp"
+
+#include <algorithm>
+
+#include "protocol/home/log_lines_in.hpp"
+#include "protocol/wire/log_stamp.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kSlack = 5000;       // how far from what the index says a line may be to be believed
+constexpr std::uint64_t kSmall = 64 << 10;  // a window that is read through
+
+std::int64_t in_ms(std::int64_t nanoseconds) {
+  return nanoseconds / 1'000'000;
+}
+
+}  // namespace
+
+std::string index_name(const std::string& log_name) {
+  bool packed = log_name.ends_with(".gz");
+  return log_name.substr(0, log_name.size() - (packed ? 3 : 0)) + ".idx";
+}
+
+LogTimes::LogTimes(OpenLog& log) : log_(log) {
+  if (log) index_ = LogIndexReader::open(index_name(log.name), log.facts.packed ? 0 : log.facts.inode);
+}
+
+/// Where to look: the entries around the time, or the whole file.
+LogTimes::Window LogTimes::window(std::int64_t ms, std::uint64_t size) const {
+  const FileFacts& file = log_.facts;
+  // A file may have been copied: it can be younger than what is in it.
+  Window window{0, size, 0, in_ms(file.changed) + kSlack};
+  if (index_.count() == 0) return window;
+  std::uint64_t before = index_.first_since(ms - kSecond + 1), since = index_.first_since(ms);
+  auto low = index_.entry(before), high = index_.entry(since), last = index_.entry(index_.count() - 1);
+  if (high) window.high = high->offset;
+  if (low && before > 0) window.low = low->offset;
+  // The last entry's second is over, unless the file was written to after it.
+  if (!low) window.low = in_ms(file.changed) < ms ? size : last ? last->offset : 0;
+  if (before > 0) window.earliest = ms - kSlack;
+  if (high) window.latest = std::min(window.latest, ms + kSlack);
+  if (window.low > window.high || window.high > size)
+    return {0, size, 0, in_ms(file.changed) + kSlack};  // nonsense
+  return window;
+}
+
+std::optional<std::int64_t> LogTimes::believed(std::string_view line, const Window& window) const {
+  auto stamp = stamp_of_line(line);
+  if (!stamp || *stamp < window.earliest || *stamp > window.latest) return std::nullopt;
+  return stamp;
+}
+
+/// One step of bisecting: the first line behind the middle that says its time decides.
+Done LogTimes::halve(Window& window, Around& around, std::int64_t ms) {
+  std::uint64_t middle = window.low + (window.high - window.low) / 2;
+  auto from = next_line_begin(log_.content, middle, window.high);
+  if (!from) return from.error();
+  LinesForward lines(log_.content, *from, window.high);
+  for (;;) {
+    auto line = lines.next();
+    if (!line) return line.error();
+    if (!*line) break;
+    auto stamp = believed((*line)->text, window);
+    if (!stamp) continue;
+    if (*stamp < ms)
+      around.sure_before = window.low = (*line)->end;
+    else
+      around.sure_since = (*line)->begin;
+    if (*stamp < ms) return {};
+    break;
+  }
+  window.high = middle;  // from there on up to that line none says its time
+  return {};
+}
+
+Result<LogTimes::Around> LogTimes::narrow(Window window, std::int64_t ms) {
+  Around around{window.low, window.high, false};
+  while (window.high > window.low && window.high - window.low > kSmall)
+    if (Done done = halve(window, around, ms); !done) return done.error();
+  LinesForward lines(log_.content, window.low, window.high);
+  for (;;) {
+    auto line = lines.next();
+    if (!line) return line.error();
+    if (!*line) break;
+    auto stamp = believed((*line)->text, window);
+    if (!stamp) continue;
+    if (*stamp < ms) {
+      around.sure_before = (*line)->end;
+    } else {
+      around.sure_since = (*line)->begin;
+      break;
+    }
+  }
+  around.sure_since = std::max(around.sure_since, around.sure_before);
+  around.rough = index_.count() == 0 && around.sure_before < around.sure_since;
+  return around;
+}
+
+Result<LogTimes::Around> LogTimes::around(std::int64_t ms) {
+  auto size = log_.content.size();
+  if (!size) return size.error();
+  if (!look_at_open_file(log_.content.fd(), log_.facts)) return system_error("read the log " + log_.name);
+  if (index_.count() == 0) {
+    if (in_ms(log_.facts.changed) < ms) return Around{*size, *size, false};
+    if (!lines_say(0) && !lines_say(*size - std::min(*size, kSmall))) {
+      bool all_since = !log_.facts.packed && in_ms(log_.facts.born) >= ms;
+      return Around{0, all_since ? 0 : *size, !all_since && *size > 0};
+    }
+  }
+  // An entry may be for bytes in the middle of a line, which then belongs to what is before.
+  Window where = window(ms, *size);
+  auto low = next_line_begin(log_.content, where.low, *size),
+       high = next_line_begin(log_.content, where.high, *size);
+  if (!low) return low.error();
+  if (!high) return high.error();
+  where.low = *low;
+  where.high = *high;
+  return narrow(where, ms);
+}
+
+/// The first time that lines say in the 64 KiB from there on.
+std::optional<std::int64_t> LogTimes::lines_say(std::uint64_t from) {
+  LinesForward lines(log_.content, from, from + kSmall);
+  for (;;) {
+    auto line = lines.next();
+    if (!line || !*line) return std::nullopt;
+    if (auto stamp = stamp_of_line((*line)->text)) return stamp;
+  }
+}
+
+std::optional<std::int64_t> LogTimes::begins() {
+  if (auto first = index_.entry(0); first && first->offset == 0) return first->ms;
+  if (auto said = lines_say(0)) return said;
+  if (log_.facts.packed) return std::nullopt;
+  return in_ms(log_.facts.born);
+}
+
+std::optional<std::int64_t> LogTimes::at(std::uint64_t offset) {
+  if (index_.count() == 0) return std::nullopt;
+  if (offset < here_.offset || offset >= here_until_) {
+    std::uint64_t next = index_.first_beyond(offset);
+    auto entry = next == 0 ? std::nullopt : index_.entry(next - 1);
+    auto after = index_.entry(next);
+    here_ = entry.value_or(IndexEntry{0, 0});
+    here_until_ = after ? after->offset : ~std::uint64_t{0};
+    if (!entry) here_.ms = 0;
+  }
+  if (here_.ms == 0) return std::nullopt;
+  return here_.ms;
+}
+
+}  // namespace keeper
