@@ -58,7 +58,7 @@ void Keeper::note_exit(const Run& run, const ExitInfo& exit, const std::optional
   facts.out_of_memory = by_kill && run.oom && oom_killed_since(*run.oom);
   recorder_.note(run.id, facts);
   // What went into the file unseen.
-  if (log_) recorder_.set_output(log_->last(OutputTail::kMost, run_mark_));
+  if (output_->keeps_files()) recorder_.set_output(output_->last_output(OutputTail::kMost));
 }
 
 void Keeper::handle(const GetWhy& request, const Caller&, Answer answer) {

@@ -44,22 +44,19 @@ Result<std::unique_ptr<Keeper>> Keeper::make(const RoleTable& table) {
   auto spec = home->read_spec(table.stem);
   if (!spec) return spec.error();
   std::vector<std::string>().swap(spec->environment);  // this process has it as its own
-  auto output = make_output_pipe();
-  if (!output) return output.error();
   Earlier earlier = read_earlier(*home, table.stem);
   auto out = std::unique_ptr<Keeper>(
-      new Keeper(table, std::move(*home), std::move(*spec), std::move(output->writing), std::move(earlier)));
-  if (Done done = out->open_log(std::move(output->reading)); !done) return done.error();
+      new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier)));
+  if (Done done = out->open_log(); !done) return done.error();
   return out;
 }
 
-Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Fd output, Earlier earlier)
+Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier)
     : table_(table),
       home_(std::move(home)),
       spec_(std::move(spec)),
       lock_(table.lock),
       null_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      output_(std::move(output)),
       machine_(make_policy(spec_, jitter_seed()), beginning_after(earlier.last_run)),
       boot_id_(boot_id()),
       report_(table.report),
@@ -75,23 +72,15 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Fd output, Earlier 
   if (spec_.watchdog || spec_.ready.has(ReadyCondition::Kind::notify)) listen_to_program();
 }
 
-Done Keeper::open_log(Fd output) {
-  OutputRoute route;
-  if (spec_.log != "none" && spec_.log != "-") {
-    LogRules rules;
-    rules.most = spec_.log_max_size;
-    rules.backups = spec_.log_backups;
-    log_ = std::make_unique<FileSink>(log_path(), rules);
-    route.file = log_.get();
-    route.markers = spec_.log_markers;
-  }
-  route.is_watched = [this] { return somebody_watches(); };
-  route.watch = [this](std::string_view bytes) { on_output(bytes); };
-  route.pid = [this] { return machine_.pid().value_or(0); };
-  route.on_trouble = [this] { on_log_trouble(); };
-  auto made = OutputLog::make(io_, std::move(output), std::move(route));
+Done Keeper::open_log() {
+  OutputHooks hooks;
+  hooks.is_watched = [this] { return somebody_watches(); };
+  hooks.watch = [this](std::string_view bytes, LogStream from) { on_output(bytes, from); };
+  hooks.pid = [this] { return machine_.pid().value_or(0); };
+  hooks.on_trouble = [this](const std::string& what) { on_log_trouble(what); };
+  auto made = AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks));
   if (!made) return made.error();
-  output_log_ = std::move(*made);
+  output_ = std::move(*made);
   return {};
 }
 
@@ -166,10 +155,10 @@ void Keeper::on_exit(RunId id) {
   auto exit = collect(run->pid, run->pidfd.native_handle(), &used);
   if (!exit) return;
   run->main_ended = true;
-  output_log_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
+  output_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
   run = find(id);                    // they may have shown that it was ready
   if (run == nullptr) return;
-  output_log_->end_run();
+  output_->end_run();
   if (run->ready) run->ready->end();
   if (spec_.kill_mode == KillMode::process) leave_alone(*run);
   bool leftovers = spec_.kill_mode != KillMode::process && has_other_children(other_mains(run)) &&
@@ -261,15 +250,16 @@ bool Keeper::somebody_watches() const {
                               [](const Run& run) { return run.ready && run.ready->wants_output(); });
 }
 
-void Keeper::on_output(std::string_view bytes) {
-  if (!log_) recorder_.add_output(bytes);
+void Keeper::on_output(std::string_view bytes, LogStream from) {
+  if (!output_->keeps_files()) recorder_.add_output(bytes);
   for (Run& run : runs_)
     if (run.ready) run.ready->output(bytes);
   if (!echo_) return;
-  echo_->write(bytes);
-  if (std::uint64_t dropped = echo_->take_dropped(); dropped > 0)
+  Echo& echo = from == LogStream::err ? *notes_ : *echo_;
+  echo.write(bytes);
+  if (std::uint64_t dropped = echo.take_dropped(); dropped > 0)
     say(std::to_string(dropped) + " bytes were not shown here: nobody reads" +
-        (log_ ? "; the log has them" : ""));
+        (output_->keeps_files() ? "; the log has them" : ""));
 }
 
 // --- actions
@@ -291,6 +281,8 @@ std::vector<int> Keeper::other_mains(const Run* but) const {
     for (int pid : run.ready->pids())
       out.push_back(pid);
   }
+  for (int pid : output_->pids())
+    out.push_back(pid);
   return out;
 }
 
@@ -359,7 +351,7 @@ void Keeper::perform(const action::Announce& a) {
 void Keeper::perform(const action::Leave& leave) {
   leaving_as_ = leave.state;
   recorder_.note_end(leave.state, machine_.reason());
-  output_log_->drain(kDrainAtExit);
+  output_->drain(kDrainAtExit);
   write_pid_file();
   home_.unlink_socket(table_.stem);
   bool never_ran = first_record_ && leave.state == State::fatal;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 
+#include "keeper/app_output.hpp"
 #include "keeper/child/process.hpp"
 #include "keeper/child/tree.hpp"
 #include "keeper/control/server.hpp"
@@ -20,7 +21,6 @@
 #include "keeper/core/machine.hpp"
 #include "keeper/core/recorder.hpp"
 #include "keeper/log/echo.hpp"
-#include "keeper/log/output_log.hpp"
 #include "keeper/ready/notify_socket.hpp"
 #include "keeper/run_readiness.hpp"
 #include "keeper/start_report.hpp"
@@ -53,6 +53,9 @@ class Keeper : public Service {
   void handle(const RestartRun&, const Caller&, Answer) override;
   void handle(const SignalRun&, const Caller&, Answer) override;
   void handle(const GetLogs&, const Caller&, Answer) override;
+  void handle(const RotateLogs&, const Caller&, Answer) override;
+  void handle(const ReopenLogs&, const Caller&, Answer) override;
+  void handle(const FlushLogs&, const Caller&, Answer) override;
   void handle(const GetWhy&, const Caller&, Answer) override;
   void handle(const WatchEvents&, const Caller&, Answer) override;
   void handle(const Discover&, const Caller&, Answer) override;
@@ -72,7 +75,7 @@ class Keeper : public Service {
     std::unique_ptr<RunReadiness> ready{};  ///< null where nothing has to be shown
   };
 
-  Keeper(const RoleTable& table, Home home, Spec spec, Fd output, Earlier earlier);
+  Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier);
 
   // facts in (keeper.cpp)
   void tell(Event event);
@@ -80,8 +83,9 @@ class Keeper : public Service {
   void on_signal(const SignalFact& fact);
   void on_child_signal();
   void on_interrupt(const SignalFact& fact);
-  void on_output(std::string_view bytes);
-  Done open_log(Fd output);
+  void on_output(std::string_view bytes, LogStream from);
+  Done open_log();
+  void answer_logs(const std::string& doing, Done (AppOutput::*doing_it)(), const Answer& answer);
   bool somebody_watches() const;
 
   // actions out (keeper.cpp)
@@ -138,7 +142,7 @@ class Keeper : public Service {
   void report_start(StartReport::Kind kind, int exit_code);
   void marker(std::string text);
   void flush_markers();
-  void on_log_trouble();
+  void on_log_trouble(const std::string& what);
   void record();
   void write_record();
   std::optional<SpawnError> foreign_pid_file() const;
@@ -146,13 +150,13 @@ class Keeper : public Service {
   void say_once(const Done& pid_file);
   int exit_code(State left_as) const;
   std::string log_path() const;
+  std::string error_log_path() const;
 
   RoleTable table_;
   Home home_;
   Spec spec_;
   Fd lock_;
   Fd null_;
-  Fd output_;  ///< the pipe's writing end; a run opens its own from it
   asio::io_context io_{ASIO_CONCURRENCY_HINT_UNSAFE};  // one thread: nothing is to be locked
   Machine machine_;
   std::unique_ptr<SpawnPlan> plan_;
@@ -201,13 +205,11 @@ class Keeper : public Service {
   };
   std::vector<Marker> markers_;  ///< lines of the log that wait until the spawn is done
 
-  std::unique_ptr<FileSink> log_;
+  std::unique_ptr<AppOutput> output_;
   std::unique_ptr<Echo> echo_;   ///< the program's output on stdout, in the foreground
   std::unique_ptr<Echo> notes_;  ///< lifecycle lines on stderr, in the foreground
   Fd report_;
   Sampler sampler_;
-  std::unique_ptr<OutputLog> output_log_;
-  std::uint64_t run_mark_ = 0;  ///< where the output of the current run begins in the log
   std::unique_ptr<Signals> signals_;
   Recorder recorder_;
   Streams streams_;

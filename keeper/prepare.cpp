@@ -101,7 +101,7 @@ std::optional<int> prepare(Spec& spec) {
   spec.env_file = absolute(spec.env_file, here);
   spec.pid_file = absolute(spec.pid_file, here);
   for (string* log : {&spec.log, &spec.error_log})
-    if (*log != "none" && *log != "-") *log = absolute(*log, here);
+    if (*log != "none" && *log != "-" && *log != "apart") *log = absolute(*log, here);
   if (!spec.clear_env)
     for (char** v = environ; *v != nullptr; ++v)
       if (passed_on(*v)) spec.environment.emplace_back(*v);

@@ -27,6 +27,10 @@ std::string Keeper::log_path() const {
   return spec_.log.empty() ? home_.log_path(table_.stem) : spec_.log;
 }
 
+std::string Keeper::error_log_path() const {
+  return spec_.error_log == "apart" ? home_.error_log_path(table_.stem) : spec_.error_log;
+}
+
 Status Keeper::status() {
   Status s;
   s.name = spec_.name;
@@ -62,8 +66,7 @@ Status Keeper::status() {
   s.survivors = survivors_;
   for (const Left& left : left_alone_)
     if (process_start(left.pid) == left.start) s.left.push_back(left.pid);
-  if (log_) s.logs.push_back({"all", log_->path(), log_->bytes(), {}, log_->dropped()});
-  if (log_ && !log_->trouble().empty()) s.logs.back().trouble = log_->trouble();
+  s.logs = output_->files();
   s.version = KEEPER_VERSION;
   s.boot_id = boot_id_;
   if (s.pid) s.pid_start = pid_start_;
@@ -89,24 +92,23 @@ void Keeper::marker(std::string text) {
 /// Lines wait here until what they speak of is done: a restart is not to wait for the disk.
 void Keeper::flush_markers() {
   for (const Marker& marker : std::exchange(markers_, {})) {
-    output_log_->add_own(marker.text, marker.at);
-    if (log_ && marker.text.starts_with("started ")) run_mark_ = log_->total();
+    output_->add_own(marker.text, marker.at);
+    if (marker.text.starts_with("started ")) output_->mark_run();
   }
 }
 
-/// Said once, and once that it is over.
-void Keeper::on_log_trouble() {
-  const std::string& trouble = log_->trouble();
-  say(trouble.empty() ? "the log is written again: " + log_->path() : trouble + "; output is kept meanwhile");
+/// Empty: all is well again.
+void Keeper::on_log_trouble(const std::string& what) {
+  say(what.empty() ? "the log is written again" : what + "; output is kept meanwhile");
   if (streams_.empty()) return;
-  AppEvent event = event_now(trouble.empty() ? "log_well" : "log_trouble");
+  AppEvent event = event_now(what.empty() ? "log_well" : "log_trouble");
   event.status.reset();
-  event.text = trouble.empty() ? log_->path() : trouble;
+  if (!what.empty()) event.text = what;
   streams_.send(std::move(event));
 }
 
 void Keeper::announce_to_log(const action::Announce& a) {
-  if (a.what == action::What::started && log_) log_->open();
+  if (a.what == action::What::started) output_->begin_run();
   if (a.what == action::What::started) marker("started pid " + std::to_string(a.pid));
   if (a.what == action::What::exited)
     marker(ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a));
@@ -129,7 +131,7 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
   switch (a.what) {
     case action::What::started:
       text = "started pid " + std::to_string(a.pid);
-      if (log_ && machine_.restarts() == 0) text += ", log " + log_->path();
+      if (output_->keeps_files() && machine_.restarts() == 0) text += ", log " + output_->files().front().path;
       break;
     case action::What::exited:
       text = ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a);

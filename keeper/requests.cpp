@@ -8,6 +8,7 @@ namespace keeper {
 namespace {
 
 constexpr std::size_t kMostLogBytes = 192 * 1024;
+constexpr std::size_t kDrainFirst = 1 << 20;  // what was written before it was asked
 constexpr std::uint64_t kMostLogLines = 5'000;
 
 /// A request that names a run is about that run and no later one.
@@ -62,11 +63,33 @@ void Keeper::handle(const SignalRun& request, const Caller&, Answer answer) {
 }
 
 void Keeper::handle(const GetLogs& request, const Caller&, Answer answer) {
-  if (!log_)
+  if (!output_->keeps_files())
     return answer.fail({Reason::not_found, "show the log of " + table_.stem, "its log is " + spec_.log, 0});
-  auto tail = read_tail(log_->path(), std::min(request.lines.value_or(100), kMostLogLines), kMostLogBytes);
+  std::string path = output_->files().front().path;
+  auto tail = read_tail(path, std::min(request.lines.value_or(100), kMostLogLines), kMostLogBytes);
   if (!tail) return answer.fail(tail.error());
-  answer.give(LogLines{log_->path(), tail->bytes, std::move(tail->lines), tail->truncated});
+  answer.give(LogLines{path, tail->bytes, std::move(tail->lines), tail->truncated});
+}
+
+void Keeper::answer_logs(const std::string& doing, Done (AppOutput::*doing_it)(), const Answer& answer) {
+  std::string what = doing + " " + table_.stem;
+  if (!output_->keeps_files()) return answer.fail({Reason::failed, what, "its log is " + spec_.log, 0});
+  output_->drain(kDrainFirst);
+  Done done = (output_.get()->*doing_it)();
+  if (!done) return answer.fail({done.error().reason, what, done.error().why(), 0});
+  answer.give(LogsNow{output_->files()});
+}
+
+void Keeper::handle(const RotateLogs&, const Caller&, Answer answer) {
+  answer_logs("rotate", &AppOutput::rotate, answer);
+}
+
+void Keeper::handle(const ReopenLogs&, const Caller&, Answer answer) {
+  answer_logs("reopen", &AppOutput::reopen, answer);
+}
+
+void Keeper::handle(const FlushLogs&, const Caller&, Answer answer) {
+  answer_logs("flush", &AppOutput::flush, answer);
 }
 
 void Keeper::handle(const Discover&, const Caller&, Answer answer) {

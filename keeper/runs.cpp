@@ -89,7 +89,7 @@ Commands Keeper::commands() {
     auto settings = make_settings(spec_, table_.inherit);
     if (!added || !settings) return std::nullopt;
     SpawnPlan plan({"/bin/sh", "-c", command}, environ, std::move(*added), spec_.cwd, std::move(*settings));
-    auto result = spawn(plan, null_.get(), null_.get());
+    auto result = spawn(plan, {null_.get(), null_.get(), null_.get()});
     auto* spawned = std::get_if<Spawned>(&result);
     if (spawned == nullptr) return std::nullopt;
     return StartedCommand{spawned->pid, std::move(spawned->pidfd)};
@@ -131,7 +131,7 @@ void Keeper::try_to_spawn(RunId id) {
   if (!ready) return fail({Stage::prepare, ready.error().errnum, ready.error().text()});
   ExtraFd extra;
   if (*ready) extra = {(*ready)->descriptor(), (*ready)->number()};
-  auto result = spawn(*plan_, null_.get(), output_.get(), extra);
+  auto result = spawn(*plan_, {null_.get(), output_->out(), output_->err()}, extra);
   if (auto* failed = std::get_if<SpawnError>(&result)) {
     plan_error_ = *failed;
     plan_.reset();

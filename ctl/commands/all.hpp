@@ -15,5 +15,8 @@ Command signal_command();
 Command delete_command();
 Command events_command();
 Command wait_command();
+Command rotate_command();
+Command reopen_command();
+Command flush_command();
 
 }  // namespace keeper

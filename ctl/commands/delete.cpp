@@ -1,14 +1,9 @@
 // ctl delete
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
-#include "ctl/fleet/log_place.hpp"
+#include "ctl/fleet/log_keeping.hpp"
 #include "ctl/fleet/stopper.hpp"
-#include "protocol/home/log_times.hpp"
 
 namespace keeper {
 namespace {
@@ -16,11 +11,8 @@ namespace {
 constexpr Millis kLockWait{500};
 
 /// What was done with the logs, for the message.
-Result<std::string> delete_logs(const std::vector<std::string>& files) {
-  for (const std::string& file : files)
-    for (const std::string& name : {file, index_name(file)})
-      if (unlink(name.c_str()) != 0 && errno != ENOENT) return system_error("", "its log " + name);
-  if (files.empty()) return std::string();
+std::string deleted_text(const std::vector<std::string>& files) {
+  if (files.empty()) return "";
   std::string out = " and its log " + files.front();
   if (files.size() == 2) out += " with an older one";
   if (files.size() > 2) out += " with " + std::to_string(files.size() - 1) + " older ones";
@@ -34,19 +26,13 @@ Result<std::string> forget(const Home& home, const Row& row, bool keep_logs) {
     return Error{Reason::already, "", "it was started again meanwhile", 0};
   if (!lock) return lock.error();
   // The record says where the log is: it goes last.
-  std::vector<std::string> logs;
-  auto spec = home.read_spec(stem);
-  if (auto places = log_places_of(home, row))
-    for (const LogPlace& place : *places)
-      for (std::string& file : log_files_of(place.path, spec ? spec->log_backups : Spec{}.log_backups))
-        logs.push_back(std::move(file));
+  std::vector<std::string> logs = all_log_files(home, row);
   std::string said;
   if (keep_logs) {
     if (!logs.empty()) said = "; its log stays: " + logs.front();
   } else {
-    auto deleted = delete_logs(logs);
-    if (!deleted) return deleted.error();
-    said = *deleted;
+    if (Done done = delete_log_files(logs); !done) return done.error();
+    said = deleted_text(logs);
   }
   home.unlink_socket(stem);
   if (Done done = home.remove_app(stem); !done) return done.error();

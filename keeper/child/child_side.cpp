@@ -22,13 +22,18 @@ KEEPER_CHILD_SIDE [[noreturn]] void fail(ChildSide& side, Stage stage, int which
   _exit(127);
 }
 
-KEEPER_CHILD_SIDE void take_output(ChildSide& side) {
-  if (dup2(side.output, STDOUT_FILENO) < 0 || dup2(side.output, STDERR_FILENO) < 0) fail(side, Stage::output);
-  // Another user may open /dev/stdout by name too. Where that cannot be had it still has its output.
-  const auto& identity = side.plan->settings().identity;
+/// Another user may open /dev/stdout by name too. Where that cannot be had it still has its output.
+KEEPER_CHILD_SIDE void give_away(int pipe, const Identity& who) {
   struct stat at {};
-  bool pipe = identity && fstat(side.output, &at) == 0 && S_ISFIFO(at.st_mode);
-  if (pipe && fchown(side.output, identity->uid, ~0u) < 0) errno = 0;
+  if (fstat(pipe, &at) == 0 && S_ISFIFO(at.st_mode) && fchown(pipe, who.uid, ~0u) < 0) errno = 0;
+}
+
+KEEPER_CHILD_SIDE void take_output(ChildSide& side) {
+  if (dup2(side.output, STDOUT_FILENO) < 0 || dup2(side.error, STDERR_FILENO) < 0) fail(side, Stage::output);
+  const auto& identity = side.plan->settings().identity;
+  if (!identity) return;
+  give_away(side.output, *identity);
+  if (side.error != side.output) give_away(side.error, *identity);
 }
 
 /// What is passed on stays open after the exec, under its number. Before the limits: a low one on descriptors

@@ -48,7 +48,8 @@ struct ExtraFd {
 struct ChildSide {
   const SpawnPlan* plan;
   int input;   ///< becomes 0
-  int output;  ///< becomes 1 and 2; another user's from then on, where the plan has one
+  int output;  ///< becomes 1; another user's from then on, where the plan has one
+  int error;   ///< becomes 2, in the same way
   ExtraFd extra = {};
   ChildFailure failure = {};  ///< set by the child side
   bool failed = false;

@@ -68,10 +68,11 @@ Fd open_output(int output) {
 
 }  // namespace
 
-std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output, ExtraFd extra) {
-  Fd own = open_output(output);
-  if (!own) return error_at(Stage::output, errno, plan);
-  ChildSide side{&plan, input, own.get(), extra};
+std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds& fds, ExtraFd extra) {
+  Fd own = open_output(fds.output), own_error;
+  if (own && fds.error != fds.output) own_error = open_output(fds.error);
+  if (!own || (!own_error && fds.error != fds.output)) return error_at(Stage::output, errno, plan);
+  ChildSide side{&plan, fds.input, own.get(), own_error ? own_error.get() : own.get(), extra};
   int pidfd = -1;
   std::optional<Dumpable> as_before;
   if (plan.settings().identity) as_before.emplace();

@@ -20,11 +20,18 @@ struct Spawned {
   Fd pidfd;  ///< readable when the process has ended
 };
 
-/// Starts a process: own session, stdin from `input`, stdout and stderr into the pipe `output`, no other
+/// What a process reads and writes: its output goes into pipes, which may be one and the same.
+struct StandardFds {
+  int input;
+  int output;
+  int error;
+};
+
+/// Starts a process: own session, its standard descriptors as said, each pipe opened for it anew, no other
 /// descriptor but those of the plan and `extra`, every signal at its default, none blocked, and the plan's
 /// settings. Returns when exec has succeeded or a step failed
 /// (vfork(2): no copy of page tables, which is a third of the time of a restart).
-std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, int input, int output, ExtraFd extra = {});
+std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds& fds, ExtraFd extra = {});
 
 /// What a process and the children that it waited for have used (getrusage(2)). The kernel counts the memory
 /// that it shared with this process until its exec, so a program smaller than its keeper is shown as that

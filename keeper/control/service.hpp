@@ -70,6 +70,9 @@ class Service {
   virtual void handle(const RestartRun&, const Caller&, Answer) = 0;
   virtual void handle(const SignalRun&, const Caller&, Answer) = 0;
   virtual void handle(const GetLogs&, const Caller&, Answer) = 0;
+  virtual void handle(const RotateLogs&, const Caller&, Answer) = 0;
+  virtual void handle(const ReopenLogs&, const Caller&, Answer) = 0;
+  virtual void handle(const FlushLogs&, const Caller&, Answer) = 0;
   virtual void handle(const GetWhy&, const Caller&, Answer) = 0;
   virtual void handle(const WatchEvents&, const Caller&, Answer) = 0;
   virtual void handle(const Discover&, const Caller&, Answer) = 0;

@@ -72,6 +72,10 @@ bool FileSink::take_file(int fd) {
   spliceable_ = regular_;
   size_ = static_cast<std::uint64_t>(st.st_size);
   at_line_start_.reset();
+  if (regular_)
+    index_.begin(path_, st.st_ino);
+  else
+    index_.end();
   return true;
 }
 
@@ -115,6 +119,7 @@ void FileSink::failed(const char* doing) {
 
 std::size_t FileSink::put(std::string_view bytes) {
   std::size_t all = bytes.size();
+  if (!bytes.empty()) index_.note(wall_now(), size_);
   while (!bytes.empty()) {
     ssize_t count = regular_ ? pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_))
                              : ::write(file_.get(), bytes.data(), bytes.size());
@@ -196,6 +201,7 @@ std::size_t FileSink::splice_room() {
 
 std::size_t FileSink::splice_from(int pipe, std::size_t most) {
   std::size_t done = 0;
+  index_.note(wall_now(), size_);
   while (done < most) {
     auto offset = static_cast<off64_t>(size_);
     ssize_t count = splice(pipe, nullptr, file_.get(), &offset, most - done, SPLICE_F_NONBLOCK);
@@ -274,46 +280,67 @@ void FileSink::retry() {
 
 // --- other files
 
-/// PATH.N-1 to PATH.N and so on, and `newest` to PATH.1. False and errno at the first that cannot be renamed.
-bool FileSink::shift_backups(const std::string& newest) {
-  for (int i = rules_.backups; i > 1; --i) {
-    std::string older = path_ + "." + std::to_string(i), newer = path_ + "." + std::to_string(i - 1);
-    if (rename(newer.c_str(), older.c_str()) < 0 && errno != ENOENT) return false;
-  }
-  int done = rules_.backups > 0 ? rename(newest.c_str(), (path_ + ".1").c_str()) : unlink(newest.c_str());
-  return done == 0;
+RotationRules FileSink::rotation() const {
+  RotationRules out;
+  out.backups = rules_.backups;
+  out.max_size = rules_.most;
+  if (rules_.total > 0) out.max_total = rules_.total;
+  out.compress = rules_.compress && on_compress_;
+  out.compressing = compressing_;
+  return out;
+}
+
+void FileSink::brought_into_order(const Rotated& rotated) {
+  if (rotated.compress && on_compress_) compressing_ = on_compress_(rotated.compress->from, rotated.compress->to);
 }
 
 /// The file gets the name of a backup, and there is a new one. Where that cannot be had it goes on in the old
 /// file for a while.
 bool FileSink::move_away() {
-  // The newest first, out of the way: if that cannot be renamed, nothing of the older ones is lost for it.
-  std::string aside = path_ + ".rotating";
-  bool moved = rename(path_.c_str(), aside.c_str()) == 0 || errno == ENOENT;
-  if (moved && !shift_backups(aside) && errno != ENOENT) {
-    int error = errno;
-    rename(aside.c_str(), path_.c_str());
-    errno = error;
-    moved = false;
-  }
+  auto rotated = rotate_files(path_, rotation());
   asked_ = 0;
-  if (!moved) {
-    rotation_trouble_ = "cannot rotate " + path_ + ": " + strerror(errno);
+  if (!rotated) {
+    rotation_trouble_ = "cannot rotate " + path_ + ": " + rotated.error().why();
     next_rotation_ = now_ms() + kRotateAgain;
     return false;
   }
   rotation_trouble_.clear();
   next_rotation_ = 0;
   file_.reset();
+  index_.end();
   size_ = 0;
   ready();
+  brought_into_order(*rotated);
   return true;
+}
+
+/// What an earlier keeper left half done, and what is to be packed. Where it fails the next rotation says so.
+void FileSink::tidy() {
+  if (!regular_) return;
+  if (auto rotated = tidy_files(path_, rotation())) brought_into_order(*rotated);
+}
+
+void FileSink::compressed(bool good, std::uint64_t inode) {
+  compressing_ = false;
+  if (good && !place_compressed(path_, inode)) good = false;
+  // One that failed is tried again at the next rotation, and not at once.
+  if (good) tidy();
+}
+
+Done FileSink::flush() {
+  std::string().swap(kept_);
+  sent_ = 0;
+  if (!look_at_size()) return Error{Reason::failed, "", trouble_, 0};
+  if (!regular_) return Error{Reason::failed, "", path_ + " is no regular file", 0};
+  if (ftruncate(file_.get(), 0) < 0) return system_error("", "empty " + path_);
+  look_at_size();
+  return remove_backups(path_);
 }
 
 Done FileSink::rotate() {
   if (waiting() > 0) send_kept();
-  if (!look_at_size()) return Error{Reason::failed, "rotate " + path_, trouble_, 0};
-  if (!regular_) return Error{Reason::failed, "rotate " + path_, "it is no regular file", 0};
+  if (!look_at_size()) return Error{Reason::failed, "", trouble_, 0};
+  if (!regular_) return Error{Reason::failed, "", path_ + " is no regular file", 0};
   if (size_ == 0) return {};
   if (!at_line_start()) asked_ = size_;
   if (asked_ > 0) return {};
@@ -322,9 +349,10 @@ Done FileSink::rotate() {
   return {};
 }
 
-void FileSink::reopen() {
+Done FileSink::reopen() {
   file_.reset();
-  ready();
+  if (!ready()) return Error{Reason::failed, "", trouble_, 0};
+  return {};
 }
 
 std::string FileSink::last(std::size_t most, std::uint64_t mark) const {

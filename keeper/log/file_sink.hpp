@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "keeper/log/index_file.hpp"
+#include "keeper/log/rotator.hpp"
 #include "protocol/home/home.hpp"
 
 namespace keeper {
@@ -61,8 +63,18 @@ class FileSink {
   /// Begins a new file, if there is anything in this one: now, or when its last line has ended. Errors: it
   /// could not be renamed.
   Done rotate();
-  /// Lets go of the file, and takes what is at its path.
-  void reopen();
+  /// Lets go of the file, and takes what is at its path. Errors: it cannot be had just now.
+  Done reopen();
+  /// Removes the backups, and all that is in the file.
+  Done flush();
+  /// Brings the files of the log into order: what an earlier keeper left half done.
+  void tidy();
+  /// Who packs a backup, from a path to a path; false: it cannot be done just now.
+  void on_compress(std::function<bool(const std::string&, const std::string&)> start) {
+    on_compress_ = std::move(start);
+  }
+  /// How that ended; the inode of what was packed.
+  void compressed(bool good, std::uint64_t inode);
   /// The last bytes since a mark, at most `most`, of the file, its first backup and what waits.
   std::string last(std::size_t most, std::uint64_t mark) const;
   /// All bytes that were ever handed in.
@@ -87,7 +99,8 @@ class FileSink {
   void drop(std::string_view bytes);
   void send_kept();
   void say_dropped();
-  bool shift_backups(const std::string& newest);
+  RotationRules rotation() const;
+  void brought_into_order(const Rotated& rotated);
   bool move_away();
   void failed(const char* doing);
 
@@ -97,6 +110,9 @@ class FileSink {
   Fd file_;
   bool regular_ = true;
   bool spliceable_ = true;
+  IndexFile index_;
+  std::function<bool(const std::string&, const std::string&)> on_compress_;
+  bool compressing_ = false;
   std::uint64_t size_ = 0;
   std::uint64_t total_ = 0;
   std::optional<bool> at_line_start_;  ///< nothing: bytes were spliced, look

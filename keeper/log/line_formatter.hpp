@@ -3,9 +3,12 @@
 // Pure: it is told the time. A line that has not ended stays with whoever feeds it: what is not given back as
 // used is handed in again, with what came behind it.
 #pragma once
+#include <memory>
+#include <optional>
 #include <variant>
 
 #include "keeper/log/line_format.hpp"
+#include "keeper/log/line_join.hpp"
 
 namespace keeper {
 
@@ -13,12 +16,13 @@ class LineFormatter {
  public:
   using Format = std::variant<TimeFormat, JsonFormat>;
 
-  LineFormatter(Format format, LogStream stream) : format_(std::move(format)), stream_(stream) {}
+  /// `starts`: what the first line of a record matches; null: a line is a record.
+  LineFormatter(Format format, LogStream stream, std::unique_ptr<LineMatcher> starts);
 
-  /// Dresses the lines that end in `bytes`; how many bytes were used. The rest is the beginning of a line, at
-  /// most LineSplitter::kMostLine.
+  /// Dresses the records that end in `bytes`; how many bytes were used. The rest is the beginning of a record
+  /// whose end may still come.
   std::size_t feed(std::string_view bytes, WallTime time, int pid);
-  /// Dresses the beginning of a line, whose end has been waited for long enough.
+  /// Dresses the beginning of a record, whose end has been waited for long enough.
   void finish(std::string_view bytes, WallTime time, int pid);
   /// A run has ended: what comes next begins a line.
   void end_run();
@@ -33,10 +37,13 @@ class LineFormatter {
 
  private:
   void add(OutBuffer& out, const LinePiece& piece, WallTime time, LogStream stream, int pid);
+  void join(const LinePiece& piece, WallTime time, int pid);
 
   Format format_;
   LogStream stream_;
   LineSplitter splitter_;
+  std::optional<LineJoin> join_;
+  const char* record_ = nullptr;  ///< where the record that waits begins, while it is fed
   OutBuffer out_;
 };
 

@@ -58,6 +58,12 @@ class LineJoin {
   }
 
   bool waits() const { return lines_ > 0; }
+  /// Forgets the record that waits, for whoever hands its lines in again with what follows.
+  void leave() {
+    record_.clear();
+    lines_ = 0;
+    cut_ = false;
+  }
 
  private:
   bool fits(const LinePiece& piece) const {

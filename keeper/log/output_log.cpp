@@ -128,8 +128,14 @@ std::size_t OutputLog::handle(std::string_view bytes) {
   } else {
     put(bytes);
   }
-  if (used > 0 && route_.watch) route_.watch(bytes.substr(0, used));
+  show(bytes, used);
   return used;
+}
+
+/// Once each, also what waits in the pipe for the end of its line.
+void OutputLog::show(std::string_view bytes, std::size_t used) {
+  if (route_.watch && bytes.size() > shown_) route_.watch(bytes.substr(shown_));
+  shown_ = bytes.size() - used;
 }
 
 void OutputLog::put(std::string_view bytes) {
@@ -160,7 +166,7 @@ void OutputLog::finish_line() {
   route_.lines->finish({buffer_, got}, wall_now(), route_.pid());
   put(route_.lines->out());
   route_.lines->clear();
-  if (route_.watch) route_.watch({buffer_, got});
+  show({buffer_, got}, got);
   capture_->took(got, there - got);
   left_ = 0;
   look_at_sink();

@@ -37,6 +37,7 @@ class OutputLog {
   void drain(std::size_t most);
   /// The run that wrote has ended, and its output was drained: the beginning of a line has no end any more.
   void end_run();
+  bool has_file() const { return route_.file != nullptr; }
   /// A line of keeper's own.
   void add_own(std::string_view text, WallTime time);
   /// Something about the sink may have changed.
@@ -52,6 +53,7 @@ class OutputLog {
   std::size_t read_copy(std::size_t count);
   std::size_t handle(std::string_view bytes);
   void put(std::string_view bytes);
+  void show(std::string_view bytes, std::size_t used);
   void wait_for_line_end(std::size_t left, bool another);
   void finish_line();
   void arm_retry();
@@ -64,6 +66,7 @@ class OutputLog {
   bool stopped_ = false;  ///< nothing is taken until the file can be written
   std::size_t left_ = 0;  ///< beginning of a line that waits in the pipe
   bool line_end_waits_ = false;
+  std::size_t shown_ = 0;        ///< of what is in the pipe, from its beginning on
   std::string trouble_;
   char* buffer_;          ///< mapped, not allocated: its pages go back to the system when the child is quiet
   std::size_t used_ = 0;  ///< how far into it was ever read since then

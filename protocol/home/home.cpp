@@ -414,6 +414,10 @@ string Home::log_path(string_view stem) const {
   return path_ + "/logs/" + string(stem) + ".log";
 }
 
+string Home::error_log_path(string_view stem) const {
+  return path_ + "/logs/" + string(stem) + ".err.log";
+}
+
 Result<Fd> Home::open_app(string_view stem, Create create, const string& doing) const {
   if (Done done = check_stem(stem, doing); !done) return done.error();
   Fd apps = open_directory(directory_.get(), "apps", create);

@@ -80,6 +80,8 @@ class Home {
   std::string status_path(std::string_view stem) const;
   std::string pid_path(std::string_view stem) const;
   std::string log_path(std::string_view stem) const;
+  /// Of its stderr, where the streams are kept apart.
+  std::string error_log_path(std::string_view stem) const;
 
   /// Takes the lock of STEM, creating apps/STEM, waiting up to `wait` while another holds it. The lock lives
   /// as long as any copy of the descriptor (which is close-on-exec). Errors: already (another holds it),

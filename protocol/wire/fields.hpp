@@ -192,6 +192,22 @@ struct Fields<GetSpec> {
   static void each(auto&&) {}
 };
 template <>
+struct Fields<RotateLogs> {
+  static void each(auto&&) {}
+};
+template <>
+struct Fields<ReopenLogs> {
+  static void each(auto&&) {}
+};
+template <>
+struct Fields<FlushLogs> {
+  static void each(auto&&) {}
+};
+template <>
+struct Fields<LogsNow> {
+  static void each(auto&& v) { v("logs", &LogsNow::logs, "where the output is"); }
+};
+template <>
 struct Fields<Discover> {
   static void each(auto&&) {}
 };

@@ -85,6 +85,28 @@ struct GetLogs {
   using Reply = LogLines;
 };
 
+/// The logs as they are then.
+struct LogsNow {
+  std::vector<LogFile> logs;
+};
+struct RotateLogs {
+  static constexpr std::string_view method = "rotate";
+  static constexpr std::string_view summary =
+      "Begins new log files; the old ones become backups, when their last lines have ended.";
+  using Reply = LogsNow;
+};
+struct ReopenLogs {
+  static constexpr std::string_view method = "reopen";
+  static constexpr std::string_view summary =
+      "Opens the logs again by their paths: for who has renamed the files.";
+  using Reply = LogsNow;
+};
+struct FlushLogs {
+  static constexpr std::string_view method = "flush";
+  static constexpr std::string_view summary = "Empties the logs, and removes their backups.";
+  using Reply = LogsNow;
+};
+
 struct GetWhy {
   static constexpr std::string_view method = "why";
   static constexpr std::string_view summary =
@@ -114,7 +136,7 @@ struct Discover {
   using Reply = OpenRpc;
 };
 
-using AnyRequest = std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, GetLogs, GetWhy,
-                                WatchEvents, Discover>;
+using AnyRequest = std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, GetLogs, RotateLogs,
+                                ReopenLogs, FlushLogs, GetWhy, WatchEvents, Discover>;
 
 }  // namespace keeper

@@ -327,7 +327,7 @@ struct CmdProbeTest : ProbeTest {
     if (fails_to_start_) return std::nullopt;
     SpawnPlan plan({"/bin/sh", "-c", command}, environment, {}, place_.path());
     Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-    auto result = spawn(plan, null.get(), output_.writing.get());
+    auto result = spawn(plan, {null.get(), output_.writing.get(), output_.writing.get()});
     auto* spawned = std::get_if<Spawned>(&result);
     if (spawned == nullptr) return std::nullopt;
     return StartedCommand{spawned->pid, std::move(spawned->pidfd)};

@@ -26,7 +26,7 @@ SpawnError failure_of(const ChildSettings& settings, ExtraFd extra = {}, const s
   SpawnPlan plan({program}, none, {}, directory, settings);
   Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   Pipe pipe;
-  auto result = spawn(plan, null.get(), pipe.writing.get(), extra);
+  auto result = spawn(plan, {null.get(), pipe.writing.get(), pipe.writing.get()}, extra);
   if (auto* failed = std::get_if<SpawnError>(&result)) return *failed;
   ADD_FAILURE() << "it was spawned";
   waitpid(std::get<Spawned>(result).pid, nullptr, 0);

@@ -14,7 +14,7 @@ SpawnError failure_of(std::vector<string> command, const string& directory = "/"
   SpawnPlan plan(std::move(command), kNone, {}, directory);
   Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   Pipe pipe;
-  auto result = spawn(plan, null.get(), pipe.writing.get());
+  auto result = spawn(plan, {null.get(), pipe.writing.get(), pipe.writing.get()});
   if (auto* failed = std::get_if<SpawnError>(&result)) return *failed;
   ADD_FAILURE() << "it was spawned";
   waitpid(std::get<Spawned>(result).pid, nullptr, 0);
@@ -79,7 +79,7 @@ TEST(Spawn, WithoutDescriptorsItFailsForTheMoment) {
   getrlimit(RLIMIT_NOFILE, &before);
   rlimit none{0, before.rlim_max};
   setrlimit(RLIMIT_NOFILE, &none);
-  auto result = spawn(plan, pipe.reading.get(), pipe.writing.get());
+  auto result = spawn(plan, {pipe.reading.get(), pipe.writing.get(), pipe.writing.get()});
   setrlimit(RLIMIT_NOFILE, &before);
   ASSERT_TRUE(std::holds_alternative<SpawnError>(result));
   const SpawnError& error = std::get<SpawnError>(result);

@@ -16,7 +16,7 @@ class TestRun {
     static const char* const none[] = {nullptr};
     SpawnPlan plan(std::move(command), none, {}, "/", std::move(settings));
     Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-    auto result = spawn(plan, null.get(), pipe_.writing.get(), extra);
+    auto result = spawn(plan, {null.get(), pipe_.writing.get(), pipe_.writing.get()}, extra);
     if (auto* failed = std::get_if<SpawnError>(&result))
       ADD_FAILURE() << failed->text;
     else

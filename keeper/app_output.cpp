@@ -1,0 +1,169 @@
+#include "keeper/app_output.hpp"
+
+namespace keeper {
+namespace {
+
+bool is_file(const std::string& log) {
+  return log != "none" && log != "-";
+}
+
+LogRules rules_of(const Spec& spec) {
+  LogRules out;
+  out.most = spec.log_max_size;
+  out.backups = spec.log_backups;
+  out.total = spec.log_max_total.value_or(0);
+  out.compress = spec.log_compress;
+  out.keep = spec.log_buffer;
+  out.block = spec.log_full == LogFull::block;
+  return out;
+}
+
+/// Null for `raw`.
+std::unique_ptr<LineFormatter> formatter_of(const Spec& spec, LogStream from) {
+  if (spec.log_format == LogFormat::raw) return nullptr;
+  std::unique_ptr<LineMatcher> starts;
+  if (spec.log_join)
+    if (auto made = LineMatcher::make(spec.log_join->expression)) starts = std::move(*made);
+  LineFormatter::Format format = TimeFormat(spec.log_date_format.value_or(DateFormat{}));
+  if (spec.log_format == LogFormat::json)
+    format = JsonFormat(spec.name, spec.instances > 1 ? spec.instance : -1);
+  return std::make_unique<LineFormatter>(std::move(format), from, std::move(starts));
+}
+
+}  // namespace
+
+AppOutput::AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks)
+    : io_(io), spec_(spec), hooks_(std::move(hooks)) {}
+
+Result<std::unique_ptr<AppOutput>> AppOutput::make(asio::io_context& io, const Spec& spec, std::string path,
+                                                   std::string error_path, OutputHooks hooks) {
+  auto app = std::unique_ptr<AppOutput>(new AppOutput(io, spec, std::move(hooks)));
+  bool apart = !spec.error_log.empty();
+  FileSink* out = is_file(spec.log) ? app->add_sink(apart ? "out" : "all", path) : nullptr;
+  if (Done done = app->add_stream(LogStream::out, out); !done) return done.error();
+  if (!apart) return app;
+  // Both may go into one file, where each line says which stream it is of.
+  bool same = out != nullptr && error_path == path;
+  if (same) app->sinks_.front()->stream = "all";
+  FileSink* err = same ? out : is_file(spec.error_log) ? app->add_sink("err", error_path) : nullptr;
+  if (Done done = app->add_stream(LogStream::err, err); !done) return done.error();
+  return app;
+}
+
+FileSink* AppOutput::add_sink(const std::string& stream, const std::string& path) {
+  auto sink = std::make_unique<Sink>();
+  sink->stream = stream;
+  sink->file = std::make_unique<FileSink>(path, rules_of(spec_));
+  FileSink* file = sink->file.get();
+  sink->compressor = std::make_unique<Compressor>(
+      io_, [file](bool good, std::uint64_t inode) { file->compressed(good, inode); });
+  file->on_compress([packer = sink->compressor.get()](const std::string& from, const std::string& to) {
+    return static_cast<bool>(packer->start(from, to));
+  });
+  sinks_.push_back(std::move(sink));
+  return file;
+}
+
+Done AppOutput::add_stream(LogStream from, FileSink* file) {
+  auto pipe = make_output_pipe();
+  if (!pipe) return pipe.error();
+  OutputRoute route;
+  route.file = file;
+  route.lines = formatter_of(spec_, from);
+  route.markers = spec_.log_markers;
+  route.is_watched = hooks_.is_watched;
+  route.watch = [this, from](std::string_view bytes) { hooks_.watch(bytes, from); };
+  route.pid = hooks_.pid;
+  route.on_trouble = [this] { look_for_trouble(); };
+  auto log = OutputLog::make(io_, std::move(pipe->reading), std::move(route));
+  if (!log) return log.error();
+  streams_.push_back(std::make_unique<Stream>(Stream{std::move(pipe->writing), std::move(*log)}));
+  return {};
+}
+
+/// Said once, and once that it is over.
+void AppOutput::look_for_trouble() {
+  for (auto& sink : sinks_) {
+    const std::string& now = sink->file->trouble();
+    if (now == sink->trouble) continue;
+    bool began = sink->trouble.empty(), over = now.empty();
+    sink->trouble = now;
+    if (over)
+      hooks_.on_trouble("");
+    else if (began)
+      hooks_.on_trouble(now);
+  }
+}
+
+void AppOutput::drain(std::size_t most) {
+  for (auto& stream : streams_)
+    stream->log->drain(most);
+}
+
+void AppOutput::begin_run() {
+  for (auto& sink : sinks_)
+    sink->file->open();
+}
+
+void AppOutput::mark_run() {
+  for (auto& sink : sinks_)
+    sink->run_mark = sink->file->total();
+}
+
+void AppOutput::end_run() {
+  for (auto& stream : streams_)
+    stream->log->end_run();
+}
+
+/// Of stderr, which is what matters where the streams are apart, as much as there is room for.
+std::string AppOutput::last_output(std::size_t most) const {
+  std::string out;
+  std::size_t share = most / std::max<std::size_t>(1, sinks_.size());
+  for (const auto& sink : sinks_) {
+    if (!out.empty() && out.back() != '\n') out += '\n';
+    out += sink->file->last(share, sink->run_mark);
+  }
+  return out;
+}
+
+void AppOutput::add_own(std::string_view text, WallTime time) {
+  if (!sinks_.empty()) (streams_.front()->log->has_file() ? streams_.front() : streams_.back())->log->add_own(text, time);
+}
+
+std::vector<LogFile> AppOutput::files() const {
+  std::vector<LogFile> out;
+  for (const auto& sink : sinks_) {
+    const FileSink& file = *sink->file;
+    LogFile one{sink->stream, file.path(), file.bytes(), {}, file.dropped()};
+    if (!file.trouble().empty()) one.trouble = file.trouble();
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+std::vector<int> AppOutput::pids() const {
+  std::vector<int> out;
+  for (const auto& sink : sinks_)
+    if (sink->compressor->pid() > 0) out.push_back(sink->compressor->pid());
+  return out;
+}
+
+Done AppOutput::rotate() {
+  for (auto& sink : sinks_)
+    if (Done done = sink->file->rotate(); !done) return done;
+  return {};
+}
+
+Done AppOutput::reopen() {
+  for (auto& sink : sinks_)
+    if (Done done = sink->file->reopen(); !done) return done;
+  return {};
+}
+
+Done AppOutput::flush() {
+  for (auto& sink : sinks_)
+    if (Done done = sink->file->flush(); !done) return done;
+  return {};
+}
+
+}  // namespace keeper

@@ -1,0 +1,84 @@
+// What a program writes, from the pipes that its runs are given to where the spec wants it: both streams in
+// one pipe and one log, in the order in which they were written, or apart.
+#pragma once
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "keeper/log/compressor.hpp"
+#include "keeper/log/output_log.hpp"
+#include "protocol/wire/spec.hpp"
+#include "protocol/wire/status.hpp"
+
+namespace keeper {
+
+/// Who sees output on its way.
+struct OutputHooks {
+  std::function<bool()> is_watched;  ///< asked before each piece
+  std::function<void(std::string_view bytes, LogStream from)> watch;
+  std::function<int()> pid;                                   ///< of the run that writes
+  std::function<void(const std::string& what)> on_trouble;    ///< a log cannot be written, or can again
+};
+
+class AppOutput {
+ public:
+  /// `path` and `error_path`: where the logs are, if the spec wants files. Errors: no descriptors.
+  static Result<std::unique_ptr<AppOutput>> make(asio::io_context& io, const Spec& spec, std::string path,
+                                                 std::string error_path, OutputHooks hooks);
+  AppOutput(const AppOutput&) = delete;
+  AppOutput& operator=(const AppOutput&) = delete;
+
+  /// The pipes' writing ends, for a spawn; the same one where the streams are together.
+  int out() const { return streams_.front()->writing.get(); }
+  int err() const { return streams_.back()->writing.get(); }
+  /// Takes what is there, at most about `most` bytes of each.
+  void drain(std::size_t most);
+
+  /// A run has begun: makes the logs, so that there is something to look at.
+  void begin_run();
+  /// What is written from now on is the run's.
+  void mark_run();
+  /// A run has ended, and its output was drained.
+  void end_run();
+  /// Its last bytes, where they went into files; the caller saw all others.
+  std::string last_output(std::size_t most) const;
+  bool keeps_files() const { return !sinks_.empty(); }
+
+  /// A line of keeper's own.
+  void add_own(std::string_view text, WallTime time);
+
+  std::vector<LogFile> files() const;
+  /// Processes that pack backups.
+  std::vector<int> pids() const;
+
+  // For all of its logs; errors: the first that went wrong.
+  Done rotate();
+  Done reopen();
+  Done flush();
+
+ private:
+  struct Sink {
+    std::string stream;  ///< "all", "out", "err"
+    std::unique_ptr<FileSink> file;
+    std::unique_ptr<Compressor> compressor;
+    std::uint64_t run_mark = 0;
+    std::string trouble;
+  };
+  struct Stream {
+    Fd writing;
+    std::unique_ptr<OutputLog> log;
+  };
+
+  AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks);
+  FileSink* add_sink(const std::string& stream, const std::string& path);
+  Done add_stream(LogStream from, FileSink* file);
+  void look_for_trouble();
+
+  asio::io_context& io_;
+  const Spec& spec_;
+  OutputHooks hooks_;
+  std::vector<std::unique_ptr<Sink>> sinks_;      ///< none: no files
+  std::vector<std::unique_ptr<Stream>> streams_;  ///< one, or out and err
+};
+
+}  // namespace keeper

@@ -1,0 +1,87 @@
+#include "keeper/log/compressor.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+namespace keeper {
+namespace {
+
+constexpr int kIdle = 3 << 13;  // ioprio_set(2): class IDLE
+
+/// Everything else of the keeper's is none of its business; its lock would outlive it.
+void drop_all_but(int from, int to) {
+  if (dup2(from, 3) < 0 || dup2(to, 4) < 0) _exit(1);
+  syscall(SYS_close_range, 5U, ~0U, 0U);
+}
+
+bool pack(int from, int to) {
+  gzFile out = gzdopen(to, "wb");
+  if (out == nullptr) return false;
+  std::array<char, 64 * 1024> bytes;
+  ssize_t got = 0;
+  while ((got = read(from, bytes.data(), bytes.size())) > 0)
+    if (gzwrite(out, bytes.data(), static_cast<unsigned>(got)) != got) return false;
+  if (got < 0 || gzflush(out, Z_FINISH) != Z_OK || fsync(to) < 0) return false;
+  return gzclose(out) == Z_OK;
+}
+
+[[noreturn]] void pack_and_exit(int from, int to) {
+  setsid();  // no signal that is meant for keeper's terminal
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+    std::signal(signal, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  setpriority(PRIO_PROCESS, 0, 19);
+  syscall(SYS_ioprio_set, 1, 0, kIdle);
+  drop_all_but(from, to);
+  _exit(pack(3, 4) ? 0 : 1);
+}
+
+}  // namespace
+
+Done Compressor::start(const std::string& from, const std::string& to) {
+  Fd in(open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!in) return system_error("compress " + from);
+  struct stat st {};
+  fstat(in.get(), &st);
+  Fd out(open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, st.st_mode & 0777));
+  if (!out) return system_error("compress " + from, "write " + to);
+  int pid = fork();
+  if (pid < 0) return system_error("compress " + from, "fork");
+  if (pid == 0) pack_and_exit(in.get(), out.get());
+  int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  std::error_code error;
+  pidfd_.emplace(io_);
+  if (fd >= 0) pidfd_->assign(fd, error);
+  if (fd < 0 || error) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    return Error{Reason::failed, "compress " + from, "no descriptor is left", 0};
+  }
+  pid_ = pid;
+  inode_ = st.st_ino;
+  pidfd_->async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code cancelled) {
+    if (!cancelled) ended();
+  });
+  return {};
+}
+
+void Compressor::ended() {
+  int status = 0;
+  bool good = waitpid(std::exchange(pid_, 0), &status, 0) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  pidfd_.reset();
+  done_(good, inode_);
+}
+
+}  // namespace keeper

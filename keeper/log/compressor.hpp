@@ -1,0 +1,35 @@
+// Packs a backup with gzip, in a process of its own at the lowest priority, so that neither the keeper nor
+// the kept program waits for it. What it has written is on disk (fsync) when it ends well.
+#pragma once
+#include <asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "protocol/home/home.hpp"
+
+namespace keeper {
+
+class Compressor {
+ public:
+  /// `inode` of what was packed; or nothing was, and what stands at `to` is worth nothing.
+  using Done = std::function<void(bool good, std::uint64_t inode)>;
+
+  Compressor(asio::io_context& io, Done done) : io_(io), done_(std::move(done)) {}
+
+  /// Begins to pack `from` into `to`, which is made. One at a time. Errors: no process, no file.
+  keeper::Done start(const std::string& from, const std::string& to);
+  /// The process, a child of this one; 0: none. Nobody else is to take its exit status.
+  int pid() const { return pid_; }
+
+ private:
+  void ended();
+
+  asio::io_context& io_;
+  Done done_;
+  int pid_ = 0;
+  std::uint64_t inode_ = 0;
+  std::optional<asio::posix::stream_descriptor> pidfd_;
+};
+
+}  // namespace keeper

@@ -1,0 +1,32 @@
+// The index of a log's times (see protocol/home/log_index), as it is written: beside the log, one entry a
+// second at most. It only helps to find: where it cannot be written it is removed, and nobody is told.
+#pragma once
+#include <string>
+
+#include "protocol/home/home.hpp"
+#include "protocol/home/log_index.hpp"
+
+namespace keeper {
+
+class IndexFile {
+ public:
+  /// Of the log at `path`, which is open with this inode and size. Nothing is made yet.
+  void begin(const std::string& path, std::uint64_t inode);
+  /// Bytes are about to be written at `offset`.
+  void note(WallTime now, std::uint64_t offset);
+  /// The log is another one from now on.
+  void end();
+
+ private:
+  bool ready();
+  bool put(std::string_view bytes);
+
+  std::string path_;
+  std::uint64_t inode_ = 0;
+  Fd file_;
+  bool given_up_ = true;
+  std::uint64_t size_ = 0;
+  IndexPace pace_;
+};
+
+}  // namespace keeper
