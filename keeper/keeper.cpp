@@ -289,10 +289,7 @@ void Keeper::send_signal(Run& run, int signal, Scope scope) {
   if (scope == Scope::group) {
     if (run.main_ended) return;
     // Once its main process has moved, nobody may be left in the group, and its number be another's.
-    std::vector<int> tree = run.pid == run.session ? std::vector<int>() : tree_of(ids_of(run));
-    bool there = run.pid == run.session ||
-                 std::any_of(tree.begin(), tree.end(), [&](int pid) { return group_of(pid) == run.session; });
-    if (there) kill(-run.session, signal);
+    if (run.pid == run.session || group_has(run.session, tree_of(ids_of(run)))) kill(-run.session, signal);
     if (group_of(run.pid) != run.session) pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0);
     return;
   }
