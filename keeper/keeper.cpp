@@ -150,6 +150,8 @@ void Keeper::on_exit(RunId id) {
   run->main_ended = true;
   capture_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
   run = find(id);                 // they may have shown that it was ready
+  if (run != nullptr && run->ready) run->ready->drain();
+  run = find(id);
   if (run == nullptr) return;
   if (run->ready) run->ready->end();
   if (spec_.kill_mode == KillMode::process) leave_alone(*run);

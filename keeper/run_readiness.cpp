@@ -53,6 +53,10 @@ void RunReadiness::output(std::string_view bytes) {
     shown(place);
 }
 
+void RunReadiness::drain() {
+  if (fd_) fd_->drain();
+}
+
 /// The probes are kept until the run ends: one of them may be what is calling.
 void RunReadiness::end() {
   for (auto& probe : probes_)

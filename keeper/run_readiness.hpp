@@ -31,6 +31,8 @@ class RunReadiness {
   /// It was spawned: the probes begin.
   void begin();
   void output(std::string_view bytes);
+  /// Its main process has ended: what it wrote into its descriptor before is read now.
+  void drain();
   /// Nothing is asked any more.
   void end();
   /// Of commands that run just now: children of this process that are no part of a run.

@@ -147,6 +147,25 @@ TEST(Ready, ALineOfItsOutputConfirmsTheRun) {
   EXPECT_GE(out.took, Millis(200));
 }
 
+/// A program that is ready by its last words and ends at once, a hundred times over: a single run that was
+/// not confirmed would be the end of it.
+void expect_last_words_count(const string& condition, const string& script) {
+  Sandbox box;
+  Outcome out = begin(box, {"--ready", condition, "--start-retries", "0", "--backoff", "none",
+                            "--max-restarts", "100", "sh", "-c", script});
+  EXPECT_EQ(0, out.code) << out.all();
+  EVENTUALLY(box.state("api") == "fatal");
+  EXPECT_EQ("the limit of 100 restarts is reached", box.status("api")->reason);
+}
+
+TEST(Ready, ANewlineThatIsTheLastThingItDoesCounts) {
+  expect_last_words_count("fd:3", "echo >&3");
+}
+
+TEST(Ready, ALineOfOutputThatIsTheLastThingItDoesCounts) {
+  expect_last_words_count("log:^done$", "echo done");
+}
+
 TEST(Ready, AConnectionToItsPortConfirmsTheRun) {
   Sandbox box;
   auto [listener, port] = bound_port();
