@@ -15,6 +15,7 @@ namespace {
 
 constexpr Millis kRecordEvery{1000};
 constexpr Millis kRecordRuns{50};
+constexpr unsigned kOfAll = 0644;  // a pid file that was asked for is for other programs to read
 
 std::string ended_text(int pid, const action::Announce& a) {
   return "pid " + std::to_string(pid) + " " + ended_text(a.exit.value_or(ExitInfo::unknown())) + " after " +
@@ -220,7 +221,7 @@ void Keeper::write_pid_file() {
   bool asked = !spec_.pid_file.empty();
   std::string path = asked ? spec_.pid_file : home_.pid_path(table_.stem);
   if (pid)
-    say_once(write_file_atomically(path, text, false));
+    say_once(write_file_atomically(path, text, false, asked ? kOfAll : 0600));
   else if (asked)
     remove_pid_file(path, std::atoi(pid_written_.c_str()));
   else
