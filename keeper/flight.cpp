@@ -82,7 +82,7 @@ void Keeper::tell_subscribers(const action::Announce& a) {
   event.exit = a.exit;
   if (a.cause) event.cause = word_for(*a.cause);
   if (a.what == action::What::exited)
-    if (auto cause = recorder_.cause_of(a.run)) event.cause = std::move(cause);
+    if (const RunRecord* record = recorder_.record_of(a.run)) event.cause = record->cause;
   if (a.until) event.until = wall_now() + (*a.until - steady_now());
   if (!a.text.empty()) event.text = a.text;
   if (a.what == action::What::stopping && recorder_.asker()) event.text = asker_text(*recorder_.asker());

@@ -50,10 +50,12 @@ Status Keeper::status() {
   s.stopped_at = stopped_at_;
   if (s.pid) s.uptime_ms = (steady_now() - started_).count();
   s.restarts = machine_.restarts();
-  if (const auto& end = machine_.last_end())
-    s.last_exit =
-        LastExit{end->exit, last_exit_at_, end->lived.count(),
-                 recorder_.cause_of(end->run).value_or(std::string(word_for(end->cause))), end->pid};
+  if (const auto& end = machine_.last_end()) {
+    const RunRecord* record = recorder_.record_of(end->run);
+    s.last_exit = LastExit{end->exit, last_exit_at_, end->lived.count(),
+                           record != nullptr ? record->cause : std::string(word_for(end->cause)), end->pid};
+    if (record != nullptr) s.last_exit->kill_reason = record->kill_reason;
+  }
   if (auto at = machine_.next_start()) s.next = Next{"start", wall_now() + (*at - steady_now())};
   if (!machine_.spawn_error().empty()) s.spawn_error = machine_.spawn_error();
   if (!said_.status.empty()) s.status_text = said_.status;
@@ -124,7 +126,8 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
     case action::What::backoff:
       if (a.until) text = "next start in " + lived_text(*a.until - steady_now());
       break;
-    case action::What::spawn_failed: text = a.text; break;
+    case action::What::spawn_failed:
+    case action::What::killing: text = a.text; break;
     case action::What::fatal:
       if (machine_.spawn_error().empty()) text = "given up: " + a.text;
       break;

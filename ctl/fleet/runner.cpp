@@ -97,6 +97,12 @@ Outcome stopped(const Row& row) {
   return Outcome::done(row.id, with_pid("stopped " + row.id.stem(), row));
 }
 
+/// What it took to end a run.
+std::string force(const Status& after) {
+  if (!after.last_exit || !after.last_exit->kill_reason) return "";
+  return ", by KILL: " + *after.last_exit->kill_reason;
+}
+
 Outcome end_orphan(const Home& home, const Row& row, const Deadline& deadline) {
   Done done = stop_orphan(home, row.id, deadline);
   return done ? stopped(row) : Outcome::failed(row.id, done.error());
@@ -141,7 +147,11 @@ Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, con
     return Outcome::failed(row.id, error);
   }
   if (!wait_until_gone(home, row, deadline)) return Outcome::failed(row.id, late("its keeper is leaving"));
-  if (status->survivors.empty()) return stopped(row);
+  if (status->survivors.empty()) {
+    Outcome out = stopped(row);
+    if (status->last_exit && status->last_exit->pid == row.status.pid) out.text += force(*status);
+    return out;
+  }
   return Outcome::failed(row.id, {Reason::failed, "", survivors_text(status->survivors), 0});
 }
 
@@ -158,7 +168,7 @@ Outcome restart_outcome(const Row& row, const Answer& answer) {
   if (!status) return Outcome::failed(row.id, status.error());
   Outcome out =
       Outcome::done(row.id, "restarted " + row.id.stem() + ": pid " + number_or_none(row.status.pid) +
-                                " -> " + number_or_none(status->pid));
+                                " -> " + number_or_none(status->pid) + force(*status));
   out.run = status->run;
   return out;
 }

@@ -52,6 +52,7 @@ string last_exit_text(const LastExit& exit) {
   string out = exit_words(exit);
   if (exit.pid) out = "pid " + std::to_string(*exit.pid) + ": " + out;
   if (exit.at) out += " at " + short_time(*exit.at);
+  if (exit.kill_reason) out += ", killed by its keeper: " + escaped(*exit.kill_reason);
   return out;
 }
 

@@ -68,6 +68,11 @@ string why_it_ended(const RunRecord& run) {
   return "Cause: " + escaped(run.cause) + ".";
 }
 
+/// That it did not heed its stop signals.
+string why_killed(const RunRecord& run) {
+  return run.kill_reason ? "Its keeper killed it: " + escaped(*run.kill_reason) + "." : "";
+}
+
 string confirmation(const RunRecord& run) {
   if (!run.confirmed_at) return "It was never confirmed.";
   if (!run.started_at) return "It had been confirmed.";
@@ -166,6 +171,7 @@ string run_text(const Status& app, const RunRecord& run, bool newest) {
   out += at + ".\n";
   bool seen = run.ended_at.has_value();  // of one that nobody saw end there is no more to say
   if (seen) add(out, why_it_ended(run) + " " + confirmation(run));
+  add(out, why_killed(run));
   add(out, decision(app, run, newest && seen));
   add(out, usage(run));
   return out + lines_of(run.output);

@@ -60,6 +60,7 @@ struct Life {
   int pid = 0;  ///< of its main process; 0 until the spawn succeeded
   Phase phase = Phase::spawning;
   Time since{0};                   ///< when the spawn succeeded
+  Time step_since{0};              ///< of `stopping`: when its stop signal was sent
   Clock until;                     ///< when this phase is over by itself; leaving the phase forgets it
   Clock secs;                      ///< of `starting`: when it has lived for start_secs
   std::uint32_t shown = 0;         ///< which conditions of readiness hold, a bit each (Policy)

@@ -278,6 +278,16 @@ void Machine::begin_end(Life& life) {
   carry_out(life, life.at_once ? kill_step(policy_) : stop_step(policy_, life.ending, 0));
 }
 
+/// It has not ended by its stop signal: the next one, or KILL.
+void Machine::end_harder(Life& life) {
+  std::string unheeded =
+      unheeded_text(policy_, life.ending, life.step, life.until.at.value_or(now_) - life.step_since);
+  StopStep step = stop_step(policy_, life.ending, ++life.step);
+  if (step.phase == Phase::killing)
+    announce({.what = action::What::killing, .run = life.run, .pid = life.pid, .text = std::move(unheeded)});
+  carry_out(life, step);
+}
+
 void Machine::kill(Life& life) {
   life.at_once = true;
   if (life.phase == Phase::spawning) return;
@@ -292,6 +302,7 @@ void Machine::clear(Life life) {
 
 void Machine::carry_out(Life& life, const StopStep& step) {
   life.phase = step.phase;
+  life.step_since = now_;
   life.until.set(step.wait, now_, false);
   life.secs = {};
   send(life.run, step);
@@ -397,7 +408,7 @@ void Machine::expire(Life& life) {
     case Phase::spawning: life.until = {}; return;
     case Phase::starting: return fail(life.run, Cause::ready_timeout);
     case Phase::confirmed: return fail(life.run, Cause::watchdog);
-    case Phase::stopping: return carry_out(life, stop_step(policy_, life.ending, ++life.step));
+    case Phase::stopping: return end_harder(life);
     case Phase::clearing: return carry_out(life, kill_step(policy_));
     case Phase::killing: return give_up(life.run);
   }

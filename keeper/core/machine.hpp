@@ -137,6 +137,7 @@ class Machine {
   // An end
   void retire(Slot& slot, Cause cause, bool at_once = false);
   void begin_end(Life& life);
+  void end_harder(Life& life);
   void kill(Life& life);
   void clear(Life life);
   void carry_out(Life& life, const StopStep& step);

@@ -42,6 +42,7 @@ void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
     case What::stopping:
       if (a.cause && is_asked(*a.cause)) live(a.run).asker = asker_;
       return;
+    case What::killing: live(a.run).unheeded = a.text; return;
     case What::exited: return add_exit(a, wall);
     case What::spawn_failed: return add_failed_spawn(a, wall);
     case What::backoff:
@@ -64,6 +65,7 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   run.exit = a.exit;
   run.cause = was.facts.out_of_memory ? "out of memory" : word_for(a.cause.value_or(Cause::crash));
   run.asked_by = std::move(was.asker);
+  if (!was.unheeded.empty() && a.exit == ExitInfo::signal(SIGKILL)) run.kill_reason = std::move(was.unheeded);
   run.lived_ms = a.lived.count();
   run.max_memory_bytes = was.facts.max_memory_bytes;
   run.cpu_ms = was.facts.cpu_ms;
@@ -129,10 +131,10 @@ void Recorder::note_end(State state, const std::string& reason) {
   runs_.back().decision = Decision{std::string(word_for(state)), std::nullopt, reason};
 }
 
-std::optional<std::string> Recorder::cause_of(RunId run) const {
+const RunRecord* Recorder::record_of(RunId run) const {
   for (std::size_t i = 0; i < own_; ++i)
-    if (const RunRecord& one = runs_[runs_.size() - 1 - i]; one.run == run) return one.cause;
-  return std::nullopt;
+    if (const RunRecord& one = runs_[runs_.size() - 1 - i]; one.run == run) return &one;
+  return nullptr;
 }
 
 }  // namespace keeper

@@ -121,6 +121,7 @@ struct Fields<RunRecord> {
     v("lived_ms", &RunRecord::lived_ms, "how long it lived");
     v("max_memory_bytes", &RunRecord::max_memory_bytes, "the largest resident size of one of its processes");
     v("cpu_ms", &RunRecord::cpu_ms, "processor time");
+    v("kill_reason", &RunRecord::kill_reason, "why its keeper sent the KILL that ended it; null: it did not");
     v("error", &RunRecord::error, "why it could not be spawned");
     v("decision", &RunRecord::decision, "what was decided then; null while that is open");
     v("output", &RunRecord::output, "its last lines; {\"base64\": ...} for a line that is not UTF-8");

@@ -37,6 +37,8 @@ struct LastExit {
   std::int64_t after_ms = 0;  ///< how long it lived
   std::string cause;          ///< "crash", "exit", "stop", "restart", "keeper lost", "reboot"
   std::optional<int> pid;     ///< the run's pid
+  /// Why its keeper sent the KILL that ended it; nothing where it did not.
+  std::optional<std::string> kill_reason{};
 };
 
 /// What will happen by itself, and when.
