@@ -309,8 +309,10 @@ void Keeper::perform(const action::Announce& a) {
     if (Run* run = find(a.run); run != nullptr && run->ready) run->ready->end();
   bool too_late = a.what == action::What::stopping && a.cause == Cause::ready_timeout;
   if (too_late) missed_ = machine_.waiting_for(spec_.ready);
+  if (too_late) missed_text_ = a.text;
   if (a.what == action::What::started) {
     missed_.clear();
+    missed_text_.clear();
     interrupts_ = 0;  // the first Ctrl-C of this run asks it
   }
   if (a.what == action::What::main_moved) pid_start_ = process_start(a.pid);
@@ -356,6 +358,22 @@ void Keeper::perform(const action::Leave& leave) {
   if (notes_) notes_->finish(kLastWords);
 }
 
+/// What a run has not shown, in words; empty where that is only that it lives long enough.
+std::string Keeper::unshown(const Run& run) const {
+  std::string out;
+  const auto& events = spec_.ready.events();
+  for (int i = 0; run.ready && i < static_cast<int>(events.size()); ++i)
+    if (!machine_.has_shown(run.id, i))
+      out += (out.empty() ? "" : ", ") + run.ready->unshown(events[static_cast<std::size_t>(i)], i);
+  return out;
+}
+
+/// The Tick that follows may be the end of a start.
+void Keeper::note_unshown() {
+  for (const Run& run : runs_)
+    if (run.ready) events_.push_back(event::Unshown{run.id, unshown(run)});
+}
+
 void Keeper::arm() {
   auto next = machine_.deadline();
   if (next == armed_) return;
@@ -368,6 +386,7 @@ void Keeper::arm() {
   deadline_.async_wait([this](std::error_code error) {
     if (error) return;
     armed_.reset();
+    note_unshown();
     tell(event::Tick{});
   });
 }

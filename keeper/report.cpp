@@ -61,6 +61,11 @@ Status Keeper::status() {
   if (!said_.status.empty()) s.status_text = said_.status;
   if (!said_.doing.empty() && s.pid) s.doing = said_.doing;
   s.waiting_for = s.state == State::starting ? machine_.waiting_for(spec_.ready) : missed_;
+  std::string not_ready = missed_text_;
+  if (s.state == State::starting)
+    for (const Run& run : runs_)
+      if (run.id == s.run) not_ready = unshown(run);
+  if (!not_ready.empty()) s.not_ready = std::move(not_ready);
   if (!machine_.reason().empty()) s.reason = machine_.reason();
   s.survivors = survivors_;
   if (log_) s.logs.push_back({"all", log_->path(), log_->bytes()});

@@ -41,6 +41,7 @@ void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
     case What::confirmed: live(a.run).confirmed_at = wall; return;
     case What::stopping:
       if (a.cause && is_asked(*a.cause)) live(a.run).asker = asker_;
+      if (a.cause == Cause::ready_timeout) live(a.run).unshown = a.text;
       return;
     case What::killing: live(a.run).unheeded = a.text; return;
     case What::exited: return add_exit(a, wall);
@@ -66,6 +67,7 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   run.cause = was.facts.out_of_memory ? "out of memory" : word_for(a.cause.value_or(Cause::crash));
   run.asked_by = std::move(was.asker);
   if (!was.unheeded.empty() && a.exit == ExitInfo::signal(SIGKILL)) run.kill_reason = std::move(was.unheeded);
+  if (!was.unshown.empty()) run.not_ready = std::move(was.unshown);
   run.lived_ms = a.lived.count();
   run.max_memory_bytes = was.facts.max_memory_bytes;
   run.cpu_ms = was.facts.cpu_ms;

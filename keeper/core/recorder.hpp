@@ -50,6 +50,7 @@ class Recorder {
     std::optional<WallTime> started_at;
     std::optional<WallTime> confirmed_at;
     std::optional<Asker> asker;
+    std::string unshown;   ///< of a run that was not ready in time
     std::string unheeded;  ///< why it was sent KILL
     ExitFacts facts;
   };

@@ -78,6 +78,8 @@ struct Status {
   /// Conditions of readiness that have not been shown yet; after a run that was not ready in time, those that
   /// it missed.
   std::vector<std::string> waiting_for;
+  /// The same for people, with what came of asking last: "http:80 answered 500, notify: no READY=1 has come".
+  std::optional<std::string> not_ready;
   std::optional<std::string> reason;  ///< why it is fatal, exited or unreachable
   std::vector<int> survivors;         ///< what KILL did not end
   std::vector<LogFile> logs;
@@ -94,7 +96,7 @@ struct Status {
 std::string label(const Status& status);
 
 /// Why its last start failed, for people: "it ended with code 1 after 0.100 s", "it was not ready in time:
-/// tcp:8080 was not shown".
+/// tcp:8080 refused the connection".
 std::string failed_start_text(const Status& status);
 
 }  // namespace keeper
