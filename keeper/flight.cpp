@@ -7,19 +7,6 @@
 #include "protocol/home/proc.hpp"
 
 namespace keeper {
-namespace {
-
-/// The last lines of a text.
-void keep_lines(std::string& text, std::uint64_t lines) {
-  std::size_t at = text.size();
-  for (; lines > 0; --lines) {
-    at = at == 0 ? std::string::npos : text.rfind('\n', at - 1);
-    if (at == std::string::npos) return;
-  }
-  text.erase(0, at == text.size() ? at : at + 1);
-}
-
-}  // namespace
 
 Earlier read_earlier(const Home& home, const std::string& stem) {
   Earlier out{home.read_runs(stem)};
@@ -65,7 +52,7 @@ void Keeper::handle(const GetWhy& request, const Caller&, Answer answer) {
   RunHistory history{recorder_.runs()};
   if (request.lines)
     for (RunRecord& run : history.runs)
-      keep_lines(run.output.text, *request.lines);
+      run.output.text = std::string(last_lines(run.output.text, *request.lines));
   answer.give(history);
 }
 
@@ -97,7 +84,7 @@ void Keeper::tell_subscribers(const action::Announce& a) {
   event.exit = a.exit;
   if (a.cause) event.cause = word_for(*a.cause);
   if (a.what == action::What::exited)
-    if (auto cause = recorder_.cause_of(a.run)) event.cause = std::move(cause);
+    if (const RunRecord* record = recorder_.record_of(a.run)) event.cause = record->cause;
   if (a.until) event.until = wall_now() + (*a.until - steady_now());
   if (!a.text.empty()) event.text = a.text;
   if (a.what == action::What::stopping && recorder_.asker()) event.text = asker_text(*recorder_.asker());

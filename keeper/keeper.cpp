@@ -156,7 +156,9 @@ void Keeper::on_exit(RunId id) {
   if (!exit) return;
   run->main_ended = true;
   output_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
-  run = find(id);                    // they may have shown that it was ready
+  run = find(id);                // they may have shown that it was ready
+  if (run != nullptr && run->ready) run->ready->drain();
+  run = find(id);
   if (run == nullptr) return;
   output_->end_run();
   if (run->ready) run->ready->end();
@@ -307,10 +309,7 @@ void Keeper::send_signal(Run& run, int signal, Scope scope) {
   if (scope == Scope::group) {
     if (run.main_ended) return;
     // Once its main process has moved, nobody may be left in the group, and its number be another's.
-    std::vector<int> tree = run.pid == run.session ? std::vector<int>() : tree_of(ids_of(run));
-    bool there = run.pid == run.session ||
-                 std::any_of(tree.begin(), tree.end(), [&](int pid) { return group_of(pid) == run.session; });
-    if (there) kill(-run.session, signal);
+    if (run.pid == run.session || group_has(run.session, tree_of(ids_of(run)))) kill(-run.session, signal);
     if (group_of(run.pid) != run.session) pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0);
     return;
   }
@@ -328,8 +327,10 @@ void Keeper::perform(const action::Announce& a) {
     if (Run* run = find(a.run); run != nullptr && run->ready) run->ready->end();
   bool too_late = a.what == action::What::stopping && a.cause == Cause::ready_timeout;
   if (too_late) missed_ = machine_.waiting_for(spec_.ready);
+  if (too_late) missed_text_ = a.text;
   if (a.what == action::What::started) {
     missed_.clear();
+    missed_text_.clear();
     interrupts_ = 0;  // the first Ctrl-C of this run asks it
   }
   if (a.what == action::What::main_moved) pid_start_ = process_start(a.pid);
@@ -375,6 +376,22 @@ void Keeper::perform(const action::Leave& leave) {
   if (notes_) notes_->finish(kLastWords);
 }
 
+/// What a run has not shown, in words; empty where that is only that it lives long enough.
+std::string Keeper::unshown(const Run& run) const {
+  std::string out;
+  const auto& events = spec_.ready.events();
+  for (int i = 0; run.ready && i < static_cast<int>(events.size()); ++i)
+    if (!machine_.has_shown(run.id, i))
+      out += (out.empty() ? "" : ", ") + run.ready->unshown(events[static_cast<std::size_t>(i)], i);
+  return out;
+}
+
+/// The Tick that follows may be the end of a start.
+void Keeper::note_unshown() {
+  for (const Run& run : runs_)
+    if (run.ready) events_.push_back(event::Unshown{run.id, unshown(run)});
+}
+
 void Keeper::arm() {
   auto next = machine_.deadline();
   if (next == armed_) return;
@@ -387,6 +404,7 @@ void Keeper::arm() {
   deadline_.async_wait([this](std::error_code error) {
     if (error) return;
     armed_.reset();
+    note_unshown();
     tell(event::Tick{});
   });
 }

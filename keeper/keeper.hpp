@@ -103,6 +103,8 @@ class Keeper : public Service {
   Run* find(RunId id);
   void forget(RunId id);
   void arm();
+  std::string unshown(const Run& run) const;
+  void note_unshown();
 
   // starts, and what a program says of itself (runs.cpp)
   Result<std::vector<std::string>> added_variables() const;
@@ -166,6 +168,7 @@ class Keeper : public Service {
   bool program_not_watched_ = false;
   std::unique_ptr<NotifySocket> notify_;  ///< before the runs: they name it
   std::vector<std::string> missed_;       ///< conditions that a run did not show in time
+  std::string missed_text_;
   struct Said {
     std::string status;  ///< STATUS=
     std::string doing;   ///< reloading, stopping, or nothing

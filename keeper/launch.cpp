@@ -94,6 +94,18 @@ void hand_over(Ready& ready) {
   ready.socket.reset();
 }
 
+/// Descriptors do not outlive the keeper that was given them. Nothing where none were asked for.
+std::optional<Error> lost_descriptors(const string& stem, const Spec& spec) {
+  if (spec.inherit_fds.empty()) return std::nullopt;
+  string numbers;
+  for (int fd : spec.inherit_fds)
+    numbers += (numbers.empty() ? "" : ",") + std::to_string(fd);
+  return Error{Reason::refused, "start " + stem,
+               "its descriptors (--inherit-fds " + numbers +
+                   ") belong to the shell that started it; start it again from there, with keeper -n " + stem,
+               0};
+}
+
 int start_recorded(const Home& home, const CommandLine& line) {
   auto id = AppId::parse(line.start);
   if (!id) return complain("cannot start " + line.start + ": that is no name of an app", 2);
@@ -101,9 +113,10 @@ int start_recorded(const Home& home, const CommandLine& line) {
     return complain("cannot start " + line.start + ": no such app in " + home.path(), 4);
   auto claimed = claim(home, *id, kLockWait);
   if (!claimed) return complain(claimed.error());
-  confirm_first_record(home, line.start);  // nothing of an earlier start is left to be taken back
   auto spec = home.read_spec(line.start);
   if (!spec) return complain(spec.error());
+  if (auto lost = lost_descriptors(line.start, *spec)) return complain(*lost);
+  confirm_first_record(home, line.start);  // nothing of an earlier start is left to be taken back
   auto changed = look_up_again(*spec);
   if (!changed) return complain("cannot start " + line.start + ": " + changed.error().text());
   if (*changed)

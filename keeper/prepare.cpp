@@ -1,5 +1,6 @@
 #include "keeper/prepare.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,9 +10,11 @@
 #include <utility>
 
 #include "keeper/child/account.hpp"
+#include "keeper/child/env_file.hpp"
 #include "keeper/child/spawn_plan.hpp"
 #include "keeper/complain.hpp"
 #include "keeper/survive/role.hpp"
+#include "protocol/home/pid_file.hpp"
 
 extern char** environ;
 
@@ -77,6 +80,41 @@ Done take_user(Spec& spec) {
   return {};
 }
 
+/// As other values that are wrong.
+int refuse(const string& field, const string& why) {
+  return complain("cannot start: --" + field + ": " + why, 2);
+}
+
+/// Where it is to run. As another user it is entered as that one, when the program is started.
+std::optional<int> take_directory(Spec& spec, const string& here) {
+  spec.cwd = spec.cwd.empty() ? here : absolute(spec.cwd, here);
+  struct stat st {};
+  if (stat(spec.cwd.c_str(), &st) < 0)
+    return refuse("cwd", spec.cwd + ": " + strerror(errno) + "; make that directory first, or give another");
+  if (!S_ISDIR(st.st_mode)) return refuse("cwd", spec.cwd + " is no directory");
+  if (faccessat(AT_FDCWD, spec.cwd.c_str(), X_OK, AT_EACCESS) < 0)
+    return refuse("cwd", spec.cwd + ": " + strerror(errno) + "; to run there needs the right to enter it");
+  return std::nullopt;
+}
+
+std::optional<int> take_pid_file(Spec& spec, const string& here) {
+  if (spec.pid_file.empty()) return std::nullopt;
+  spec.pid_file = absolute(spec.pid_file, here);
+  Done done = check_pid_file(spec.pid_file);
+  if (done) return std::nullopt;
+  return refuse("pid-file", done.error().why());
+}
+
+/// Its variables are read again at each start; here it is only seen that they can be.
+std::optional<int> take_env_file(Spec& spec, const string& here, std::vector<string>& variables) {
+  if (spec.env_file.empty()) return std::nullopt;
+  spec.env_file = absolute(spec.env_file, here);
+  auto read = read_env_file(spec.env_file);
+  if (!read) return refuse("env-file", spec.env_file + ": " + read.error().why());
+  variables = std::move(*read);
+  return std::nullopt;
+}
+
 /// Node listens for a debugger without a change of the command line.
 void take_debug(Spec& spec) {
   const char* debug = std::getenv("KEEPER_DEBUG");
@@ -93,25 +131,16 @@ std::optional<int> prepare(Spec& spec) {
     return complain("cannot start: --user " + user + ": " + done.error().why(), 2);
   take_debug(spec);
   string here = working_directory();
-  spec.cwd = spec.cwd.empty() ? here : absolute(spec.cwd, here);
-  struct stat st {};
-  if (stat(spec.cwd.c_str(), &st) < 0 || !S_ISDIR(st.st_mode))
-    return complain("cannot run in " + spec.cwd + ": " + (errno != 0 ? strerror(errno) : "not a directory"),
-                    1);
-  spec.env_file = absolute(spec.env_file, here);
-  spec.pid_file = absolute(spec.pid_file, here);
+  std::vector<string> from_file;
+  if (auto code = take_directory(spec, here)) return code;
+  if (auto code = take_pid_file(spec, here)) return code;
+  if (auto code = take_env_file(spec, here, from_file)) return code;
   for (string* log : {&spec.log, &spec.error_log})
     if (*log != "none" && *log != "-" && *log != "apart") *log = absolute(*log, here);
   if (!spec.clear_env)
     for (char** v = environ; *v != nullptr; ++v)
       if (passed_on(*v)) spec.environment.emplace_back(*v);
 
-  std::vector<string> from_file;
-  if (!spec.env_file.empty()) {
-    auto read = read_env_file(spec.env_file);
-    if (!read) return complain(read.error());
-    from_file = std::move(*read);
-  }
   std::vector<const char*> inherited;
   for (const string& v : spec.environment)
     inherited.push_back(v.c_str());

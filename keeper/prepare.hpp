@@ -9,9 +9,9 @@
 namespace keeper {
 
 /// Completes the spec, and finds everything about it that can be known to fail before anything is taken or
-/// written. Says what fails, and gives the exit code then (126, 127: the program; 2: a user that is not there
-/// or may not be had, descriptors that are not open; 1: anything else). To be called before anything is
-/// opened.
+/// written. Says what fails, and gives the exit code then (126, 127: the program; 2: a value that cannot
+/// be used, as a user that is not there, a descriptor that is not open, a directory or a file that is
+/// missing). To be called before anything is opened.
 std::optional<int> prepare(Spec& spec);
 
 /// Looks the user of a record up again: its groups may have changed. Nothing for a record without one.

@@ -15,6 +15,7 @@ namespace {
 
 constexpr Millis kRecordEvery{1000};
 constexpr Millis kRecordRuns{50};
+constexpr unsigned kOfAll = 0644;  // a pid file that was asked for is for other programs to read
 
 std::string ended_text(int pid, const action::Announce& a) {
   return "pid " + std::to_string(pid) + " " + ended_text(a.exit.value_or(ExitInfo::unknown())) + " after " +
@@ -53,15 +54,22 @@ Status Keeper::status() {
   s.stopped_at = stopped_at_;
   if (s.pid) s.uptime_ms = (steady_now() - started_).count();
   s.restarts = machine_.restarts();
-  if (const auto& end = machine_.last_end())
-    s.last_exit =
-        LastExit{end->exit, last_exit_at_, end->lived.count(),
-                 recorder_.cause_of(end->run).value_or(std::string(word_for(end->cause))), end->pid};
+  if (const auto& end = machine_.last_end()) {
+    const RunRecord* record = recorder_.record_of(end->run);
+    s.last_exit = LastExit{end->exit, last_exit_at_, end->lived.count(),
+                           record != nullptr ? record->cause : std::string(word_for(end->cause)), end->pid};
+    if (record != nullptr) s.last_exit->kill_reason = record->kill_reason;
+  }
   if (auto at = machine_.next_start()) s.next = Next{"start", wall_now() + (*at - steady_now())};
   if (!machine_.spawn_error().empty()) s.spawn_error = machine_.spawn_error();
   if (!said_.status.empty()) s.status_text = said_.status;
   if (!said_.doing.empty() && s.pid) s.doing = said_.doing;
   s.waiting_for = s.state == State::starting ? machine_.waiting_for(spec_.ready) : missed_;
+  std::string not_ready = missed_text_;
+  if (s.state == State::starting)
+    for (const Run& run : runs_)
+      if (run.id == s.run) not_ready = unshown(run);
+  if (!not_ready.empty()) s.not_ready = std::move(not_ready);
   if (!machine_.reason().empty()) s.reason = machine_.reason();
   s.survivors = survivors_;
   for (const Left& left : left_alone_)
@@ -139,7 +147,8 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
     case action::What::backoff:
       if (a.until) text = "next start in " + lived_text(*a.until - steady_now());
       break;
-    case action::What::spawn_failed: text = a.text; break;
+    case action::What::spawn_failed:
+    case action::What::killing: text = a.text; break;
     case action::What::fatal:
       if (machine_.spawn_error().empty()) text = "given up: " + a.text;
       break;
@@ -236,7 +245,7 @@ void Keeper::write_pid_file() {
   bool asked = !spec_.pid_file.empty();
   std::string path = asked ? spec_.pid_file : home_.pid_path(table_.stem);
   if (pid)
-    say_once(write_file_atomically(path, text, false));
+    say_once(write_file_atomically(path, text, false, asked ? kOfAll : 0600));
   else if (asked)
     remove_pid_file(path, std::atoi(pid_written_.c_str()));
   else

@@ -18,7 +18,8 @@ Done RunReadiness::add(asio::io_context& io, const ReadyCondition& condition, in
                        const Commands& commands, Millis limit) {
   auto show = [this, place] { shown_(place); };
   if (condition.kind == ReadyCondition::Kind::fd) {
-    auto made = NotifyFd::make(io, [show](NotifyFd::Said said) {
+    auto made = NotifyFd::make(io, [this, show](NotifyFd::Said said) {
+      fd_closed_ = said == NotifyFd::Said::closed;
       if (said == NotifyFd::Said::ready) show();
     });
     if (!made) return made.error();
@@ -29,15 +30,15 @@ Done RunReadiness::add(asio::io_context& io, const ReadyCondition& condition, in
     if (!made) return made.error();
     lines_.push_back({place, std::move(*made)});
   } else if (auto probe = probe_for(io, condition, commands, limit, show)) {
-    probes_.push_back(std::move(probe));
+    probes_.push_back({place, std::move(probe)});
   }
   return {};
 }
 
 void RunReadiness::begin() {
   if (fd_) fd_->spawned();
-  for (auto& probe : probes_)
-    probe->start();
+  for (auto& asked : probes_)
+    asked.probe->start();
 }
 
 /// What is shown may lead to end(): so it is told when nothing is being looked through any more.
@@ -53,18 +54,36 @@ void RunReadiness::output(std::string_view bytes) {
     shown(place);
 }
 
+void RunReadiness::drain() {
+  if (fd_) fd_->drain();
+}
+
 /// The probes are kept until the run ends: one of them may be what is calling.
 void RunReadiness::end() {
-  for (auto& probe : probes_)
-    probe->stop();
+  for (auto& asked : probes_)
+    asked.probe->stop();
   lines_.clear();
 }
 
 std::vector<int> RunReadiness::pids() const {
   std::vector<int> out;
-  for (const auto& probe : probes_)
-    if (probe->pid() > 0) out.push_back(probe->pid());
+  for (const auto& asked : probes_)
+    if (asked.probe->pid() > 0) out.push_back(asked.probe->pid());
   return out;
+}
+
+std::string RunReadiness::unshown(const ReadyCondition& condition, int place) const {
+  for (const auto& asked : probes_)
+    if (asked.place == place)
+      return condition.text + " " +
+             (asked.probe->answer().empty() ? "has not answered" : asked.probe->answer());
+  switch (condition.kind) {
+    case ReadyCondition::Kind::notify: return condition.text + ": no READY=1 has come";
+    case ReadyCondition::Kind::fd:
+      return condition.text + (fd_closed_ ? " was closed without a newline" : ": no newline has come");
+    case ReadyCondition::Kind::log: return condition.text + ": no line has matched";
+    default: return condition.text;
+  }
 }
 
 }  // namespace keeper

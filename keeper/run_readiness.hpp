@@ -33,8 +33,13 @@ class RunReadiness {
   void output(std::string_view bytes);
   /// Whether output() is of any use.
   bool wants_output() const { return !lines_.empty(); }
+  /// Its main process has ended: what it wrote into its descriptor before is read now.
+  void drain();
   /// Nothing is asked any more.
   void end();
+  /// What its program has not shown of such a condition, or what came of asking: "tcp:80 refused the
+  /// connection".
+  std::string unshown(const ReadyCondition& condition, int place) const;
   /// Of commands that run just now: children of this process that are no part of a run.
   std::vector<int> pids() const;
 
@@ -47,10 +52,15 @@ class RunReadiness {
     int place;
     std::unique_ptr<LogMatch> match;
   };
+  struct Asked {
+    int place;
+    std::unique_ptr<Probe> probe;
+  };
   std::function<void(int)> shown_;
   std::unique_ptr<NotifyFd> fd_;
   int number_ = -1;
-  std::vector<std::unique_ptr<Probe>> probes_;
+  bool fd_closed_ = false;
+  std::vector<Asked> probes_;
   std::vector<Line> lines_;
 };
 

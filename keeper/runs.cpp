@@ -5,6 +5,7 @@
 #include <asio/post.hpp>
 #include <csignal>
 
+#include "keeper/child/env_file.hpp"
 #include "keeper/child/pidfd.hpp"
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"

@@ -72,7 +72,7 @@ int tell_failure(const Started& started, const StartReport& report) {
     std::fprintf(stderr,
                  "keeper: %s is tried again; 'ctl stop %s' ends that, 'ctl logs %s' shows its output\n",
                  started.stem.c_str(), started.stem.c_str(), started.stem.c_str());
-  else if (status.reason)
+  else if (status.reason && status.reason != status.spawn_error)
     std::fprintf(stderr, "keeper: %s is not tried again: %s\n", started.stem.c_str(), status.reason->c_str());
   return report.exit_code;
 }

@@ -52,6 +52,7 @@ string last_exit_text(const LastExit& exit) {
   string out = exit_words(exit);
   if (exit.pid) out = "pid " + std::to_string(*exit.pid) + ": " + out;
   if (exit.at) out += " at " + short_time(*exit.at);
+  if (exit.kill_reason) out += ", killed by its keeper: " + escaped(*exit.kill_reason);
   return out;
 }
 
@@ -70,8 +71,8 @@ void add_run(Lines& lines, const Status& app, bool coloured, WallTime now) {
   if (app.status_text) lines.push_back({"says", escaped(*app.status_text)});
   if (app.doing) lines.push_back({"is", escaped(*app.doing)});
   if (!app.waiting_for.empty())
-    lines.push_back(
-        {app.state == State::starting ? "waits for" : "missed", escaped(joined(app.waiting_for))});
+    lines.push_back({app.state == State::starting ? "waits for" : "missed",
+                     escaped(app.not_ready ? *app.not_ready : joined(app.waiting_for))});
   if (app.spawn_error) lines.push_back({"start failed", escaped(*app.spawn_error)});
   if (app.next)
     lines.push_back(

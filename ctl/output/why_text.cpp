@@ -61,11 +61,18 @@ string asked(const Asker& asker) {
 string why_it_ended(const RunRecord& run) {
   if (run.asked_by) return asked(*run.asked_by);
   if (run.cause == "out of memory") return "The kernel killed it: out of memory.";
-  if (run.cause == "ready timeout") return "It was ended because it was not ready in time.";
+  if (run.cause == "ready timeout")
+    return "It was ended because it was not ready in time" +
+           (run.not_ready ? ": " + escaped(*run.not_ready) : string()) + ".";
   if (run.cause == "watchdog") return "It was ended because it gave no sign of life in time (watchdog).";
   if (run.cause == "program changed") return "It was ended because its program's file had changed.";
   if (run.cause == "crash" || run.cause == "exit") return "Nobody asked for it.";
   return "Cause: " + escaped(run.cause) + ".";
+}
+
+/// That it did not heed its stop signals.
+string why_killed(const RunRecord& run) {
+  return run.kill_reason ? "Its keeper killed it: " + escaped(*run.kill_reason) + "." : "";
 }
 
 string confirmation(const RunRecord& run) {
@@ -166,6 +173,7 @@ string run_text(const Status& app, const RunRecord& run, bool newest) {
   out += at + ".\n";
   bool seen = run.ended_at.has_value();  // of one that nobody saw end there is no more to say
   if (seen) add(out, why_it_ended(run) + " " + confirmation(run));
+  add(out, why_killed(run));
   add(out, decision(app, run, newest && seen));
   add(out, usage(run));
   return out + lines_of(run.output);

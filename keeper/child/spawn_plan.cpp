@@ -100,25 +100,6 @@ string_view interpreter_for(string_view path) {
   return {};
 }
 
-string quoted_variable(string_view value, bool& good) {
-  string out;
-  char quote = value.front();
-  std::size_t i = 1;
-  for (; i < value.size() && value[i] != quote; ++i) {
-    if (quote == '"' && value[i] == '\\' && i + 1 < value.size()) {
-      char c = value[++i];
-      out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
-    } else {
-      out += value[i];
-    }
-  }
-  good = i < value.size();
-  auto rest = good ? value.substr(i + 1) : string_view();
-  auto after = rest.find_first_not_of(" \t");
-  if (after != string_view::npos && rest[after] != '#') good = false;
-  return out;
-}
-
 }  // namespace
 
 std::variant<Resolved, CannotRun> resolve(const string& program, const string& directory,
@@ -267,48 +248,6 @@ string_view variable_in(const std::vector<const char*>& environment, string_view
     if (variable.starts_with(key) && variable.substr(key.size()).starts_with('='))
       return variable.substr(key.size() + 1);
   return {};
-}
-
-Result<std::vector<string>> read_env_file(const string& path) {
-  auto text = read_file(path, 1 << 20);
-  if (!text) return text.error();
-  std::vector<string> out;
-  std::size_t number = 0;
-  string_view rest = *text;
-  while (!rest.empty()) {
-    ++number;
-    auto end = rest.find('\n');
-    string_view line = rest.substr(0, end);
-    rest.remove_prefix(end == string_view::npos ? rest.size() : end + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    auto bad = [&](string why) {
-      return Error{Reason::invalid, "read " + path, "line " + std::to_string(number) + ": " + why, 0};
-    };
-    auto from = line.find_first_not_of(" \t");
-    if (from == string_view::npos || line[from] == '#') continue;
-    line.remove_prefix(from);
-    if (line.starts_with("export ")) line.remove_prefix(line.find_first_not_of(" \t", 7));
-    auto equals = line.find('=');
-    if (equals == string_view::npos || equals == 0) return bad("not KEY=VALUE");
-    string key(line.substr(0, equals));
-    while (key.ends_with(' ') || key.ends_with('\t'))
-      key.pop_back();
-    if (key.find_first_of(" \t\"'") != string::npos)
-      return bad("'" + key + "' is not the name of a variable");
-    auto first = line.find_first_not_of(" \t", equals + 1);
-    string_view value = first == string_view::npos ? string_view() : line.substr(first);
-    if (!value.empty() && (value.front() == '"' || value.front() == '\'')) {
-      bool good = false;
-      string plain = quoted_variable(value, good);
-      if (!good) return bad("a quote is not closed, or something follows it");
-      out.push_back(key + "=" + plain);
-      continue;
-    }
-    if (auto comment = value.find(" #"); comment != string_view::npos) value = value.substr(0, comment);
-    auto last = value.find_last_not_of(" \t");
-    out.push_back(key + "=" + string(value.substr(0, last == string_view::npos ? 0 : last + 1)));
-  }
-  return out;
 }
 
 SpawnPlan::SpawnPlan(std::vector<string> command, const char* const* inherited, std::vector<string> added,

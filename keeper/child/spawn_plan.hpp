@@ -53,10 +53,6 @@ std::string_view variable_in(const std::vector<const char*>& environment, std::s
 /// Whether a caller's variable ("K=V") is passed on to a child.
 bool passed_on(std::string_view variable);
 
-/// Reads a dotenv file: K=V lines, # comments, `export`, single and double quotes (with \n \t \" \\ \$ in
-/// double ones). Errors name the file and the line.
-Result<std::vector<std::string>> read_env_file(const std::string& path);
-
 /// Ready-made arguments of execve(2), owned here. Not to be moved once made.
 class SpawnPlan {
  public:

@@ -75,6 +75,10 @@ std::vector<int> tree_of(const RunIds& run) {
   return found;
 }
 
+bool group_has(int group, const std::vector<int>& pids) {
+  return std::any_of(pids.begin(), pids.end(), [&](int pid) { return group_of(pid) == group; });
+}
+
 int group_of(int pid) {
   return getpgid(pid);
 }

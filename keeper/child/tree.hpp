@@ -23,6 +23,10 @@ struct RunIds {
 /// Every living process of a run, parents before children. Zombies are left out.
 std::vector<int> tree_of(const RunIds& run);
 
+/// Whether one of these processes is in that group. A number is another's group once nobody of a run is in
+/// it.
+bool group_has(int group, const std::vector<int>& pids);
+
 /// The process group of a process; -1 if it is gone.
 int group_of(int pid);
 

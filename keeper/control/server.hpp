@@ -10,6 +10,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "keeper/control/service.hpp"
 #include "protocol/home/home.hpp"
@@ -22,8 +23,9 @@ class Session;
 struct Shared {
   asio::io_context& io;
   Service& service;
-  std::size_t in = 0;   ///< bytes of unfinished request lines, all sessions
-  std::size_t out = 0;  ///< bytes of replies not yet taken, all sessions
+  std::size_t in = 0;                              ///< bytes of unfinished request lines, all sessions
+  std::size_t out = 0;                             ///< bytes of replies not yet taken, all sessions
+  std::vector<std::weak_ptr<Session>> for_room{};  ///< who can go on only when another has taken something
 };
 
 class Server {

@@ -24,7 +24,8 @@ class Answer {
     virtual bool is_open() const = 0;
     /// Queues a line (with its newline); false where too much is unread already: then nothing is queued.
     virtual bool send(std::string line) = 0;
-    /// Calls back once, when everything that waits has been taken; at once where nothing waits.
+    /// Calls back once, from the loop, when there may be room again: what waits for this client has been
+    /// taken; or, where nothing does, another client has taken something of its own.
     virtual void when_drained(std::function<void()> then) = 0;
   };
   class Sink {

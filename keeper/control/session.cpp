@@ -223,6 +223,21 @@ bool Session::notify(std::string line) {
 
 void Session::when_drained(std::function<void()> then) {
   on_drained_ = std::move(then);
+  if (sent_ == out_.size()) shared_.for_room.push_back(weak_from_this());
+}
+
+void Session::tell_drained() {
+  if (ended_) return;
+  if (auto drained = std::exchange(on_drained_, nullptr)) drained();
+}
+
+/// There is room again for those who have nothing waiting themselves. They are told in turns of their own:
+/// what they send may end in here again.
+void Session::has_taken(std::size_t bytes) {
+  shared_.out -= bytes;
+  if (bytes == 0 || shared_.for_room.empty()) return;
+  for (const auto& one : std::exchange(shared_.for_room, {}))
+    if (auto session = one.lock()) asio::post(shared_.io, [session] { session->tell_drained(); });
 }
 
 void Session::send(std::string line) {
@@ -247,14 +262,14 @@ void Session::put_out() {
     if (put < 0 && errno != EAGAIN) return end();
     if (put < 0) break;
     sent_ += static_cast<std::size_t>(put);
-    shared_.out -= static_cast<std::size_t>(put);
+    has_taken(static_cast<std::size_t>(put));
   }
   if (ended_) return;
   if (sent_ == out_.size()) {
     std::string().swap(out_);
     sent_ = 0;
     if (closing_) return end();
-    if (auto drained = std::exchange(on_drained_, nullptr)) drained();
+    tell_drained();
     go_on_taking();
     end_if_done();
     return read_on();
@@ -291,7 +306,7 @@ void Session::end() {
   if (ended_) return;
   ended_ = true;
   shared_.in -= counted_in_;
-  shared_.out -= out_.size() - sent_;
+  has_taken(out_.size() - sent_);
   counted_in_ = 0;
   std::error_code ignored;
   if (waiter_) waiter_->close(ignored);

@@ -28,7 +28,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool begin_stream();
   /// Queues one line (with its newline) of a stream; false where 1 MiB waits already, or 4 MiB for all.
   bool notify(std::string line);
-  /// Calls back when nothing waits to be sent.
+  /// Calls back when all that waits has been sent; where nothing waits, when another session has sent
+  /// something or is over.
   void when_drained(std::function<void()> then);
 
  private:
@@ -44,6 +45,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void take(std::string_view line);
   void queue(std::string line);
   void put_out();
+  void has_taken(std::size_t bytes);
+  void tell_drained();
   bool may_take() const;
   bool may_read() const;
 

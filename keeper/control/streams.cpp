@@ -35,7 +35,11 @@ void Streams::send_to(Subscriber& one, AppEvent& event) {
 }
 
 void Streams::drop(Subscriber& one) {
-  if (++one.dropped == 1) one.outlet->when_drained([this, id = one.id] { tell_dropped(id); });
+  if (++one.dropped == 1) await_room(one);
+}
+
+void Streams::await_room(Subscriber& one) {
+  one.outlet->when_drained([this, id = one.id] { tell_dropped(id); });
 }
 
 void Streams::tell_dropped(std::uint64_t id) {
@@ -45,11 +49,11 @@ void Streams::tell_dropped(std::uint64_t id) {
   AppEvent event = now_();
   event.event = "dropped";
   event.stream = id;
-  event.dropped = std::exchange(it->dropped, 0);
-  if (it->outlet->send(event_line(event))) return;
-  it->dropped =
-      *event.dropped - 1;  // all clients together have no room: again when this one has none waiting
-  drop(*it);
+  event.dropped = it->dropped;
+  if (it->outlet->send(event_line(event)))
+    it->dropped = 0;
+  else
+    await_room(*it);  // all clients together have none
 }
 
 }  // namespace keeper

@@ -33,6 +33,7 @@ class Streams {
   void send_to(Subscriber& one, AppEvent& event);
   void tell_dropped(std::uint64_t id);
   void drop(Subscriber& one);
+  void await_room(Subscriber& one);
 
   std::function<AppEvent()> now_;
   std::vector<Subscriber> subscribers_;

@@ -26,6 +26,7 @@ enum class What {
   confirmed,      ///< it is known to work
   exited,         ///< exit, cause, lived
   stopping,       ///< cause; the run is being ended
+  killing,        ///< text: it did not heed its stop signals, so KILL comes now
   stopped,        ///< nothing is left, as asked; Leave follows
   backoff,        ///< until
   spawn_failed,   ///< text
@@ -39,11 +40,12 @@ enum class What {
 };
 }  // namespace action
 template <>
-inline constexpr std::array<WordOf<action::What>, 14> kWordsOf<action::What>{
+inline constexpr std::array<WordOf<action::What>, 15> kWordsOf<action::What>{
     {{action::What::started, "started"},
      {action::What::confirmed, "confirmed"},
      {action::What::exited, "exited"},
      {action::What::stopping, "stopping"},
+     {action::What::killing, "killing"},
      {action::What::stopped, "stopped"},
      {action::What::backoff, "backoff"},
      {action::What::spawn_failed, "spawn_failed"},

@@ -40,6 +40,9 @@ struct EventText {
   std::string operator()(const event::Ready& e) const {
     return of_run("ready", e.run) + (e.condition > 0 ? " condition=" + number(e.condition) : "");
   }
+  std::string operator()(const event::Unshown& e) const {
+    return of_run("unshown", e.run) + " (" + e.text + ')';
+  }
   std::string operator()(const event::Extend& e) const {
     return of_run("extend", e.run) + " by=" + duration_text(e.by);
   }

@@ -43,6 +43,11 @@ struct Ready {
   RunId run = 0;
   int condition = 0;
 };
+/// What it has not shown yet, in words, for the reason of a start that takes too long.
+struct Unshown {
+  RunId run = 0;
+  std::string text;  ///< "http:80 answered 500, notify: no READY=1 has come"
+};
 /// It needs so much longer, from now on, for what it is doing: its start, or its end (sd_notify(3),
 /// EXTEND_TIMEOUT_USEC).
 struct Extend {
@@ -97,10 +102,10 @@ struct Tick {};
 
 }  // namespace event
 
-using Event =
-    std::variant<event::Start, event::Stop, event::StopNow, event::Restart, event::Reload,
-                 event::SpawnSucceeded, event::SpawnFailed, event::Ready, event::Extend, event::Alive,
-                 event::Watchdog, event::Hangs, event::MainMoved, event::ProgramChanged, event::Exited,
-                 event::TreeEmpty, event::Suspended, event::Continued, event::UserSignal, event::Tick>;
+using Event = std::variant<event::Start, event::Stop, event::StopNow, event::Restart, event::Reload,
+                           event::SpawnSucceeded, event::SpawnFailed, event::Ready, event::Unshown,
+                           event::Extend, event::Alive, event::Watchdog, event::Hangs, event::MainMoved,
+                           event::ProgramChanged, event::Exited, event::TreeEmpty, event::Suspended,
+                           event::Continued, event::UserSignal, event::Tick>;
 
 }  // namespace keeper

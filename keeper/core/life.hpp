@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "protocol/wire/units.hpp"
 #include "protocol/wire/words.hpp"
@@ -60,9 +61,11 @@ struct Life {
   int pid = 0;  ///< of its main process; 0 until the spawn succeeded
   Phase phase = Phase::spawning;
   Time since{0};                   ///< when the spawn succeeded
+  Time step_since{0};              ///< of `stopping`: when its stop signal was sent
   Clock until;                     ///< when this phase is over by itself; leaving the phase forgets it
   Clock secs;                      ///< of `starting`: when it has lived for start_secs
   std::uint32_t shown = 0;         ///< which conditions of readiness hold, a bit each (Policy)
+  std::string unshown;             ///< what of that is missing, in words
   std::optional<Millis> watchdog;  ///< the interval that it asked for, instead of the policy's
   int step = 0;                    ///< of `stopping`: index into the stop signals
   bool suspended = false;          ///< stopped by a signal (SIGSTOP), not ended

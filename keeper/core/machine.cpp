@@ -166,6 +166,11 @@ void Machine::on(const event::Ready& e) {
   confirm_if_shown(*life);
 }
 
+void Machine::on(const event::Unshown& e) {
+  Life* life = find(e.run);
+  if (life && life->phase == Phase::starting) life->unshown = clipped(e.text);
+}
+
 void Machine::confirm_if_shown(Life& life) {
   std::uint32_t all = kSecs | ((1u << policy_.ready_events) - 1);
   if (life.phase == Phase::starting && life.shown == all) confirm(life);
@@ -269,13 +274,27 @@ void Machine::retire(Slot& slot, Cause cause, bool at_once) {
   life.at_once = at_once;
   life.until = {};
   life.secs = {};
-  fail_reload(life, why_reload_failed(cause));
-  announce({.what = action::What::stopping, .run = life.run, .pid = life.pid, .cause = cause});
+  fail_reload(life, why_reload_failed(life));
+  announce({.what = action::What::stopping,
+            .run = life.run,
+            .pid = life.pid,
+            .cause = cause,
+            .text = cause == Cause::ready_timeout ? life.unshown : ""});
   if (life.phase != Phase::spawning) begin_end(life);
 }
 
 void Machine::begin_end(Life& life) {
   carry_out(life, life.at_once ? kill_step(policy_) : stop_step(policy_, life.ending, 0));
+}
+
+/// It has not ended by its stop signal: the next one, or KILL.
+void Machine::end_harder(Life& life) {
+  std::string unheeded =
+      unheeded_text(policy_, life.ending, life.step, life.until.at.value_or(now_) - life.step_since);
+  StopStep step = stop_step(policy_, life.ending, ++life.step);
+  if (step.phase == Phase::killing)
+    announce({.what = action::What::killing, .run = life.run, .pid = life.pid, .text = std::move(unheeded)});
+  carry_out(life, step);
 }
 
 void Machine::kill(Life& life) {
@@ -292,6 +311,7 @@ void Machine::clear(Life life) {
 
 void Machine::carry_out(Life& life, const StopStep& step) {
   life.phase = step.phase;
+  life.step_since = now_;
   life.until.set(step.wait, now_, false);
   life.secs = {};
   send(life.run, step);
@@ -397,7 +417,7 @@ void Machine::expire(Life& life) {
     case Phase::spawning: life.until = {}; return;
     case Phase::starting: return fail(life.run, Cause::ready_timeout);
     case Phase::confirmed: return fail(life.run, Cause::watchdog);
-    case Phase::stopping: return carry_out(life, stop_step(policy_, life.ending, ++life.step));
+    case Phase::stopping: return end_harder(life);
     case Phase::clearing: return carry_out(life, kill_step(policy_));
     case Phase::killing: return give_up(life.run);
   }
@@ -518,19 +538,26 @@ std::optional<Time> Machine::next_start() const {
   return s_.next ? std::optional<Time>(s_.next->at) : std::nullopt;
 }
 
+bool Machine::has_shown(RunId run, int condition) const {
+  auto shows = [&](const Life& life) { return life.run == run && (life.shown & 1u << condition) != 0; };
+  return (s_.serving && shows(*s_.serving)) || (s_.incoming && shows(*s_.incoming)) ||
+         std::any_of(s_.leaving.begin(), s_.leaving.end(), shows);
+}
+
 std::string Machine::failure_text(const Life& life) const {
   if (life.ending == Cause::watchdog)
     return "no sign of life within " + duration_text(life.watchdog.value_or(*policy_.watchdog));
-  return "not ready within " + duration_text(policy_.ready_timeout);
+  std::string text = "not ready within " + duration_text(policy_.ready_timeout);
+  return life.unshown.empty() ? text : text + ": " + life.unshown;
 }
 
-std::string Machine::why_reload_failed(Cause cause) const {
-  switch (cause) {
+std::string Machine::why_reload_failed(const Life& life) const {
+  switch (life.ending.value_or(Cause::stop)) {
     case Cause::stop: return "stopped";
     case Cause::restart: return "restarted";
     case Cause::reload: return "a later reload was confirmed first";
     case Cause::changed: return "its program changed";
-    default: return "not ready within " + duration_text(policy_.ready_timeout);
+    default: return failure_text(life);
   }
 }
 

@@ -87,6 +87,8 @@ class Machine {
   const std::optional<LastEnd>& last_end() const { return s_.last_end; }
   /// Conditions of readiness that the current run has not shown, as they were given.
   std::vector<std::string> waiting_for(const Readiness& ready) const;
+  /// Whether a run has shown that one (of Readiness::events).
+  bool has_shown(RunId run, int condition) const;
   /// Why the last spawn failed; empty if it did not.
   const std::string& spawn_error() const { return s_.spawn_error; }
   /// Why it is exited or fatal; else empty.
@@ -103,6 +105,7 @@ class Machine {
   void on(const event::SpawnSucceeded&);
   void on(const event::SpawnFailed&);
   void on(const event::Ready&);
+  void on(const event::Unshown&);
   void on(const event::Extend&);
   void on(const event::Alive&);
   void on(const event::Watchdog&);
@@ -137,6 +140,7 @@ class Machine {
   // An end
   void retire(Slot& slot, Cause cause, bool at_once = false);
   void begin_end(Life& life);
+  void end_harder(Life& life);
   void kill(Life& life);
   void clear(Life life);
   void carry_out(Life& life, const StopStep& step);
@@ -161,7 +165,7 @@ class Machine {
 
   void announce(action::Announce what) { actions_.emplace_back(std::move(what)); }
   std::string failure_text(const Life& life) const;
-  std::string why_reload_failed(Cause cause) const;
+  std::string why_reload_failed(const Life& life) const;
 
   Policy policy_;
   Snapshot s_;

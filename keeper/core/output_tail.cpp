@@ -11,17 +11,6 @@ bool inside_a_character(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
 
-/// Where the last `lines` lines of a text begin.
-std::size_t begin_of_last(std::string_view text, std::size_t lines) {
-  std::size_t at = text.size();
-  for (std::size_t i = 0; i < lines; ++i) {
-    std::size_t newline = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
-    if (newline == std::string_view::npos) return 0;
-    at = newline;
-  }
-  return at + 1;
-}
-
 /// A text without what is left of its first line, where that did not begin in it.
 std::string_view whole_lines(std::string_view text) {
   std::size_t newline = text.find('\n');
@@ -33,6 +22,16 @@ std::string_view whole_lines(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view last_lines(std::string_view text, std::uint64_t lines) {
+  std::size_t at = text.size();
+  for (; lines > 0; --lines) {
+    std::size_t newline = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
+    if (newline == std::string_view::npos) return text;
+    at = newline;
+  }
+  return text.substr(at == text.size() ? at : at + 1);
+}
 
 void OutputTail::grow(std::string_view bytes) {
   std::size_t wanted = ring_.size() + bytes.size();
@@ -69,7 +68,7 @@ std::string OutputTail::last(std::size_t lines, std::size_t bytes) const {
     text.remove_prefix(from);
   }
   if (cut) text = whole_lines(text);
-  return std::string(text.substr(begin_of_last(text, lines)));
+  return std::string(last_lines(text, lines));
 }
 
 void OutputTail::clear() {

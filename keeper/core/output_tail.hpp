@@ -1,6 +1,7 @@
 // The last bytes that a program wrote, for the record of its end. Holds what was written and no more, up to
 // 4 KiB; then the oldest bytes make room.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,5 +25,8 @@ class OutputTail {
   std::size_t oldest_ = 0;  ///< where it begins, once it is full
   bool cut_ = false;        ///< something older has made room
 };
+
+/// The last `lines` lines of a text whose lines are each followed by '\n', but the last.
+std::string_view last_lines(std::string_view text, std::uint64_t lines);
 
 }  // namespace keeper

@@ -41,7 +41,9 @@ void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
     case What::confirmed: live(a.run).confirmed_at = wall; return;
     case What::stopping:
       if (a.cause && is_asked(*a.cause)) live(a.run).asker = asker_;
+      if (a.cause == Cause::ready_timeout) live(a.run).unshown = a.text;
       return;
+    case What::killing: live(a.run).unheeded = a.text; return;
     case What::exited: return add_exit(a, wall);
     case What::spawn_failed: return add_failed_spawn(a, wall);
     case What::backoff:
@@ -64,6 +66,8 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   run.exit = a.exit;
   run.cause = was.facts.out_of_memory ? "out of memory" : word_for(a.cause.value_or(Cause::crash));
   run.asked_by = std::move(was.asker);
+  if (!was.unheeded.empty() && a.exit == ExitInfo::signal(SIGKILL)) run.kill_reason = std::move(was.unheeded);
+  if (!was.unshown.empty()) run.not_ready = std::move(was.unshown);
   run.lived_ms = a.lived.count();
   run.max_memory_bytes = was.facts.max_memory_bytes;
   run.cpu_ms = was.facts.cpu_ms;
@@ -129,10 +133,10 @@ void Recorder::note_end(State state, const std::string& reason) {
   runs_.back().decision = Decision{std::string(word_for(state)), std::nullopt, reason};
 }
 
-std::optional<std::string> Recorder::cause_of(RunId run) const {
+const RunRecord* Recorder::record_of(RunId run) const {
   for (std::size_t i = 0; i < own_; ++i)
-    if (const RunRecord& one = runs_[runs_.size() - 1 - i]; one.run == run) return one.cause;
-  return std::nullopt;
+    if (const RunRecord& one = runs_[runs_.size() - 1 - i]; one.run == run) return &one;
+  return nullptr;
 }
 
 }  // namespace keeper

@@ -45,8 +45,8 @@ class Recorder {
   void note_end(State state, const std::string& reason);
 
   const std::vector<RunRecord>& runs() const { return runs_; }
-  /// The cause that the record of this run names, if it has one.
-  std::optional<std::string> cause_of(RunId run) const;
+  /// The record of a run of this keeper; null while it has none.
+  const RunRecord* record_of(RunId run) const;
 
  private:
   struct Live {
@@ -55,6 +55,8 @@ class Recorder {
     std::optional<WallTime> started_at;
     std::optional<WallTime> confirmed_at;
     std::optional<Asker> asker;
+    std::string unshown;   ///< of a run that was not ready in time
+    std::string unheeded;  ///< why it was sent KILL
     ExitFacts facts;
   };
 

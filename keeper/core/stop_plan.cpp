@@ -28,6 +28,14 @@ StopStep stop_step(const Policy& policy, const std::optional<Cause>& why, int in
   return {Phase::stopping, policy.stop_timeout, {{signal, scope}, {SIGCONT, scope}}};
 }
 
+std::string unheeded_text(const Policy& policy, const std::optional<Cause>& why, int index, Millis wait) {
+  std::string text = "it did not end within " + duration_text(wait) + " of ";
+  text += signal_name(stop_signal(policy, why, index));
+  for (int i = index; i > 0; --i)
+    text += (i == index ? ", nor by " : ", ") + signal_name(stop_signal(policy, why, i - 1));
+  return text + (index > 0 ? " before" : "");
+}
+
 StopStep kill_step(const Policy& policy) {
   Scope scope = policy.kill_mode == KillMode::process ? Scope::process : Scope::tree;
   return {Phase::killing, policy.kill_timeout, {{SIGKILL, scope}}};

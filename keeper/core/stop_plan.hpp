@@ -12,6 +12,7 @@
 //
 // CONT follows because a suspended process would not see its stop signal before KILL.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "keeper/core/action.hpp"
@@ -31,6 +32,9 @@ struct StopStep {
 
 /// Stop signal number `index`; KILL after the last one. `why` is the reason to end it.
 StopStep stop_step(const Policy& policy, const std::optional<Cause>& why, int index);
+/// What there is to say when stop signal number `index` was not heeded within `wait`: "it did not end within
+/// 10s of SIGTERM".
+std::string unheeded_text(const Policy& policy, const std::optional<Cause>& why, int index, Millis wait);
 /// KILL to everything.
 StopStep kill_step(const Policy& policy);
 /// What is done about the leftovers of a run whose main process is gone; its phase and step say what was sent

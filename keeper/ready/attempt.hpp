@@ -1,6 +1,7 @@
 // One try of a probe. It is begun once, and ends by itself, once, or is given up by being destroyed.
 #pragma once
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "keeper/ready/living.hpp"
@@ -9,7 +10,8 @@ namespace keeper {
 
 class Attempt {
  public:
-  using Ended = std::function<void(bool good)>;
+  /// `answer`: what came of it, in a few words that follow the condition's: "answered 500".
+  using Ended = std::function<void(bool good, std::string answer)>;
 
   explicit Attempt(Ended ended) : ended_(std::move(ended)) {}
   virtual ~Attempt() = default;
@@ -23,9 +25,9 @@ class Attempt {
 
  protected:
   /// The last thing that is done: this object is gone when it returns.
-  void end(bool good) {
+  void end(bool good, std::string answer = {}) {
     auto ended = std::exchange(ended_, nullptr);
-    ended(good);
+    ended(good, std::move(answer));
   }
   Living living_;
 

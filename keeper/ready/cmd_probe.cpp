@@ -31,7 +31,7 @@ class Running : public Attempt {
 
 void Running::begin() {
   auto started = commands_.start(command_);
-  if (!started) return end(false);
+  if (!started) return end(false, "could not be started");
   pid_ = started->pid;
   pidfd_.emplace(io_, started->pidfd.get());
   static_cast<void>(started->pidfd.release());
@@ -48,7 +48,7 @@ void Running::look() {
   auto exit = commands_.collect(pid_, pidfd_->native_handle());
   if (!exit) return wait();
   pid_ = 0;
-  end(*exit == ExitInfo::code(0));
+  end(*exit == ExitInfo::code(0), ended_text(*exit));
 }
 
 void Running::kill_group() {

@@ -50,15 +50,17 @@ Fd begin_connection(const string& address, std::uint16_t port) {
   return socket;
 }
 
-bool is_connected(int socket) {
+int connection_error(int socket) {
   int error = 0;
   socklen_t size = sizeof error;
-  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0) return false;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return errno;
+  if (error != 0) return error;
   Address here, there;
   here.size = there.size = sizeof(sockaddr_storage);
-  if (getsockname(socket, reinterpret_cast<sockaddr*>(&here.bytes), &here.size) < 0) return false;
-  if (getpeername(socket, reinterpret_cast<sockaddr*>(&there.bytes), &there.size) < 0) return false;
-  return here.size != there.size || std::memcmp(&here.bytes, &there.bytes, here.size) != 0;
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&here.bytes), &here.size) < 0) return errno;
+  if (getpeername(socket, reinterpret_cast<sockaddr*>(&there.bytes), &there.size) < 0) return errno;
+  bool itself = here.size == there.size && std::memcmp(&here.bytes, &there.bytes, here.size) == 0;
+  return itself ? ECONNREFUSED : 0;
 }
 
 Connecting::Connecting(asio::io_context& io, const string& host, std::uint16_t port, Ended ended)
@@ -67,6 +69,7 @@ Connecting::Connecting(asio::io_context& io, const string& host, std::uint16_t p
 void Connecting::next() {
   while (!addresses_.empty()) {
     Fd fd = begin_connection(addresses_.back(), port_);
+    error_ = fd ? 0 : errno;
     addresses_.pop_back();
     if (!fd) continue;
     socket_.emplace(io_, fd.get());
@@ -74,11 +77,13 @@ void Connecting::next() {
     return socket_->async_wait(asio::posix::descriptor_base::wait_write,
                                living_.only([this] { established(); }));
   }
-  end(false);
+  if (error_ == ECONNREFUSED) return end(false, "refused the connection");
+  end(false, string("cannot be reached: ") + strerror(error_));
 }
 
 void Connecting::established() {
-  if (is_connected(socket_->native_handle())) return connected();
+  error_ = connection_error(socket_->native_handle());
+  if (error_ == 0) return connected();
   next();
 }
 

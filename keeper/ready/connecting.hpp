@@ -27,6 +27,7 @@ class Connecting : public Attempt {
   asio::io_context& io_;
   std::vector<std::string> addresses_;  ///< still to be tried, the last one first
   std::uint16_t port_;
+  int error_ = 0;  ///< errno of the last address
   std::optional<asio::posix::stream_descriptor> socket_;
 };
 
@@ -34,8 +35,9 @@ class Connecting : public Attempt {
 /// Nothing if it failed at once.
 Fd begin_connection(const std::string& address, std::uint16_t port);
 
-/// How that came out. A connection to itself is none: where nobody listens on a port of those that are given
-/// to clients (ip_local_port_range), the kernel may give this socket that very port, and it meets itself.
-bool is_connected(int socket);
+/// How that came out, as an errno; 0 if there is a connection. A connection to itself is none: where nobody
+/// listens on a port of those that are given to clients (ip_local_port_range), the kernel may give this
+/// socket that very port, and it meets itself.
+int connection_error(int socket);
 
 }  // namespace keeper

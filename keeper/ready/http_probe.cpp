@@ -32,7 +32,7 @@ class Asking : public Connecting {
 /// A new connection takes a few hundred bytes at once, or something is wrong with it.
 void Asking::connected() {
   ssize_t sent = send(socket().native_handle(), request_.data(), request_.size(), MSG_NOSIGNAL);
-  if (sent != static_cast<ssize_t>(request_.size())) return end(false);
+  if (sent != static_cast<ssize_t>(request_.size())) return end(false, "closed the connection");
   wait();
 }
 
@@ -44,12 +44,13 @@ void Asking::look() {
   char bytes[512];
   ssize_t got = recv(socket().native_handle(), bytes, sizeof bytes, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return wait();
-  if (got <= 0) return end(false);
+  if (got <= 0) return end(false, "closed the connection without an answer");
   line_.append(bytes, static_cast<std::size_t>(got));
   auto newline = line_.find('\n');
-  if (newline == string::npos) return line_.size() < kMostLine ? wait() : end(false);
-  int status = http_status(std::string_view(line_).substr(0, newline)).value_or(0);
-  end(status >= 200 && status < 400);
+  if (newline == string::npos && line_.size() < kMostLine) return wait();
+  auto status = http_status(std::string_view(line_).substr(0, newline));
+  if (!status || newline == string::npos) return end(false, "answered something that is not HTTP");
+  end(*status >= 200 && *status < 400, "answered " + std::to_string(*status));
 }
 
 bool is_digit(char c) {

@@ -10,7 +10,8 @@
 namespace keeper {
 namespace {
 
-constexpr int kTurn = 64;  // then others get a turn
+constexpr int kTurn = 64;      // then others get a turn
+constexpr int kAtEnd = 2'048;  // 1 MiB, the largest pipe that a program without privileges can make of this
 
 }  // namespace
 
@@ -30,21 +31,33 @@ NotifyFd::NotifyFd(asio::io_context& io, Fd reading, Fd writing, OnSaid on_said)
 }
 
 void NotifyFd::wait() {
-  reading_.async_wait(asio::posix::descriptor_base::wait_read, living_.only([this] { look(); }));
+  reading_.async_wait(asio::posix::descriptor_base::wait_read, living_.only([this] {
+    auto mark = living_.mark();
+    if (take_bytes(kTurn) && !mark.expired()) wait();
+  }));
 }
 
-void NotifyFd::look() {
+void NotifyFd::drain() {
+  take_bytes(kAtEnd);
+}
+
+/// At most so many times 512 bytes. False once there is nothing more to come. This object may be gone
+/// afterwards.
+bool NotifyFd::take_bytes(int most) {
   char bytes[512];
-  for (int i = 0; i < kTurn; ++i) {
+  bool newline = false, closed = false;
+  for (int i = 0; i < most && !closed; ++i) {
     ssize_t got = read(reading_.native_handle(), bytes, sizeof bytes);
-    if (got == 0) return say(Said::closed);
     if (got < 0 && errno != EINTR) break;
+    closed = got == 0;
     std::string_view text(bytes, got > 0 ? static_cast<std::size_t>(got) : 0);
-    if (!on_said_ || text.find('\n') == std::string_view::npos) continue;
-    wait();
-    return say(Said::ready);
+    newline = newline || text.find('\n') != std::string_view::npos;
   }
-  wait();
+  if (newline)
+    say(Said::ready);
+  else if (closed)
+    say(Said::closed);
+  return !closed;
 }
 
 /// The last thing that is done: this object may be gone afterwards.

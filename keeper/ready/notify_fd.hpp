@@ -29,11 +29,14 @@ class NotifyFd {
   int writing() const { return writing_.get(); }
   /// The spawn was tried: the child has its own copy, or there is no child.
   void spawned() { writing_.reset(); }
+  /// Reads what is there now: at the end of a run, whose last word may be that newline. `on_said` may be
+  /// called from here too.
+  void drain();
 
  private:
   NotifyFd(asio::io_context& io, Fd reading, Fd writing, OnSaid on_said);
   void wait();
-  void look();
+  bool take_bytes(int most);
   void say(Said said);
 
   asio::posix::stream_descriptor reading_;

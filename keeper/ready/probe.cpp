@@ -38,23 +38,24 @@ void Probe::after(Millis wait, F then) {
 
 /// Where there is no memory, or no room in epoll, the try has failed like any other.
 void Probe::try_once() {
-  after(limit_, [this] { ended(false); });
+  after(limit_, [this] { ended(false, "did not answer within " + duration_text(limit_)); });
   auto mark = living_.mark();
   try {
     begin_attempt();
-  } catch (const std::exception&) {
-    if (!mark.expired()) ended(false);
+  } catch (const std::exception& error) {
+    if (!mark.expired()) ended(false, std::string("could not be tried: ") + error.what());
   }
 }
 
 void Probe::begin_attempt() {
-  attempt_ = make_([this, mark = living_.mark()](bool good) {
-    if (!mark.expired()) ended(good);
+  attempt_ = make_([this, mark = living_.mark()](bool good, std::string answer) {
+    if (!mark.expired()) ended(good, std::move(answer));
   });
   attempt_->begin();
 }
 
-void Probe::ended(bool good) {
+void Probe::ended(bool good, std::string answer) {
+  answer_ = std::move(answer);
   if (!good) {
     attempt_.reset();
     after(pause_, [this] { try_once(); });

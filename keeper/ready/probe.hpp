@@ -28,13 +28,15 @@ class Probe {
   /// Of the command that runs just now (cmd), 0 when there is none: a child of this process that is no run
   /// and no stranger.
   int pid() const { return attempt_ ? attempt_->pid() : 0; }
+  /// What came of the last try that has ended: "refused the connection". Empty before that. stop() keeps it.
+  const std::string& answer() const { return answer_; }
 
  private:
   template <class F>
   void after(Millis wait, F then);
   void try_once();
   void begin_attempt();
-  void ended(bool good);
+  void ended(bool good, std::string answer);
 
   asio::steady_timer timer_;  ///< of the pause, or of the try: there is one of them at a time
   Make make_;
@@ -42,6 +44,7 @@ class Probe {
   std::function<void()> on_success_;
   Millis pause_{0};
   std::unique_ptr<Attempt> attempt_;
+  std::string answer_;
   Living living_;
 };
 

@@ -68,7 +68,7 @@ Result<std::unique_ptr<FileWatch>> FileWatch::make(asio::io_context& io, string 
     return system_error(doing,
                         errno == EMFILE ? "no inotify instance left (fs.inotify.max_user_instances)" : "");
   std::unique_ptr<FileWatch> out(new FileWatch(io, fd, std::move(path), std::move(on_change)));
-  if (Done done = out->watch_all(); !done) return done.error();
+  if (auto watched = out->watch_all(); !watched) return watched.error();
   out->last_ = out->mark();
   out->wait();
   return out;
@@ -77,8 +77,8 @@ Result<std::unique_ptr<FileWatch>> FileWatch::make(asio::io_context& io, string 
 FileWatch::FileWatch(asio::io_context& io, int fd, string path, std::function<void()> on_change)
     : fd_(io, fd), path_(std::move(path)), on_change_(std::move(on_change)) {}
 
-/// Anew each time: a link on the way may lead elsewhere than it did.
-Done FileWatch::watch_all() {
+/// True if the way is another one now. Anew each time: a link on the way may lead elsewhere than it did.
+Result<bool> FileWatch::watch_all() {
   std::map<int, std::set<string>> now;
   for (const auto& [directory, name] : places_of(path_)) {
     int watch = inotify_add_watch(fd_.native_handle(), directory.c_str(), kOfDirectory);
@@ -87,8 +87,9 @@ Done FileWatch::watch_all() {
   if (now.empty()) return system_error("watch " + path_);
   for (const auto& old : watches_)
     if (!now.contains(old.first)) inotify_rm_watch(fd_.native_handle(), old.first);
+  bool same = now == watches_;
   watches_ = std::move(now);
-  return {};
+  return !same;
 }
 
 void FileWatch::wait() {
@@ -121,11 +122,11 @@ bool FileWatch::concerns(const void* what) const {
   return names != watches_.end() && names->second.contains(event->name);
 }
 
-/// Watched first and looked at then, so that what happens in between is seen by one or the other; and twice,
-/// for a directory may have come while the way was looked up.
+/// Watched first and looked at then, so that what happens in between is seen by one or the other. Where the
+/// way is a new one a directory may have come before it was watched: then it is walked once more.
 void FileWatch::look() {
-  for (int i = 0; i < 2; ++i)
-    static_cast<void>(watch_all());  // where that fails the old watches stay
+  auto other_way = watch_all();  // where that fails the old watches stay
+  if (other_way && *other_way) static_cast<void>(watch_all());
   Mark now = mark();
   if (now == last_ || now == Mark{}) return;
   last_ = now;

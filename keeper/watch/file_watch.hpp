@@ -32,7 +32,7 @@ class FileWatch {
   };
 
   FileWatch(asio::io_context& io, int fd, std::string path, std::function<void()> on_change);
-  Done watch_all();
+  Result<bool> watch_all();
   void wait();
   bool take_events(bool& concerned);
   bool concerns(const void* event) const;

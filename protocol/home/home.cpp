@@ -163,8 +163,8 @@ Fd create_beside(int directory, const string& name) {
   return file;
 }
 
-Done fill(const Fd& file, string_view text, bool sync) {
-  if (fchmod(file.get(), kPrivateFile) != 0) return system_error({});
+Done fill(const Fd& file, string_view text, bool sync, mode_t mode) {
+  if (fchmod(file.get(), mode) != 0) return system_error({});
   if (Done done = write_all(file.get(), text); !done) return done;
   if (sync && fdatasync(file.get()) != 0) return system_error({});
   return {};
@@ -177,7 +177,8 @@ Done sync_directory(int directory) {
 }
 
 /// `path` is for the error's text.
-Done write_at(int directory, const string& name, string_view text, bool sync, const string& path) {
+Done write_at(int directory, const string& name, string_view text, bool sync, const string& path,
+              mode_t mode = kPrivateFile) {
   auto cannot = [&](Error error) {
     error.doing = "write " + path;
     return error;
@@ -185,7 +186,7 @@ Done write_at(int directory, const string& name, string_view text, bool sync, co
   const string beside = "." + name + ".new";
   Fd file = create_beside(directory, beside);
   if (!file) return cannot(system_error({}, "making " + beside));
-  Done done = fill(file, text, sync);
+  Done done = fill(file, text, sync, mode);
   if (done && renameat(directory, beside.c_str(), directory, name.c_str()) != 0) done = system_error({});
   if (!done) {
     unlinkat(directory, beside.c_str(), 0);
@@ -594,10 +595,10 @@ Done Home::remove_app(string_view stem) const {
   return {};
 }
 
-Done write_file_atomically(const string& path, string_view text, bool sync) {
+Done write_file_atomically(const string& path, string_view text, bool sync, unsigned mode) {
   Fd directory(::open(parent_of(path).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return file_error("write " + path);
-  return write_at(directory.get(), path.substr(path.rfind('/') + 1), text, sync, path);
+  return write_at(directory.get(), path.substr(path.rfind('/') + 1), text, sync, path, mode);
 }
 
 Result<string> read_file(const string& path, std::size_t most) {

@@ -130,8 +130,9 @@ class Home {
   unsigned owner_;  ///< uid
 };
 
-/// Writes beside and renames, so that a reader sees the old text or the new one, whole. Mode 0600.
-Done write_file_atomically(const std::string& path, std::string_view text, bool sync);
+/// Writes beside and renames, so that a reader sees the old text or the new one, whole. Its mode
+/// is that, whatever the umask.
+Done write_file_atomically(const std::string& path, std::string_view text, bool sync, unsigned mode = 0600);
 /// A whole file of at most `most` bytes; links are not followed. Errors: not_found, too_large, failed.
 Result<std::string> read_file(const std::string& path, std::size_t most);
 

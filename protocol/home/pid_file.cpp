@@ -4,6 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
 #include "protocol/home/home.hpp"
 #include "protocol/home/proc.hpp"
 
@@ -42,6 +46,27 @@ std::optional<int> pid_file_owner(const std::string& path) {
 void remove_pid_file(const std::string& path, int pid) {
   auto file = read_pid_file(path);
   if (file && file->pid == pid) unlink(path.c_str());
+}
+
+Done check_pid_file(const std::string& path) {
+  struct stat st {};
+  auto slash = path.rfind('/');
+  std::string directory = slash == 0 ? "/" : path.substr(0, slash);
+  auto wrong = [](Reason reason, std::string why) { return Error{reason, {}, std::move(why), 0}; };
+  if (stat(directory.c_str(), &st) < 0) {
+    std::string why = directory + ": " + strerror(errno);
+    return wrong(Reason::not_found, why + "; make that directory first, or give another file");
+  }
+  if (!S_ISDIR(st.st_mode)) return wrong(Reason::invalid, directory + " is no directory; give another file");
+  if (faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) < 0) {
+    std::string why = "no file can be made in " + directory + ": " + strerror(errno);
+    return wrong(Reason::refused, why + "; give another file");
+  }
+  bool there = slash + 1 == path.size() || lstat(path.c_str(), &st) == 0;
+  if (!there || S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) return {};
+  bool is_directory = S_ISDIR(st.st_mode);
+  return wrong(Reason::invalid, path + (is_directory ? " is a directory; name a file in it"
+                                                     : " is no regular file; give another file"));
 }
 
 Error pid_file_taken(const std::string& path, int owner) {

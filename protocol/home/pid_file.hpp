@@ -15,6 +15,10 @@ std::optional<int> pid_file_owner(const std::string& path);
 /// Removes the file if `pid` is what stands in it, and leaves it alone if anything else does.
 void remove_pid_file(const std::string& path, int pid);
 
+/// Whether it can be written at all: that its directory is there and may be written to, and that nothing is
+/// in its place but a file or a link. Errors: not_found, refused, invalid, with the path and what to do.
+Done check_pid_file(const std::string& path);
+
 /// What is said where a living process has the file.
 Error pid_file_taken(const std::string& path, int owner);
 

@@ -72,6 +72,7 @@ void exit_to_text(const LastExit& e, string& out) {
   object.add("after_ms", e.after_ms);
   object.add("cause", e.cause);
   object.add("pid", e.pid);
+  if (e.kill_reason) object.add("kill_reason", e.kill_reason);
 }
 
 void end_to_text(const ExitInfo& e, string& out) {
@@ -113,6 +114,7 @@ bool exit_from_text(string_view piece, LastExit& e) {
     read("after_ms", e.after_ms);
     read("cause", e.cause);
     read("pid", e.pid);
+    read("kill_reason", e.kill_reason);
   });
   e.exit = pieces.exit();
   return good;

@@ -59,6 +59,7 @@ struct Fields<Status> {
     v("doing", &Status::doing, "reloading or stopping, as the program says (sd_notify)");
     v("waiting_for", &Status::waiting_for,
       "conditions of readiness not shown yet, or missed by the last run");
+    v("not_ready", &Status::not_ready, "the same in words, with the last answers");
     v("reason", &Status::reason, "why it is fatal, exited or unreachable");
     v("survivors", &Status::survivors, "processes that KILL did not end");
     v("left", &Status::left, "processes that ended runs left running (kill_mode process)");
@@ -124,6 +125,9 @@ struct Fields<RunRecord> {
     v("lived_ms", &RunRecord::lived_ms, "how long it lived");
     v("max_memory_bytes", &RunRecord::max_memory_bytes, "the largest resident size of one of its processes");
     v("cpu_ms", &RunRecord::cpu_ms, "processor time");
+    v("not_ready", &RunRecord::not_ready,
+      "what it had not shown in time; null where that is not why it ended");
+    v("kill_reason", &RunRecord::kill_reason, "why its keeper sent the KILL that ended it; null: it did not");
     v("error", &RunRecord::error, "why it could not be spawned");
     v("decision", &RunRecord::decision, "what was decided then; null while that is open");
     v("output", &RunRecord::output, "its last lines; {\"base64\": ...} for a line that is not UTF-8");

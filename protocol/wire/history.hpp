@@ -49,6 +49,11 @@ struct RunRecord {
   std::int64_t lived_ms = 0;
   std::optional<std::uint64_t> max_memory_bytes;  ///< the largest resident size of one of its processes
   std::optional<std::int64_t> cpu_ms;
+  /// Of one that was not ready in time: what it had not shown, "http:80 answered 500, fd:3: no newline has
+  /// come".
+  std::optional<std::string> not_ready;
+  /// Why its keeper sent KILL: "it did not end within 10s of SIGTERM". Nothing where that did not end it.
+  std::optional<std::string> kill_reason;
   std::optional<std::string> error;  ///< why it could not be spawned
   std::optional<Decision> decision;  ///< nothing while it is open
   OutputLines output;

@@ -14,6 +14,7 @@ std::string failed_start_text(const Status& status) {
   if (status.last_exit->cause != "ready timeout")
     return "it " + ended_text(status.last_exit->exit) + " after " +
            lived_text(Millis(status.last_exit->after_ms));
+  if (status.not_ready) return "it was not ready in time: " + *status.not_ready;
   std::string missed;
   for (const std::string& condition : status.waiting_for)
     missed += (missed.empty() ? ": " : ", ") + condition;

@@ -37,6 +37,8 @@ struct LastExit {
   std::int64_t after_ms = 0;  ///< how long it lived
   std::string cause;          ///< "crash", "exit", "stop", "restart", "keeper lost", "reboot"
   std::optional<int> pid;     ///< the run's pid
+  /// Why its keeper sent the KILL that ended it; nothing where it did not.
+  std::optional<std::string> kill_reason{};
 };
 
 /// What will happen by itself, and when.
@@ -78,6 +80,8 @@ struct Status {
   /// Conditions of readiness that have not been shown yet; after a run that was not ready in time, those that
   /// it missed.
   std::vector<std::string> waiting_for;
+  /// The same for people, with what came of asking last: "http:80 answered 500, notify: no READY=1 has come".
+  std::optional<std::string> not_ready;
   std::optional<std::string> reason;  ///< why it is fatal, exited or unreachable
   std::vector<int> survivors;         ///< what KILL did not end
   std::vector<int> left;              ///< what ended runs left running, by kill_mode process
@@ -95,7 +99,7 @@ struct Status {
 std::string label(const Status& status);
 
 /// Why its last start failed, for people: "it ended with code 1 after 0.100 s", "it was not ready in time:
-/// tcp:8080 was not shown".
+/// tcp:8080 refused the connection".
 std::string failed_start_text(const Status& status);
 
 }  // namespace keeper

@@ -63,6 +63,22 @@ TEST(Recorder, RemembersWhenAndHowARunEnded) {
   EXPECT_FALSE(run.asked_by);
 }
 
+TEST(Recorder, KnowsWhyItWasKilledIfThatIsWhatEndedIt) {
+  Flight flight;
+  const string reason = "it did not end within 10s of SIGTERM";
+  for (ExitInfo how : {ExitInfo::signal(SIGKILL), ExitInfo::code(0)}) {
+    flight.start(1);
+    flight.stopping(1, Cause::stop);
+    flight.note({.what = What::killing, .run = 1, .text = reason});
+    flight.exit(1, Cause::stop, how);
+    EXPECT_EQ(how == ExitInfo::signal(SIGKILL) ? std::optional<string>(reason) : std::nullopt,
+              flight.last().kill_reason);
+  }
+  flight.start(2);
+  flight.exit(2, Cause::crash, ExitInfo::signal(SIGKILL));
+  EXPECT_EQ(std::nullopt, flight.last().kill_reason) << "by somebody else";
+}
+
 TEST(Recorder, SaysThatTheNextRunBeganAtOnce) {
   Flight flight;
   flight.start(1);
@@ -156,7 +172,7 @@ TEST(Recorder, AKillForWantOfMemoryIsItsOwnCause) {
   flight.recorder.note(1, ExitFacts{std::nullopt, std::nullopt, true});
   flight.exit(1, Cause::crash, ExitInfo::signal(SIGKILL));
   EXPECT_EQ("out of memory", flight.last().cause);
-  EXPECT_EQ("out of memory", flight.recorder.cause_of(1));
+  EXPECT_EQ("out of memory", flight.recorder.record_of(1)->cause);
 }
 
 TEST(Recorder, ARunBesideItsSuccessorIsDecidedWithIt) {

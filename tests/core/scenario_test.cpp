@@ -62,6 +62,7 @@ std::optional<Event> run_event(const Words& w, RunId run) {
   if (w[0] == "ready") return event::Ready{run, w.size() > 2 ? std::stoi(*value_of(w[2], "condition=")) : 0};
   if (w[0] == "exit")
     return event::Exited{run, exit_of(w.at(2)), has(w, "leftovers"), has(w, "out-of-memory")};
+  if (w[0] == "unshown") return event::Unshown{run, w.at(2)};
   if (w[0] == "extend") return event::Extend{run, *parse_duration(*value_of(w.at(2), "by="))};
   if (w[0] == "alive") return event::Alive{run};
   if (w[0] == "watchdog") return event::Watchdog{run, *parse_duration(*value_of(w.at(2), "every="))};

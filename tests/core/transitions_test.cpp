@@ -81,6 +81,7 @@ std::vector<Event> events_about(RunId run) {
           event::SpawnFailed{run, false, "no"},
           event::SpawnFailed{run, true, "no"},
           event::Ready{run},
+          event::Unshown{run, "tcp:80"},
           event::Extend{run, Millis{60'000}},
           event::Alive{run},
           event::Watchdog{run, Millis{20'000}},

@@ -122,7 +122,8 @@ class World {
       case 13:
       case 14: return event::Ready{run, static_cast<int>(pick(4)) - static_cast<int>(pick(8) == 0)};
       case 15: return event::Alive{run};
-      case 16: return event::Extend{run, Millis{pick(2'000)}};
+      case 16:
+        return pick(4) ? Event(event::Extend{run, Millis{pick(2'000)}}) : event::Unshown{run, "tcp:80"};
       case 17: return pick(2) ? Event(event::Hangs{run}) : event::Watchdog{run, Millis{pick(900)}};
       case 18: return event::MainMoved{run, ++last_pid_};
       case 19: return event::ProgramChanged{};
@@ -174,6 +175,7 @@ class World {
   }
   void fact(const event::Ready&) {}
   void fact(const event::Alive&) {}
+  void fact(const event::Unshown&) {}
   void fact(const event::Extend&) {}
   void fact(const event::Watchdog&) {}
   void fact(const event::Hangs&) {}

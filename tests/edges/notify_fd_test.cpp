@@ -69,6 +69,18 @@ TEST_F(NotifyFdTest, IsReadyByANewlineThatIsTheLastThing) {
   EXPECT_EQ(std::vector<Said>{Said::ready}, said_);
 }
 
+TEST_F(NotifyFdTest, DrainedAtTheEndOfARunFindsANewlineBehindAllThatThePipeHolds) {
+  begin();
+  write(std::string(60'000, 'x'));
+  write("\n");
+  fd_->drain();
+  EXPECT_EQ(std::vector<Said>{Said::ready}, said_);
+  child_.reset();
+  fd_->drain();
+  turn();
+  EXPECT_EQ(std::vector<Said>{Said::ready}, said_);
+}
+
 TEST_F(NotifyFdTest, NeverStopsAProgramThatGoesOnWriting) {
   begin();
   fcntl(child_.get(), F_SETFL, O_NONBLOCK);

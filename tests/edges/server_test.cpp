@@ -421,6 +421,54 @@ TEST(Streams, ASubscriberThatDoesNotReadMissesEventsAndIsToldHowMany) {
   EXPECT_TRUE(has(slow.line(), R"("event":"exited")"));
 }
 
+/// Subscribers that do not read, beside one that reads all and misses something because of them.
+struct CrowdedOut {
+  CrowdedOut() {
+    for (int i = 0; i < 4; ++i) {
+      deaf.push_back(std::make_unique<TestClient>(world));
+      deaf.back()->ask(call("events"));
+    }
+    quick.ask(call("events"));
+    quick.line();
+    for (int i = 0; i < 60; ++i)
+      send(std::string(60'000, 'x'));
+    EXPECT_GT(missed, 1u) << "the others hold all the room there is";
+    EXPECT_TRUE(quick.nothing_comes());
+  }
+  void send(std::string text) {
+    AppEvent event = FakeService::event("started");
+    event.text = std::move(text);
+    world.service.streams.send(event);
+    if (missed > 0 || quick.nothing_comes())
+      ++missed;
+    else
+      EXPECT_TRUE(has(quick.line(), R"("event":"started")"));
+  }
+  void expect_it_hears_on() {
+    EXPECT_TRUE(has(quick.line(), "\"dropped\":" + std::to_string(missed))) << "without another event";
+    world.service.streams.send(FakeService::event("exited"));
+    EXPECT_TRUE(has(quick.line(), R"("event":"exited")"));
+  }
+
+  World world;
+  std::vector<std::unique_ptr<TestClient>> deaf;
+  TestClient quick{world};
+  std::uint64_t missed = 0;
+};
+
+TEST(Streams, ASubscriberThatOthersCrowdedOutHearsOnWhenOneOfThemLeaves) {
+  CrowdedOut crowd;
+  crowd.deaf.pop_back();
+  crowd.expect_it_hears_on();
+}
+
+TEST(Streams, ASubscriberThatOthersCrowdedOutHearsOnWhenOneOfThemReads) {
+  CrowdedOut crowd;
+  while (!has(crowd.deaf.front()->line(), "\"dropped\":")) {
+  }
+  crowd.expect_it_hears_on();
+}
+
 TEST(Server, ClientsThatComeAndGoLeaveNoDescriptor) {
   World world;
   {

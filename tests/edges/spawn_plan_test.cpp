@@ -209,33 +209,5 @@ TEST(AddedEnvironment, ComesFromTheFileThenTheOptionsThenTheKeeper) {
             added_environment(spec, 77, {"A=file", "B=file"}));
 }
 
-Words read_lines(const string& text) {
-  Place place;
-  write_text(place / "vars", text);
-  auto read = read_env_file((place / "vars").string());
-  if (read) return *read;
-  string why = read.error().text();
-  return {"error", why.substr(why.find("line"))};
-}
-
-TEST(EnvFile, IsReadAsDotenvIs) {
-  EXPECT_EQ((Words{"A=1", "B=2"}), read_lines("A=1\nB=2"));
-  EXPECT_EQ((Words{"A=1"}), read_lines("# comment\n\n   \n  A=1  \r\n"));
-  EXPECT_EQ((Words{"A=1", "B=x"}), read_lines("export A=1\nexport   B = x\n"));
-  EXPECT_EQ((Words{"A=two words", "B=#no comment"}), read_lines("A=two words # comment\nB=#no comment\n"));
-  EXPECT_EQ((Words{"A=a\nb\t\"\\$c"}), read_lines("A=\"a\\nb\\t\\\"\\\\\\$c\" # comment\n"));
-  EXPECT_EQ((Words{"A=a\\nb #"}), read_lines("A='a\\nb #'\n"));
-  EXPECT_EQ((Words{"A=", "B=", "C="}), read_lines("A=\nB=''\nC=\"\"\n"));
-  EXPECT_EQ((Words{"A=b=c"}), read_lines("A=b=c\n"));
-}
-
-TEST(EnvFile, ABadLineIsNamedByItsNumber) {
-  EXPECT_EQ("line 2: not KEY=VALUE", read_lines("A=1\nnonsense\n").back());
-  EXPECT_EQ("line 1: not KEY=VALUE", read_lines("=1\n").back());
-  EXPECT_EQ("line 3: 'A B' is not the name of a variable", read_lines("\n#\nA B=1\n").back());
-  EXPECT_EQ("line 1: a quote is not closed, or something follows it", read_lines("A=\"x\n").back());
-  EXPECT_EQ("line 1: a quote is not closed, or something follows it", read_lines("A='x'y\n").back());
-}
-
 }  // namespace
 }  // namespace keeper

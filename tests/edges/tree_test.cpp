@@ -96,6 +96,19 @@ TEST(Tree, HasNoOtherKeeperNorWhatItKeeps) {
   kill(-group_of(kept), SIGKILL);
 }
 
+TEST(Tree, AGroupIsOneOfTheRunOnlyWhileItHasSomebodyInIt) {
+  Subreaper subreaper;
+  // Two of a run in groups of their own, as where the main process has moved; and a stranger in the first
+  // one's group, as when its number has become another's.
+  TestRun run({CHILDREN_DIR "/forks", "tree", "1"}), stranger({CHILDREN_DIR "/forks", "group"});
+  int moved = run.said_pid("tree"), member = stranger.said_pid("group");
+  ASSERT_EQ(stranger.pid(), group_of(member));
+  EXPECT_TRUE(group_has(run.pid(), {run.pid(), moved}));
+  EXPECT_FALSE(group_has(stranger.pid(), {run.pid(), moved}));
+  EXPECT_TRUE(group_has(stranger.pid(), {moved, member}));
+  EXPECT_FALSE(group_has(run.pid(), {}));
+}
+
 TEST(Tree, AProcessThatIsGoneHasNoGroup) {
   TestRun run({"/bin/true"});
   run.end();

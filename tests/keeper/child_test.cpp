@@ -197,15 +197,11 @@ TEST(Environment, ComesFromTheOptionsTheFileAndTheCallerInThisOrder) {
   EXPECT_EQ("from caller", said.variable("Z"));
 }
 
-TEST(Environment, ABadLineOfTheFileIsAnErrorWithItsNumber) {
+TEST(Environment, AValueOfTheFileMayHaveSeveralLines) {
   Sandbox box;
-  write_text(box.work() / "vars", "A=1\nthis is no variable\n");
-  Outcome out = box.keeper({"--env-file", "vars", "true"});
-  EXPECT_EQ(1, out.code);
-  EXPECT_TRUE(has(out.err, (box.work() / "vars").string() + ": line 2: ")) << out.err;
-  Outcome missing = box.keeper({"--env-file", "nowhere", "true"});
-  EXPECT_EQ(1, missing.code);
-  EXPECT_TRUE(has(missing.err, "nowhere")) << missing.err;
+  write_text(box.work() / "vars", "A=\"one\ntwo\"\nB=3\n");
+  Outcome out = box.keeper({"--restart", "never", "--env-file", "vars", "sh", "-c", "echo \"$A-$B\""});
+  EXPECT_EQ("one\ntwo-3\n", out.out) << out.all();
 }
 
 TEST(Environment, ThatIsClearedHasOnlyWhatWasGivenAndWhatKeeperAdds) {

@@ -83,6 +83,27 @@ TEST(Terminal, ASecondCtrlCEndsItAtOnce) {
   EXPECT_EQ("stopped", box.state("job"));
 }
 
+TEST(Terminal, TheFirstCtrlCOfALaterRunAsksItThoughAnEarlierRunHadOne) {
+  Sandbox box;
+  // The first run ends once it is told to by a file, the later ones at once.
+  string script =
+      "trap 'until [ -e go ]; do sleep 0.05; done; echo bye; exit 0' INT TERM; echo ready; "
+      "while :; do sleep 0.05; done";
+  Background keeper =
+      box.foreground("job", {"--stop-timeout", "60s", "sh", "-c", script}, {.words = {}, .terminal = true});
+  EVENTUALLY(count_of(keeper.out(), "ready") == 1);
+  keeper.type("\x03");
+  EVENTUALLY(has(keeper.out(), "stopping job"));
+  Background restart = box.start({{program("ctl"), "restart", "job"}});
+  EVENTUALLY(box.status("job")->wanted == Wanted::up);
+  write_text(box.work() / "go", "");
+  EXPECT_EQ(0, restart.wait());
+  EVENTUALLY(count_of(keeper.out(), "ready") == 2);
+  keeper.type("\x03");
+  EXPECT_EQ(0, keeper.wait()) << keeper.out();
+  EXPECT_EQ(2, count_of(keeper.out(), "bye")) << keeper.out();
+}
+
 TEST(Terminal, CtrlBackslashActsLikeCtrlC) {
   Sandbox box;
   Background keeper = box.foreground("job", {child("slow_term"), "100"}, {.words = {}, .terminal = true});

@@ -147,6 +147,25 @@ TEST(Ready, ALineOfItsOutputConfirmsTheRun) {
   EXPECT_GE(out.took, Millis(200));
 }
 
+/// A program that is ready by its last words and ends at once, a hundred times over: a single run that was
+/// not confirmed would be the end of it.
+void expect_last_words_count(const string& condition, const string& script) {
+  Sandbox box;
+  Outcome out = begin(box, {"--ready", condition, "--start-retries", "0", "--backoff", "none",
+                            "--max-restarts", "100", "sh", "-c", script});
+  EXPECT_EQ(0, out.code) << out.all();
+  EVENTUALLY(box.state("api") == "fatal");
+  EXPECT_EQ("the limit of 100 restarts is reached", box.status("api")->reason);
+}
+
+TEST(Ready, ANewlineThatIsTheLastThingItDoesCounts) {
+  expect_last_words_count("fd:3", "echo >&3");
+}
+
+TEST(Ready, ALineOfOutputThatIsTheLastThingItDoesCounts) {
+  expect_last_words_count("log:^done$", "echo done");
+}
+
 TEST(Ready, AConnectionToItsPortConfirmsTheRun) {
   Sandbox box;
   auto [listener, port] = bound_port();
@@ -210,10 +229,38 @@ TEST(Ready, WhatIsNotShownInTimeIsAFailedStartThatSaysSo) {
   Outcome out = begin(box, {"--ready", "notify", "--ready", "log:up", "--ready-timeout", "200ms", "--backoff",
                             "1m..1m", child("notifies"), "say:up"});
   EXPECT_EQ(1, out.code);
-  EXPECT_TRUE(has(out.err, "not ready in time: notify was not shown")) << out.err;
+  EXPECT_TRUE(has(out.err, "not ready in time: notify: no READY=1 has come")) << out.err;
   EXPECT_TRUE(has(out.err, "| up")) << out.err;
   EXPECT_EQ("ready timeout", box.status("api")->last_exit->cause);
   EXPECT_EQ(Words{"notify"}, box.status("api")->waiting_for);
+}
+
+TEST(Ready, WhatCameOfAskingLastIsToldWhereverItMatters) {
+  Sandbox box;
+  auto [closed, closed_port] = bound_port();
+  auto port = bound_port().second;
+  string server =
+      "import http.server\n"
+      "class H(http.server.BaseHTTPRequestHandler):\n"
+      "  def do_GET(self): self.send_response(500); self.end_headers()\n"
+      "http.server.HTTPServer(('127.0.0.1', " +
+      port + "), H).serve_forever()\n";
+  const string said = "http:" + port + " answered 500, tcp:" + closed_port +
+                      " refused the connection, cmd:exit 3 ended with code 3, fd:5: no newline has come";
+  Background wait =
+      begin_beside(box, {"--ready", "http:" + port, "--ready", "tcp:" + closed_port, "--ready", "cmd:exit 3",
+                         "--ready", "fd:5", "--ready", "log:go", "--ready-timeout", "6s", "--start-retries",
+                         "0", "sh", "-c", "echo go; exec python3 -c \"$0\"", server});
+  EVENTUALLY(box.status("api")->not_ready == said);
+  EXPECT_EQ("starting", box.state("api"));
+  EXPECT_TRUE(has(box.ctl({"show", "api"}).out, said)) << "while it waits";
+  EXPECT_EQ(128 + SIGTERM, wait.wait());
+  EXPECT_TRUE(has(wait.err(), "it was not ready in time: " + said)) << wait.err();
+  EVENTUALLY(box.state("api") == "fatal");
+  EXPECT_EQ("the start ended too early: not ready within 6s: " + said, box.status("api")->reason);
+  EXPECT_TRUE(has(box.ctl({"why", "api"}).out, "was not ready in time: " + said + "."))
+      << box.ctl({"why", "api"}).out;
+  EXPECT_TRUE(has(box.ctl({"show", "api"}).out, said));
 }
 
 TEST(Ready, ARestartThatIsWaitedForSaysWhatWasMissing) {
@@ -226,7 +273,7 @@ TEST(Ready, ARestartThatIsWaitedForSaysWhatWasMissing) {
   std::filesystem::remove(box.work() / "good");
   Outcome out = box.ctl({"restart", "--wait", "api"});
   EXPECT_EQ(1, out.code) << out.all();
-  EXPECT_TRUE(has(out.err, "cmd:test -e good was not shown")) << out.err;
+  EXPECT_TRUE(has(out.err, "it was not ready in time: cmd:test -e good ended with code 1")) << out.err;
   EXPECT_TRUE(has(out.err, "| here")) << out.err;
 }
 

@@ -145,8 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
             127,
             "'no-such' was not found"},
         Bad{"Directory", {"./folder"}, 126, "is a directory"},
-        Bad{"ExecFormatError", {"./garbage"}, 126, "Exec format error"},
-        Bad{"DirectoryToRunInMissing", {"-C", "nowhere", "sleep", "1"}, 1, "cannot run in"}),
+        Bad{"ExecFormatError", {"./garbage"}, 126, "Exec format error"}),
     [](const auto& one) { return string(one.param.name); });
 
 TEST(Start, AStoppedRecordWhoseNewProgramCannotRunIsKept) {

@@ -130,6 +130,23 @@ Outcome as_nobody(Sandbox& box, const Words& words) {
   return box.run(how);
 }
 
+TEST(User, WithoutTheRightToAPlaceIsToldWhichFlagNamesIt) {
+  NEEDS_ROOT();
+  Sandbox box;
+  string place = box.work().string();  // root's alone
+  write_text(box.root() / "vars", "A=1\n");
+  for (const Words& words : {Words{"--cwd", place}, Words{"--env-file", place + "/vars"},
+                             Words{"--pid-file", place + "/pid"}, Words{"--pid-file", "/pid"}}) {
+    Words all = words;
+    all.push_back("/bin/true");
+    Outcome out = as_nobody(box, all);
+    if (out.code == 125) GTEST_SKIP() << "another user cannot be had, or cannot read the programs";
+    EXPECT_EQ(2, out.code) << out.all();
+    EXPECT_TRUE(has(out.err, "cannot start: " + words[0] + ": ") && has(out.err, "Permission denied"))
+        << out.err;
+  }
+}
+
 TEST(User, WithoutRootIsRefused) {
   Sandbox box;
   Outcome out = as_nobody(box, {"--user", "root", "/bin/true"});
@@ -191,7 +208,7 @@ TEST(Spawned, WithTheDescriptorsThatAreAskedForAndNoOthers) {
   EVENTUALLY(box.logged("back", "words of seven\n"));
 }
 
-TEST(Spawned, FromItsRecordWithoutTheDescriptorsThatItNeedsIsAnError) {
+TEST(Spawned, FromItsRecordWithoutTheDescriptorsThatItNeedsIsRefusedAndTheRecordStays) {
   Sandbox box;
   Start how{
       {program("keeper"), "-d", "-n", "api", "--start-secs", "0", "--inherit-fds", "7", "sleep", "1000"}};
@@ -201,10 +218,18 @@ TEST(Spawned, FromItsRecordWithoutTheDescriptorsThatItNeedsIsAnError) {
   ASSERT_EQ(0, box.run(how).code);
   ASSERT_EQ(0, box.ctl({"restart", "api"}).code) << "its keeper has them still";
   ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
-  Outcome out = box.ctl({"start", "api"});
-  EXPECT_NE(0, out.code);
-  EXPECT_TRUE(has(out.all(), "cannot pass on descriptor 7: ")) << out.all();
-  EXPECT_TRUE(box.ended("api"));
+  fs::path record = box.home() / "apps/api/status.json";
+  string before = read_text(record);
+  for (const char* again : {"start", "restart"}) {
+    Outcome out = box.ctl({again, "api"});
+    EXPECT_EQ(1, out.code);
+    EXPECT_TRUE(has(out.err, "cannot start api: its descriptors (--inherit-fds 7) belong to the shell that"))
+        << out.err;
+    EXPECT_TRUE(box.ended("api"));
+    EXPECT_EQ(before, read_text(record));
+  }
+  EXPECT_EQ("stopped", box.state("api"));
+  ASSERT_EQ(0, box.run(how).code) << "as it was said";
 }
 
 TEST(Spawned, ForADebuggerEachInstanceOnItsOwnPort) {
@@ -241,6 +266,8 @@ class WrongValue : public testing::TestWithParam<Wrong> {};
 TEST_P(WrongValue, IsNamedBeforeAnythingStarts) {
   Sandbox box;
   for (const char* detached : {"-d", "--restart=always"}) {
+    write_text(box.work() / "file", "A=1\nthis is no variable\n");
+    write_text(box.work() / "open", "A=1\nB=\"x\n");
     Words words = {detached};
     words.insert(words.end(), GetParam().words.begin(), GetParam().words.end());
     words.push_back("/bin/true");
@@ -275,6 +302,23 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ReadyExpression", {"--ready", "log:("}, "--ready: 'log:(' is no POSIX extended expression"},
         Wrong{"Watchdog", {"--watchdog", "0"}, "--watchdog: '0' is not a duration above 0"},
         Wrong{"Inspect", {"--inspect", "0"}, "--inspect: '0' is not a whole number from 1 to 65535"},
+        Wrong{"Directory",
+              {"-C", "/no/such"},
+              "cannot start: --cwd: /no/such: No such file or directory; make"},
+        Wrong{"DirectoryThatIsAFile", {"--cwd", "file"}, "/work/file is no directory"},
+        Wrong{"EnvFile", {"--env-file", "nowhere"}, "/work/nowhere: No such file or directory"},
+        Wrong{
+            "EnvFileThatIsADirectory", {"--env-file", "/"}, "cannot start: --env-file: /: it is no regular"},
+        Wrong{"EnvFileLine", {"--env-file", "file"}, "/work/file: line 2: not KEY=VALUE"},
+        Wrong{"EnvFileQuote", {"--env-file", "open"}, "/work/open: line 2: the quote that is opened here"},
+        Wrong{"PidFile",
+              {"--pid-file", "/no/such/pid"},
+              "--pid-file: /no/such: No such file or directory; make"},
+        Wrong{"PidFileBelowAFile", {"--pid-file", "file/pid"}, "--pid-file: "},
+        Wrong{"PidFileThatIsADirectory", {"--pid-file", "/"}, "cannot start: --pid-file: / is a directory"},
+        Wrong{"PidFileThatIsADevice",
+              {"--pid-file", "/dev/null"},
+              "/dev/null is no regular file; give another"},
         Wrong{"InspectOfAll", {"-d", "-i", "2", "--inspect", "65535"}, "--inspect: the last of 2 instances"}),
     [](const auto& one) { return string(one.param.name); });
 
@@ -308,6 +352,7 @@ TEST(PidFileOfAnother, IsLeftAloneAndTheStartIsAnError) {
     EXPECT_TRUE(has(out.err, "cannot use the pid file " + file.string() + ": process " +
                                  std::to_string(getpid()) + " lives and is not of this app"))
         << out.err;
+    EXPECT_EQ(1, count_of(out.err, "cannot use the pid file")) << out.err;
     EXPECT_EQ(other, read_text(file));
     expect_nothing_kept(box);
   }
@@ -361,16 +406,31 @@ TEST(PidFile, IsNotWrittenThroughALink) {
   EXPECT_EQ("precious\n", read_text(box.work() / "precious"));
 }
 
-TEST(PidFile, ThatCannotBeWrittenStopsNothingAndIsSaidOnce) {
+TEST(PidFile, ThatCannotBeWrittenAnyMoreStopsNothingAndIsSaidOnce) {
   Sandbox box;
-  box.detach("api", {"--pid-file", "nowhere/app.pid", "--log-markers", "true", "--backoff", "none", "sleep",
-                     "1000"});
-  int first = box.pid("api");
-  kill(first, SIGKILL);
-  EVENTUALLY(box.pid("api") > 0 && box.pid("api") != first);
-  EVENTUALLY(count_of(box.log("api"), "started pid") == 2);
-  EXPECT_EQ(1, count_of(box.log("api"), "nowhere/app.pid: No such file or directory; it runs without a pid"));
+  fs::create_directory(box.work() / "run");
+  box.detach("api", {"--pid-file", "run/app.pid", "--backoff", "none", "sleep", "1000"});
+  EVENTUALLY(fs::exists(box.work() / "run/app.pid"));
+  fs::remove_all(box.work() / "run");
+  for (int i = 0; i < 2; ++i) {
+    int before = box.pid("api");
+    kill(before, SIGKILL);
+    EVENTUALLY(box.pid("api") > 0 && box.pid("api") != before);
+  }
+  EVENTUALLY(count_of(box.log("api"), "started pid") == 3);
+  EXPECT_EQ(1, count_of(box.log("api"), "run/app.pid: No such file or directory; it runs without a pid"));
   EXPECT_EQ(std::nullopt, box.status("api")->spawn_error);
+}
+
+TEST(PidFile, MayBeReadByEverybodyWhateverTheMaskOfTheCaller) {
+  Sandbox box;
+  Start how{
+      {program("keeper"), "-d", "-n", "api", "--start-secs", "0", "--pid-file", "app.pid", "sleep", "1000"}};
+  how.before = [] { umask(0077); };
+  ASSERT_EQ(0, box.run(how).code);
+  struct stat st {};
+  EVENTUALLY(stat((box.work() / "app.pid").c_str(), &st) == 0);
+  EXPECT_EQ(0644u, st.st_mode & 07777);
 }
 
 TEST(PidFile, OfEachInstanceIsOneOfItsOwn) {

@@ -88,6 +88,30 @@ TEST(Why, KnowsThatItsKeeperWasSentASignal) {
   EXPECT_EQ(getpid(), runs[0].asked_by->pid);
 }
 
+TEST(Why, SaysThatItTookAKillToStopIt) {
+  Sandbox box;
+  box.detach("api", {"--stop-signal", "INT,TERM", "--stop-timeout", "200ms", child("ignores_term")});
+  EVENTUALLY(!box.log("api").empty());
+  const string reason = "it did not end within 200ms of SIGTERM, nor by SIGINT before";
+  Outcome again = box.ctl({"restart", "api"});
+  EXPECT_TRUE(has(again.out, ", by KILL: " + reason)) << again.all();
+  EXPECT_EQ(reason, runs_of(box, "api").back().kill_reason);
+  EXPECT_EQ(reason, box.status("api")->last_exit->kill_reason);
+  EXPECT_TRUE(has(box.ctl({"why", "api"}).out, "Its keeper killed it: " + reason + ".\n"));
+  EXPECT_TRUE(has(box.ctl({"show", "api"}).out, "killed by its keeper: " + reason));
+  EVENTUALLY(count_of(box.log("api"), "ready") == 2);
+  Outcome stopped = box.ctl({"stop", "api"});
+  EXPECT_EQ(0, stopped.code);
+  EXPECT_TRUE(has(stopped.out, ", by KILL: " + reason)) << stopped.all();
+}
+
+TEST(Why, DoesNotSpeakOfAKillThatWasNotNeeded) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  EXPECT_FALSE(has(box.ctl({"restart", "api"}).out, "KILL"));
+  EXPECT_EQ(std::nullopt, runs_of(box, "api").back().kill_reason);
+}
+
 TEST(Why, KnowsCtrlC) {
   Sandbox box;
   Start at_terminal;

@@ -338,6 +338,7 @@ Status full_status() {
   s.uptime_ms = 5021;
   s.restarts = 1;
   s.last_exit = LastExit{ExitInfo::signal(SIGKILL, true), at(1'795'195'440'119), 90'311, "crash", 1101};
+  s.last_exit->kill_reason = "it did not end within 10s of SIGTERM";
   s.next = Next{"start", at(1'795'195'441'000)};
   s.spawn_error = "exec /srv/api: No such file or directory";
   s.reason = "max_restarts";
@@ -346,6 +347,7 @@ Status full_status() {
   s.status_text = "serving";
   s.doing = "reloading";
   s.waiting_for = {"tcp:80"};
+  s.not_ready = "tcp:80 refused the connection";
   s.logs = {{"all", "/home/web/.keeper/logs/example.log", 5120}, {"err", "/dev/null", 0}};
   s.memory_bytes = 48'103'424;
   s.cpu_percent = 0.3;
@@ -384,6 +386,7 @@ TEST(Replies, CarryEveryFieldOfAStatus) {
   ASSERT_TRUE(got.last_exit);
   EXPECT_EQ(got.last_exit->exit, sent.last_exit->exit);
   EXPECT_EQ(got.last_exit->pid, 1101);
+  EXPECT_EQ(got.last_exit->kill_reason, sent.last_exit->kill_reason);
   ASSERT_EQ(got.logs.size(), 2u);
   EXPECT_EQ(got.logs[0].bytes, 5120u);
   EXPECT_DOUBLE_EQ(*got.cpu_percent, 0.3);

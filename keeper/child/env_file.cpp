@@ -1,0 +1,130 @@
+#include "keeper/child/env_file.hpp"
+
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+#include "protocol/home/home.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+using std::string_view;
+
+constexpr std::size_t kMostBytes = 1 << 20;
+constexpr const char* kBlank = " \t";
+
+string_view trimmed(string_view text) {
+  auto from = text.find_first_not_of(kBlank);
+  if (from == string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(kBlank) - from + 1);
+}
+
+Error bad(std::size_t line, const string& why) {
+  return {Reason::invalid, {}, "line " + std::to_string(line) + ": " + why, 0};
+}
+
+char escaped(char c) {
+  switch (c) {
+    case 'n': return '\n';
+    case 't': return '\t';
+    case 'r': return '\r';
+    default: return c;
+  }
+}
+
+class Reader {
+ public:
+  explicit Reader(string_view text) : rest_(text) {}
+  Result<std::vector<string>> variables();
+
+ private:
+  string_view take_line();
+  Result<string> variable(string_view line);
+  Result<string> quoted(string_view value);
+  Done check_behind_quote(string_view rest, std::size_t opened) const;
+
+  string_view rest_;
+  std::size_t line_ = 0;  ///< number of the one that was taken last
+};
+
+string_view Reader::take_line() {
+  ++line_;
+  auto end = rest_.find('\n');
+  string_view line = rest_.substr(0, end);
+  rest_.remove_prefix(end == string_view::npos ? rest_.size() : end + 1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+Result<std::vector<string>> Reader::variables() {
+  std::vector<string> out;
+  while (!rest_.empty()) {
+    string_view line = trimmed(take_line());
+    if (line.empty() || line.front() == '#') continue;
+    auto one = variable(line);
+    if (!one) return one.error();
+    out.push_back(std::move(*one));
+  }
+  return out;
+}
+
+Result<string> Reader::variable(string_view line) {
+  if (line.starts_with("export ")) line = trimmed(line.substr(7));
+  auto equals = line.find('=');
+  if (equals == string_view::npos || equals == 0) return bad(line_, "not KEY=VALUE");
+  string key(trimmed(line.substr(0, equals)));
+  if (key.find_first_of(" \t\"'") != string::npos)
+    return bad(line_, "'" + key + "' is not the name of a variable");
+  string_view value = trimmed(line.substr(equals + 1));
+  if (value.starts_with('"') || value.starts_with('\'')) {
+    auto plain = quoted(value);
+    return plain ? Result<string>(key + "=" + *plain) : plain;
+  }
+  return key + "=" + string(trimmed(value.substr(0, value.find(" #"))));
+}
+
+/// The value that begins with this quote, and ends on this line or on one that is still to be taken.
+Result<string> Reader::quoted(string_view value) {
+  const char quote = value.front();
+  const std::size_t opened = line_;
+  value.remove_prefix(1);
+  string out;
+  while (true) {
+    bool joined = false;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      if (value[i] == quote) {
+        Done done = check_behind_quote(value.substr(i + 1), opened);
+        return done ? Result<string>(out) : done.error();
+      }
+      bool escape = quote == '"' && value[i] == '\\';
+      joined = escape && i + 1 == value.size();
+      if (!joined) out += escape ? escaped(value[++i]) : value[i];
+    }
+    if (rest_.empty()) return bad(opened, "the quote that is opened here is never closed");
+    if (!joined) out += '\n';
+    value = take_line();
+  }
+}
+
+Done Reader::check_behind_quote(string_view rest, std::size_t opened) const {
+  rest = trimmed(rest);
+  if (rest.empty() || rest.front() == '#') return {};
+  if (opened == line_) return bad(line_, "something follows the closing quote");
+  return bad(line_, "something follows the quote that closes the one of line " + std::to_string(opened));
+}
+
+}  // namespace
+
+Result<std::vector<string>> read_env_file(const string& path) {
+  // It may be a link, as releases that share one have it.
+  std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
+  auto text = read_file(real ? real.get() : path, kMostBytes);
+  if (!text) return text.error();
+  auto read = Reader(*text).variables();
+  if (!read) return Error{Reason::invalid, "read " + path, read.error().about, 0};
+  return read;
+}
+
+}  // namespace keeper
