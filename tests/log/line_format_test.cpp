@@ -118,7 +118,7 @@ TEST_F(JsonLines, CarryEveryByteAtEveryPlace) {
 }
 
 TEST_F(JsonLines, KeepAnObjectAsItIs) {
-  for (const string& object : {R"({"level":30,"msg":"hi"})", " {\"a\" :\t[1, {}]} \r", "{}"})
+  for (const char* object : {R"({"level":30,"msg":"hi"})", " {\"a\" :\t[1, {}]} \r", "{}"})
     EXPECT_EQ(json_line({object}, now), kHead + "\"data\":" + object + "}\n");
   EXPECT_EQ(json_line({"{}", true, false}, now), kHead + R"("partial":true,"data":{}})" + "\n");
 }
