@@ -108,7 +108,7 @@ TEST_F(JsonLines, CarryWhatIsNoUtf8AsBase64) {
 }
 
 TEST_F(JsonLines, CarryEveryByteAtEveryPlace) {
-  for (std::size_t size = 1; size < 40; ++size)
+  for (std::size_t size : {1, 7, 15, 16, 17, 33})
     for (std::size_t place = 0; place < size; ++place)
       for (int byte = 0; byte < 256; ++byte) {
         string text(size, 'x');
