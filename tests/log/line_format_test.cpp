@@ -108,7 +108,7 @@ TEST_F(JsonLines, CarryWhatIsNoUtf8AsBase64) {
 }
 
 TEST_F(JsonLines, CarryEveryByteAtEveryPlace) {
-  for (std::size_t size = 1; size < 40; ++size)
+  for (std::size_t size : {1, 7, 15, 16, 17, 33})
     for (std::size_t place = 0; place < size; ++place)
       for (int byte = 0; byte < 256; ++byte) {
         string text(size, 'x');
@@ -118,7 +118,7 @@ TEST_F(JsonLines, CarryEveryByteAtEveryPlace) {
 }
 
 TEST_F(JsonLines, KeepAnObjectAsItIs) {
-  for (const string& object : {R"({"level":30,"msg":"hi"})", " {\"a\" :\t[1, {}]} \r", "{}"})
+  for (const char* object : {R"({"level":30,"msg":"hi"})", " {\"a\" :\t[1, {}]} \r", "{}"})
     EXPECT_EQ(json_line({object}, now), kHead + "\"data\":" + object + "}\n");
   EXPECT_EQ(json_line({"{}", true, false}, now), kHead + R"("partial":true,"data":{}})" + "\n");
 }
