@@ -127,7 +127,8 @@ std::string AppOutput::last_output(std::size_t most) const {
 }
 
 void AppOutput::add_own(std::string_view text, WallTime time) {
-  if (!sinks_.empty()) (streams_.front()->log->has_file() ? streams_.front() : streams_.back())->log->add_own(text, time);
+  if (!sinks_.empty())
+    (streams_.front()->log->has_file() ? streams_.front() : streams_.back())->log->add_own(text, time);
 }
 
 std::vector<LogFile> AppOutput::files() const {

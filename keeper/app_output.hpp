@@ -16,8 +16,8 @@ namespace keeper {
 struct OutputHooks {
   std::function<bool()> is_watched;  ///< asked before each piece
   std::function<void(std::string_view bytes, LogStream from)> watch;
-  std::function<int()> pid;                                   ///< of the run that writes
-  std::function<void(const std::string& what)> on_trouble;    ///< a log cannot be written, or can again
+  std::function<int()> pid;                                 ///< of the run that writes
+  std::function<void(const std::string& what)> on_trouble;  ///< a log cannot be written, or can again
 };
 
 class AppOutput {

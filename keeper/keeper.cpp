@@ -45,8 +45,8 @@ Result<std::unique_ptr<Keeper>> Keeper::make(const RoleTable& table) {
   if (!spec) return spec.error();
   std::vector<std::string>().swap(spec->environment);  // this process has it as its own
   Earlier earlier = read_earlier(*home, table.stem);
-  auto out = std::unique_ptr<Keeper>(
-      new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier)));
+  auto out =
+      std::unique_ptr<Keeper>(new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier)));
   if (Done done = out->open_log(); !done) return done.error();
   return out;
 }

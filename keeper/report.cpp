@@ -139,7 +139,8 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
   switch (a.what) {
     case action::What::started:
       text = "started pid " + std::to_string(a.pid);
-      if (output_->keeps_files() && machine_.restarts() == 0) text += ", log " + output_->files().front().path;
+      if (output_->keeps_files() && machine_.restarts() == 0)
+        text += ", log " + output_->files().front().path;
       break;
     case action::What::exited:
       text = ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a);

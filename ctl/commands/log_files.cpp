@@ -70,15 +70,16 @@ Command rotate_command() {
 }
 
 Command reopen_command() {
-  return {"reopen",
-          0,
-          {{"reloadLogs"}},
-          "TARGET...",
-          "Opens log files again by their paths, for who has renamed them.",
-          "A file that was renamed or removed is noticed within a second anyway; this is for logrotate, which\n"
-          "goes on when it is done.\n",
-          "  mv api.log api.log.old && ctl reopen api\n",
-          [](Arguments& arguments) { return run(arguments, Doing::reopen, "reopen the log of"); }};
+  return {
+      "reopen",
+      0,
+      {{"reloadLogs"}},
+      "TARGET...",
+      "Opens log files again by their paths, for who has renamed them.",
+      "A file that was renamed or removed is noticed within a second anyway; this is for logrotate, which\n"
+      "goes on when it is done.\n",
+      "  mv api.log api.log.old && ctl reopen api\n",
+      [](Arguments& arguments) { return run(arguments, Doing::reopen, "reopen the log of"); }};
 }
 
 Command flush_command() {

@@ -63,7 +63,8 @@ Done delete_log_files(const std::vector<std::string>& files) {
 Outcome flush_without_keeper(const Home& home, const Row& row) {
   auto lock = home.lock(row.id.stem(), kLockWait);
   if (!lock) return Outcome::failed(row.id, lock.error());
-  if (Done done = delete_log_files(all_log_files(home, row)); !done) return Outcome::failed(row.id, done.error());
+  if (Done done = delete_log_files(all_log_files(home, row)); !done)
+    return Outcome::failed(row.id, done.error());
   return Outcome::done(row.id, "flushed the log of " + row.id.stem());
 }
 

@@ -18,4 +18,9 @@ int Tally::exit_code() const {
   return alike_ ? code_ : exit_code::failed;
 }
 
+std::string force_text(const Status& after) {
+  if (!after.last_exit || !after.last_exit->kill_reason) return "";
+  return ", by KILL: " + *after.last_exit->kill_reason;
+}
+
 }  // namespace keeper

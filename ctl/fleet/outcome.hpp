@@ -4,6 +4,7 @@
 
 #include "ctl/exit_code.hpp"
 #include "protocol/home/home.hpp"
+#include "protocol/wire/status.hpp"
 
 namespace keeper {
 
@@ -33,5 +34,8 @@ class Tally {
   bool alike_ = true;
   int code_ = exit_code::done;  ///< of the first that failed
 };
+
+/// ", by KILL: it did not heed TERM within 10 s", for what a run's end took; empty if it took nothing.
+std::string force_text(const Status& after);
 
 }  // namespace keeper

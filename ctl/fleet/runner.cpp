@@ -24,7 +24,7 @@ Outcome restart_outcome(const Row& row, const Answer& answer) {
   if (!status) return Outcome::failed(row.id, status.error());
   Outcome out =
       Outcome::done(row.id, "restarted " + row.id.stem() + ": pid " + number_or_none(row.status.pid) +
-                                " -> " + number_or_none(status->pid) + force(*status));
+                                " -> " + number_or_none(status->pid) + force_text(*status));
   out.run = status->run;
   return out;
 }

@@ -21,8 +21,7 @@ Outcome stopped(const Row& row, const Status& status) {
   if (!status.survivors.empty())
     return Outcome::failed(row.id, {Reason::failed, "", "survived KILL:" + pids_text(status.survivors), 0});
   bool of_this_run = status.last_exit && status.last_exit->pid == row.status.pid;
-  std::string force =
-      of_this_run && status.last_exit->kill_reason ? ", by KILL: " + *status.last_exit->kill_reason : "";
+  std::string force = of_this_run ? force_text(status) : "";
   std::string left = status.left.empty() ? "" : "; left running:" + pids_text(status.left);
   return Outcome::done(row.id, stopped_text(row) + force + left);
 }

@@ -79,7 +79,8 @@ Done Compressor::start(const std::string& from, const std::string& to) {
 
 void Compressor::ended() {
   int status = 0;
-  bool good = waitpid(std::exchange(pid_, 0), &status, 0) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  bool good =
+      waitpid(std::exchange(pid_, 0), &status, 0) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
   pidfd_.reset();
   done_(good, inode_);
 }

@@ -291,7 +291,8 @@ RotationRules FileSink::rotation() const {
 }
 
 void FileSink::brought_into_order(const Rotated& rotated) {
-  if (rotated.compress && on_compress_) compressing_ = on_compress_(rotated.compress->from, rotated.compress->to);
+  if (rotated.compress && on_compress_)
+    compressing_ = on_compress_(rotated.compress->from, rotated.compress->to);
 }
 
 /// The file gets the name of a backup, and there is a new one. Where that cannot be had it goes on in the old

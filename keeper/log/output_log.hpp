@@ -66,7 +66,7 @@ class OutputLog {
   bool stopped_ = false;  ///< nothing is taken until the file can be written
   std::size_t left_ = 0;  ///< beginning of a line that waits in the pipe
   bool line_end_waits_ = false;
-  std::size_t shown_ = 0;        ///< of what is in the pipe, from its beginning on
+  std::size_t shown_ = 0;  ///< of what is in the pipe, from its beginning on
   std::string trouble_;
   char* buffer_;          ///< mapped, not allocated: its pages go back to the system when the child is quiet
   std::size_t used_ = 0;  ///< how far into it was ever read since then

@@ -47,7 +47,8 @@ Done perform(const Place& place, const RotationStep& step) {
   if (done < 0 && errno == EINVAL) done = rename(from.c_str(), to.c_str());
   if (step.kind == RotationStep::Kind::remove) done = unlink(from.c_str());
   if (done == 0 || errno == ENOENT) return {};
-  std::string doing = step.kind == RotationStep::Kind::remove ? "remove " + from : "rename " + from + " to " + to;
+  std::string doing =
+      step.kind == RotationStep::Kind::remove ? "remove " + from : "rename " + from + " to " + to;
   return system_error("", doing);
 }
 

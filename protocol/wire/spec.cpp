@@ -418,8 +418,9 @@ constexpr Field kFields[] = {
                             "who gets the stop signal: process, group or tree (default: group)"),
     field<&Spec::restart_on_change>("restart_on_change", 0, "", "restart it when its file has changed"),
     field<&Spec::log>("log", 0, "PATH", "where its output goes; none: nowhere; -: keeper's own output only"),
-    field<&Spec::error_log>("error_log", 0, "PATH",
-                            "where its stderr goes: apart (NAME.err.log), or as --log (default: with the rest)"),
+    field<&Spec::error_log>(
+        "error_log", 0, "PATH",
+        "where its stderr goes: apart (NAME.err.log), or as --log (default: with the rest)"),
     field<&Spec::log_format>("log_format", 0, "FORMAT",
                              "of its lines: raw, time (in front of each) or json (default: raw)"),
     field<&Spec::log_date_format>("log_date_format", 0, "FORMAT",
