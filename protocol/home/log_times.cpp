@@ -149,7 +149,7 @@ std::optional<std::int64_t> LogTimes::at(std::uint64_t offset) {
     std::uint64_t next = index_.first_beyond(offset);
     auto entry = next == 0 ? std::nullopt : index_.entry(next - 1);
     auto after = index_.entry(next);
-    here_ = entry.value_or(IndexEntry{0, 0});
+    here_ = entry.value_or(TimeOfPlace{0, 0});
     here_until_ = after ? after->offset : ~std::uint64_t{0};
     if (!entry) here_.ms = 0;
   }
