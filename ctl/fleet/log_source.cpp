@@ -19,7 +19,8 @@ Result<bool> tells_streams(const std::string& path) {
   for (; log && *log; log = open_older(path, log->facts)) {
     auto size = log->content.size();
     if (!size) return size.error();
-    auto last = LinesBackward(log->content, 0, *size).next();
+    LinesBackward lines(log->content, 0, *size);
+    auto last = lines.next();
     if (!last) return last.error();
     if (*last) return log_object_of((*last)->text).has_value();
   }

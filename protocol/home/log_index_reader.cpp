@@ -46,10 +46,10 @@ LogIndexReader LogIndexReader::open(const std::string& name, std::uint64_t inode
   return index;
 }
 
-std::optional<IndexEntry> LogIndexReader::entry(std::uint64_t number) const {
+std::optional<TimeOfPlace> LogIndexReader::entry(std::uint64_t number) const {
   unsigned char record[kRecord];
   if (number >= count_ || !read_record(fd_.get(), number + 1, record)) return std::nullopt;
-  return IndexEntry{static_cast<std::int64_t>(little_endian(record)), little_endian(record + 8)};
+  return TimeOfPlace{static_cast<std::int64_t>(little_endian(record)), little_endian(record + 8)};
 }
 
 template <class Before>
@@ -67,11 +67,11 @@ std::uint64_t LogIndexReader::bisect(Before before) const {
 }
 
 std::uint64_t LogIndexReader::first_since(std::int64_t ms) const {
-  return bisect([ms](const IndexEntry& entry) { return entry.ms < ms; });
+  return bisect([ms](const TimeOfPlace& entry) { return entry.ms < ms; });
 }
 
 std::uint64_t LogIndexReader::first_beyond(std::uint64_t offset) const {
-  return bisect([offset](const IndexEntry& entry) { return entry.offset <= offset; });
+  return bisect([offset](const TimeOfPlace& entry) { return entry.offset <= offset; });
 }
 
 std::uint64_t log_inode_of_index(const std::string& name) {

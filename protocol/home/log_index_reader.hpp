@@ -18,7 +18,7 @@
 
 namespace keeper {
 
-struct IndexEntry {
+struct TimeOfPlace {
   std::int64_t ms = 0;
   std::uint64_t offset = 0;
 };
@@ -31,7 +31,7 @@ class LogIndexReader {
 
   std::uint64_t count() const { return count_; }
   /// Nothing where it cannot be read.
-  std::optional<IndexEntry> entry(std::uint64_t number) const;
+  std::optional<TimeOfPlace> entry(std::uint64_t number) const;
   /// The number of the first entry whose time is `ms` or later; count() if there is none.
   std::uint64_t first_since(std::int64_t ms) const;
   /// The number of the first entry whose offset is beyond this one; count() if there is none.

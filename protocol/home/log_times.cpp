@@ -16,6 +16,12 @@ std::int64_t in_ms(std::int64_t nanoseconds) {
   return nanoseconds / 1'000'000;
 }
 
+/// Nothing was written to the file after this. The clock of files stands still between two ticks, of which
+/// there are 100 a second at least.
+std::int64_t last_written(const FileFacts& file) {
+  return in_ms(file.changed) + 20;
+}
+
 }  // namespace
 
 std::string index_name(const std::string& log_name) {
@@ -31,18 +37,18 @@ LogTimes::LogTimes(OpenLog& log) : log_(log) {
 LogTimes::Window LogTimes::window(std::int64_t ms, std::uint64_t size) const {
   const FileFacts& file = log_.facts;
   // A file may have been copied: it can be younger than what is in it.
-  Window window{0, size, 0, in_ms(file.changed) + kSlack};
+  Window window{0, size, 0, last_written(file) + kSlack};
   if (index_.count() == 0) return window;
   std::uint64_t before = index_.first_since(ms - kSecond + 1), since = index_.first_since(ms);
   auto low = index_.entry(before), high = index_.entry(since), last = index_.entry(index_.count() - 1);
   if (high) window.high = high->offset;
   if (low && before > 0) window.low = low->offset;
   // The last entry's second is over, unless the file was written to after it.
-  if (!low) window.low = in_ms(file.changed) < ms ? size : last ? last->offset : 0;
+  if (!low) window.low = last_written(file) < ms ? size : last ? last->offset : 0;
   if (before > 0) window.earliest = ms - kSlack;
   if (high) window.latest = std::min(window.latest, ms + kSlack);
   if (window.low > window.high || window.high > size)
-    return {0, size, 0, in_ms(file.changed) + kSlack};  // nonsense
+    return {0, size, 0, last_written(file) + kSlack};  // nonsense
   return window;
 }
 
@@ -103,7 +109,7 @@ Result<LogTimes::Around> LogTimes::around(std::int64_t ms) {
   if (!size) return size.error();
   if (!look_at_open_file(log_.content.fd(), log_.facts)) return system_error("read the log " + log_.name);
   if (index_.count() == 0) {
-    if (in_ms(log_.facts.changed) < ms) return Around{*size, *size, false};
+    if (last_written(log_.facts) < ms) return Around{*size, *size, false};
     if (!lines_say(0) && !lines_say(*size - std::min(*size, kSmall))) {
       bool all_since = !log_.facts.packed && in_ms(log_.facts.born) >= ms;
       return Around{0, all_since ? 0 : *size, !all_since && *size > 0};
@@ -143,7 +149,7 @@ std::optional<std::int64_t> LogTimes::at(std::uint64_t offset) {
     std::uint64_t next = index_.first_beyond(offset);
     auto entry = next == 0 ? std::nullopt : index_.entry(next - 1);
     auto after = index_.entry(next);
-    here_ = entry.value_or(IndexEntry{0, 0});
+    here_ = entry.value_or(TimeOfPlace{0, 0});
     here_until_ = after ? after->offset : ~std::uint64_t{0};
     if (!entry) here_.ms = 0;
   }

@@ -44,7 +44,7 @@ class LogTimes {
 
   OpenLog& log_;
   LogIndexReader index_;
-  IndexEntry here_;               ///< what at() found last,
+  TimeOfPlace here_;              ///< what at() found last,
   std::uint64_t here_until_ = 0;  ///< and up to where it is good
 };
 

@@ -99,13 +99,13 @@ TEST(WrittenBetween, IsFoundInALargeLogOfLinesThatSayWhen) {
   LogPlace place;
   string text;
   for (int i = 0; i < 3600; ++i) {
-    char clock[20];
+    char clock[40];
     std::snprintf(clock, sizeof clock, "10:%02d:%02d.000", i / 60, i % 60);
     text += stamped(clock, std::to_string(i) + string(200, '.'));
   }
   place.write(place.path, text);
   for (int i : {0, 1, 1799, 3598}) {
-    char since[20], until[20];
+    char since[40], until[40];
     std::snprintf(since, sizeof since, "10:%02d:%02d.000", i / 60, i % 60);
     std::snprintf(until, sizeof until, "10:%02d:%02d.000", (i + 1) / 60, (i + 1) % 60);
     EXPECT_EQ(stamped(since, std::to_string(i) + string(200, '.')) +
@@ -192,6 +192,16 @@ TEST(WrittenBetween, ALogThatSaysNothingIsShownWhereItMayBeMeant) {
       std::chrono::floor<Millis>(std::chrono::system_clock::now()) - std::chrono::hours(1), {});
   EXPECT_EQ("aa\nbb\n", text_of(place, *range));  // it was made after that
   EXPECT_FALSE(range->rough);
+}
+
+TEST(WrittenBetween, TheClockOfFilesMayBeBehindThatOfTheRecords) {
+  LogPlace place;
+  place.write(place.path, "aa\n");
+  FileFacts facts;
+  look_at_file(place.path, facts);
+  WallTime changed(Millis(facts.changed / 1'000'000));
+  EXPECT_EQ("aa\n", text_of(place, *written_between(place.path, all(place), changed + Millis(9), {})));
+  EXPECT_EQ("", text_of(place, *written_between(place.path, all(place), changed + Millis(50), {})));
 }
 
 TEST(LastLines, AreCountedWithinARangeAndAmongThoseThatAreWanted) {
