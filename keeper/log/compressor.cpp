@@ -31,7 +31,11 @@ bool pack(int from, int to) {
   ssize_t got = 0;
   while ((got = read(from, bytes.data(), bytes.size())) > 0)
     if (gzwrite(out, bytes.data(), static_cast<unsigned>(got)) != got) return false;
-  if (got < 0 || gzflush(out, Z_FINISH) != Z_OK || fsync(to) < 0) return false;
+  struct stat of {};
+  if (got < 0 || gzflush(out, Z_FINISH) != Z_OK || fstat(from, &of) < 0) return false;
+  // Who follows the log knows by it that it is the same.
+  timespec times[] = {of.st_atim, of.st_mtim};
+  if (futimens(to, times) < 0 || fsync(to) < 0) return false;
   return gzclose(out) == Z_OK;
 }
 

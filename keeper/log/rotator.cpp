@@ -85,7 +85,9 @@ Result<Rotated> rotate_files(const std::string& path, const RotationRules& rules
   Place place = place_of(path);
   auto files = files_of(place);
   if (!files) return files.error();
-  return perform(place, plan_rotation(place.base, *files, rules));
+  RotationPlan plan = plan_rotation(place.base, *files, rules);
+  if (plan.empty()) return Error{Reason::failed, "", "no name is free for a backup", 0};
+  return perform(place, plan);
 }
 
 Result<Rotated> tidy_files(const std::string& path, const RotationRules& rules) {

@@ -47,7 +47,7 @@ std::vector<Request> requests() {
 
 TEST(LinesOfV1, RequestsAreStillUnderstood) {
   auto all = requests();
-  ASSERT_EQ(all.size(), 15u);
+  ASSERT_EQ(all.size(), 18u);
   EXPECT_TRUE(std::holds_alternative<Ping>(all[0].what));
   EXPECT_TRUE(std::holds_alternative<GetStatus>(all[1].what));
   EXPECT_TRUE(std::holds_alternative<GetSpec>(all[2].what));
@@ -62,6 +62,9 @@ TEST(LinesOfV1, RequestsAreStillUnderstood) {
   EXPECT_FALSE(all[10].answer);
   EXPECT_EQ(std::get<GetWhy>(all[13].what).lines, 3u);
   EXPECT_TRUE(std::holds_alternative<WatchEvents>(all[14].what));
+  EXPECT_TRUE(std::holds_alternative<RotateLogs>(all[15].what));
+  EXPECT_TRUE(std::holds_alternative<ReopenLogs>(all[16].what));
+  EXPECT_TRUE(std::holds_alternative<FlushLogs>(all[17].what));
 }
 
 TEST(LinesOfV1, RequestsHoldEveryMethodThatThereIs) {
