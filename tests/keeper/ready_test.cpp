@@ -251,6 +251,7 @@ TEST(Ready, WhatCameOfAskingLastIsToldWhereverItMatters) {
       begin_beside(box, {"--ready", "http:" + port, "--ready", "tcp:" + closed_port, "--ready", "cmd:exit 3",
                          "--ready", "fd:5", "--ready", "log:go", "--ready-timeout", "6s", "--start-retries",
                          "0", "sh", "-c", "echo go; exec python3 -c \"$0\"", server});
+  EVENTUALLY(box.state("api") == "starting");
   EVENTUALLY(box.status("api")->not_ready == said);
   EXPECT_EQ("starting", box.state("api"));
   EXPECT_TRUE(has(box.ctl({"show", "api"}).out, said)) << "while it waits";
