@@ -17,6 +17,7 @@ constexpr std::size_t kDefault = 64 * 1024;  // pipe(7)
 constexpr std::size_t kMost = 1 << 20;       // /proc/sys/fs/pipe-max-size, for ordinary users
 constexpr std::size_t kPage = 4096;
 constexpr std::chrono::seconds kQuiet{2};
+constexpr Micros kNoMemory{10'000};
 
 /// The new size; the old one where it cannot be had.
 std::size_t resize(int fd, std::size_t wanted, std::size_t old) {
@@ -57,26 +58,29 @@ Result<std::unique_ptr<Capture>> Capture::make(asio::io_context& io, Fd reading,
 }
 
 Capture::Capture(asio::io_context& io, Fd reading, Take take)
-    : pipe_(io, reading.release()),
+    : pipe_(std::move(reading)),
+      waiter_(io),
       take_(std::move(take)),
-      capacity_(size_of(pipe_.native_handle())),
+      capacity_(size_of(pipe_.get())),
       copy_capacity_(0),
       pause_(io),
       quiet_(io) {}
 
+Capture::~Capture() {
+  if (waiter_.is_open()) waiter_.release();
+}
+
 // --- what is in the pipe
 
 std::size_t Capture::peek(std::size_t most) {
+  // One page is enough for a line now and then.
+  if (copy_capacity_ < capacity_ && std::min(most, waiting()) > kPage / 2)
+    copy_capacity_ = resize(copy_writing_.get(), capacity_, copy_capacity_);
   for (;;) {
-    ssize_t got =
-        tee(pipe_.native_handle(), copy_writing_.get(), std::min(most, capacity_), SPLICE_F_NONBLOCK);
+    ssize_t got = tee(pipe_.get(), copy_writing_.get(), std::min(most, capacity_), SPLICE_F_NONBLOCK);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return 0;
-    auto count = static_cast<std::size_t>(got);
-    // One page is enough for a line now and then.
-    if (count >= kPage && copy_capacity_ < capacity_)
-      copy_capacity_ = resize(copy_writing_.get(), capacity_, copy_capacity_);
-    return count;
+    return static_cast<std::size_t>(got);
   }
 }
 
@@ -91,7 +95,7 @@ void Capture::throw_away(int from, std::size_t bytes) {
 
 void Capture::took(std::size_t stored, std::size_t left) {
   throw_away(copy_reading_.get(), left);
-  throw_away(pipe_.native_handle(), stored);
+  throw_away(pipe_.get(), stored);
   taken_ += stored;
 }
 
@@ -109,7 +113,10 @@ void Capture::go_on() {
 
 void Capture::wait() {
   comes_ = true;
-  pipe_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
+  std::error_code error;
+  if (!waiter_.is_open()) waiter_.assign(pipe_.get(), error);
+  if (error) return pause(kNoMemory);  // it cannot be watched just now
+  waiter_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
     if (error) return;
     comes_ = false;
     look();
@@ -124,8 +131,9 @@ void Capture::look() {
     // Whatever happens while it is stored, the next look comes.
     Finally again([&] {
       if (took == Took::nothing) return;
-      Micros time = pace_.after(taken_, capacity_, micros_now());
-      if (took == Took::all && time.count() > 0)
+      // While it may still grow a pause is measured by what it may become.
+      Micros time = pace_.after(taken_, grows_ ? kMost : capacity_, micros_now());
+      if (time.count() > 0)
         pause(time);
       else
         wait();
@@ -133,11 +141,12 @@ void Capture::look() {
     took = take_();
   }
   if (full) grow();
-  if (capacity_ > kDefault) shrink_when_quiet();
+  if (capacity_ > kDefault || copy_capacity_ > kPage) shrink_when_quiet();
 }
 
 void Capture::pause(Micros time) {
   comes_ = true;
+  if (waiter_.is_open()) waiter_.release();
   pause_.expires_after(time);
   pause_.async_wait([this](std::error_code error) {
     if (error) return;
@@ -148,7 +157,7 @@ void Capture::pause(Micros time) {
 
 std::size_t Capture::waiting() {
   int there = 0;
-  return ioctl(pipe_.native_handle(), FIONREAD, &there) == 0 ? static_cast<std::size_t>(there) : 0;
+  return ioctl(pipe_.get(), FIONREAD, &there) == 0 ? static_cast<std::size_t>(there) : 0;
 }
 
 /// Whether its writer may have to wait.
@@ -157,7 +166,8 @@ bool Capture::is_full() {
 }
 
 void Capture::grow() {
-  if (capacity_ < kMost) capacity_ = resize(pipe_.native_handle(), kMost, capacity_);
+  if (capacity_ < kMost) capacity_ = resize(pipe_.get(), kMost, capacity_);
+  grows_ = false;  // it has, or may not
 }
 
 /// One timer while it is large, and none afterwards.
@@ -172,7 +182,8 @@ void Capture::shrink_when_quiet() {
     if (error) return;
     if (used_since_) return shrink_when_quiet();
     // Refused while more is in it; then the next look tries again.
-    capacity_ = resize(pipe_.native_handle(), kDefault, capacity_);
+    capacity_ = resize(pipe_.get(), kDefault, capacity_);
+    grows_ = true;
     copy_capacity_ = resize(copy_writing_.get(), kPage, copy_capacity_);
   });
 }

@@ -27,18 +27,20 @@ Result<OutputPipe> make_output_pipe();
 
 class Capture {
  public:
-  /// What taking came to: nothing is left; there is more, and others have had no turn for a while; or nothing
-  /// can be stored, and go_on() will be called.
+  /// What taking came to: nothing is left; there is more by now; or nothing can be stored, and go_on() will
+  /// be called.
   enum class Took { all, more, nothing };
   using Take = std::function<Took()>;
 
   /// Takes over the reading end and calls `take` from the loop whenever there is something, after a pause
   /// where it comes little and often. Errors: no descriptors.
   static Result<std::unique_ptr<Capture>> make(asio::io_context& io, Fd reading, Take take);
+  ~Capture();
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
 
-  bool is_empty() { return waiting() == 0; }
+  /// Bytes in the pipe.
+  std::size_t waiting();
   /// Copies what is in the pipe, at most `most` bytes, into the second pipe, which was empty. 0: there is
   /// nothing.
   std::size_t peek(std::size_t most);
@@ -61,12 +63,12 @@ class Capture {
   void look();
   void pause(Micros time);
   bool is_full();
-  std::size_t waiting();
   void grow();
   void shrink_when_quiet();
   void throw_away(int from, std::size_t bytes);
 
-  asio::posix::stream_descriptor pipe_;
+  Fd pipe_;
+  asio::posix::stream_descriptor waiter_;  ///< of the same descriptor, while the loop is to watch it
   Take take_;
   Fd copy_reading_;
   Fd copy_writing_;
@@ -74,6 +76,7 @@ class Capture {
   std::size_t capacity_;
   std::size_t copy_capacity_;
   std::size_t taken_ = 0;  ///< in this look
+  bool grows_ = true;      ///< it has not tried since it was small
   bool comes_ = false;     ///< the next look
   Pace pace_;
   asio::steady_timer pause_;

@@ -13,7 +13,6 @@ namespace keeper {
 namespace {
 
 constexpr std::size_t kBuffer = 256 * 1024;
-constexpr std::size_t kTurn = 4 << 20;  // then others get a turn
 constexpr std::size_t kPage = 4096;
 constexpr Millis kRetry{200};
 constexpr Millis kLineEnd{2'000};
@@ -45,14 +44,12 @@ void OutputLog::drain(std::size_t most) {
   capture_->drain(most);
 }
 
+/// What is there now, and not what is written meanwhile: a writer that never rests would be read forever.
 Capture::Took OutputLog::take() {
-  Capture::Took took = Capture::Took::more;
-  for (std::size_t turn = 0; turn < kTurn && took == Capture::Took::more;) {
-    // Before anything is asked of the file: it is made when there is something for it.
-    if (capture_->is_empty()) {
-      took = Capture::Took::all;
-      break;
-    }
+  Capture::Took took = Capture::Took::all;
+  // Nothing is asked of the file before there is something for it: it is made then.
+  std::size_t until = capture_->taken() + capture_->waiting();
+  while (capture_->taken() < until) {
     if (route_.file != nullptr && route_.file->is_full()) {
       stopped_ = true;
       took = Capture::Took::nothing;
@@ -60,12 +57,10 @@ Capture::Took OutputLog::take() {
     }
     bool unseen = route_.file != nullptr && !route_.lines && !route_.is_watched();
     std::size_t room = unseen ? route_.file->splice_room() : 0;
-    std::size_t before = capture_->taken();
-    bool any = room > 0 ? take_unseen(room) : take_seen();
-    turn += capture_->taken() - before;
-    if (!any) took = Capture::Took::all;
+    if (!(room > 0 ? take_unseen(room) : take_seen())) break;
+    took = Capture::Took::more;
   }
-  if (used_ > kPage && took == Capture::Took::all) {
+  if (used_ > kPage && capture_->waiting() < kPage) {
     madvise(buffer_ + kPage, kBuffer - kPage, MADV_DONTNEED);
     if (route_.lines) route_.lines->release();
     used_ = 0;
