@@ -64,7 +64,6 @@ bool LogIndex::read(std::uint64_t at, IndexRecord& into) const {
   return got == static_cast<ssize_t>(into.size());
 }
 
-/// How many whole entries there are; 0 where the header is not that of this log.
 std::uint64_t LogIndex::count() const {
   IndexRecord header;
   if (!read(0, header) || header != index_header(inode_)) return 0;
@@ -77,47 +76,37 @@ std::uint64_t LogIndex::count() const {
 
 std::optional<IndexEntry> LogIndex::entry(std::uint64_t number) const {
   IndexRecord record;
-  if (!read((number + 1) * kIndexRecord, record)) return {};
+  if (number >= count() || !read((number + 1) * kIndexRecord, record)) return {};
   Millis since_1970(static_cast<std::int64_t>(number_at(record.data())));
   return IndexEntry{WallTime(since_1970), number_at(record.data() + 8)};
 }
 
-/// The number of the first entry whose time is not before `time` (or, with `later`, is after it); `count` if
-/// there is none. Nothing where what was looked at on the way cannot be right.
-std::optional<std::uint64_t> LogIndex::first_from(WallTime time, bool later, std::uint64_t count) const {
-  std::uint64_t low = 0, high = count;  // entries below low are too early, from high on they are not
-  std::optional<IndexEntry> below, above;
+template <class Before>
+std::uint64_t LogIndex::bisect(Before before) const {
+  std::uint64_t low = 0, high = count();
   while (low < high) {
     std::uint64_t middle = low + (high - low) / 2;
     auto found = entry(middle);
-    if (!found) return {};
-    bool too_early = later ? found->time <= time : found->time < time;
-    (too_early ? below : above) = found;
-    if (below && above && below->offset > above->offset) return {};
-    (too_early ? low : high) = too_early ? middle + 1 : middle;
+    if (found && before(*found))
+      low = middle + 1;
+    else
+      high = middle;
   }
   return low;
 }
 
-std::uint64_t LogIndex::begin_of(WallTime since, std::uint64_t size) const {
-  std::uint64_t entries = count();
-  auto first = first_from(since, false, entries);
-  if (!first || *first == 0) return 0;
-  auto before = entry(*first - 1);
-  if (!before || before->offset > size) return 0;
-  // All up to the next entry was written within a second of this one.
-  if (within_a_second(before->time, since)) return before->offset;
-  if (*first == entries) return size;
-  auto next = entry(*first);
-  return next && next->offset >= before->offset && next->offset <= size ? next->offset : before->offset;
+std::uint64_t LogIndex::first_since(WallTime time) const {
+  return bisect([time](const IndexEntry& entry) { return entry.time < time; });
 }
 
-std::uint64_t LogIndex::end_of(WallTime until, std::uint64_t size) const {
-  std::uint64_t entries = count();
-  auto first = first_from(until, true, entries);
-  if (!first || *first == entries) return size;
-  auto next = entry(*first);
-  return next && next->offset <= size ? next->offset : size;
+std::uint64_t LogIndex::first_beyond(std::uint64_t offset) const {
+  return bisect([offset](const IndexEntry& entry) { return entry.offset <= offset; });
+}
+
+std::optional<std::uint64_t> LogIndex::inode_in(int fd) {
+  IndexRecord header;
+  if (!LogIndex(fd, 0).read(0, header) || std::string_view(header.data(), kMagic.size()) != kMagic) return {};
+  return number_at(header.data() + kMagic.size());
 }
 
 std::uint64_t LogIndex::good_bytes() const {

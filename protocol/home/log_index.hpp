@@ -50,20 +50,28 @@ class IndexPace {
   std::optional<IndexEntry> last_;
 };
 
-/// An index of which single records can be read: from a file by pread(2), or from memory. Looks at as many as
-/// log2 of their number.
+/// An index of which single records are read: from a file by pread(2), or from memory. A question looks at as
+/// many as log2 of their number.
 class LogIndex {
  public:
+  /// Without entries.
+  LogIndex() = default;
   /// The index that is open as `fd`, for the log with that inode. Not closed here, and read anew at every
   /// question.
   LogIndex(int fd, std::uint64_t inode) : fd_(fd), inode_(inode) {}
   LogIndex(std::string_view bytes, std::uint64_t inode) : bytes_(bytes), inode_(inode) {}
+  /// The inode that the header names; nothing where it is no index.
+  static std::optional<std::uint64_t> inode_in(int fd);
 
-  /// Where to begin in a log of `size` bytes for what was written at `since` or later. `size` has to be known
-  /// before the question is asked.
-  std::uint64_t begin_of(WallTime since, std::uint64_t size) const;
-  /// Where to end for what was written at `until` or before.
-  std::uint64_t end_of(WallTime until, std::uint64_t size) const;
+  /// How many whole entries there are; 0 where the header is not that of this log.
+  std::uint64_t count() const;
+  /// Nothing where it cannot be read.
+  std::optional<IndexEntry> entry(std::uint64_t number) const;
+  /// The number of the first entry whose time is `time` or later; count() if there is none.
+  std::uint64_t first_since(WallTime time) const;
+  /// The number of the first entry whose offset is beyond this one; count() if there is none.
+  std::uint64_t first_beyond(std::uint64_t offset) const;
+
   /// For who goes on writing: how many bytes of it are good, and the last entry. 0 bytes: it has to begin
   /// anew.
   std::uint64_t good_bytes() const;
@@ -71,13 +79,12 @@ class LogIndex {
 
  private:
   bool read(std::uint64_t at, IndexRecord& into) const;
-  std::uint64_t count() const;
-  std::optional<IndexEntry> entry(std::uint64_t number) const;
-  std::optional<std::uint64_t> first_from(WallTime time, bool later, std::uint64_t count) const;
+  template <class Before>
+  std::uint64_t bisect(Before before) const;
 
   int fd_ = -1;
   std::string_view bytes_;
-  std::uint64_t inode_;
+  std::uint64_t inode_ = 0;
 };
 
 }  // namespace keeper

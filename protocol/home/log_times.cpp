@@ -1,5 +1,7 @@
 #include "protocol/home/log_times.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include "protocol/home/log_lines_in.hpp"
@@ -11,6 +13,10 @@ namespace {
 constexpr std::int64_t kSecond = 1000;
 constexpr std::int64_t kSlack = 5000;       // how far from what the index says a line may be to be believed
 constexpr std::uint64_t kSmall = 64 << 10;  // a window that is read through
+
+WallTime time_of(std::int64_t ms) {
+  return WallTime(Millis(ms));
+}
 
 std::int64_t in_ms(std::int64_t nanoseconds) {
   return nanoseconds / 1'000'000;
@@ -30,7 +36,14 @@ std::string index_name(const std::string& log_name) {
 }
 
 LogTimes::LogTimes(OpenLog& log) : log_(log) {
-  if (log) index_ = LogIndexReader::open(index_name(log.name), log.facts.packed ? 0 : log.facts.inode);
+  if (!log) return;
+  index_file_ =
+      Fd(open(index_name(log.name).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY));
+  if (!index_file_) return;
+  // Beside a packed log it is of the file that was packed.
+  auto made_for = log.facts.packed ? LogIndex::inode_in(index_file_.get()) : std::optional(log.facts.inode);
+  if (made_for) index_ = LogIndex(index_file_.get(), *made_for);
+  indexed_ = index_.count() > 0;
 }
 
 /// Where to look: the entries around the time, or the whole file.
@@ -38,9 +51,10 @@ LogTimes::Window LogTimes::window(std::int64_t ms, std::uint64_t size) const {
   const FileFacts& file = log_.facts;
   // A file may have been copied: it can be younger than what is in it.
   Window window{0, size, 0, last_written(file) + kSlack};
-  if (index_.count() == 0) return window;
-  std::uint64_t before = index_.first_since(ms - kSecond + 1), since = index_.first_since(ms);
-  auto low = index_.entry(before), high = index_.entry(since), last = index_.entry(index_.count() - 1);
+  if (!indexed_) return window;
+  std::uint64_t before = index_.first_since(time_of(ms - kSecond + 1)),
+                since = index_.first_since(time_of(ms));
+  auto low = index_.entry(before), high = index_.entry(since), last = index_.last();
   if (high) window.high = high->offset;
   if (low && before > 0) window.low = low->offset;
   // The last entry's second is over, unless the file was written to after it.
@@ -100,7 +114,7 @@ Result<LogTimes::Around> LogTimes::narrow(Window window, std::int64_t ms) {
     }
   }
   around.sure_since = std::max(around.sure_since, around.sure_before);
-  around.rough = index_.count() == 0 && around.sure_before < around.sure_since;
+  around.rough = !indexed_ && around.sure_before < around.sure_since;
   return around;
 }
 
@@ -108,7 +122,7 @@ Result<LogTimes::Around> LogTimes::around(std::int64_t ms) {
   auto size = log_.content.size();
   if (!size) return size.error();
   if (!look_at_open_file(log_.content.fd(), log_.facts)) return system_error("read the log " + log_.name);
-  if (index_.count() == 0) {
+  if (!indexed_) {
     if (last_written(log_.facts) < ms) return Around{*size, *size, false};
     if (!lines_say(0) && !lines_say(*size - std::min(*size, kSmall))) {
       bool all_since = !log_.facts.packed && in_ms(log_.facts.born) >= ms;
@@ -137,24 +151,24 @@ std::optional<std::int64_t> LogTimes::lines_say(std::uint64_t from) {
 }
 
 std::optional<std::int64_t> LogTimes::begins() {
-  if (auto first = index_.entry(0); first && first->offset == 0) return first->ms;
+  if (auto first = index_.entry(0); first && first->offset == 0)
+    return first->time.time_since_epoch().count();
   if (auto said = lines_say(0)) return said;
   if (log_.facts.packed) return std::nullopt;
   return in_ms(log_.facts.born);
 }
 
 std::optional<std::int64_t> LogTimes::at(std::uint64_t offset) {
-  if (index_.count() == 0) return std::nullopt;
+  if (!indexed_) return std::nullopt;
   if (offset < here_.offset || offset >= here_until_) {
     std::uint64_t next = index_.first_beyond(offset);
     auto entry = next == 0 ? std::nullopt : index_.entry(next - 1);
     auto after = index_.entry(next);
-    here_ = entry.value_or(TimeOfPlace{0, 0});
+    here_ = entry.value_or(IndexEntry{});
     here_until_ = after ? after->offset : ~std::uint64_t{0};
-    if (!entry) here_.ms = 0;
   }
-  if (here_.ms == 0) return std::nullopt;
-  return here_.ms;
+  if (here_.time == WallTime()) return std::nullopt;
+  return here_.time.time_since_epoch().count();
 }
 
 }  // namespace keeper

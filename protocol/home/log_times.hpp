@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "protocol/home/log_chain.hpp"
-#include "protocol/home/log_index_reader.hpp"
+#include "protocol/home/log_index.hpp"
 
 namespace keeper {
 
@@ -43,8 +43,10 @@ class LogTimes {
   Done halve(Window& window, Around& around, std::int64_t ms);
 
   OpenLog& log_;
-  LogIndexReader index_;
-  TimeOfPlace here_;              ///< what at() found last,
+  Fd index_file_;
+  LogIndex index_;
+  bool indexed_ = false;          ///< there are entries
+  IndexEntry here_;               ///< what at() found last,
   std::uint64_t here_until_ = 0;  ///< and up to where it is good
 };
 
