@@ -66,7 +66,8 @@ std::string log_line_text(std::string_view prefix, std::string_view line, bool h
 }
 
 std::string log_line_json(const LogLineFields& fields) {
-  auto object = fields.partial || fields.continued ? std::nullopt : log_object_of(fields.text);
+  std::optional<LogObject> object;
+  if (!fields.partial && !fields.continued) object = log_object_of(fields.text);
   std::string out;
   out.reserve(fields.text.size() + 256);
   if (object) {
