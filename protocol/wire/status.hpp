@@ -51,8 +51,8 @@ struct LogFile {
   std::string stream;  ///< "all", "out", "err"
   std::string path;
   std::uint64_t bytes = 0;
-  std::optional<std::string> trouble;  ///< why it cannot be written or rotated just now
-  std::uint64_t dropped = 0;           ///< bytes that there was no room for, since the keeper began
+  std::optional<std::string> trouble{};  ///< why it cannot be written or rotated just now
+  std::uint64_t dropped = 0;             ///< bytes that there was no room for, since the keeper began
 };
 
 struct Status {

@@ -195,7 +195,7 @@ TEST(FileSink, TakesTheFileThatIsAtItsPathWhenItIsToldTo) {
   FileSink sink((place / "x.log").string(), rules(0, 0));
   sink.write("one\n");
   fs::rename(place / "x.log", place / "away");
-  sink.reopen();
+  EXPECT_TRUE(sink.reopen());
   sink.write("two\n");
   EXPECT_EQ("one\n", read_text(place / "away"));
   EXPECT_EQ("two\n", read_text(place / "x.log"));
