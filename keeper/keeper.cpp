@@ -369,7 +369,8 @@ void Keeper::perform(const action::Leave& leave) {
   stop_answers_.clear();
   restart_answers_.clear();
   take_leave();
-  report_start(StartReport::Kind::failed, exit_code(leave.state));
+  // For who waits for a start it is none, however well its run ended.
+  report_start(StartReport::Kind::failed, std::max(1, exit_code(leave.state)));
   server_->close();
   io_.stop();
   if (echo_) echo_->finish(kLastWords);

@@ -172,7 +172,7 @@ void Keeper::announce_to_waiting(const action::Announce& a) {
       for (const Answer& answer : restart_answers_)
         answer.give(status());
       for (const Answer& answer : stop_answers_)
-        answer.fail({Reason::changed, "stop " + table_.stem, "it was started again meanwhile", 0});
+        answer.fail({Reason::failed, "stop " + table_.stem, "it was started again meanwhile", 0});
       restart_answers_.clear();
       stop_answers_.clear();
       break;

@@ -3,14 +3,27 @@
 #include "ctl/commands/start_options.hpp"
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/reach.hpp"
+#include "ctl/fleet/runner.hpp"
 #include "ctl/fleet/starter.hpp"
 
 namespace keeper {
 namespace {
 
-/// The ones that have no keeper; says of the others why they are not started.
-std::vector<AppId> to_be_started(Work& work) {
-  std::vector<AppId> out;
+struct Sorted {
+  std::vector<AppId> without_keeper;  ///< to be started
+  std::vector<Row> stopping;          ///< to be started when that is done
+  std::vector<Outcome> already;       ///< kept, and up or on the way there
+};
+
+std::string already_text(const std::string& stem, const Status& status) {
+  std::string pid = status.pid ? ", pid " + std::to_string(*status.pid) : "";
+  if (status.state == State::backoff) return stem + " is kept already, and waits for its next start";
+  return stem + " is " + std::string(word_for(status.state)) + " already" + pid;
+}
+
+/// What is to be done with whom; says of the others why they are not started.
+Sorted sorted(Work& work) {
+  Sorted out;
   for (const Chosen& app : work.apps) {
     const Status& status = app.row.status;
     std::string stem = app.row.id.stem();
@@ -24,10 +37,11 @@ std::vector<AppId> to_be_started(Work& work) {
                 "it runs on as pid " + std::to_string(*status.pid) +
                     " though its keeper was killed; 'ctl restart " + stem + "' starts it anew");
     else if (!has_keeper(status.state))
-      out.push_back(app.row.id);
+      out.without_keeper.push_back(app.row.id);
+    else if (status.state == State::stopping && status.wanted == Wanted::down)
+      out.stopping.push_back(app.row);
     else
-      work.done(stem + " is " + std::string(word_for(status.state)) + " already" +
-                (status.pid ? ", pid " + std::to_string(*status.pid) : ""));
+      out.already.push_back(Outcome::done(app.row.id, already_text(stem, status)));
   }
   return out;
 }
@@ -39,7 +53,12 @@ int run(Arguments& arguments) {
   Deadline deadline = whole_command(options.timeout);
   Work work("start");
   if (auto code = work.find(options.targets, to_find(options.timeout))) return *code;
-  std::vector<AppId> ids = to_be_started(work);
+  Sorted apps = sorted(work);
+  if (options.wait) await_ready(work.home(), apps.already, deadline);
+  work.report(apps.already);
+  if (!apps.stopping.empty())
+    work.report(start_after_stop(work.home(), apps.stopping, options.wait, deadline));
+  const std::vector<AppId>& ids = apps.without_keeper;
   if (ids.empty()) return work.exit_code();
   auto keeper = find_keeper();
   if (keeper)

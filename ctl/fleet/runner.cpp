@@ -49,6 +49,8 @@ std::optional<Done> readiness(const Row& row, std::uint64_t run) {
   return std::nullopt;
 }
 
+}  // namespace
+
 void await_ready(const Home& home, std::vector<Outcome>& outcomes, const Deadline& deadline) {
   std::set<AppId> pending;
   for (const Outcome& one : outcomes)
@@ -77,7 +79,19 @@ void await_ready(const Home& home, std::vector<Outcome>& outcomes, const Deadlin
   }
 }
 
-}  // namespace
+std::vector<Outcome> start_after_stop(const Home& home, const std::vector<Row>& rows, bool until_ready,
+                                      const Deadline& deadline) {
+  std::vector<Row> kept = rows;
+  Answers answers = ask(home, kept, RestartRun{}, deadline);
+  std::vector<Outcome> out;
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    out.push_back(restart_outcome(kept[i], answers[i]));
+    auto status = reply_of<RestartRun>(kept[i].id, answers[i]);
+    if (status) out.back().text = kept[i].id.stem() + ": started, pid " + number_or_none(status->pid);
+  }
+  if (until_ready) await_ready(home, out, deadline);
+  return out;
+}
 
 std::vector<Outcome> restart_apps(const Home& home, const std::vector<Row>& rows, bool until_ready,
                                   const Deadline& deadline) {

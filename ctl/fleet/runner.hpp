@@ -13,6 +13,13 @@ namespace keeper {
 std::vector<Outcome> restart_apps(const Home& home, const std::vector<Row>& rows, bool until_ready,
                                   const Deadline& deadline);
 
+/// Starts apps again that are just being stopped, when that is done.
+std::vector<Outcome> start_after_stop(const Home& home, const std::vector<Row>& rows, bool until_ready,
+                                      const Deadline& deadline);
+/// Waits until those that are done are ready; those that do not become it are failed then, with the reason
+/// and their last lines.
+void await_ready(const Home& home, std::vector<Outcome>& outcomes, const Deadline& deadline);
+
 std::vector<Outcome> signal_apps(const Home& home, const std::vector<Row>& rows, const std::string& signal,
                                  const Deadline& deadline);
 

@@ -34,6 +34,17 @@ std::optional<PidFile> read_pid_file(const std::string& path) {
   return PidFile{static_cast<int>(*pid), st.st_mtim.tv_sec * 1000LL + st.st_mtim.tv_nsec / 1'000'000};
 }
 
+/// Notes, a program: whatever is no number. What cannot be read is not known to be any.
+bool holds_something_else(const std::string& path) {
+  Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat st {};
+  if (!file || fstat(file.get(), &st) < 0 || !S_ISREG(st.st_mode)) return false;
+  char text[64];
+  ssize_t got = read(file.get(), text, sizeof text);
+  std::string_view rest(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+  return rest.find_first_not_of("0123456789 \t\n") != std::string_view::npos;
+}
+
 }  // namespace
 
 std::optional<int> pid_file_owner(const std::string& path) {
@@ -62,6 +73,8 @@ Done check_pid_file(const std::string& path) {
     std::string why = "no file can be made in " + directory + ": " + strerror(errno);
     return wrong(Reason::refused, why + "; give another file");
   }
+  if (holds_something_else(path))
+    return wrong(Reason::invalid, path + " holds no pid, and would be overwritten; give another file");
   bool there = slash + 1 == path.size() || lstat(path.c_str(), &st) == 0;
   if (!there || S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) return {};
   bool is_directory = S_ISDIR(st.st_mode);

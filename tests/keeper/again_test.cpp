@@ -103,5 +103,56 @@ TEST(Again, AStopAndAStartInARowAreBothDone) {
   }
 }
 
+/// A program that takes its time to end, which is just being stopped by a command.
+Background start_stopping(Sandbox& box) {
+  box.detach("api",
+             {"--start-secs", "0", "--stop-timeout", "1s", "sh", "-c", "trap '' TERM; echo up; sleep 1000"});
+  EVENTUALLY(has(box.log("api"), "up"));
+  Background stop = box.start({ctl({"stop", "api"})});
+  EVENTUALLY(box.state("api") == "stopping");
+  return stop;
+}
+
+TEST(Overlap, ARestartWhileItIsStoppedIsTheLatestWish) {
+  Sandbox box;
+  Background stop = start_stopping(box);
+  Outcome restart = box.ctl({"restart", "api"});
+  EXPECT_EQ(0, restart.code) << restart.all();
+  EXPECT_EQ(1, stop.wait());
+  EXPECT_TRUE(has(stop.err(), "started again meanwhile")) << stop.err();
+  EXPECT_EQ("running", box.state("api"));
+  EXPECT_EQ(2u, box.status("api")->run);
+}
+
+TEST(Overlap, AStartWhileItIsStoppedIsTheLatestWish) {
+  Sandbox box;
+  Background stop = start_stopping(box);
+  Outcome start = box.ctl({"start", "api", "--wait"});
+  EXPECT_EQ(0, start.code) << start.all();
+  EXPECT_TRUE(has(start.out, "api: started, pid " + std::to_string(box.pid("api")))) << start.all();
+  EXPECT_EQ(1, stop.wait());
+  EXPECT_EQ("running", box.state("api"));
+}
+
+TEST(Overlap, AStartThatIsWaitedForWaitsAlsoWhereItHasBegunBefore) {
+  Sandbox box;
+  EXPECT_EQ(
+      0, box.keeper({"-d", "--no-wait", "-n", "api", "--ready", "cmd:test -e there", "sleep", "1000"}).code);
+  Background wait = box.start({ctl({"start", "api", "--wait"})});
+  EXPECT_FALSE(wait.wait(Millis(300))) << "it is not ready";
+  write_text(box.work() / "there", "");
+  EXPECT_EQ(0, wait.wait());
+  EXPECT_EQ("running", box.state("api"));
+}
+
+TEST(Overlap, AStartThatIsWaitedForSaysThatItWaitsInVain) {
+  Sandbox box;
+  EXPECT_EQ(0, box.keeper({"-d", "--no-wait", "-n", "api", "--backoff", "50s..50s", "false"}).code);
+  EVENTUALLY(box.state("api") == "backoff");
+  Outcome start = box.ctl({"start", "api", "--wait"});
+  EXPECT_EQ(1, start.code);
+  EXPECT_TRUE(has(start.err, "it did not become ready: ")) << start.err;
+}
+
 }  // namespace
 }  // namespace keeper

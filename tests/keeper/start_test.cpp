@@ -72,6 +72,13 @@ TEST(Start, AFirstRunThatDiesIsToldWithItsLastLinesAndGoesOnInBackoff) {
   EXPECT_TRUE(box.ended("job"));
 }
 
+TEST(Start, ThatEndsWellBeforeItIsConfirmedIsNoneForWhoWaits) {
+  Sandbox box;
+  Outcome out = box.keeper({"-d", "-n", "job", "--restart", "never", "true"});
+  EXPECT_EQ(1, out.code);
+  EXPECT_TRUE(has(out.err, "cannot start job: it ended with code 0")) << out.err;
+}
+
 TEST(Start, TheLastLinesOfAFailedStartAreOfThisStartOnly) {
   Sandbox box;
   Words words = {"-d", "-n", "job", "--start-secs", "5", "--restart", "never", "sh", "-c"};

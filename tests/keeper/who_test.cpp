@@ -358,6 +358,15 @@ TEST(PidFileOfAnother, IsLeftAloneAndTheStartIsAnError) {
   }
 }
 
+TEST(PidFileOfAnother, ThatHoldsSomethingElseIsNotOverwritten) {
+  Sandbox box;
+  write_text(box.work() / "notes.txt", "my notes\n");
+  Outcome out = box.keeper({"-d", "-n", "api", "--pid-file", "notes.txt", "sleep", "1000"});
+  EXPECT_EQ(2, out.code);
+  EXPECT_TRUE(has(out.err, "--pid-file: ") && has(out.err, "holds no pid")) << out.err;
+  EXPECT_EQ("my notes\n", read_text(box.work() / "notes.txt"));
+}
+
 TEST(PidFileOfAnother, ThatIsDeadOrLaterIsReplaced) {
   Sandbox box;
   fs::path file = box.work() / "app.pid";
