@@ -55,7 +55,7 @@ class OutputLog {
   void put(std::string_view bytes);
   void show(std::string_view bytes, std::size_t used);
   void wait_for_line_end(std::size_t left, bool another);
-  void finish_line();
+  bool finish_line();
   void arm_retry();
 
   OutputRoute route_;
