@@ -195,7 +195,7 @@ void OutputLog::add_own(std::string_view text, WallTime time) {
 
 std::string OutputLog::dropped_line(std::uint64_t bytes) {
   if (!route_.markers) return "";
-  return own_line(std::to_string(bytes) + " bytes of output were dropped: " + trouble_, wall_now());
+  return own_line(std::to_string(bytes) + " bytes of output were dropped: " + last_trouble_, wall_now());
 }
 
 // --- a file that cannot be written
@@ -205,6 +205,7 @@ void OutputLog::look_at_sink() {
   bool wrong = !route_.file->trouble().empty() || route_.file->waiting() > 0;
   if (route_.file->trouble() != trouble_) {
     trouble_ = route_.file->trouble();
+    if (!trouble_.empty()) last_trouble_ = trouble_;
     if (route_.on_trouble) route_.on_trouble();
   }
   if (wrong && !retry_waits_) arm_retry();

@@ -68,6 +68,7 @@ class OutputLog {
   bool line_end_waits_ = false;
   std::size_t shown_ = 0;  ///< of what is in the pipe, from its beginning on
   std::string trouble_;
+  std::string last_trouble_;  ///< for who asks later why something was lost
   char* buffer_;          ///< mapped, not allocated: its pages go back to the system when the child is quiet
   std::size_t used_ = 0;  ///< how far into it was ever read since then
 };

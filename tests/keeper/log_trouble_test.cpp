@@ -137,6 +137,22 @@ TEST_F(Trouble, DropsAndCountsWhatThereIsNoRoomFor) {
   expect_same(numbered(1, kept) + numbered(23'001, 43'000), output);
 }
 
+TEST_F(Trouble, IsNamedAlsoWhereTheEndOfALostLineComesLater) {
+  box.detach("job", {"--start-secs", "0", "--log", log().string(), "--log-buffer", "64K", "sh", "-c",
+                     wait_for("go1") + "head -c 300000 /dev/zero | tr '\\0' x; touch done1; " +
+                         wait_for("go2") + "echo end of it; echo next; exec sleep 1000"});
+  limit_files_of(box.keeper_pid("job"), fs::file_size(log()));
+  touch("go1");
+  EVENTUALLY(is_there("done1") && status() && status()->dropped > 0);
+  limit_files_of(box.keeper_pid("job"), RLIM_INFINITY);
+  EVENTUALLY(is_well());
+  touch("go2");
+  EVENTUALLY(has(read_text(log()), "\nnext\n"));
+  string text = read_text(log());
+  EXPECT_FALSE(has(text, "end of it"));
+  EXPECT_EQ(2, count_of(text, " bytes of output were dropped: cannot write ")) << text.substr(0, 500);
+}
+
 TEST_F(Trouble, MakesTheProgramWaitWhereThatIsWanted) {
   start({"--log-buffer", "64K", "--log-full", "block"}, 3'000, 30'000);
   limit_files_of(box.keeper_pid("job"), 500'000);
