@@ -115,9 +115,9 @@ void Capture::go_on() {
 
 void Capture::wait() {
   comes_ = true;
-  std::error_code error;
-  if (!waiter_.is_open()) waiter_.assign(pipe_.get(), error);
-  if (error) return pause(kNoMemory);  // it cannot be watched just now
+  std::error_code refused;
+  if (!waiter_.is_open()) waiter_.assign(pipe_.get(), refused);
+  if (refused) return pause(kNoMemory);  // it cannot be watched just now
   waiter_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
     if (error) return;
     comes_ = false;
