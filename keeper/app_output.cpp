@@ -101,8 +101,11 @@ void AppOutput::drain(std::size_t most) {
 }
 
 void AppOutput::begin_run() {
-  for (auto& sink : sinks_)
+  for (auto& sink : sinks_) {
     sink->file->open();
+    if (!tidied_) sink->file->tidy();
+  }
+  tidied_ = true;
 }
 
 void AppOutput::mark_run() {
@@ -150,21 +153,24 @@ std::vector<int> AppOutput::pids() const {
 }
 
 Done AppOutput::rotate() {
-  for (auto& sink : sinks_)
-    if (Done done = sink->file->rotate(); !done) return done;
-  return {};
+  return tend(&FileSink::rotate);
 }
 
 Done AppOutput::reopen() {
-  for (auto& sink : sinks_)
-    if (Done done = sink->file->reopen(); !done) return done;
-  return {};
+  return tend(&FileSink::reopen);
 }
 
 Done AppOutput::flush() {
+  return tend(&FileSink::flush);
+}
+
+Done AppOutput::tend(Done (FileSink::*doing)()) {
+  Done out;
   for (auto& sink : sinks_)
-    if (Done done = sink->file->flush(); !done) return done;
-  return {};
+    if (Done done = (sink->file.get()->*doing)(); !done && out) out = done;
+  for (auto& stream : streams_)
+    stream->log->look_at_sink();
+  return out;
 }
 
 }  // namespace keeper

@@ -34,7 +34,8 @@ class AppOutput {
   /// Takes what is there, at most about `most` bytes of each.
   void drain(std::size_t most);
 
-  /// A run has begun: makes the logs, so that there is something to look at.
+  /// A run has begun: makes the logs, so that there is something to look at. The first one also brings into
+  /// order what an earlier keeper left.
   void begin_run();
   /// What is written from now on is the run's.
   void mark_run();
@@ -73,10 +74,12 @@ class AppOutput {
   FileSink* add_sink(const std::string& stream, const std::string& path);
   Done add_stream(LogStream from, FileSink* file);
   void look_for_trouble();
+  Done tend(Done (FileSink::*doing)());
 
   asio::io_context& io_;
   const Spec& spec_;
   OutputHooks hooks_;
+  bool tidied_ = false;
   std::vector<std::unique_ptr<Sink>> sinks_;      ///< none: no files
   std::vector<std::unique_ptr<Stream>> streams_;  ///< one, or out and err
 };

@@ -18,6 +18,8 @@ constexpr std::size_t kMost = 1 << 20;       // /proc/sys/fs/pipe-max-size, for 
 constexpr std::size_t kPage = 4096;
 constexpr std::chrono::seconds kQuiet{2};
 constexpr Micros kNoMemory{10'000};
+constexpr Micros kShortestPart{1'000};
+constexpr Micros kLongestPart{64'000};
 
 /// The new size; the old one where it cannot be had.
 std::size_t resize(int fd, std::size_t wanted, std::size_t old) {
@@ -113,9 +115,9 @@ void Capture::go_on() {
 
 void Capture::wait() {
   comes_ = true;
-  std::error_code failure;
-  if (!waiter_.is_open()) waiter_.assign(pipe_.get(), failure);
-  if (failure) return pause(kNoMemory);  // it cannot be watched just now
+  std::error_code refused;
+  if (!waiter_.is_open()) waiter_.assign(pipe_.get(), refused);
+  if (refused) return pause(kNoMemory);  // it cannot be watched just now
   waiter_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
     if (error) return;
     comes_ = false;
@@ -131,6 +133,7 @@ void Capture::look() {
     // Whatever happens while it is stored, the next look comes.
     Finally again([&] {
       if (took == Took::nothing) return;
+      if (took == Took::part) return pause_for_the_rest();
       // While it may still grow a pause is measured by what it may become.
       Micros time = pace_.after(taken_, grows_ ? kMost : capacity_, micros_now());
       if (time.count() > 0)
@@ -142,6 +145,14 @@ void Capture::look() {
   }
   if (full) grow();
   if (capacity_ > kDefault || copy_capacity_ > kPage) shrink_when_quiet();
+}
+
+/// A pipe with something in it is always ready to be read; so it is asked now and then.
+void Capture::pause_for_the_rest() {
+  std::size_t there = waiting();
+  part_pause_ = there == part_ ? std::min(part_pause_ * 2, kLongestPart) : kShortestPart;
+  part_ = there;
+  pause(part_pause_);
 }
 
 void Capture::pause(Micros time) {
@@ -163,6 +174,13 @@ std::size_t Capture::waiting() {
 /// Whether its writer may have to wait.
 bool Capture::is_full() {
   return waiting() + kPage > capacity_;
+}
+
+/// A piece that does not fit behind the one before it has a page of its own: half of the pipe may be lost.
+bool Capture::make_room() {
+  auto crowded = [this] { return 2 * (waiting() + kPage) > capacity_; };
+  if (crowded()) grow();
+  return !crowded();
 }
 
 void Capture::grow() {

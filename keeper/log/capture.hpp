@@ -27,9 +27,9 @@ Result<OutputPipe> make_output_pipe();
 
 class Capture {
  public:
-  /// What taking came to: nothing is left; there is more by now; or nothing can be stored, and go_on() will
-  /// be called.
-  enum class Took { all, more, nothing };
+  /// What taking came to: nothing is left; there is more by now; what is left waits for what comes behind it;
+  /// or nothing can be stored, and go_on() will be called.
+  enum class Took { all, more, part, nothing };
   using Take = std::function<Took()>;
 
   /// Takes over the reading end and calls `take` from the loop whenever there is something, after a pause
@@ -41,6 +41,9 @@ class Capture {
 
   /// Bytes in the pipe.
   std::size_t waiting();
+  /// Where what is in the pipe is to stay there for a while: whether its writer can go on meanwhile. The pipe
+  /// grows for that.
+  bool make_room();
   /// Copies what is in the pipe, at most `most` bytes, into the second pipe, which was empty. 0: there is
   /// nothing.
   std::size_t peek(std::size_t most);
@@ -64,6 +67,7 @@ class Capture {
   void pause(Micros time);
   bool is_full();
   void grow();
+  void pause_for_the_rest();
   void shrink_when_quiet();
   void throw_away(int from, std::size_t bytes);
 
@@ -78,6 +82,8 @@ class Capture {
   std::size_t taken_ = 0;  ///< in this look
   bool grows_ = true;      ///< it has not tried since it was small
   bool comes_ = false;     ///< the next look
+  std::size_t part_ = 0;   ///< what was left for what comes behind it
+  Micros part_pause_{0};
   Pace pace_;
   asio::steady_timer pause_;
   asio::steady_timer quiet_;

@@ -217,6 +217,19 @@ std::size_t FileSink::splice_from(int pipe, std::size_t most) {
   return done;
 }
 
+/// After one that failed; it may not be needed any more.
+void FileSink::rotate_again() {
+  if (limit() == 0 || size_ < limit())
+    forget_rotation();
+  else if (waiting() == 0 && at_line_start())
+    move_away();
+}
+
+void FileSink::forget_rotation() {
+  rotation_trouble_.clear();
+  next_rotation_ = 0;
+}
+
 // --- what could not be written
 
 void FileSink::keep(std::string_view bytes) {
@@ -238,6 +251,7 @@ void FileSink::keep(std::string_view bytes) {
 }
 
 void FileSink::drop(std::string_view bytes) {
+  if (!bytes.empty()) dropped_line_end_ = bytes.back() == '\n';
   unsaid_ += bytes.size();
   dropped_ += bytes.size();
 }
@@ -245,8 +259,8 @@ void FileSink::drop(std::string_view bytes) {
 /// Once there is room, from the next line on.
 std::string_view FileSink::after_drop(std::string_view bytes) {
   if (waiting() > rules_.keep / 2) return bytes;  // keep() drops them
-  std::size_t end = bytes.find('\n');
-  std::size_t gone = end == std::string_view::npos ? bytes.size() : end + 1;
+  std::size_t end = dropped_line_end_ ? 0 : bytes.find('\n');
+  std::size_t gone = dropped_line_end_ ? 0 : end == std::string_view::npos ? bytes.size() : end + 1;
   drop(bytes.substr(0, gone));
   if (end != std::string_view::npos) {
     dropping_ = false;
@@ -274,7 +288,7 @@ void FileSink::retry() {
     send_kept();
   else if (!trouble_.empty() && look_at_size())
     trouble_.clear();
-  if (next_rotation_ > 0 && limit() > 0 && size_ >= limit() && waiting() == 0 && at_line_start()) move_away();
+  if (next_rotation_ > 0 && now_ms() >= next_rotation_) rotate_again();
   if (waiting() == 0 && trouble_.empty()) say_dropped();
 }
 
@@ -299,14 +313,13 @@ void FileSink::brought_into_order(const Rotated& rotated) {
 /// file for a while.
 bool FileSink::move_away() {
   auto rotated = rotate_files(path_, rotation());
-  asked_ = 0;
   if (!rotated) {
     rotation_trouble_ = "cannot rotate " + path_ + ": " + rotated.error().why();
     next_rotation_ = now_ms() + kRotateAgain;
     return false;
   }
-  rotation_trouble_.clear();
-  next_rotation_ = 0;
+  asked_ = 0;
+  forget_rotation();
   file_.reset();
   index_.end();
   size_ = 0;
@@ -346,8 +359,10 @@ Done FileSink::rotate() {
   if (!at_line_start()) asked_ = size_;
   if (asked_ > 0) return {};
   next_rotation_ = 0;
-  if (!move_away()) return Error{Reason::failed, "", rotation_trouble_, 0};
-  return {};
+  if (move_away()) return {};
+  Error error{Reason::failed, "", rotation_trouble_, 0};
+  if (rules_.most == 0 || size_ < rules_.most) forget_rotation();  // who asked knows
+  return error;
 }
 
 Done FileSink::reopen() {

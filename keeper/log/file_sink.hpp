@@ -102,6 +102,8 @@ class FileSink {
   RotationRules rotation() const;
   void brought_into_order(const Rotated& rotated);
   bool move_away();
+  void rotate_again();
+  void forget_rotation();
   void failed(const char* doing);
 
   std::string path_;
@@ -123,7 +125,8 @@ class FileSink {
   std::string rotation_trouble_;
   std::string kept_;  ///< what could not be written, from sent_ on
   std::size_t sent_ = 0;
-  bool dropping_ = false;  ///< until there is room, and a line begins
+  bool dropping_ = false;          ///< until there is room, and a line begins
+  bool dropped_line_end_ = false;  ///< nothing of a line that was dropped is still to come
   std::uint64_t unsaid_ = 0;
   std::uint64_t dropped_ = 0;
 };

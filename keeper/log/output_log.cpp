@@ -60,6 +60,7 @@ Capture::Took OutputLog::take() {
     if (!(room > 0 ? take_unseen(room) : take_seen())) break;
     took = Capture::Took::more;
   }
+  if (took == Capture::Took::all && left_ > 0) took = Capture::Took::part;
   if (used_ > kPage && capture_->waiting() < kPage) {
     madvise(buffer_ + kPage, kBuffer - kPage, MADV_DONTNEED);
     if (route_.lines) route_.lines->release();
@@ -100,8 +101,14 @@ std::size_t OutputLog::read_copy(std::size_t count) {
 }
 
 bool OutputLog::take_seen() {
+  // A line waits for its end, but not where there is no room for that.
+  if (left_ > 0 && capture_->waiting() == left_) return !capture_->make_room() && finish_line();
   std::size_t there = capture_->peek(kBuffer);
-  if (there == 0 || there == left_) return false;  // a line that waits for its end
+  if (there == 0) return false;
+  if (there == left_) {  // and no more can be seen at once
+    capture_->took(0, there);
+    return finish_line();
+  }
   std::size_t got = read_copy(there);
   std::size_t used = handle({buffer_, got});
   capture_->took(used, there - got);
@@ -154,8 +161,9 @@ void OutputLog::wait_for_line_end(std::size_t left, bool another) {
   });
 }
 
-void OutputLog::finish_line() {
-  if (left_ == 0) return;
+/// False: there was none.
+bool OutputLog::finish_line() {
+  if (left_ == 0) return false;
   std::size_t there = capture_->peek(left_);
   std::size_t got = read_copy(there);
   route_.lines->finish({buffer_, got}, wall_now(), route_.pid());
@@ -165,6 +173,7 @@ void OutputLog::finish_line() {
   capture_->took(got, there - got);
   left_ = 0;
   look_at_sink();
+  return true;
 }
 
 void OutputLog::end_run() {
@@ -186,7 +195,7 @@ void OutputLog::add_own(std::string_view text, WallTime time) {
 
 std::string OutputLog::dropped_line(std::uint64_t bytes) {
   if (!route_.markers) return "";
-  return own_line(std::to_string(bytes) + " bytes of output were dropped: " + trouble_, wall_now());
+  return own_line(std::to_string(bytes) + " bytes of output were dropped: " + last_trouble_, wall_now());
 }
 
 // --- a file that cannot be written
@@ -196,6 +205,7 @@ void OutputLog::look_at_sink() {
   bool wrong = !route_.file->trouble().empty() || route_.file->waiting() > 0;
   if (route_.file->trouble() != trouble_) {
     trouble_ = route_.file->trouble();
+    if (!trouble_.empty()) last_trouble_ = trouble_;
     if (route_.on_trouble) route_.on_trouble();
   }
   if (wrong && !retry_waits_) arm_retry();

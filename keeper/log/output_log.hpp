@@ -55,7 +55,7 @@ class OutputLog {
   void put(std::string_view bytes);
   void show(std::string_view bytes, std::size_t used);
   void wait_for_line_end(std::size_t left, bool another);
-  void finish_line();
+  bool finish_line();
   void arm_retry();
 
   OutputRoute route_;
@@ -68,6 +68,7 @@ class OutputLog {
   bool line_end_waits_ = false;
   std::size_t shown_ = 0;  ///< of what is in the pipe, from its beginning on
   std::string trouble_;
+  std::string last_trouble_;  ///< for who asks later why something was lost
   char* buffer_;          ///< mapped, not allocated: its pages go back to the system when the child is quiet
   std::size_t used_ = 0;  ///< how far into it was ever read since then
 };

@@ -190,6 +190,39 @@ TEST(FileSink, GoesOnAfterAFullDisk) {
   EXPECT_EQ("", sink.trouble());
 }
 
+TEST(FileSink, LosesNothingMoreOnceThereIsRoomWhereALineBegins) {
+  Place place;
+  write_text(place / "d", "a file is no directory");
+  FileSink sink((place / "d/x.log").string(), little_room(20));
+  sink.on_dropped(dropped_line);
+  sink.write("it is kept\n");
+  sink.write("this one does not fit\n");
+  EXPECT_EQ(22u, sink.dropped());
+  fs::remove(place / "d");
+  sink.retry();
+  sink.write("first\n");
+  EXPECT_EQ(22u, sink.dropped());
+  EXPECT_EQ("it is kept\n[22 dropped]\nfirst\n", read_text(place / "d/x.log"));
+}
+
+TEST(FileSink, ARotationThatSomebodyAskedForInVainIsNoLastingTrouble) {
+  Place place;
+  fs::create_directories(place / "x.log.1/full");
+  FileSink sink((place / "x.log").string(), rules(0, 1));
+  sink.write("one\n");
+  EXPECT_FALSE(sink.rotate());
+  EXPECT_EQ("", sink.trouble());
+  // Asked for within a line it is owed, and tried again.
+  sink.write("half");
+  EXPECT_TRUE(sink.rotate());
+  sink.write(" a line\n");
+  EXPECT_TRUE(sink.trouble().find("cannot rotate") != string::npos) << sink.trouble();
+  fs::remove_all(place / "x.log.1");
+  EXPECT_TRUE(eventually([&] { return fs::exists(place / "x.log.1"); }, [&] { sink.retry(); }));
+  EXPECT_EQ("", sink.trouble());
+  EXPECT_EQ("one\nhalf a line\n", read_text(place / "x.log.1"));
+}
+
 TEST(FileSink, TakesTheFileThatIsAtItsPathWhenItIsToldTo) {
   Place place;
   FileSink sink((place / "x.log").string(), rules(0, 0));

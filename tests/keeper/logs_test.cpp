@@ -2,21 +2,13 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "tests/keeper/support/sandbox.hpp"
+#include "tests/keeper/support/log_texts.hpp"
 
 namespace keeper {
 namespace {
 
 namespace fs = std::filesystem;
 using std::string;
-
-/// The log without keeper's own lines.
-string output_in(const string& log) {
-  string out;
-  for (const string& line : lines_of(log))
-    if (!line.starts_with("[keeper] ")) out += line + "\n";
-  return out;
-}
 
 /// "line 1" to "line N", so many times.
 string floods(int lines, int times) {
@@ -25,35 +17,6 @@ string floods(int lines, int times) {
     one += "line " + std::to_string(i) + "\n";
   for (int i = 0; i < times; ++i)
     out += one;
-  return out;
-}
-
-void expect_same(const string& expected, const string& actual) {
-  if (expected == actual) return;
-  auto [wanted, found] = std::mismatch(expected.begin(), expected.end(), actual.begin(), actual.end());
-  auto at = static_cast<std::size_t>(wanted - expected.begin());
-  ADD_FAILURE() << expected.size() << " bytes were expected, there are " << actual.size() << "; from " << at
-                << " on:\n"
-                << actual.substr(at > 50 ? at - 50 : 0, 150) << "\ninstead of\n"
-                << expected.substr(at > 50 ? at - 50 : 0, 150);
-}
-
-/// All files of a rotated log, oldest first.
-std::vector<fs::path> files_of(const fs::path& log) {
-  std::vector<fs::path> out;
-  int last = 0;
-  while (fs::exists(log.string() + "." + std::to_string(last + 1)))
-    ++last;
-  for (int i = last; i > 0; --i)
-    out.emplace_back(log.string() + "." + std::to_string(i));
-  out.push_back(log);
-  return out;
-}
-
-string all_of(const fs::path& log) {
-  string out;
-  for (const fs::path& file : files_of(log))
-    out += read_text(file);
   return out;
 }
 

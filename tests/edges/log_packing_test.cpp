@@ -1,0 +1,197 @@
+// What stands behind a rotation on a real disk: renaming, packing, and the index of times.
+#include <zlib.h>
+
+#include <asio/io_context.hpp>
+
+#include "keeper/log/compressor.hpp"
+#include "keeper/log/index_file.hpp"
+#include "keeper/log/rotator.hpp"
+#include "tests/edges/support/place.hpp"
+
+namespace keeper {
+namespace {
+
+namespace fs = std::filesystem;
+using std::string;
+
+/// Names and contents of a directory: "x.log.1=two x.log=three".
+string listing(const Place& place) {
+  std::vector<string> all;
+  for (const auto& entry : fs::directory_iterator(place.path()))
+    all.push_back(entry.path().filename().string() + "=" + read_text(entry.path()));
+  std::sort(all.begin(), all.end());
+  string out;
+  for (const string& one : all)
+    out += (out.empty() ? "" : " ") + one;
+  return out;
+}
+
+RotationRules keeps(int backups, bool compress = false) {
+  RotationRules out;
+  out.backups = backups;
+  out.compress = compress;
+  return out;
+}
+
+TEST(Rotator, RenamesWithTheIndexesAndDropsTheOldest) {
+  Place place;
+  for (auto [name, text] : {std::pair("x.log", "c"),
+                            {"x.log.idx", "ci"},
+                            {"x.log.1", "b"},
+                            {"x.log.1.idx", "bi"},
+                            {"x.log.2", "a"},
+                            {"x.logs", "of another"}})
+    write_text(place / name, text);
+  ASSERT_TRUE(rotate_files((place / "x.log").string(), keeps(2)));
+  EXPECT_EQ("x.log.1.idx=ci x.log.1=c x.log.2.idx=bi x.log.2=b x.logs=of another", listing(place));
+}
+
+TEST(Rotator, SaysWhichFileCannotBeHad) {
+  Place place;
+  auto gone = rotate_files((place / "nowhere/x.log").string(), keeps(2));
+  ASSERT_FALSE(gone);
+  EXPECT_NE(string::npos, gone.error().why().find("nowhere/: No such file or directory"))
+      << gone.error().why();
+  fs::create_directory(place / "x.log.1");
+  write_text(place / "x.log", "c");
+  auto taken = rotate_files((place / "x.log").string(), keeps(1));
+  ASSERT_FALSE(taken);
+  EXPECT_EQ("no name is free for a backup", taken.error().why());
+}
+
+TEST(Rotator, PlacesWhatWasPackedByItsInodeWhereverThatIsByNow) {
+  Place place;
+  write_text(place / "x.log.1", "plain");
+  struct stat st {};
+  ASSERT_EQ(0, stat((place / "x.log.1").c_str(), &st));
+  write_text(place / "x.log.gz.tmp", "packed");
+  write_text(place / "x.log", "new");
+  ASSERT_TRUE(rotate_files((place / "x.log").string(), [] {
+    RotationRules rules = keeps(5, true);
+    rules.compressing = true;
+    return rules;
+  }()));
+  ASSERT_TRUE(place_compressed((place / "x.log").string(), st.st_ino));
+  EXPECT_EQ("x.log.1=new x.log.2.gz=packed", listing(place));
+}
+
+TEST(Rotator, RemovesAllBackupsAndWhatWasLeftHalfDone) {
+  Place place;
+  for (const char* name : {"x.log", "x.log.idx", "x.log.1", "x.log.1.idx", "x.log.2.gz", "x.log.gz.tmp"})
+    write_text(place / name, "");
+  ASSERT_TRUE(remove_backups((place / "x.log").string()));
+  EXPECT_EQ("x.log.idx= x.log=", listing(place));
+}
+
+string unpacked(const fs::path& path) {
+  gzFile file = gzopen(path.c_str(), "rb");
+  string out(1 << 22, '\0');
+  int got = gzread(file, out.data(), static_cast<unsigned>(out.size()));
+  gzclose(file);
+  out.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return out;
+}
+
+struct Packed {
+  int times = 0;
+  bool good = false;
+  std::uint64_t inode = 0;
+};
+
+TEST(Compressor, PacksInAProcessOfItsOwnWithTheTimesOfTheFile) {
+  Place place;
+  string text;
+  for (int i = 0; i < 100'000; ++i)
+    text += "line " + std::to_string(i) + "\n";
+  write_text(place / "x.log.1", text, 0640);
+  timespec times[] = {{1'700'000'000, 0}, {1'700'000'000, 123}};
+  ASSERT_EQ(0, utimensat(AT_FDCWD, (place / "x.log.1").c_str(), times, 0));
+  asio::io_context io;
+  Packed end;
+  Compressor compressor(io, [&](bool good, std::uint64_t inode) { end = {end.times + 1, good, inode}; });
+  ASSERT_TRUE(compressor.start((place / "x.log.1").string(), (place / "x.log.gz.tmp").string()));
+  EXPECT_GT(compressor.pid(), 0);
+  EXPECT_TRUE(eventually([&] { return end.times > 0; }, [&] { io.poll(); }));
+  EXPECT_TRUE(end.good);
+  EXPECT_EQ(0, compressor.pid());
+  EXPECT_EQ(text, unpacked(place / "x.log.gz.tmp"));
+  struct stat from {
+  }, to{};
+  ASSERT_EQ(0, stat((place / "x.log.1").c_str(), &from));
+  ASSERT_EQ(0, stat((place / "x.log.gz.tmp").c_str(), &to));
+  EXPECT_EQ(from.st_ino, end.inode);
+  EXPECT_EQ(from.st_mtim.tv_nsec, to.st_mtim.tv_nsec);
+  EXPECT_EQ(from.st_mode, to.st_mode);
+}
+
+TEST(Compressor, SaysThatItWasEnded) {
+  Place place;
+  write_text(place / "x.log.1", string(64 << 20, 'x'));
+  asio::io_context io;
+  Packed end;
+  Compressor compressor(io, [&](bool good, std::uint64_t inode) { end = {end.times + 1, good, inode}; });
+  ASSERT_TRUE(compressor.start((place / "x.log.1").string(), (place / "x.log.gz.tmp").string()));
+  kill(compressor.pid(), SIGKILL);
+  EXPECT_TRUE(eventually([&] { return end.times > 0; }, [&] { io.poll(); }));
+  EXPECT_FALSE(end.good);
+  EXPECT_FALSE(compressor.start((place / "gone").string(), (place / "x.log.gz.tmp").string()));
+}
+
+// --- the index of times
+
+WallTime second(int number) {
+  return WallTime(Millis(1'795'000'000'000 + number * 1000));
+}
+
+/// How many entries an index has; the header is one record.
+std::size_t entries_of(const fs::path& index) {
+  auto size = read_text(index).size();
+  return size == 0 ? 0 : size / kIndexRecord - 1;
+}
+
+TEST(IndexFile, HasAnEntryASecondAtMost) {
+  Place place;
+  IndexFile index;
+  index.begin((place / "x.log").string(), 42);
+  EXPECT_FALSE(fs::exists(place / "x.log.idx")) << "nothing is made yet";
+  for (int i = 0; i < 30; ++i)
+    index.note(second(0) + Millis(100 * i), static_cast<std::uint64_t>(10 * i));
+  EXPECT_EQ(3u, entries_of(place / "x.log.idx"));
+}
+
+TEST(IndexFile, GoesOnWithItsOwnLogsAndBeginsAnewForAnother) {
+  Place place;
+  for (int i = 0; i < 2; ++i) {
+    IndexFile index;
+    index.begin((place / "x.log").string(), 42);
+    index.note(second(2 * i), static_cast<std::uint64_t>(100 * i));
+  }
+  EXPECT_EQ(2u, entries_of(place / "x.log.idx"));
+  IndexFile other;
+  other.begin((place / "x.log").string(), 43);
+  other.note(second(9), 0);
+  EXPECT_EQ(1u, entries_of(place / "x.log.idx"));
+}
+
+TEST(IndexFile, BeginsAnewWhereTheLogWasTruncated) {
+  Place place;
+  IndexFile index;
+  index.begin((place / "x.log").string(), 42);
+  index.note(second(0), 0);
+  index.note(second(2), 500);
+  index.note(second(4), 100);
+  EXPECT_EQ(1u, entries_of(place / "x.log.idx"));
+}
+
+TEST(IndexFile, IsDoneWithoutWhereItCannotBeHad) {
+  Place place;
+  fs::create_directory(place / "x.log.idx");
+  IndexFile index;
+  index.begin((place / "x.log").string(), 42);
+  index.note(second(0), 0);
+  index.note(second(2), 100);
+  EXPECT_TRUE(fs::is_directory(place / "x.log.idx"));
+}
+
+}  // namespace
+}  // namespace keeper

@@ -1,0 +1,172 @@
+// A log that cannot be written for a while: nothing waits, nothing is lost that there is room for, and what
+// is lost is said.
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "tests/keeper/support/log_texts.hpp"
+
+namespace keeper {
+namespace {
+
+namespace fs = std::filesystem;
+using std::string;
+
+/// An app whose log is in a directory that is taken away, and given back.
+class Trouble : public testing::Test {
+ protected:
+  /// Its program writes lines from 1 to `first`, and for each file goN (N = 1, 2) `more` lines more.
+  void start(const Words& options, int first, int more) {
+    Words words = {"--start-secs", "0", "--log", log().string()};
+    words.insert(words.end(), options.begin(), options.end());
+    string next = std::to_string(first + more), last = std::to_string(first + 2 * more);
+    string program = "seq -f %099.0f 1 " + std::to_string(first) + "; " +  //
+                     wait_for("go1") + "seq -f %099.0f " + std::to_string(first + 1) + " " + next +
+                     "; touch done1; " + wait_for("go2") + "seq -f %099.0f " +
+                     std::to_string(first + more + 1) + " " + last + "; touch done2; exec sleep 1000";
+    words.insert(words.end(), {"sh", "-c", program});
+    box.detach("job", words);
+    EVENTUALLY(ends_with_line(log(), first));
+  }
+  static string wait_for(const string& file) { return "while ! [ -e " + file + " ]; do sleep 0.02; done; "; }
+  static bool ends_with_line(const fs::path& log, int number) {
+    return has(read_text(log), numbered(number, number));
+  }
+
+  fs::path log() const { return box.work() / "logs" / "job.log"; }
+  void touch(const char* name) const { write_text(box.work() / name, ""); }
+  bool is_there(const char* name) const { return fs::exists(box.work() / name); }
+  void take_away() const {
+    fs::rename(box.work() / "logs", box.work() / "before");
+    touch("logs");
+  }
+  void give_back() const {
+    fs::remove(box.work() / "logs");
+    fs::create_directory(box.work() / "logs");
+  }
+  string written_before() const { return output_in(read_text(box.work() / "before" / "job.log")); }
+
+  std::optional<LogFile> status() const {
+    auto app = box.status("job");
+    if (!app || app->logs.empty()) return std::nullopt;
+    return app->logs.front();
+  }
+  bool is_in_trouble() const {
+    auto now = status();
+    return now && now->trouble;
+  }
+  bool is_well() const {
+    auto now = status();
+    return now && !now->trouble;
+  }
+
+  Sandbox box;
+};
+
+// The old file is written for up to a second after it was moved: it is noticed by then.
+TEST_F(Trouble, IsSaidAndNothingIsLostThatThereIsRoomFor) {
+  start({}, 10, 20'000);
+  Background events = box.start({{program("ctl"), "events", "--json"}});
+  EVENTUALLY(has(events.out(), "\"name\":\"job\""));
+  take_away();
+  touch("go1");
+  EVENTUALLY(is_there("done1"));
+  touch("go2");
+  EVENTUALLY(is_there("done2"));
+  // Only a write shows it.
+  EVENTUALLY(box.ctl({"reopen", "job"}).code == 1);
+  EVENTUALLY(is_in_trouble());
+  EXPECT_TRUE(has(*status()->trouble, "cannot open " + log().string() + ": Not a directory"))
+      << *status()->trouble;
+  EXPECT_TRUE(has(box.ctl({"show", "job"}).out, "Not a directory"));
+  EVENTUALLY(has(events.out(), "\"event\":\"log_trouble\""));
+  EXPECT_FALSE(has(events.out(), "\"event\":\"log_well\""));
+  give_back();
+  EVENTUALLY(is_well());
+  EVENTUALLY(has(events.out(), "\"event\":\"log_well\""));
+  expect_same(numbered(1, 40'010), written_before() + output_in(read_text(log())));
+  EXPECT_EQ(0u, status()->dropped);
+  events.signal(SIGKILL);
+}
+
+/// As large as it is, the file of a keeper with this limit is full (setrlimit(2)).
+void limit_files_of(int pid, rlim_t bytes) {
+  rlimit limit{bytes, RLIM_INFINITY};
+  ASSERT_EQ(0, prlimit(pid, RLIMIT_FSIZE, &limit, nullptr)) << strerror(errno);
+}
+
+TEST_F(Trouble, OfAFullDiskIsOverWhenThereIsRoom) {
+  start({}, 3'000, 20'000);
+  limit_files_of(box.keeper_pid("job"), 500'000);
+  touch("go1");
+  EVENTUALLY(is_in_trouble());
+  EXPECT_TRUE(has(*status()->trouble, "cannot write " + log().string() + ": File too large"))
+      << *status()->trouble;
+  EVENTUALLY(is_there("done1"));
+  limit_files_of(box.keeper_pid("job"), RLIM_INFINITY);
+  Millis before = now();
+  EVENTUALLY(is_well());
+  EXPECT_LT((now() - before).count(), 1000);
+  touch("go2");
+  EVENTUALLY(ends_with_line(log(), 43'000));
+  expect_same(numbered(1, 43'000), output_in(read_text(log())));
+}
+
+TEST_F(Trouble, DropsAndCountsWhatThereIsNoRoomFor) {
+  start({"--log-buffer", "1M"}, 3'000, 20'000);
+  limit_files_of(box.keeper_pid("job"), 500'000);
+  touch("go1");
+  EVENTUALLY(is_there("done1"));
+  EVENTUALLY(status() && status()->dropped > 0 && is_in_trouble());
+  EXPECT_TRUE(has(box.ctl({"show", "job"}).out, " of output were dropped")) << box.ctl({"show", "job"}).out;
+  limit_files_of(box.keeper_pid("job"), RLIM_INFINITY);
+  EVENTUALLY(is_well());
+  std::uint64_t dropped = status()->dropped;
+  touch("go2");
+  EVENTUALLY(ends_with_line(log(), 43'000));
+  EXPECT_EQ(dropped, status()->dropped) << "lost after all was well";
+  string text = read_text(log()), output = output_in(text);
+  EXPECT_EQ(4'300'000u, output.size() + dropped);
+  EXPECT_TRUE(has(text, std::to_string(dropped) + " bytes of output were dropped: cannot write ")) << dropped;
+  EXPECT_EQ(1, count_of(text, " bytes of output were dropped"));
+  // Whole lines: from the beginning as far as there was room, and all that came later.
+  int kept = static_cast<int>(output.size() / 100) - 20'000;
+  EXPECT_GE(kept, 15'000);
+  expect_same(numbered(1, kept) + numbered(23'001, 43'000), output);
+}
+
+TEST_F(Trouble, IsNamedAlsoWhereTheEndOfALostLineComesLater) {
+  box.detach("job", {"--start-secs", "0", "--log", log().string(), "--log-buffer", "64K", "sh", "-c",
+                     wait_for("go1") + "head -c 300000 /dev/zero | tr '\\0' x; touch done1; " +
+                         wait_for("go2") + "echo end of it; echo next; exec sleep 1000"});
+  limit_files_of(box.keeper_pid("job"), fs::file_size(log()));
+  touch("go1");
+  EVENTUALLY(is_there("done1") && status() && status()->dropped > 0);
+  limit_files_of(box.keeper_pid("job"), RLIM_INFINITY);
+  EVENTUALLY(is_well());
+  touch("go2");
+  EVENTUALLY(has(read_text(log()), "\nnext\n"));
+  string text = read_text(log());
+  EXPECT_FALSE(has(text, "end of it"));
+  EXPECT_EQ(2, count_of(text, " bytes of output were dropped: cannot write ")) << text.substr(0, 500);
+}
+
+TEST_F(Trouble, MakesTheProgramWaitWhereThatIsWanted) {
+  start({"--log-buffer", "64K", "--log-full", "block"}, 3'000, 30'000);
+  limit_files_of(box.keeper_pid("job"), 500'000);
+  touch("go1");
+  EVENTUALLY(is_in_trouble());
+  EXPECT_TRUE(has(box.ctl({"list"}).out, "running"));
+  EXPECT_FALSE(is_there("done1"));
+  limit_files_of(box.keeper_pid("job"), RLIM_INFINITY);
+  EVENTUALLY(is_there("done1") && is_well());
+  touch("go2");
+  EVENTUALLY(ends_with_line(log(), 63'000));
+  expect_same(numbered(1, 63'000), output_in(read_text(log())));
+  EXPECT_EQ(0u, status()->dropped);
+}
+
+}  // namespace
+}  // namespace keeper
