@@ -1,7 +1,13 @@
 #include "keeper/app_output.hpp"
 
+#include <unistd.h>
+
+#include <array>
+
 namespace keeper {
 namespace {
+
+constexpr Millis kSyslogLastWords{500};
 
 bool is_file(const std::string& log) {
   return log != "none" && log != "-";
@@ -18,22 +24,41 @@ LogRules rules_of(const Spec& spec) {
   return out;
 }
 
+std::unique_ptr<LineMatcher> record_starts(const Spec& spec) {
+  if (spec.log_join)
+    if (auto made = LineMatcher::make(spec.log_join->expression)) return std::move(*made);
+  return nullptr;
+}
+
+/// Null where it is not asked for.
+std::unique_ptr<SyslogSender> syslog_of(asio::io_context& io, const Spec& spec) {
+  if (!spec.log_syslog) return nullptr;
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  // "api.2": a colon would end the name for who reads the local form.
+  std::string name = spec.name + (spec.instances > 1 ? "." + std::to_string(spec.instance) : "");
+  if (spec.log_syslog->local())
+    return std::make_unique<SyslogSender>(
+        io, SyslogMessage(SyslogForm::local, host.data(), name, SyslogSender::kMostOfLocal), "/dev/log",
+        local_syslog());
+  return std::make_unique<SyslogSender>(io, SyslogMessage(SyslogForm::rfc5424, host.data(), name),
+                                        spec.log_syslog->text(),
+                                        udp_syslog(spec.log_syslog_addresses, spec.log_syslog->port));
+}
+
 /// Null for `raw`.
 std::unique_ptr<LineFormatter> formatter_of(const Spec& spec, LogStream from) {
   if (spec.log_format == LogFormat::raw) return nullptr;
-  std::unique_ptr<LineMatcher> starts;
-  if (spec.log_join)
-    if (auto made = LineMatcher::make(spec.log_join->expression)) starts = std::move(*made);
   LineFormatter::Format format = TimeFormat(spec.log_date_format.value_or(DateFormat{}));
   if (spec.log_format == LogFormat::json)
     format = JsonFormat(spec.name, spec.instances > 1 ? spec.instance : -1);
-  return std::make_unique<LineFormatter>(std::move(format), from, std::move(starts));
+  return std::make_unique<LineFormatter>(std::move(format), from, record_starts(spec));
 }
 
 }  // namespace
 
 AppOutput::AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks)
-    : io_(io), spec_(spec), hooks_(std::move(hooks)) {}
+    : io_(io), spec_(spec), hooks_(std::move(hooks)), syslog_(syslog_of(io, spec)) {}
 
 Result<std::unique_ptr<AppOutput>> AppOutput::make(asio::io_context& io, const Spec& spec, std::string path,
                                                    std::string error_path, OutputHooks hooks) {
@@ -71,13 +96,19 @@ Done AppOutput::add_stream(LogStream from, FileSink* file) {
   route.file = file;
   route.lines = formatter_of(spec_, from);
   route.markers = spec_.log_markers;
-  route.is_watched = hooks_.is_watched;
-  route.watch = [this, from](std::string_view bytes) { hooks_.watch(bytes, from); };
+  route.is_watched = [this] { return syslog_ || hooks_.is_watched(); };
+  std::unique_ptr<SyslogLines> lines;
+  if (syslog_) lines = std::make_unique<SyslogLines>(io_, *syslog_, from, record_starts(spec_), hooks_.pid);
+  route.watch = [this, from, to_syslog = lines.get()](std::string_view bytes) {
+    if (to_syslog != nullptr) to_syslog->feed(bytes);
+    hooks_.watch(bytes, from);
+  };
   route.pid = hooks_.pid;
   route.on_trouble = [this] { look_for_trouble(); };
   auto log = OutputLog::make(io_, std::move(pipe->reading), std::move(route));
   if (!log) return log.error();
-  streams_.push_back(std::make_unique<Stream>(Stream{std::move(pipe->writing), std::move(*log)}));
+  streams_.push_back(
+      std::make_unique<Stream>(Stream{std::move(pipe->writing), std::move(lines), std::move(*log)}));
   return {};
 }
 
@@ -114,8 +145,10 @@ void AppOutput::mark_run() {
 }
 
 void AppOutput::end_run() {
-  for (auto& stream : streams_)
+  for (auto& stream : streams_) {
     stream->log->end_run();
+    if (stream->lines) stream->lines->end_run();
+  }
 }
 
 /// Of stderr, which is what matters where the streams are apart, as much as there is room for.
@@ -132,6 +165,19 @@ std::string AppOutput::last_output(std::size_t most) const {
 void AppOutput::add_own(std::string_view text, WallTime time) {
   if (!sinks_.empty())
     (streams_.front()->log->has_file() ? streams_.front() : streams_.back())->log->add_own(text, time);
+  if (syslog_ && spec_.log_markers)
+    syslog_->send("[keeper] " + std::string(text), time, LogStream::keeper, hooks_.pid());
+}
+
+std::optional<SyslogState> AppOutput::syslog() const {
+  if (!syslog_) return std::nullopt;
+  SyslogState out{spec_.log_syslog->text(), syslog_->dropped(), {}};
+  if (!syslog_->trouble().empty()) out.trouble = syslog_->trouble();
+  return out;
+}
+
+void AppOutput::finish() {
+  if (syslog_) syslog_->finish(kSyslogLastWords);
 }
 
 std::vector<LogFile> AppOutput::files() const {

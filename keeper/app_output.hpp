@@ -7,6 +7,7 @@
 
 #include "keeper/log/compressor.hpp"
 #include "keeper/log/output_log.hpp"
+#include "keeper/log/syslog_lines.hpp"
 #include "protocol/wire/spec.hpp"
 #include "protocol/wire/status.hpp"
 
@@ -45,12 +46,17 @@ class AppOutput {
   std::string last_output(std::size_t most) const;
   bool keeps_files() const { return !sinks_.empty(); }
 
-  /// A line of keeper's own.
+  /// A line of keeper's own, for the log and for syslog.
   void add_own(std::string_view text, WallTime time);
 
   std::vector<LogFile> files() const;
+  /// Nothing: its lines do not go there.
+  std::optional<SyslogState> syslog() const;
   /// Processes that pack backups.
   std::vector<int> pids() const;
+
+  /// What waits to be sent goes as far as it is taken soon. For the end.
+  void finish();
 
   // For all of its logs; errors: the first that went wrong.
   Done rotate();
@@ -67,6 +73,7 @@ class AppOutput {
   };
   struct Stream {
     Fd writing;
+    std::unique_ptr<SyslogLines> lines;  ///< null: its lines go nowhere else
     std::unique_ptr<OutputLog> log;
   };
 
@@ -80,6 +87,7 @@ class AppOutput {
   const Spec& spec_;
   OutputHooks hooks_;
   bool tidied_ = false;
+  std::unique_ptr<SyslogSender> syslog_;          ///< null: not asked for
   std::vector<std::unique_ptr<Sink>> sinks_;      ///< none: no files
   std::vector<std::unique_ptr<Stream>> streams_;  ///< one, or out and err
 };

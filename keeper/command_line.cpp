@@ -95,8 +95,8 @@ void add_fields(CLI::App& app, CommandLine& out, string& error) {
 string check_log(const Spec& spec) {
   if (spec.log_date_format && spec.log_format == LogFormat::json)
     return "--log-date-format: it is for --log-format time; the times of json are always those of RFC 3339";
-  if (spec.log_join && spec.log_format == LogFormat::raw)
-    return "--log-join: records are joined by --log-format time and json";
+  if (spec.log_join && spec.log_format == LogFormat::raw && !spec.log_syslog)
+    return "--log-join: records are joined by --log-format time and json, and for --log-syslog";
   if (spec.log_max_total && *spec.log_max_total < spec.log_max_size)
     return "--log-max-total: " + size_text(*spec.log_max_total) + " is less than --log-max-size, " +
            size_text(spec.log_max_size) + "; give a smaller one of that too";

@@ -361,6 +361,7 @@ void Keeper::perform(const action::Leave& leave) {
   else
     write_record();
   flush_markers();
+  output_->finish();
   for (const Answer& answer : stop_answers_)
     answer.give(status());
   for (const Answer& answer : restart_answers_)

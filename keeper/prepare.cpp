@@ -11,6 +11,7 @@
 
 #include "keeper/child/account.hpp"
 #include "keeper/child/env_file.hpp"
+#include "keeper/child/getent.hpp"
 #include "keeper/child/spawn_plan.hpp"
 #include "keeper/complain.hpp"
 #include "keeper/survive/role.hpp"
@@ -115,6 +116,15 @@ std::optional<int> take_env_file(Spec& spec, const string& here, std::vector<str
   return std::nullopt;
 }
 
+/// The keeper itself never asks for a name: that may take long. A host that moves is found at its next start.
+std::optional<int> take_syslog(Spec& spec) {
+  if (!spec.log_syslog || spec.log_syslog->local()) return std::nullopt;
+  auto addresses = addresses_of(spec.log_syslog->host);
+  if (!addresses) return refuse("log-syslog", addresses.error().why());
+  spec.log_syslog_addresses = std::move(*addresses);
+  return std::nullopt;
+}
+
 /// Node listens for a debugger without a change of the command line.
 void take_debug(Spec& spec) {
   const char* debug = std::getenv("KEEPER_DEBUG");
@@ -135,6 +145,7 @@ std::optional<int> prepare(Spec& spec) {
   if (auto code = take_directory(spec, here)) return code;
   if (auto code = take_pid_file(spec, here)) return code;
   if (auto code = take_env_file(spec, here, from_file)) return code;
+  if (auto code = take_syslog(spec)) return code;
   for (string* log : {&spec.log, &spec.error_log})
     if (*log != "none" && *log != "-" && *log != "apart") *log = absolute(*log, here);
   if (!spec.clear_env)
@@ -153,12 +164,26 @@ std::optional<int> prepare(Spec& spec) {
   return std::nullopt;
 }
 
+namespace {
+
+/// A name service that does not answer is no reason not to start: the addresses of before are good still.
+bool look_up_syslog(Spec& spec) {
+  if (!spec.log_syslog || spec.log_syslog->local()) return false;
+  auto addresses = addresses_of(spec.log_syslog->host);
+  if (!addresses || *addresses == spec.log_syslog_addresses) return false;
+  spec.log_syslog_addresses = std::move(*addresses);
+  return true;
+}
+
+}  // namespace
+
 Result<bool> look_up_again(Spec& spec) {
-  if (spec.run_as.empty()) return false;
+  bool moved = look_up_syslog(spec);
+  if (spec.run_as.empty()) return moved;
   auto account = find_account(spec.user);
   if (!account) return Error{account.error().reason, "run as " + spec.user, account.error().why(), 0};
   string before = std::exchange(spec.run_as, account_text(*account));
-  return before != spec.run_as;
+  return moved || before != spec.run_as;
 }
 
 string default_name(const string& program) {

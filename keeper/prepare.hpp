@@ -14,8 +14,8 @@ namespace keeper {
 /// missing). To be called before anything is opened.
 std::optional<int> prepare(Spec& spec);
 
-/// Looks the user of a record up again: its groups may have changed. Nothing for a record without one.
-/// Errors: as the user's. True if the record is to be written again.
+/// Looks up again the user of a record, whose groups may have changed, and the host of its syslog, which may
+/// have moved. Errors: as the user's. True if the record is to be written again.
 Result<bool> look_up_again(Spec& spec);
 
 /// What an app is called that nobody gave a name: the file's name without its extension, made legal.

@@ -75,6 +75,7 @@ Status Keeper::status() {
   for (const Left& left : left_alone_)
     if (process_start(left.pid) == left.start) s.left.push_back(left.pid);
   s.logs = output_->files();
+  s.syslog = output_->syslog();
   s.version = KEEPER_VERSION;
   s.boot_id = boot_id_;
   if (s.pid) s.pid_start = pid_start_;

@@ -100,13 +100,21 @@ void add_program(Lines& lines, const Status& app, const Spec& spec) {
     if (log.trouble) text += "; " + escaped(*log.trouble);
     lines.push_back({log.stream == "all" ? "log" : "log " + escaped(log.stream), text});
   }
+  if (app.syslog) {
+    string text = escaped(app.syslog->target);
+    if (app.syslog->dropped > 0)
+      text += ", " + std::to_string(app.syslog->dropped) + " messages were dropped";
+    if (app.syslog->trouble) text += "; " + escaped(*app.syslog->trouble);
+    lines.push_back({"syslog", text});
+  }
   if (!app.version.empty()) lines.push_back({"version", escaped(app.version)});
 }
 
 void add_spec(Lines& lines, const Spec& spec) {
   // Shown above, or the same for every app of this user.
-  constexpr std::array<std::string_view, 9> elsewhere = {"name", "instance", "program", "args",       "cwd",
-                                                         "env",  "user",     "run_as",  "environment"};
+  constexpr std::array<std::string_view, 10> elsewhere = {
+      "name", "instance", "program", "args",        "cwd",
+      "env",  "user",     "run_as",  "environment", "log_syslog_addresses"};
   static const Spec defaults;
   for (const auto& [key, value] : without_secrets(spec).env)
     lines.push_back({"env", escaped(key) + "=" + escaped(value)});

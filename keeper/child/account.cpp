@@ -1,24 +1,16 @@
 #include "keeper/child/account.hpp"
 
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <memory>
 #include <optional>
 
-#include "protocol/home/home.hpp"
+#include "keeper/child/getent.hpp"
 #include "protocol/wire/units.hpp"
-
-extern char** environ;
 
 namespace keeper {
 namespace {
@@ -32,36 +24,6 @@ using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 File open_file(const char* path) {
   return File(std::fopen(path, "re"), std::fclose);
-}
-
-/// The text that `getent DATABASE KEY` writes, of at most 64 KiB; empty where it cannot be run or knows
-/// nothing. No shell stands between, so a key may hold anything.
-string ask_getent(const AccountSources& sources, const char* database, const string& key) {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) < 0) return {};
-  Fd reading(ends[0]), writing(ends[1]);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, writing.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::array<const char*, 5> argv = {"getent", "--", database, key.c_str(), nullptr};
-  pid_t pid = 0;
-  int failed =
-      posix_spawnp(&pid, sources.getent, &actions, nullptr, const_cast<char* const*>(argv.data()), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  writing.reset();
-  if (failed != 0) return {};
-  string out;
-  char chunk[4096];
-  for (ssize_t got; out.size() < (64 << 10) && (got = read(reading.get(), chunk, sizeof chunk)) != 0;)
-    if (got > 0)
-      out.append(chunk, static_cast<std::size_t>(got));
-    else if (errno != EINTR)
-      break;
-  reading.reset();
-  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
-  return out;
 }
 
 /// What getent said, to be read as the file that it stands for.
@@ -95,7 +57,7 @@ struct FoundUser {
 
 std::optional<FoundUser> find_user(string_view who, const AccountSources& sources) {
   if (auto local = user_in(open_file(sources.passwd).get(), who)) return FoundUser{*local, true};
-  string said = ask_getent(sources, "passwd", string(who));
+  string said = ask_getent(sources.getent, "passwd", string(who));
   if (auto known = user_in(as_file(said).get(), who)) return FoundUser{*known, false};
   return std::nullopt;
 }
@@ -109,7 +71,7 @@ std::optional<unsigned> group_in(std::FILE* file, string_view name) {
 std::optional<unsigned> find_group(string_view name, const AccountSources& sources) {
   if (auto id = as_id(name)) return id;
   if (auto local = group_in(open_file(sources.group).get(), name)) return local;
-  string said = ask_getent(sources, "group", string(name));
+  string said = ask_getent(sources.getent, "group", string(name));
   return group_in(as_file(said).get(), name);
 }
 
@@ -125,7 +87,7 @@ std::vector<unsigned> groups_of_file(const string& name, const AccountSources& s
 /// "web   27 33": a name and numbers.
 std::vector<unsigned> groups_of_getent(const string& name, const AccountSources& sources) {
   std::vector<unsigned> out;
-  string said = ask_getent(sources, "initgroups", name);
+  string said = ask_getent(sources.getent, "initgroups", name);
   string_view rest = said;
   rest = rest.substr(0, rest.find('\n'));
   rest.remove_prefix(std::min(rest.size(), name.size()));

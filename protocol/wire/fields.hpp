@@ -33,6 +33,14 @@ struct Fields<LogFile> {
   }
 };
 template <>
+struct Fields<SyslogState> {
+  static void each(auto&& v) {
+    v("target", &SyslogState::target, "local, or udp:HOST:PORT");
+    v("dropped", &SyslogState::dropped, "messages that could not be sent");
+    v("trouble", &SyslogState::trouble, "why it cannot be sent just now");
+  }
+};
+template <>
 struct Fields<Status> {
   static void each(auto&& v) {
     v("name", &Status::name, "the app; never carries the instance");
@@ -64,6 +72,7 @@ struct Fields<Status> {
     v("survivors", &Status::survivors, "processes that KILL did not end");
     v("left", &Status::left, "processes that ended runs left running (kill_mode process)");
     v("logs", &Status::logs, "where its output is");
+    v("syslog", &Status::syslog, "where its lines are sent too; null: nowhere");
     v("memory_bytes", &Status::memory_bytes, "resident memory of its processes");
     v("cpu_percent", &Status::cpu_percent, "of one core, since the last question");
     v("version", &Status::version, "of the keeper");

@@ -427,7 +427,8 @@ constexpr Field kFields[] = {
                                   "the time of --log-format time, which it implies, in strftime's terms; %L: "
                                   "milliseconds (default: RFC 3339)"),
     field<&Spec::log_join>("log_join", 0, "REGEX",
-                           "what the first line of a record matches; others are joined to it (time, json)"),
+                           "what the first line of a record matches; others are joined to it (time, json, "
+                           "syslog)"),
     field<&Spec::log_max_size, check_log_max_size>(
         "log_max_size", 0, "SIZE", "rename the log when it has grown to this; 0: never (default: 50M)"),
     field<&Spec::log_backups>("log_backups", 0, "N", "how many renamed logs to keep (default: 10)"),
@@ -442,6 +443,7 @@ constexpr Field kFields[] = {
     field<&Spec::log_syslog>("log_syslog", 0, "WHERE",
                              "send its lines to syslog too: local or udp:HOST:PORT; with --log none: only "
                              "there"),
+    field<&Spec::log_syslog_addresses>("log_syslog_addresses", 0, "", ""),
     field<&Spec::log_markers>("log_markers", 0, "true|false",
                               "write a line into the log when a run starts and ends (default: true)"),
     field<&Spec::pid_file>("pid_file", 0, "PATH", "write the program's pid here (default: the app's record)"),

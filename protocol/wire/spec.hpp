@@ -95,6 +95,7 @@ struct Spec {
   std::uint64_t log_buffer = 8ULL << 20;       ///< how much may wait when the log takes nothing
   LogFull log_full = LogFull::drop;
   std::optional<SyslogTarget> log_syslog;
+  std::string log_syslog_addresses;  ///< what its host came to when it was started: "::1 127.0.0.1"
   bool log_markers = true;
   std::string pid_file;  ///< empty: apps/NAME/pid
 

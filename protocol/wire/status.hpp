@@ -55,6 +55,13 @@ struct LogFile {
   std::uint64_t dropped = 0;             ///< bytes that there was no room for, since the keeper began
 };
 
+/// Where log_syslog sends.
+struct SyslogState {
+  std::string target;                  ///< "local", "udp:HOST:PORT"
+  std::uint64_t dropped = 0;           ///< messages that could not be sent, since the keeper began
+  std::optional<std::string> trouble;  ///< why it cannot be sent just now
+};
+
 struct Status {
   std::string name;             ///< never carries the instance
   std::optional<int> instance;  ///< null while there is only one
@@ -86,6 +93,7 @@ struct Status {
   std::vector<int> survivors;         ///< what KILL did not end
   std::vector<int> left;              ///< what ended runs left running, by kill_mode process
   std::vector<LogFile> logs;
+  std::optional<SyslogState> syslog;          ///< where its lines go too, if anywhere
   std::optional<std::uint64_t> memory_bytes;  ///< resident memory of the tree
   std::optional<double> cpu_percent;          ///< of one core, since the last question
   std::string version;

@@ -55,6 +55,15 @@ TEST(Notify, TheSenderMayBeAShortLivedChild) {
   EVENTUALLY(box.logged("api", "barrier\n"));
 }
 
+TEST(Notify, SystemdNotifyMayHaveLostItsParent) {
+  if (access("/usr/bin/systemd-notify", X_OK) != 0) GTEST_SKIP() << "no systemd-notify here";
+  Sandbox box;
+  const char* script = "( (sleep 0.2; exec systemd-notify --ready) & ); exec sleep 1000";
+  Outcome out =
+      box.keeper({"-d", "-n", "api", "--ready", "notify", "--ready-timeout", "20s", "sh", "-c", script});
+  EXPECT_EQ(0, out.code) << out.all();
+}
+
 TEST(Notify, NobodyElseCanSayThatItIsReady) {
   Sandbox box;
   Background wait =

@@ -56,6 +56,7 @@ const std::map<std::string, std::string, std::less<>> kOther = {
     {"log_buffer", "1M"},
     {"log_full", "block"},
     {"log_syslog", "udp:[::1]:514"},
+    {"log_syslog_addresses", "::1"},
     {"log_max_size", "10M"},
     {"log_backups", "3"},
     {"log_markers", "false"},
