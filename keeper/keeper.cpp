@@ -370,6 +370,7 @@ void Keeper::perform(const action::Leave& leave) {
   stop_answers_.clear();
   restart_answers_.clear();
   take_leave();
+  log_feeds_.finish();
   // For who waits for a start it is none, however well its run ended.
   report_start(StartReport::Kind::failed, std::max(1, exit_code(leave.state)));
   server_->close();

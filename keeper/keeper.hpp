@@ -16,6 +16,7 @@
 #include "keeper/app_output.hpp"
 #include "keeper/child/process.hpp"
 #include "keeper/child/tree.hpp"
+#include "keeper/control/log_feeds.hpp"
 #include "keeper/control/server.hpp"
 #include "keeper/control/streams.hpp"
 #include "keeper/core/machine.hpp"
@@ -216,6 +217,7 @@ class Keeper : public Service {
   std::unique_ptr<Signals> signals_;
   Recorder recorder_;
   Streams streams_;
+  LogFeeds log_feeds_{io_};
   std::unique_ptr<Server> server_;
   std::vector<action::Announce> to_tell_;  ///< who waits hears of it when it is recorded
   int signal_error_ = 0;                   ///< errno of the last signal to a main process

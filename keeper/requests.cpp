@@ -1,6 +1,8 @@
 // What clients ask for, one overload per request (declared in protocol/wire/messages.hpp).
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "keeper/keeper.hpp"
 #include "protocol/home/log_files.hpp"
 
@@ -63,12 +65,28 @@ void Keeper::handle(const SignalRun& request, const Caller&, Answer answer) {
 }
 
 void Keeper::handle(const GetLogs& request, const Caller&, Answer answer) {
-  if (!output_->keeps_files())
-    return answer.fail({Reason::not_found, "show the log of " + table_.stem, "its log is " + spec_.log, 0});
-  std::string path = output_->files().front().path;
-  auto tail = read_tail(path, std::min(request.lines.value_or(100), kMostLogLines), kMostLogBytes);
+  std::string doing = "show the log of " + table_.stem;
+  if (!output_->keeps_files()) return answer.fail({Reason::not_found, doing, "its log is " + spec_.log, 0});
+  std::vector<LogFile> files = output_->files();
+  auto file = std::find_if(files.begin(), files.end(),
+                           [&](const LogFile& one) { return !request.log || one.stream == *request.log; });
+  if (file == files.end())
+    return answer.fail({Reason::not_found, doing, "it has no log '" + *request.log + "'", 0});
+  bool follow = request.follow.value_or(false);
+  std::uint64_t count = std::min(request.lines.value_or(100), kMostLogLines);
+  // Where a line begins that has no end yet is known only from looking at it.
+  auto tail = read_tail(file->path, follow ? std::max<std::uint64_t>(count, 1) : count, kMostLogBytes);
   if (!tail) return answer.fail(tail.error());
-  answer.give(LogLines{path, tail->bytes, std::move(tail->lines), tail->truncated});
+  LogLines lines{file->path, tail->bytes, std::move(tail->lines), tail->truncated};
+  if (!follow) return answer.give(lines);
+  LogSpot from = tail->end.file.inode == 0 ? LogFollower::now() : tail->end;
+  // It is sent when it has ended.
+  from.offset -= tail->unfinished;
+  if (tail->unfinished > 0) lines.lines.pop_back();
+  if (count == 0) lines.lines.clear();
+  auto follower = LogFollower::open_at(file->path, from, LogFollower::Watch::yes);
+  if (!follower) return answer.fail(follower.error());
+  log_feeds_.add(answer, std::move(lines), std::move(*follower));
 }
 
 void Keeper::answer_logs(const std::string& doing, Done (AppOutput::*doing_it)(), const Answer& answer) {

@@ -27,6 +27,8 @@ class Answer {
     /// Calls back once, from the loop, when there may be room again: what waits for this client has been
     /// taken; or, where nothing does, another client has taken something of its own.
     virtual void when_drained(std::function<void()> then) = 0;
+    /// Calls back once, from the loop, when the connection is over.
+    virtual void when_closed(std::function<void()> then) = 0;
   };
   class Sink {
    public:

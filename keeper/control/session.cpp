@@ -34,6 +34,9 @@ class Session::EventOutlet : public Answer::Outlet {
   void when_drained(std::function<void()> then) override {
     if (auto session = session_.lock()) session->when_drained(std::move(then));
   }
+  void when_closed(std::function<void()> then) override {
+    if (auto session = session_.lock()) session->when_closed(std::move(then));
+  }
 
  private:
   std::weak_ptr<Session> session_;
@@ -60,9 +63,9 @@ class Session::Collector : public Answer::Sink {
   }
   Result<std::shared_ptr<Answer::Outlet>> open_stream() override {
     // The answers of a batch go out together, and a stream begins with its own.
-    if (batch_) return Error{Reason::usage, "send events", "they are asked for by a request of its own", 0};
+    if (batch_) return Error{Reason::usage, "begin a stream", "it is asked for by a request of its own", 0};
     if (auto session = session_.lock(); session && !session->begin_stream())
-      return Error{Reason::already, "send events", "this connection has them already", 0};
+      return Error{Reason::already, "begin a stream", "this connection has one already", 0};
     return std::shared_ptr<Answer::Outlet>(std::make_shared<EventOutlet>(session_));
   }
   void deliver(std::string reply) override {
@@ -311,6 +314,7 @@ void Session::end() {
   std::error_code ignored;
   if (waiter_) waiter_->close(ignored);
   socket_.reset();
+  if (on_closed_) asio::post(shared_.io, std::exchange(on_closed_, nullptr));
   if (!on_end_) return;
   auto on_end = std::move(on_end_);
   on_end();

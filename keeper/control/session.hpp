@@ -31,6 +31,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Calls back when all that waits has been sent; where nothing waits, when another session has sent
   /// something or is over.
   void when_drained(std::function<void()> then);
+  void when_closed(std::function<void()> then) { on_closed_ = std::move(then); }
 
  private:
   class Collector;
@@ -72,6 +73,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool streams_ = false;
   bool ended_ = false;
   std::function<void()> on_drained_;
+  std::function<void()> on_closed_;
   std::function<void()> on_end_;
 };
 

@@ -80,6 +80,10 @@ Result<Tail> read_tail(const string& path, std::uint64_t count, std::size_t most
     if (start->partial && room < most) break;  // better than nothing, but not in front of whole lines
     Result<string> text = log->content.read_range(start->offset, *size);
     if (!text) return text.error();
+    if (pieces.empty()) {
+      tail.end = {log->facts, *size};
+      tail.unfinished = text->size() - (text->rfind('\n') + 1);
+    }
     room -= text->size();
     count -= start->lines;
     pieces.push_back(*std::move(text));

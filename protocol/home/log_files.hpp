@@ -33,6 +33,8 @@ struct Tail {
   std::vector<std::string> lines;  ///< without newline, oldest first
   std::uint64_t bytes = 0;         ///< size of PATH now
   bool truncated = false;
+  LogSpot end;                   ///< behind the last line; of no file where there is none
+  std::uint64_t unfinished = 0;  ///< bytes of the last line, where it has no newline yet
 };
 Result<Tail> read_tail(const std::string& path, std::uint64_t count, std::size_t most);
 

@@ -528,6 +528,10 @@ string event_line(const AppEvent& event) {
   return R"({"jsonrpc":"2.0","method":"event","params":)" + write_as(event) + "}\n";
 }
 
+string log_line(const NewLines& lines) {
+  return R"({"jsonrpc":"2.0","method":"log","params":)" + write_as(lines) + "}\n";
+}
+
 string record_text(const Status& status, const std::vector<RunRecord>& runs) {
   string out = write_as(status, 2);
   if (runs.empty()) return out + "\n";
@@ -597,14 +601,26 @@ Result<Reply> decode_reply(string_view line) {
   return reply;
 }
 
-std::optional<string> decode_event(string_view line) {
+namespace {
+
+std::optional<string> decode_notification(string_view line, string_view wanted) {
   string_view method, params;
   TextCheck check = check_object(line, kMostDepth, kMostReplyValues, [&](string_view key, string_view value) {
     if (key == "method") method = value;
     if (key == "params") params = value;
   });
-  if (check != TextCheck::good || method != "\"event\"" || kind_of(params) != '{') return std::nullopt;
+  if (check != TextCheck::good || method != wanted || kind_of(params) != '{') return std::nullopt;
   return string(params);
+}
+
+}  // namespace
+
+std::optional<string> decode_event(string_view line) {
+  return decode_notification(line, "\"event\"");
+}
+
+std::optional<string> decode_log(string_view line) {
+  return decode_notification(line, "\"log\"");
 }
 
 template <class R>
@@ -699,6 +715,7 @@ KEEPER_RESULT(Status);
 KEEPER_RESULT(Spec);
 KEEPER_RESULT(Signalled);
 KEEPER_RESULT(LogLines);
+KEEPER_RESULT(NewLines);
 KEEPER_RESULT(LogsNow);
 KEEPER_RESULT(OpenRpc);
 KEEPER_RESULT(RunHistory);

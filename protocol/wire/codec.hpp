@@ -84,9 +84,12 @@ Result<Reply> decode_reply(std::string_view line);
 
 /// One notification of a stream, with its newline.
 std::string event_line(const AppEvent& event);
+std::string log_line(const NewLines& lines);
 /// What a client makes of a line that may be a notification: its params as JSON text (read_as<AppEvent>);
 /// nothing where it is a reply, or a notification of another kind.
 std::optional<std::string> decode_event(std::string_view line);
+/// The same of a notification `log` (read_as<NewLines>).
+std::optional<std::string> decode_log(std::string_view line);
 
 /// The record status.json: the members of a Status, and "runs", one a line.
 std::string record_text(const Status& status, const std::vector<RunRecord>& runs);

@@ -101,6 +101,16 @@ struct Fields<LogLines> {
     v("bytes", &LogLines::bytes, "its size now");
     v("lines", &LogLines::lines, "texts; {\"base64\": ...} for a line that is not UTF-8");
     v("truncated", &LogLines::truncated, "there was more than fits into one reply");
+    v("stream", &LogLines::stream, "what the notifications carry; null where none follow");
+  }
+};
+template <>
+struct Fields<NewLines> {
+  static void each(auto&& v) {
+    v("stream", &NewLines::stream, "of the reply to logs");
+    v("lines", &NewLines::lines, "texts; {\"base64\": ...} for a line that is not UTF-8");
+    v("partial", &NewLines::partial, "the last one is a piece of a line that goes on");
+    v("dropped", &NewLines::dropped, "lines that were not sent: too many were unread");
   }
 };
 template <>
@@ -241,7 +251,11 @@ struct Fields<SignalRun> {
 };
 template <>
 struct Fields<GetLogs> {
-  static void each(auto&& v) { v("lines", &GetLogs::lines, "how many at most; 100 if absent"); }
+  static void each(auto&& v) {
+    v("lines", &GetLogs::lines, "how many at most; 100 if absent");
+    v("follow", &GetLogs::follow, "then notifications for what is written from then on");
+    v("log", &GetLogs::log, "out or err, where each has a log of its own; the first one if absent");
+  }
 };
 
 }  // namespace keeper

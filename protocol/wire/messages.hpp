@@ -77,11 +77,21 @@ struct LogLines {
   std::vector<std::string>
       lines;               ///< without their newline; bytes that are not UTF-8 travel as {"base64": "..."}
   bool truncated = false;  ///< there was more than fits into one reply
+  std::optional<std::uint64_t> stream{};  ///< of the notifications that follow; nothing where none do
+};
+/// One notification of `logs` with `follow`.
+struct NewLines {
+  std::uint64_t stream = 0;
+  std::vector<std::string> lines;        ///< as in LogLines
+  bool partial = false;                  ///< the last one is a piece, and its line goes on with the next one
+  std::optional<std::uint64_t> dropped;  ///< lines that this subscriber was too slow for
 };
 struct GetLogs {
   static constexpr std::string_view method = "logs";
   static constexpr std::string_view summary = "The last lines of the log; at most 192 KiB of them.";
   std::optional<std::uint64_t> lines;  ///< default 100
+  std::optional<bool> follow{};        ///< then a NewLines in a notification `log` for what is written
+  std::optional<std::string> log{};    ///< "out", "err": where there are two; default the first
   using Reply = LogLines;
 };
 

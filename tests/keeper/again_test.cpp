@@ -104,33 +104,34 @@ TEST(Again, AStopAndAStartInARowAreBothDone) {
 }
 
 /// A program that takes its time to end, which is just being stopped by a command.
-Background start_stopping(Sandbox& box) {
+void start_stopping(Sandbox& box, std::optional<Background>& stop) {
   box.detach("api",
              {"--start-secs", "0", "--stop-timeout", "1s", "sh", "-c", "trap '' TERM; echo up; sleep 1000"});
   EVENTUALLY(has(box.log("api"), "up"));
-  Background stop = box.start({ctl({"stop", "api"})});
+  stop.emplace(box.start({ctl({"stop", "api"})}));
   EVENTUALLY(box.state("api") == "stopping");
-  return stop;
 }
 
 TEST(Overlap, ARestartWhileItIsStoppedIsTheLatestWish) {
   Sandbox box;
-  Background stop = start_stopping(box);
+  std::optional<Background> stop;
+  ASSERT_NO_FATAL_FAILURE(start_stopping(box, stop));
   Outcome restart = box.ctl({"restart", "api"});
   EXPECT_EQ(0, restart.code) << restart.all();
-  EXPECT_EQ(1, stop.wait());
-  EXPECT_TRUE(has(stop.err(), "started again meanwhile")) << stop.err();
+  EXPECT_EQ(1, stop->wait());
+  EXPECT_TRUE(has(stop->err(), "started again meanwhile")) << stop->err();
   EXPECT_EQ("running", box.state("api"));
   EXPECT_EQ(2u, box.status("api")->run);
 }
 
 TEST(Overlap, AStartWhileItIsStoppedIsTheLatestWish) {
   Sandbox box;
-  Background stop = start_stopping(box);
+  std::optional<Background> stop;
+  ASSERT_NO_FATAL_FAILURE(start_stopping(box, stop));
   Outcome start = box.ctl({"start", "api", "--wait"});
   EXPECT_EQ(0, start.code) << start.all();
   EXPECT_TRUE(has(start.out, "api: started, pid " + std::to_string(box.pid("api")))) << start.all();
-  EXPECT_EQ(1, stop.wait());
+  EXPECT_EQ(1, stop->wait());
   EXPECT_EQ("running", box.state("api"));
 }
 

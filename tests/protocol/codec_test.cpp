@@ -349,6 +349,7 @@ Status full_status() {
   s.waiting_for = {"tcp:80"};
   s.not_ready = "tcp:80 refused the connection";
   s.logs = {{"all", "/home/web/.keeper/logs/example.log", 5120}, {"err", "/dev/null", 0}};
+  s.syslog = SyslogState{"udp:[::1]:514", 7, "cannot send to udp:[::1]:514: Connection refused"};
   s.memory_bytes = 48'103'424;
   s.cpu_percent = 0.3;
   s.version = "0.1.0";
@@ -387,6 +388,8 @@ TEST(Replies, CarryEveryFieldOfAStatus) {
   EXPECT_EQ(got.last_exit->exit, sent.last_exit->exit);
   EXPECT_EQ(got.last_exit->pid, 1101);
   EXPECT_EQ(got.last_exit->kill_reason, sent.last_exit->kill_reason);
+  EXPECT_EQ(got.syslog->dropped, 7u);
+  EXPECT_TRUE(got.syslog->trouble && got.syslog->target == "udp:[::1]:514");
   ASSERT_EQ(got.logs.size(), 2u);
   EXPECT_EQ(got.logs[0].bytes, 5120u);
   EXPECT_DOUBLE_EQ(*got.cpu_percent, 0.3);

@@ -174,6 +174,22 @@ TEST(LinesOfV1, RunsAreStillUnderstood) {
   EXPECT_EQ(runs[2].decision->delay_ms, 100);
 }
 
+TEST(LinesOfV1, NewLinesAreStillUnderstood) {
+  std::vector<NewLines> all;
+  for (const std::string& line : lines_of("new_lines")) {
+    auto json = decode_log(line);
+    ASSERT_TRUE(json) << line;
+    auto one = read_as<NewLines>(*json);
+    ASSERT_TRUE(one) << line;
+    all.push_back(*one);
+  }
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].stream, 1u);
+  EXPECT_EQ(all[0].lines, (std::vector<std::string>{"a client has come", "caf\xE9"}));
+  EXPECT_TRUE(all[1].partial);
+  EXPECT_EQ(all[2].dropped, 1310u);
+}
+
 TEST(LinesOfV1, EventsAreStillUnderstood) {
   std::vector<AppEvent> events;
   for (const std::string& line : lines_of("events")) {

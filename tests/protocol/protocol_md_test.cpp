@@ -54,8 +54,12 @@ bool is_batch(const string& line) {
   return line.rfind('[', 0) == 0;
 }
 
+bool is_log(const Line& line) {
+  return line.text.find("\"method\":\"log\"") != string::npos;
+}
+
 bool is_notification(const Line& line) {
-  return line.text.find("\"method\":\"event\"") != string::npos;
+  return line.text.find("\"method\":\"event\"") != string::npos || is_log(line);
 }
 
 /// The examples as pairs of a request line and its reply line; notifications answer to nothing.
@@ -120,7 +124,7 @@ TEST(ProtocolDocument, ShowsRequestsAndRepliesAsTheyAreSent) {
 TEST(ProtocolDocument, ShowsNotificationsAsTheyAreSent) {
   std::size_t tried = 0;
   for (const Line& line : examples()) {
-    if (!is_notification(line)) continue;
+    if (!is_notification(line) || is_log(line)) continue;
     auto json = decode_event(line.text);
     ASSERT_TRUE(json) << line.text;
     auto event = read_as<AppEvent>(*json);
@@ -131,6 +135,20 @@ TEST(ProtocolDocument, ShowsNotificationsAsTheyAreSent) {
   EXPECT_GE(tried, 3u);
 }
 
+TEST(ProtocolDocument, ShowsNewLinesAsTheyAreSent) {
+  std::size_t tried = 0;
+  for (const Line& line : examples()) {
+    if (!is_log(line)) continue;
+    auto json = decode_log(line.text);
+    ASSERT_TRUE(json) << line.text;
+    auto lines = read_as<NewLines>(*json);
+    ASSERT_TRUE(lines) << lines.error().text();
+    EXPECT_EQ(log_line(*lines), line.text + "\n");
+    ++tried;
+  }
+  EXPECT_GE(tried, 2u);
+}
+
 TEST(ProtocolDocument, ExplainsEveryMemberOfARunAndOfAnEvent) {
   string text = document();
   auto look = [&](const char* name, auto, const char*) { expect_word(text, name); };
@@ -138,6 +156,7 @@ TEST(ProtocolDocument, ExplainsEveryMemberOfARunAndOfAnEvent) {
   Fields<Asker>::each(look);
   Fields<Decision>::each(look);
   Fields<AppEvent>::each(look);
+  Fields<NewLines>::each(look);
 }
 
 TEST(ProtocolDocument, ShowsABatchThatIsAnsweredAsOne) {
