@@ -34,9 +34,10 @@ std::optional<PidFile> read_pid_file(const std::string& path) {
   return PidFile{static_cast<int>(*pid), st.st_mtim.tv_sec * 1000LL + st.st_mtim.tv_nsec / 1'000'000};
 }
 
-/// Notes, a program: whatever is no number. What cannot be read is not known to be any.
+/// Notes, a program: whatever is no number. What cannot be read is not known to be any; a link is replaced,
+/// and what it points to stays.
 bool holds_something_else(const std::string& path) {
-  Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW));
   struct stat st {};
   if (!file || fstat(file.get(), &st) < 0 || !S_ISREG(st.st_mode)) return false;
   char text[64];
