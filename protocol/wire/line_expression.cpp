@@ -62,11 +62,17 @@ std::size_t behind_next(string_view expression, std::size_t at) {
 /// operator behind it repeats.
 struct Pieces {
   std::size_t before = 0, last = 0;
+  bool written_out = false;  ///< there is an interval or a + in it
   void add(std::size_t atom) {
     before = std::min(before + last, kMostPieces + 1);
     last = atom;
   }
   void repeat(std::size_t count) { last = std::min(last * count, kMostPieces) + 1; }
+  /// One within another counts twice: what may be empty is passed over in as many ways.
+  void write_out(std::size_t count) {
+    repeat(written_out ? count * count : count);
+    written_out = true;
+  }
 };
 
 /// How many pieces the C library makes of an expression, about: "+" doubles what it repeats, "{N}" writes it
@@ -84,10 +90,13 @@ std::optional<std::size_t> pieces_of(string_view expression) {
       Pieces group = open.back();
       open.pop_back();
       open.back().add(group.before + group.last + 1);
-    } else if (c == '+' || c == '*' || c == '?') {
-      open.back().repeat(c == '+' ? 2 : 1);
+      open.back().written_out = open.back().written_out || group.written_out;
+    } else if (c == '+') {
+      open.back().write_out(2);
+    } else if (c == '*' || c == '?') {
+      open.back().repeat(1);
     } else if (c == '{') {
-      open.back().repeat(times(expression.substr(at, end - at)));
+      open.back().write_out(times(expression.substr(at, end - at)));
     } else {
       open.back().add(1);
     }
