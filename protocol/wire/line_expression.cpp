@@ -62,12 +62,16 @@ std::size_t behind_next(string_view expression, std::size_t at) {
 /// operator behind it repeats.
 struct Pieces {
   std::size_t before = 0, last = 0;
-  bool written_out = false;  ///< there is an interval or a + in it
+  bool written_out = false;  ///< something in it is repeated
   void add(std::size_t atom) {
     before = std::min(before + last, kMostPieces + 1);
     last = atom;
   }
   void repeat(std::size_t count) { last = std::min(last * count, kMostPieces) + 1; }
+  void pass_over() {
+    repeat(written_out ? 2 : 1);
+    written_out = true;
+  }
   /// One within another counts twice: what may be empty is passed over in as many ways.
   void write_out(std::size_t count) {
     repeat(written_out ? count * count : count);
@@ -94,7 +98,7 @@ std::optional<std::size_t> pieces_of(string_view expression) {
     } else if (c == '+') {
       open.back().write_out(2);
     } else if (c == '*' || c == '?') {
-      open.back().repeat(1);
+      open.back().pass_over();
     } else if (c == '{') {
       open.back().write_out(times(expression.substr(at, end - at)));
     } else {
