@@ -167,11 +167,13 @@ void Keeper::on_exit(RunId id) {
                    !tree_of(ids_of(*run)).empty();
   note_exit(*run, *exit, used);
   std::list<Run> gone;  // what it held is given back when the next one is on its way
-  if (!leftovers)
+  if (leftovers) {
+    std::error_code ignored;
+    run->pidfd.close(ignored);
+  } else {
     gone.splice(gone.end(), runs_,
                 std::find_if(runs_.begin(), runs_.end(), [&](auto& r) { return r.id == id; }));
-  std::error_code ignored;
-  if (leftovers) run->pidfd.close(ignored);
+  }
   tell(event::Exited{id, *exit, leftovers});
   on_child_signal();  // strangers that had to wait behind it
 }
@@ -227,9 +229,13 @@ void Keeper::look_for_stop(Run& run) {
   if (change == StopChange::continued) tell(event::Continued{run.id});
 }
 
+bool Keeper::Left::lives() const {
+  return process_start(pid) == start;
+}
+
 /// What a run leaves behind with kill_mode process belongs to no run from now on.
 void Keeper::leave_alone(const Run& run) {
-  std::erase_if(left_alone_, [](const Left& left) { return process_start(left.pid) != left.start; });
+  std::erase_if(left_alone_, [](const Left& left) { return !left.lives(); });
   for (int pid : tree_of(ids_of(run)))
     if (auto start = process_start(pid)) left_alone_.push_back({pid, *start});
 }
@@ -276,7 +282,7 @@ void Keeper::step(const Event& event) {
 std::vector<int> Keeper::other_mains(const Run* but) const {
   std::vector<int> out;
   for (const Left& left : left_alone_)
-    if (but != nullptr && process_start(left.pid) == left.start) out.push_back(left.pid);
+    if (but != nullptr && left.lives()) out.push_back(left.pid);
   for (const Run& run : runs_) {
     if (&run != but && !run.main_ended) out.push_back(run.pid);
     if (!run.ready) continue;
@@ -326,16 +332,16 @@ void Keeper::perform(const action::Announce& a) {
   if (a.what == action::What::confirmed || a.what == action::What::stopping)
     if (Run* run = find(a.run); run != nullptr && run->ready) run->ready->end();
   bool too_late = a.what == action::What::stopping && a.cause == Cause::ready_timeout;
-  if (too_late) missed_ = machine_.waiting_for(spec_.ready);
-  if (too_late) missed_text_ = a.text;
-  if (a.what == action::What::started) {
-    missed_.clear();
-    missed_text_.clear();
-    interrupts_ = 0;  // the first Ctrl-C of this run asks it
+  if (too_late) {
+    missed_ = machine_.waiting_for(spec_.ready);
+    missed_text_ = a.text;
   }
   if (a.what == action::What::main_moved) pid_start_ = process_start(a.pid);
   if (a.what == action::What::exited) stopped_at_ = last_exit_at_ = wall_now();
   if (a.what == action::What::started) {
+    missed_.clear();
+    missed_text_.clear();
+    interrupts_ = 0;  // the first Ctrl-C of this run asks it
     survivors_.clear();
     pid_start_ = process_start(a.pid);
     if (first_record_) confirm_first_record(home_, table_.stem);

@@ -179,6 +179,7 @@ class Keeper : public Service {
   struct Left {
     int pid;
     std::uint64_t start;  ///< of the process: a number may be used again
+    bool lives() const;
   };
   std::vector<Left> left_alone_;  ///< by kill_mode process: of no run any more
   std::deque<Event> events_;
@@ -206,6 +207,7 @@ class Keeper : public Service {
   struct Marker {
     WallTime at;
     std::string text;
+    bool begins_run = false;  ///< what is written behind it is the new run's
   };
   std::vector<Marker> markers_;  ///< lines of the log that wait until the spawn is done
 

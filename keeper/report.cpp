@@ -73,7 +73,7 @@ Status Keeper::status() {
   if (!machine_.reason().empty()) s.reason = machine_.reason();
   s.survivors = survivors_;
   for (const Left& left : left_alone_)
-    if (process_start(left.pid) == left.start) s.left.push_back(left.pid);
+    if (left.lives()) s.left.push_back(left.pid);
   s.logs = output_->files();
   s.syslog = output_->syslog();
   s.version = KEEPER_VERSION;
@@ -95,14 +95,14 @@ Status Keeper::status_with_usage() {
 // --- the log
 
 void Keeper::marker(std::string text) {
-  markers_.push_back({wall_now(), std::move(text)});
+  markers_.push_back({wall_now(), std::move(text), false});
 }
 
 /// Lines wait here until what they speak of is done: a restart is not to wait for the disk.
 void Keeper::flush_markers() {
   for (const Marker& marker : std::exchange(markers_, {})) {
     output_->add_own(marker.text, marker.at);
-    if (marker.text.starts_with("started ")) output_->mark_run();
+    if (marker.begins_run) output_->mark_run();
   }
 }
 
@@ -117,8 +117,10 @@ void Keeper::on_log_trouble(const std::string& what) {
 }
 
 void Keeper::announce_to_log(const action::Announce& a) {
-  if (a.what == action::What::started) output_->begin_run();
-  if (a.what == action::What::started) marker("started pid " + std::to_string(a.pid));
+  if (a.what == action::What::started) {
+    output_->begin_run();
+    markers_.push_back({wall_now(), "started pid " + std::to_string(a.pid), true});
+  }
   if (a.what == action::What::exited)
     marker(ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a));
   if (a.what == action::What::spawn_failed) marker("could not start: " + a.text);

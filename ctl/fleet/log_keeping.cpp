@@ -5,7 +5,7 @@
 #include <cerrno>
 
 #include "ctl/fleet/asking.hpp"
-#include "protocol/home/log_times.hpp"
+#include "protocol/home/log_index.hpp"
 
 namespace keeper {
 namespace {

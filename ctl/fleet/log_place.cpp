@@ -55,11 +55,4 @@ std::uint64_t size_of_file(const std::string& path) {
   return static_cast<std::uint64_t>(at.st_size);
 }
 
-std::uint64_t size_of_log(const std::string& path) {
-  std::uint64_t sum = size_of_file(path);
-  for (const std::string& backup : log_files_of(path, 0))
-    if (backup != path) sum += size_of_file(backup);
-  return sum;
-}
-
 }  // namespace keeper

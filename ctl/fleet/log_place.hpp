@@ -21,7 +21,5 @@ std::vector<std::string> log_files_of(const std::string& path, int backups);
 
 /// Bytes; 0 if it is not there.
 std::uint64_t size_of_file(const std::string& path);
-/// The same with its renamed older ones.
-std::uint64_t size_of_log(const std::string& path);
 
 }  // namespace keeper

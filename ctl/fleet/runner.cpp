@@ -17,14 +17,24 @@ std::string number_or_none(const std::optional<int>& pid) {
   return pid ? std::to_string(*pid) : "none";
 }
 
-Outcome restart_outcome(const Row& row, const Answer& answer) {
+/// What is said of a run that was begun.
+using Wording = std::string (*)(const Row& before, const Status& after);
+
+std::string restarted(const Row& before, const Status& after) {
+  return "restarted " + before.id.stem() + ": pid " + number_or_none(before.status.pid) + " -> " +
+         number_or_none(after.pid) + force_text(after);
+}
+
+std::string started(const Row& before, const Status& after) {
+  return before.id.stem() + ": started, pid " + number_or_none(after.pid);
+}
+
+Outcome restart_outcome(const Row& row, const Answer& answer, Wording wording) {
   auto status = reply_of<RestartRun>(row.id, answer);
   if (!status && status.error().reason == Reason::timeout)
     return Outcome::failed(row.id, late("it goes on being restarted"));
   if (!status) return Outcome::failed(row.id, status.error());
-  Outcome out =
-      Outcome::done(row.id, "restarted " + row.id.stem() + ": pid " + number_or_none(row.status.pid) +
-                                " -> " + number_or_none(status->pid) + force_text(*status));
+  Outcome out = Outcome::done(row.id, wording(row, *status));
   out.run = status->run;
   return out;
 }
@@ -79,29 +89,29 @@ void await_ready(const Home& home, std::vector<Outcome>& outcomes, const Deadlin
   }
 }
 
-std::vector<Outcome> start_after_stop(const Home& home, const std::vector<Row>& rows, bool until_ready,
-                                      const Deadline& deadline) {
-  std::vector<Row> kept = rows;
-  Answers answers = ask(home, kept, RestartRun{}, deadline);
-  std::vector<Outcome> out;
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    out.push_back(restart_outcome(kept[i], answers[i]));
-    auto status = reply_of<RestartRun>(kept[i].id, answers[i]);
-    if (status) out.back().text = kept[i].id.stem() + ": started, pid " + number_or_none(status->pid);
-  }
-  if (until_ready) await_ready(home, out, deadline);
-  return out;
-}
+namespace {
 
-std::vector<Outcome> restart_apps(const Home& home, const std::vector<Row>& rows, bool until_ready,
-                                  const Deadline& deadline) {
+std::vector<Outcome> begin_next_runs(const Home& home, const std::vector<Row>& rows, Wording wording,
+                                     bool until_ready, const Deadline& deadline) {
   std::vector<Outcome> out;
   std::vector<Row> kept = rows;
   Answers answers = ask(home, kept, RestartRun{}, deadline);
   for (std::size_t i = 0; i < kept.size(); ++i)
-    out.push_back(restart_outcome(kept[i], answers[i]));
+    out.push_back(restart_outcome(kept[i], answers[i], wording));
   if (until_ready) await_ready(home, out, deadline);
   return out;
+}
+
+}  // namespace
+
+std::vector<Outcome> start_after_stop(const Home& home, const std::vector<Row>& rows, bool until_ready,
+                                      const Deadline& deadline) {
+  return begin_next_runs(home, rows, started, until_ready, deadline);
+}
+
+std::vector<Outcome> restart_apps(const Home& home, const std::vector<Row>& rows, bool until_ready,
+                                  const Deadline& deadline) {
+  return begin_next_runs(home, rows, restarted, until_ready, deadline);
 }
 
 std::vector<Outcome> signal_apps(const Home& home, const std::vector<Row>& rows, const std::string& signal,

@@ -140,14 +140,15 @@ std::size_t FileSink::put(std::string_view bytes) {
 /// limit.
 std::size_t FileSink::share(std::string_view bytes, bool& rotates) {
   rotates = false;
-  if (limit() == 0 || size_ + bytes.size() < limit()) return bytes.size();
-  if (size_ >= limit() && at_line_start()) {
+  const std::uint64_t limit = size_limit();
+  if (limit == 0 || size_ + bytes.size() < limit) return bytes.size();
+  if (size_ >= limit && at_line_start()) {
     rotates = true;
     return 0;
   }
-  std::uint64_t past = limit() + kPastSize;
+  std::uint64_t past = limit + kPastSize;
   std::size_t most = size_ < past ? static_cast<std::size_t>(past - size_) : 0;
-  std::size_t from = size_ >= limit() ? 0 : static_cast<std::size_t>(limit() - size_) - 1;
+  std::size_t from = size_ >= limit ? 0 : static_cast<std::size_t>(limit - size_) - 1;
   std::size_t end = bytes.find('\n', from);
   std::size_t piece = std::min(end == std::string_view::npos ? bytes.size() : end + 1, most);
   rotates = end != std::string_view::npos || piece == most;
@@ -155,7 +156,7 @@ std::size_t FileSink::share(std::string_view bytes, bool& rotates) {
 }
 
 /// The size to rotate at. 0: it does not rotate, or not just now.
-std::uint64_t FileSink::limit() const {
+std::uint64_t FileSink::size_limit() const {
   if (!regular_ || now_ms() < next_rotation_) return 0;
   return asked_ > 0 && (rules_.most == 0 || asked_ < rules_.most) ? asked_ : rules_.most;
 }
@@ -195,8 +196,9 @@ void FileSink::write_marker(std::string_view line) {
 
 std::size_t FileSink::splice_room() {
   if (waiting() > 0 || dropping_ || !look_at_size() || !spliceable_) return 0;
-  if (limit() == 0) return std::numeric_limits<std::int32_t>::max();
-  return size_ < limit() ? static_cast<std::size_t>(limit() - size_) : 0;
+  const std::uint64_t limit = size_limit();
+  if (limit == 0) return std::numeric_limits<std::int32_t>::max();
+  return size_ < limit ? static_cast<std::size_t>(limit - size_) : 0;
 }
 
 std::size_t FileSink::splice_from(int pipe, std::size_t most) {
@@ -219,7 +221,8 @@ std::size_t FileSink::splice_from(int pipe, std::size_t most) {
 
 /// After one that failed; it may not be needed any more.
 void FileSink::rotate_again() {
-  if (limit() == 0 || size_ < limit())
+  const std::uint64_t limit = size_limit();
+  if (limit == 0 || size_ < limit)
     forget_rotation();
   else if (waiting() == 0 && at_line_start())
     move_away();

@@ -87,7 +87,7 @@ class FileSink {
  private:
   bool ready();
   bool take_file(int fd);
-  std::uint64_t limit() const;
+  std::uint64_t size_limit() const;
   std::size_t share(std::string_view bytes, bool& rotates);
   std::size_t store(std::string_view bytes);
   std::string_view after_drop(std::string_view bytes);

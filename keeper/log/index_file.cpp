@@ -7,7 +7,7 @@ namespace keeper {
 
 void IndexFile::begin(const std::string& path, std::uint64_t inode) {
   end();
-  path_ = path + ".idx";
+  path_ = index_name(path);
   inode_ = inode;
   given_up_ = false;
 }

@@ -14,7 +14,9 @@ void LineFormatter::add(OutBuffer& out, const LinePiece& piece, WallTime time, L
     std::get<JsonFormat>(format_).append(out, piece, time, stream, pid);
 }
 
-void LineFormatter::join(const LinePiece& piece, WallTime time, int pid) {
+/// Dresses a piece, or joins it to the record that waits.
+void LineFormatter::take(const LinePiece& piece, WallTime time, int pid) {
+  if (!join_) return add(out_, piece, time, stream_, pid);
   bool begins = !join_->waits();
   join_->feed(piece, [&](const LinePiece& record) {
     add(out_, record, time, stream_, pid);
@@ -25,12 +27,7 @@ void LineFormatter::join(const LinePiece& piece, WallTime time, int pid) {
 
 std::size_t LineFormatter::feed(std::string_view bytes, WallTime time, int pid) {
   record_ = nullptr;
-  splitter_.feed(bytes, [&](const LinePiece& piece) {
-    if (join_)
-      join(piece, time, pid);
-    else
-      add(out_, piece, time, stream_, pid);
-  });
+  splitter_.feed(bytes, [&](const LinePiece& piece) { take(piece, time, pid); });
   std::size_t left = splitter_.leave();
   // A piece of a very long line may stand elsewhere: then what waits stays here.
   bool here = join_ && join_->waits() && record_ >= bytes.data() && record_ < bytes.data() + bytes.size();
@@ -40,14 +37,9 @@ std::size_t LineFormatter::feed(std::string_view bytes, WallTime time, int pid) 
 }
 
 void LineFormatter::finish(std::string_view bytes, WallTime time, int pid) {
-  auto take = [&](const LinePiece& piece) {
-    if (join_)
-      join(piece, time, pid);
-    else
-      add(out_, piece, time, stream_, pid);
-  };
-  splitter_.feed(bytes, take);
-  splitter_.flush(take);
+  auto take_piece = [&](const LinePiece& piece) { take(piece, time, pid); };
+  splitter_.feed(bytes, take_piece);
+  splitter_.flush(take_piece);
   if (join_) join_->flush([&](const LinePiece& record) { add(out_, record, time, stream_, pid); });
 }
 

@@ -37,7 +37,7 @@ class LineFormatter {
 
  private:
   void add(OutBuffer& out, const LinePiece& piece, WallTime time, LogStream stream, int pid);
-  void join(const LinePiece& piece, WallTime time, int pid);
+  void take(const LinePiece& piece, WallTime time, int pid);
 
   Format format_;
   LogStream stream_;

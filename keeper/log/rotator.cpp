@@ -79,39 +79,48 @@ int number_of(const Place& place, const std::vector<DirectoryEntry>& files, std:
   return 0;
 }
 
+/// Plans with what is there, and performs that.
+template <class Plan>
+Result<Rotated> carry_out(const std::string& path, Plan plan) {
+  Place place = place_of(path);
+  auto files = files_of(place);
+  if (!files) return files.error();
+  return perform(place, plan(place, *files));
+}
+
+Done without_rest(const Result<Rotated>& done) {
+  if (!done) return done.error();
+  return {};
+}
+
 }  // namespace
 
 Result<Rotated> rotate_files(const std::string& path, const RotationRules& rules) {
-  Place place = place_of(path);
-  auto files = files_of(place);
-  if (!files) return files.error();
-  RotationPlan plan = plan_rotation(place.base, *files, rules);
-  if (plan.empty()) return Error{Reason::failed, "", "no name is free for a backup", 0};
-  return perform(place, plan);
+  bool anything = true;
+  auto rotated = carry_out(path, [&](const Place& place, const auto& files) {
+    RotationPlan plan = plan_rotation(place.base, files, rules);
+    anything = !plan.empty();
+    return plan;
+  });
+  if (!anything) return Error{Reason::failed, "", "no name is free for a backup", 0};
+  return rotated;
 }
 
 Result<Rotated> tidy_files(const std::string& path, const RotationRules& rules) {
-  Place place = place_of(path);
-  auto files = files_of(place);
-  if (!files) return files.error();
-  return perform(place, plan_tidying(place.base, *files, rules));
+  return carry_out(
+      path, [&](const Place& place, const auto& files) { return plan_tidying(place.base, files, rules); });
 }
 
 Done place_compressed(const std::string& path, std::uint64_t inode) {
-  Place place = place_of(path);
-  auto files = files_of(place);
-  if (!files) return files.error();
-  auto done = perform(place, plan_compressed(place.base, *files, number_of(place, *files, inode)));
-  if (!done) return done.error();
-  return {};
+  return without_rest(carry_out(path, [&](const Place& place, const auto& files) {
+    return plan_compressed(place.base, files, number_of(place, files, inode));
+  }));
 }
 
 Done remove_backups(const std::string& path) {
   RotationRules none;
   none.backups = 0;
-  auto done = tidy_files(path, none);
-  if (!done) return done.error();
-  return {};
+  return without_rest(tidy_files(path, none));
 }
 
 }  // namespace keeper

@@ -56,8 +56,7 @@ bool look_at_file(const std::string& name, FileFacts& facts, unsigned* mode) {
   if (!facts.packed) return true;
   // Its birth is that of the packed file. The last change is nearer: nothing in it is younger.
   facts.born = facts.changed;
-  Fd index(open((name.substr(0, name.size() - kPacked.size()) + ".idx").c_str(),
-                O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY));
+  Fd index = open_index(name);
   facts.origin = index ? LogIndex::inode_in(index.get()).value_or(0) : 0;
   if (facts.origin == 0) facts.unpacked = size_before_packing(name, facts.size);
   return true;

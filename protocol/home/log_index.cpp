@@ -1,5 +1,6 @@
 #include "protocol/home/log_index.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +32,16 @@ bool within_a_second(WallTime time, WallTime later) {
 }
 
 }  // namespace
+
+std::string index_name(const std::string& log_name) {
+  bool packed = log_name.ends_with(".gz");
+  return log_name.substr(0, log_name.size() - (packed ? 3 : 0)) + ".idx";
+}
+
+Fd open_index(const std::string& log_name) {
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY;
+  return Fd(open(index_name(log_name).c_str(), flags));
+}
 
 IndexRecord index_header(std::uint64_t inode) {
   IndexRecord out;

@@ -17,11 +17,18 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
+#include "protocol/home/home.hpp"
 #include "protocol/wire/units.hpp"
 
 namespace keeper {
+
+/// The name of a log file's index: beside it, without ".gz".
+std::string index_name(const std::string& log_name);
+/// Opens it to be read; empty where there is none.
+Fd open_index(const std::string& log_name);
 
 struct IndexEntry {
   WallTime time;

@@ -1,10 +1,7 @@
 #include "protocol/home/log_times.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 
-#include "protocol/home/log_lines_in.hpp"
 #include "protocol/wire/log_stamp.hpp"
 
 namespace keeper {
@@ -30,15 +27,9 @@ std::int64_t last_written(const FileFacts& file) {
 
 }  // namespace
 
-std::string index_name(const std::string& log_name) {
-  bool packed = log_name.ends_with(".gz");
-  return log_name.substr(0, log_name.size() - (packed ? 3 : 0)) + ".idx";
-}
-
 LogTimes::LogTimes(OpenLog& log) : log_(log) {
   if (!log) return;
-  index_file_ =
-      Fd(open(index_name(log.name).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY));
+  index_file_ = open_index(log.name);
   if (!index_file_) return;
   // Beside a packed log it is of the file that was packed.
   auto made_for = log.facts.packed ? LogIndex::inode_in(index_file_.get()) : std::optional(log.facts.inode);
@@ -72,25 +63,30 @@ std::optional<std::int64_t> LogTimes::believed(std::string_view line, const Wind
   return stamp;
 }
 
+/// The next line that says its time.
+Result<std::optional<LogTimes::Stamped>> LogTimes::next_stamped(LinesForward& lines,
+                                                                const Window& window) const {
+  for (;;) {
+    auto line = lines.next();
+    if (!line) return line.error();
+    if (!*line) return std::optional<Stamped>();
+    if (auto stamp = believed((*line)->text, window)) return std::optional(Stamped{**line, *stamp});
+  }
+}
+
 /// One step of bisecting: the first line behind the middle that says its time decides.
 Done LogTimes::halve(Window& window, Around& around, std::int64_t ms) {
   std::uint64_t middle = window.low + (window.high - window.low) / 2;
   auto from = next_line_begin(log_.content, middle, window.high);
   if (!from) return from.error();
   LinesForward lines(log_.content, *from, window.high);
-  for (;;) {
-    auto line = lines.next();
-    if (!line) return line.error();
-    if (!*line) break;
-    auto stamp = believed((*line)->text, window);
-    if (!stamp) continue;
-    if (*stamp < ms)
-      around.sure_before = window.low = (*line)->end;
-    else
-      around.sure_since = (*line)->begin;
-    if (*stamp < ms) return {};
-    break;
+  auto found = next_stamped(lines, window);
+  if (!found) return found.error();
+  if (*found && (*found)->ms < ms) {
+    around.sure_before = window.low = (*found)->line.end;
+    return {};
   }
+  if (*found) around.sure_since = (*found)->line.begin;
   window.high = middle;  // from there on up to that line none says its time
   return {};
 }
@@ -101,17 +97,11 @@ Result<LogTimes::Around> LogTimes::narrow(Window window, std::int64_t ms) {
     if (Done done = halve(window, around, ms); !done) return done.error();
   LinesForward lines(log_.content, window.low, window.high);
   for (;;) {
-    auto line = lines.next();
-    if (!line) return line.error();
-    if (!*line) break;
-    auto stamp = believed((*line)->text, window);
-    if (!stamp) continue;
-    if (*stamp < ms) {
-      around.sure_before = (*line)->end;
-    } else {
-      around.sure_since = (*line)->begin;
-      break;
-    }
+    auto found = next_stamped(lines, window);
+    if (!found) return found.error();
+    if (*found && (*found)->ms >= ms) around.sure_since = (*found)->line.begin;
+    if (!*found || (*found)->ms >= ms) break;
+    around.sure_before = (*found)->line.end;
   }
   around.sure_since = std::max(around.sure_since, around.sure_before);
   around.rough = !indexed_ && around.sure_before < around.sure_since;

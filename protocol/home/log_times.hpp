@@ -7,6 +7,7 @@
 
 #include "protocol/home/log_chain.hpp"
 #include "protocol/home/log_index.hpp"
+#include "protocol/home/log_lines_in.hpp"
 
 namespace keeper {
 
@@ -40,6 +41,11 @@ class LogTimes {
   std::optional<std::int64_t> believed(std::string_view line, const Window& window) const;
   Result<Around> narrow(Window window, std::int64_t ms);
   std::optional<std::int64_t> lines_say(std::uint64_t from);
+  struct Stamped {
+    LineAt line;
+    std::int64_t ms;
+  };
+  Result<std::optional<Stamped>> next_stamped(LinesForward& lines, const Window& window) const;
   Done halve(Window& window, Around& around, std::int64_t ms);
 
   OpenLog& log_;
@@ -49,8 +55,5 @@ class LogTimes {
   IndexEntry here_;               ///< what at() found last,
   std::uint64_t here_until_ = 0;  ///< and up to where it is good
 };
-
-/// The name of a log file's index: beside it, without ".gz".
-std::string index_name(const std::string& log_name);
 
 }  // namespace keeper
