@@ -21,6 +21,8 @@ Earlier read_earlier(const Home& home, const std::string& stem) {
 
 void Keeper::tell_for(Asker asker, Event event) {
   recorder_.set_asker(std::move(asker));
+  bool down = std::holds_alternative<event::Stop>(event) || std::holds_alternative<event::StopNow>(event);
+  recorder_.note_wish(down ? Wanted::down : Wanted::up);
   tell(std::move(event));
   recorder_.set_asker(std::nullopt);
 }

@@ -336,6 +336,7 @@ void Keeper::perform(const action::Announce& a) {
     missed_ = machine_.waiting_for(spec_.ready);
     missed_text_ = a.text;
   }
+  if (a.what == action::What::confirmed) confirmed_at_ = wall_now();
   if (a.what == action::What::main_moved) pid_start_ = process_start(a.pid);
   if (a.what == action::What::exited) stopped_at_ = last_exit_at_ = wall_now();
   if (a.what == action::What::started) {

@@ -196,6 +196,7 @@ class Keeper : public Service {
   bool record_waits_ = false;
   std::optional<int> recorded_pid_;
 
+  std::optional<WallTime> confirmed_at_;  ///< the run that began at started_at_
   std::optional<WallTime> started_at_;
   std::optional<WallTime> stopped_at_;    ///< end of the last run, while there is no other
   std::optional<WallTime> last_exit_at_;  ///< end of the last run, for good

@@ -1,7 +1,6 @@
 #include "keeper/launch.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -43,19 +42,13 @@ Result<Ready> make_ready(const Home& home, const Spec& spec, Claim claimed, bool
     return socket.error();
   }
   Ready out;
-  out.table.home = home.path();
+  out.table.home = out.started.home = home.path();
   out.table.stem = out.started.stem = stem;
   out.table.lock = claimed.lock.get();
   out.table.socket = socket->get();
   out.table.fresh = claimed.fresh;
   out.lock = std::move(claimed.lock);
   out.socket = std::move(*socket);
-  out.started.log = spec.log.empty()                        ? home.log_path(stem)
-                    : spec.log == "none" || spec.log == "-" ? ""
-                                                            : spec.log;
-  struct stat st {};
-  if (!out.started.log.empty() && stat(out.started.log.c_str(), &st) == 0)
-    out.started.log_begins = static_cast<std::uint64_t>(st.st_size);
   return out;
 }
 
@@ -112,6 +105,8 @@ int start_recorded(const Home& home, const CommandLine& line) {
   if (access(home.spec_path(line.start).c_str(), F_OK) != 0)
     return complain("cannot start " + line.start + ": no such app in " + home.path(), 4);
   auto claimed = claim(home, *id, kLockWait);
+  bool taken = !claimed && claimed.error().reason == Reason::already;
+  if (taken && home.connect_socket(line.start)) return kTakenExit;
   if (!claimed) return complain(claimed.error());
   auto spec = home.read_spec(line.start);
   if (!spec) return complain(spec.error());

@@ -98,6 +98,12 @@ std::optional<int> take_directory(Spec& spec, const string& here) {
   return std::nullopt;
 }
 
+std::optional<int> check_window(const Spec& spec) {
+  if (!spec.restart_window || spec.max_restarts) return std::nullopt;
+  return refuse("restart-window",
+                "it is the time in which --max-restarts counts; give that too: --max-restarts 10");
+}
+
 std::optional<int> take_pid_file(Spec& spec, const string& here) {
   if (spec.pid_file.empty()) return std::nullopt;
   spec.pid_file = absolute(spec.pid_file, here);
@@ -136,6 +142,7 @@ void take_debug(Spec& spec) {
 std::optional<int> prepare(Spec& spec) {
   if (auto code = check_descriptors(spec)) return code;
   if (auto code = check_ready_descriptor(spec)) return code;
+  if (auto code = check_window(spec)) return code;
   string user = spec.user;
   if (Done done = take_user(spec); !done)
     return complain("cannot start: --user " + user + ": " + done.error().why(), 2);

@@ -51,6 +51,7 @@ Status Keeper::status() {
   s.cwd = spec_.cwd;
   s.user = spec_.user.substr(0, spec_.user.find(':'));
   s.started_at = started_at_;
+  s.confirmed_at = confirmed_at_;
   s.stopped_at = stopped_at_;
   if (s.pid) s.uptime_ms = (steady_now() - started_).count();
   s.restarts = machine_.restarts();
@@ -198,7 +199,9 @@ void Keeper::announce_to_waiting(const action::Announce& a) {
 /// The command that waits for the start hears that it was spawned, and then how it went, and no more.
 void Keeper::report_start(StartReport::Kind kind, int code) {
   if (!report_) return;
-  std::string line = report_line({kind, code, status()});
+  const auto& end = machine_.last_end();
+  const RunRecord* run = kind == StartReport::Kind::failed && end ? recorder_.record_of(end->run) : nullptr;
+  std::string line = report_line({kind, code, status(), run != nullptr ? run->output.text : ""});
   for (std::string_view rest = line; !rest.empty();) {
     ssize_t put = write(report_.get(), rest.data(), rest.size());
     if (put <= 0) break;  // it was interrupted, and is gone

@@ -147,6 +147,7 @@ void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> rea
   runs_.back().ready = std::move(ready);
   started_ = steady_now();
   started_at_ = wall_now();
+  confirmed_at_.reset();
   stopped_at_.reset();
   said_ = {};
   tell(event::SpawnSucceeded{id, spawned.pid});

@@ -9,13 +9,15 @@
 #include <cstdio>
 
 #include "keeper/complain.hpp"
-#include "protocol/home/log_files.hpp"
+#include "keeper/core/output_tail.hpp"
+#include "protocol/home/proc.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {
 namespace {
 
 using std::string;
+using std::string_view;
 
 constexpr std::size_t kShownLines = 10;
 
@@ -46,28 +48,30 @@ std::optional<string> read_line(int fd, string& pending) {
   return std::nullopt;
 }
 
-void show_last_lines(const Started& started) {
-  if (started.log.empty()) return;
-  auto tail = read_tail(started.log, 200, 64 * 1024);
-  if (!tail || tail->lines.empty()) return;
-  // Of this start only: as many lines as its part of the log holds, without the keeper's own.
-  std::uint64_t bytes = tail->bytes > started.log_begins ? tail->bytes - started.log_begins : 0;
-  std::vector<string> shown;
-  for (auto line = tail->lines.rbegin(); line != tail->lines.rend() && shown.size() < kShownLines; ++line) {
-    if (bytes < line->size()) break;
-    bytes -= std::min<std::uint64_t>(bytes, line->size() + 1);
-    if (line->rfind("[keeper] ", 0) != 0) shown.push_back(*line);
-  }
-  if (shown.empty()) return;
+void show_last_lines(std::string_view lines) {
+  if (lines.empty()) return;
   std::fprintf(stderr, "  its last lines:\n");
-  for (auto line = shown.rbegin(); line != shown.rend(); ++line)
-    std::fprintf(stderr, "  | %s\n", line->c_str());
+  while (!lines.empty()) {
+    string_view line = lines.substr(0, lines.find('\n'));
+    std::fprintf(stderr, "  | %.*s\n", static_cast<int>(line.size()), line.data());
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+  }
+}
+
+/// Of a keeper that was killed: its program may live.
+string left_behind(const Started& started) {
+  auto home = Home::open(started.home, Home::Create::no);
+  if (!home) return "";
+  auto record = home->read_status(started.stem);
+  if (!record || !still_runs(*record)) return "";
+  return "; its program runs on as pid " + std::to_string(*record->pid) + ", 'ctl stop " + started.stem +
+         "' ends it, 'ctl restart " + started.stem + "' starts it anew";
 }
 
 int tell_failure(const Started& started, const StartReport& report) {
   const Status& status = report.status;
   complain("cannot start " + started.stem + ": " + failed_start_text(status));
-  show_last_lines(started);
+  show_last_lines(last_lines(report.output, kShownLines));
   if (has_keeper(status.state))
     std::fprintf(stderr,
                  "keeper: %s is tried again; 'ctl stop %s' ends that, 'ctl logs %s' shows its output\n",
@@ -80,8 +84,11 @@ int tell_failure(const Started& started, const StartReport& report) {
 }  // namespace
 
 string report_line(const StartReport& report) {
+  RunHistory run;
+  run.runs.emplace_back().output.text = report.output;
+  // JSON has no tab of its own.
   return std::to_string(static_cast<int>(report.kind)) + " " + std::to_string(report.exit_code) + " " +
-         write_as(report.status) + "\n";
+         write_as(report.status) + "\t" + write_as(run) + "\n";
 }
 
 Result<StartReport> read_report(std::string_view line) {
@@ -92,8 +99,12 @@ Result<StartReport> read_report(std::string_view line) {
   if (first.ec != std::errc() || first.ptr == end || kind < 0 || kind > 2)
     return Error{Reason::invalid, "read what the new keeper says", {}, 0};
   auto second = std::from_chars(first.ptr + 1, end, out.exit_code);
-  auto status = read_as<Status>({second.ptr, static_cast<std::size_t>(end - second.ptr)});
+  string_view rest(second.ptr, static_cast<std::size_t>(end - second.ptr));
+  string_view first_part = rest.substr(0, rest.find('\t'));
+  auto status = read_as<Status>(first_part);
   if (!status) return status.error();
+  auto run = read_as<RunHistory>(rest.substr(std::min(first_part.size() + 1, rest.size())));
+  if (run && !run->runs.empty()) out.output = std::move(run->runs.back().output.text);
   out.kind = static_cast<StartReport::Kind>(kind);
   out.status = std::move(*status);
   return out;
@@ -114,7 +125,8 @@ int await_start(const Started& started, Fd pipe, bool until_confirmed) {
   if (interrupted != 0)
     return complain(
         started.stem + " goes on starting in the background; 'ctl stop " + started.stem + "' ends it", 130);
-  return complain("cannot start " + started.stem + ": its keeper ended before it said anything");
+  return complain("cannot start " + started.stem + ": its keeper ended before it was done" +
+                  left_behind(started));
 }
 
 void catch_interrupts() {

@@ -13,15 +13,15 @@ struct StartReport {
   Kind kind = Kind::failed;
   int exit_code = 1;  ///< for `failed`: what the waiting command ends with
   Status status;
+  std::string output;  ///< for `failed`: the last lines of that run
 };
 std::string report_line(const StartReport& report);
 Result<StartReport> read_report(std::string_view line);
 
 /// A keeper that was started in the background.
 struct Started {
+  std::string home;  ///< its path
   std::string stem;
-  std::string log;               ///< path of its log; empty if it has none
-  std::uint64_t log_begins = 0;  ///< where this start's output begins in it
 };
 
 /// Ctrl-C while waiting leaves the keeper running, and is said. To be called before it is started.

@@ -20,13 +20,13 @@ void start_rest(Work& work, const std::vector<Row>& rows, bool wait, const Deadl
       continue;
     }
     std::vector<Outcome> ended;
-    if (is_orphan(row) || is_being_ended(row)) ended = stop_apps(work.home(), {row}, deadline);
+    if (is_orphan(row) || is_being_ended(row)) ended = stop_apps(work.home(), {row}, deadline, "restart");
     if (ended.empty() || ended.front().code == exit_code::done)
       ids.push_back(row.id);
     else
       work.report(ended);
   }
-  if (!ids.empty()) work.report(start_apps(*keeper, ids, wait, deadline));
+  if (!ids.empty()) work.report(start_apps(work.home(), *keeper, ids, wait, deadline));
 }
 
 int run(Arguments& arguments) {

@@ -15,12 +15,6 @@ struct Sorted {
   std::vector<Outcome> already;       ///< kept, and up or on the way there
 };
 
-std::string already_text(const std::string& stem, const Status& status) {
-  std::string pid = status.pid ? ", pid " + std::to_string(*status.pid) : "";
-  if (status.state == State::backoff) return stem + " is kept already, and waits for its next start";
-  return stem + " is " + std::string(word_for(status.state)) + " already" + pid;
-}
-
 /// What is to be done with whom; says of the others why they are not started.
 Sorted sorted(Work& work) {
   Sorted out;
@@ -62,7 +56,7 @@ int run(Arguments& arguments) {
   if (ids.empty()) return work.exit_code();
   auto keeper = find_keeper();
   if (keeper)
-    work.report(start_apps(*keeper, ids, options.wait, deadline));
+    work.report(start_apps(work.home(), *keeper, ids, options.wait, deadline));
   else
     for (const AppId& id : ids)
       work.fail(id, exit_code::failed, keeper.error().why());

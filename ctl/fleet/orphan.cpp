@@ -47,11 +47,11 @@ Status while_stopping(Status s) {
   return s;
 }
 
-Status after_stop(Status s, const OrphanRest& rest) {
+Status after_stop(Status s, std::string_view asked, const OrphanRest& rest) {
   WallTime now = wall_now();
   std::int64_t lived = s.started_at ? std::max<std::int64_t>(0, (now - *s.started_at).count()) : 0;
   forget_keeper(s);
-  s.last_exit = LastExit{ExitInfo::unknown(), now, lived, "stop", s.pid};
+  s.last_exit = LastExit{ExitInfo::unknown(), now, lived, std::string(asked), s.pid};
   s.state = State::stopped;
   s.stopped_at = now;
   s.pid.reset();
@@ -62,12 +62,13 @@ Status after_stop(Status s, const OrphanRest& rest) {
 }
 
 /// The entry in its history. Nobody was its parent any more, so how it ended is unknown.
-RunRecord last_run(const Status& record, const LastExit& exit) {
+RunRecord last_run(const Status& record, std::string_view asked, const LastExit& exit) {
   RunRecord out = lost_run(record, exit.cause);
   out.ended_at = exit.at;
   out.lived_ms = exit.after_ms;
-  out.asked_by = Asker{"stop", getpid(), geteuid(), passwd_name(geteuid())};
-  out.decision = Decision{"stopped", std::nullopt, "asked for"};
+  out.asked_by = Asker{std::string(asked), getpid(), geteuid(), passwd_name(geteuid())};
+  out.decision = asked == "restart" ? Decision{"restart", 0, "asked for"}
+                                    : Decision{"stopped", std::nullopt, "asked for"};
   return out;
 }
 
@@ -79,7 +80,7 @@ Error late(const std::vector<int>& left) {
 
 /// The end of it, with its traces. Under its lock.
 Result<Status> end_and_record(const Home& home, const std::string& stem, const Status& record,
-                              const Fd& pidfd, const Deadline& deadline) {
+                              std::string_view asked, const Fd& pidfd, const Deadline& deadline) {
   auto spec = home.read_spec(stem);
   std::vector<RunRecord> runs = home.read_runs(stem);
   // Others are to know; it can be ended all the same where that cannot be written.
@@ -89,8 +90,8 @@ Result<Status> end_and_record(const Home& home, const std::string& stem, const S
   home.unlink_socket(stem);
   unlink(home.pid_path(stem).c_str());
   if (spec && !spec->pid_file.empty()) remove_pid_file(spec->pid_file, *record.pid);
-  Status stopped = after_stop(record, *rest);
-  add_run(runs, last_run(record, *stopped.last_exit));
+  Status stopped = after_stop(record, asked, *rest);
+  add_run(runs, last_run(record, asked, *stopped.last_exit));
   if (Done done = home.write_status(stem, stopped, runs); !done) return done.error();
   if (rest->late) return late(rest->left);
   return stopped;
@@ -98,7 +99,8 @@ Result<Status> end_and_record(const Home& home, const std::string& stem, const S
 
 }  // namespace
 
-Result<Status> stop_orphan(const Home& home, const AppId& id, const Deadline& deadline) {
+Result<Status> stop_orphan(const Home& home, const AppId& id, std::string_view asked,
+                           const Deadline& deadline) {
   std::string stem = id.stem();
   auto lock = lock_of(home, stem, deadline);
   if (!lock) return lock.error();
@@ -113,7 +115,7 @@ Result<Status> stop_orphan(const Home& home, const AppId& id, const Deadline& de
   Fd pidfd = open_pidfd(*record->pid);
   // Asked after the pidfd is open: from here on the number cannot become another process unseen.
   if (!pidfd || !still_runs(*record)) return Error{Reason::not_running, "", "it has ended meanwhile", 0};
-  return end_and_record(home, stem, *record, pidfd, deadline);
+  return end_and_record(home, stem, *record, asked, pidfd, deadline);
 }
 
 }  // namespace keeper

@@ -12,7 +12,10 @@
 #include <climits>
 #include <cstdlib>
 
+#include "ctl/fleet/asking.hpp"
 #include "ctl/fleet/pidfd.hpp"
+#include "ctl/fleet/reach.hpp"
+#include "ctl/fleet/runner.hpp"
 
 namespace keeper {
 namespace {
@@ -55,10 +58,10 @@ Result<pid_t> spawn_keeper(const std::string& keeper, const std::string& stem, b
   return pid;
 }
 
-/// keeper's exit code as one of ours. 130: it was told not to wait any longer.
+/// keeper's exit code as one of ours, or kTakenExit. 130: it was told not to wait any longer.
 int code_of(int wait_status, bool told) {
   int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : exit_code::failed;
-  if (code == exit_code::done) return code;
+  if (code == exit_code::done || code == kTakenExit) return code;
   if (told) return exit_code::partly;
   return code == exit_code::no_target ? code : exit_code::failed;
 }
@@ -73,24 +76,8 @@ void wait_for_one(const std::vector<Starting>& all, int milliseconds) {
   poll(polls.data(), polls.size(), milliseconds);
 }
 
-}  // namespace
-
-Result<std::string> find_keeper() {
-  std::string beside = own_directory();
-  if (is_program(beside + "/keeper")) return beside + "/keeper";
-  const char* variable = std::getenv("PATH");
-  for (std::string_view rest = variable != nullptr ? variable : ""; !rest.empty();) {
-    std::size_t colon = rest.find(':');
-    std::string path = std::string(rest.substr(0, colon)) + "/keeper";
-    if (path.front() == '/' && is_program(path)) return path;
-    rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
-  }
-  return Error{Reason::failed, "", "there is no program 'keeper' in " + beside + " (beside ctl) nor in PATH",
-               0};
-}
-
-std::vector<Outcome> start_apps(const std::string& keeper, const std::vector<AppId>& ids, bool until_ready,
-                                const Deadline& deadline) {
+std::vector<Outcome> spawn_keepers(const std::string& keeper, const std::vector<AppId>& ids, bool until_ready,
+                                   const Deadline& deadline) {
   std::vector<Outcome> out;
   for (const AppId& id : ids)
     out.push_back({id, exit_code::partly, "it took too long; it was not begun"});
@@ -125,6 +112,50 @@ std::vector<Outcome> start_apps(const std::string& keeper, const std::vector<App
     wait_for_one(running, late ? kTellAgain : deadline.left_for_poll());
     std::erase_if(running, collect);
   }
+}
+
+}  // namespace
+
+Result<std::string> find_keeper() {
+  std::string beside = own_directory();
+  if (is_program(beside + "/keeper")) return beside + "/keeper";
+  const char* variable = std::getenv("PATH");
+  for (std::string_view rest = variable != nullptr ? variable : ""; !rest.empty();) {
+    std::size_t colon = rest.find(':');
+    std::string path = std::string(rest.substr(0, colon)) + "/keeper";
+    if (path.front() == '/' && is_program(path)) return path;
+    rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
+  }
+  return Error{Reason::failed, "", "there is no program 'keeper' in " + beside + " (beside ctl) nor in PATH",
+               0};
+}
+
+std::string already_text(const std::string& stem, const Status& status) {
+  std::string pid = status.pid ? ", pid " + std::to_string(*status.pid) : "";
+  if (status.state == State::backoff) return stem + " is kept already, and waits for its next start";
+  return stem + " is " + std::string(word_for(status.state)) + " already" + pid;
+}
+
+std::vector<Outcome> start_apps(const Home& home, const std::string& keeper, const std::vector<AppId>& ids,
+                                bool until_ready, const Deadline& deadline) {
+  std::vector<Outcome> out = spawn_keepers(keeper, ids, until_ready, deadline);
+  std::set<AppId> taken;
+  for (const Outcome& one : out)
+    if (one.code == kTakenExit) taken.insert(one.id);
+  if (taken.empty()) return out;
+  std::vector<Outcome> others;
+  for (const Row& row : look_again(home, taken, deadline))
+    others.push_back(row.answered ? Outcome::done(row.id, already_text(row.id.stem(), row.status))
+                                  : Outcome::failed(row.id, deaf(row)));
+  if (until_ready) await_ready(home, others, deadline);
+  for (Outcome& one : out) {
+    if (one.code != kTakenExit) continue;
+    auto other = std::find_if(others.begin(), others.end(), [&](const Outcome& o) { return o.id == one.id; });
+    one = other != others.end()
+              ? *other
+              : Outcome::failed(one.id, {Reason::not_running, "", "it was deleted meanwhile", 0});
+  }
+  return out;
 }
 
 }  // namespace keeper

@@ -11,9 +11,12 @@ namespace keeper {
 Result<std::string> find_keeper();
 
 /// A few at a time, each by a `keeper` that says to our own stdout and stderr how it went (so an outcome has
-/// no text where it has spoken). `until_ready`: waits for that, else for the spawn. Past the deadline:
-/// `partly`; they go on.
-std::vector<Outcome> start_apps(const std::string& keeper, const std::vector<AppId>& ids, bool until_ready,
-                                const Deadline& deadline);
+/// no text where it has spoken). `until_ready`: waits for that, else for the spawn. One that somebody else
+/// has started meanwhile is done as well, and says so. Past the deadline: `partly`; they go on.
+std::vector<Outcome> start_apps(const Home& home, const std::string& keeper, const std::vector<AppId>& ids,
+                                bool until_ready, const Deadline& deadline);
+
+/// What is said of one that is kept as it is.
+std::string already_text(const std::string& stem, const Status& status);
 
 }  // namespace keeper

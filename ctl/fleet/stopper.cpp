@@ -26,8 +26,9 @@ Outcome stopped(const Row& row, const Status& status) {
   return Outcome::done(row.id, stopped_text(row) + force + left);
 }
 
-Outcome end_without_keeper(const Home& home, const Row& row, const Deadline& deadline) {
-  auto status = stop_orphan(home, row.id, deadline);
+Outcome end_without_keeper(const Home& home, const Row& row, std::string_view asked,
+                           const Deadline& deadline) {
+  auto status = stop_orphan(home, row.id, asked, deadline);
   return status ? stopped(row, *status) : Outcome::failed(row.id, status.error());
 }
 
@@ -48,7 +49,7 @@ bool wait_until_gone(const Home& home, const Row& row, const Deadline& deadline)
 Outcome stop_without_keeper(const Home& home, const Row& asked, const Error& error,
                             const Deadline& deadline) {
   for (const Row& row : look_again(home, {asked.id}, deadline)) {
-    if (is_orphan(row) || is_being_ended(row)) return end_without_keeper(home, row, deadline);
+    if (is_orphan(row) || is_being_ended(row)) return end_without_keeper(home, row, "stop", deadline);
     if (row.keeper_lives) return Outcome::failed(asked.id, error);
   }
   return Outcome::done(asked.id, stopped_text(asked));
@@ -68,7 +69,8 @@ Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, con
 
 }  // namespace
 
-std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline) {
+std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline,
+                               std::string_view asked) {
   std::vector<Outcome> out;
   std::vector<Row> kept, orphans;
   for (const Row& row : rows) {
@@ -83,7 +85,7 @@ std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, c
   for (std::size_t i = 0; i < kept.size(); ++i)
     out.push_back(stop_outcome(home, kept[i], answers[i], deadline));
   for (const Row& row : orphans)
-    out.push_back(end_without_keeper(home, row, deadline));
+    out.push_back(end_without_keeper(home, row, asked, deadline));
   return out;
 }
 

@@ -9,7 +9,9 @@
 namespace keeper {
 
 /// Ends the programs and waits until their keepers are gone too. A program whose keeper was killed is ended
-/// here. Rows without a program are done already. Past the deadline: `partly`; the work goes on.
-std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline);
+/// here. `asked`: for what, "stop" or "restart", as their history is to say. Rows without a program are done
+/// already. Past the deadline: `partly`; the work goes on.
+std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline,
+                               std::string_view asked = "stop");
 
 }  // namespace keeper

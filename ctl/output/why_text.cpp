@@ -90,11 +90,14 @@ string in_brackets(const string& reason) {
 string decision(const Status& app, const RunRecord& run, bool newest) {
   if (!run.decision) return newest && has_keeper(app.state) ? "What follows is not decided yet." : "";
   const Decision& d = *run.decision;
-  bool waits = newest && app.state == State::backoff;
-  string again = waits ? "It is to be started again" : "It was started again";
-  if (d.action == "restart") return again + " at once" + in_brackets(d.reason) + ".";
-  if (d.action == "backoff")
-    return again + " after " + spoken_duration(d.delay_ms.value_or(0)) + in_brackets(d.reason) + ".";
+  bool followed = !newest || app.run > run.run;
+  bool kept = app.state == State::backoff || app.state == State::stopping;
+  string again = followed ? "It was started again"
+                 : kept   ? "It is to be started again"
+                          : "It was to be started again";
+  string end = in_brackets(d.reason) + (followed || kept ? "." : ", but its keeper was gone by then.");
+  if (d.action == "restart") return again + " at once" + end;
+  if (d.action == "backoff") return again + " after " + spoken_duration(d.delay_ms.value_or(0)) + end;
   if (d.action == "exited") return "It was not started again" + in_brackets(d.reason) + ".";
   if (d.action == "fatal") return "It was given up" + in_brackets(d.reason) + ".";
   return run.cause == "stop" ? "" : "It was " + escaped(d.reason) + ".";

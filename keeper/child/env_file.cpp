@@ -13,7 +13,9 @@ using std::string;
 using std::string_view;
 
 constexpr std::size_t kMostBytes = 1 << 20;
-constexpr const char* kBlank = " \t";
+constexpr string_view kBlank = " \t";
+constexpr string_view kQuotes = "\"'`";
+constexpr string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 string_view trimmed(string_view text) {
   auto from = text.find_first_not_of(kBlank);
@@ -36,7 +38,9 @@ char escaped(char c) {
 
 class Reader {
  public:
-  explicit Reader(string_view text) : rest_(text) {}
+  explicit Reader(string_view text) : rest_(text) {
+    if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
+  }
   Result<std::vector<string>> variables();
 
  private:
@@ -71,18 +75,23 @@ Result<std::vector<string>> Reader::variables() {
 }
 
 Result<string> Reader::variable(string_view line) {
-  if (line.starts_with("export ")) line = trimmed(line.substr(7));
+  if (line.starts_with("export ") || line.starts_with("export\t")) line = trimmed(line.substr(7));
   auto equals = line.find('=');
   if (equals == string_view::npos || equals == 0) return bad(line_, "not KEY=VALUE");
   string key(trimmed(line.substr(0, equals)));
-  if (key.find_first_of(" \t\"'") != string::npos)
+  if (key.find_first_of(" \t\"'`") != string::npos)
     return bad(line_, "'" + key + "' is not the name of a variable");
   string_view value = trimmed(line.substr(equals + 1));
-  if (value.starts_with('"') || value.starts_with('\'')) {
+  if (!value.empty() && kQuotes.find(value.front()) != string_view::npos) {
     auto plain = quoted(value);
     return plain ? Result<string>(key + "=" + *plain) : plain;
   }
-  return key + "=" + string(trimmed(value.substr(0, value.find(" #"))));
+  if (value.starts_with('#') && line[equals + 1] != '#') return key + "=";
+  std::size_t end = 0;  // of what is no comment: that begins behind a blank
+  while (end < value.size() &&
+         !(value[end] == '#' && end > 0 && kBlank.find(value[end - 1]) != string_view::npos))
+    ++end;
+  return key + "=" + string(trimmed(value.substr(0, end)));
 }
 
 /// The value that begins with this quote, and ends on this line or on one that is still to be taken.

@@ -26,7 +26,7 @@ enum class What {
   confirmed,      ///< it is known to work
   exited,         ///< exit, cause, lived
   stopping,       ///< cause; the run is being ended
-  killing,        ///< text: it did not heed its stop signals, so KILL comes now
+  killing,        ///< text: why KILL comes now: it did not heed its stop signals, or is to end at once
   stopped,        ///< nothing is left, as asked; Leave follows
   backoff,        ///< until
   spawn_failed,   ///< text

@@ -284,7 +284,15 @@ void Machine::retire(Slot& slot, Cause cause, bool at_once) {
 }
 
 void Machine::begin_end(Life& life) {
-  carry_out(life, life.at_once ? kill_step(policy_) : stop_step(policy_, life.ending, 0));
+  if (life.at_once)
+    kill_main(life, "it was to end at once");
+  else
+    carry_out(life, stop_step(policy_, life.ending, 0));
+}
+
+void Machine::kill_main(Life& life, std::string why) {
+  announce({.what = action::What::killing, .run = life.run, .pid = life.pid, .text = std::move(why)});
+  carry_out(life, kill_step(policy_));
 }
 
 /// It has not ended by its stop signal: the next one, or KILL.
@@ -293,15 +301,17 @@ void Machine::end_harder(Life& life) {
       unheeded_text(policy_, life.ending, life.step, life.until.at.value_or(now_) - life.step_since);
   StopStep step = stop_step(policy_, life.ending, ++life.step);
   if (step.phase == Phase::killing)
-    announce({.what = action::What::killing, .run = life.run, .pid = life.pid, .text = std::move(unheeded)});
-  carry_out(life, step);
+    kill_main(life, std::move(unheeded));
+  else
+    carry_out(life, step);
 }
 
 void Machine::kill(Life& life) {
   life.at_once = true;
   if (life.phase == Phase::spawning) return;
   if (life.phase == Phase::killing) return send(life.run, kill_step(policy_));  // but it gets no more time
-  carry_out(life, kill_step(policy_));
+  if (life.exit) return carry_out(life, kill_step(policy_));
+  begin_end(life);
 }
 
 void Machine::clear(Life life) {

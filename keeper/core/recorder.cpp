@@ -11,6 +11,10 @@ bool is_asked(Cause cause) {
   return cause == Cause::stop || cause == Cause::restart || cause == Cause::reload;
 }
 
+Decision asked_restart() {
+  return {"restart", 0, "asked for"};
+}
+
 Decision backoff(const RunRecord& run, Millis delay) {
   bool early = run.pid && !run.confirmed_at;
   return {"backoff", delay.count(), early ? "it ended before it was confirmed" : ""};
@@ -91,8 +95,8 @@ void Recorder::add_failed_spawn(const action::Announce& a, WallTime wall) {
 
 /// What follows an end that was asked for is known with it; so is what follows one beside a reload's new run.
 std::optional<Decision> Recorder::decided_already(Cause cause) const {
-  if (cause == Cause::stop) return Decision{"stopped", std::nullopt, "asked for"};
-  if (cause == Cause::restart) return Decision{"restart", 0, "asked for"};
+  if (cause == Cause::stop && stopper_) return Decision{"stopped", std::nullopt, "asked for"};
+  if (cause == Cause::stop || cause == Cause::restart) return asked_restart();
   if (cause == Cause::changed) return Decision{"restart", 0, "its program changed"};
   if (cause == Cause::reload) return Decision{"restart", 0, "its successor had taken over"};
   bool successor = std::any_of(live_.begin(), live_.end(), [](const Live& l) { return l.pid != 0; });
@@ -118,13 +122,25 @@ void Recorder::decide_open(RunId before) {
   }
 }
 
-/// Somebody stopped it while it waited for its next start.
+void Recorder::note_wish(Wanted wanted) {
+  if (wanted == Wanted::down) {
+    if (!stopper_) stopper_ = asker_;
+    return;
+  }
+  stopper_.reset();
+  if (own_ > 0 && runs_.back().decision && runs_.back().decision->action == "stopped")
+    runs_.back().decision = asked_restart();
+}
+
+/// Where its next start had been decided, the stop has overtaken that.
 void Recorder::note_stopped() {
   if (own_ == 0) return;
   RunRecord& last = runs_.back();
-  if (last.decision && last.decision->action != "backoff") return;
-  std::string reason = "stopped while it waited for its next start";
-  if (asker_) reason += ", " + asker_text(*asker_);
+  bool waited = last.decision && last.decision->action == "backoff";
+  if (last.decision && !waited && last.decision->action != "restart") return;
+  std::string reason =
+      waited ? "stopped while it waited for its next start" : "stopped before it was started again";
+  if (stopper_) reason += ", " + asker_text(*stopper_);
   last.decision = Decision{"stopped", std::nullopt, std::move(reason)};
 }
 

@@ -37,6 +37,8 @@ class Recorder {
   /// Who asks for what is announced until this is called again; nothing: nobody.
   void set_asker(std::optional<Asker> asker) { asker_ = std::move(asker); }
   const std::optional<Asker>& asker() const { return asker_; }
+  /// The asker wants it up, or down, from now on.
+  void note_wish(Wanted wanted);
   /// Before the announcement of that exit.
   void note(RunId run, const ExitFacts& facts) { live(run).facts = facts; }
   /// `wall` and `now`: the two clocks. Announcements in the order in which they are made.
@@ -74,7 +76,8 @@ class Recorder {
   Restart restart_;
   OutputTail tail_;
   std::optional<Asker> asker_;
-  std::size_t own_ = 0;  ///< how many of runs_ are this keeper's, at the end
+  std::optional<Asker> stopper_;  ///< who asked first for the stop that is wanted
+  std::size_t own_ = 0;           ///< how many of runs_ are this keeper's, at the end
 };
 
 }  // namespace keeper

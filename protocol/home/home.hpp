@@ -57,6 +57,10 @@ struct AppId {
   auto operator<=>(const AppId&) const = default;
 };
 
+/// What `keeper --start` ends with, without a word, where another keeper has taken the name meanwhile
+/// (EX_TEMPFAIL, sysexits.h).
+inline constexpr int kTakenExit = 75;
+
 class Home {
  public:
   enum class Create { no, yes };

@@ -57,6 +57,7 @@ struct Fields<Status> {
     v("cwd", &Status::cwd, "directory it runs in");
     v("user", &Status::user, "user it runs as");
     v("started_at", &Status::started_at, "start of the current or last run");
+    v("confirmed_at", &Status::confirmed_at, "when that run was known to work; null if it is not");
     v("stopped_at", &Status::stopped_at, "end of the last run, null while one lives");
     v("uptime_ms", &Status::uptime_ms, "how long the current run has lived");
     v("restarts", &Status::restarts, "starts after the first one that nobody asked for");

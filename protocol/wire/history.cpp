@@ -9,6 +9,7 @@ RunRecord lost_run(const Status& record, std::string_view cause) {
   run.run = record.run;
   run.pid = record.pid;
   run.started_at = record.started_at;
+  run.confirmed_at = record.confirmed_at;
   run.exit = ExitInfo::unknown();
   run.cause = cause;
   return run;

@@ -330,6 +330,12 @@ Done above_zero(std::optional<Millis> value) {
   return wrong("'0' is not a duration above 0 (10s, 100ms, 2m)");
 }
 
+/// For a text of which none at all is mostly an unset variable of the shell.
+Done not_empty(const string& value) {
+  if (!value.empty()) return {};
+  return wrong("it is empty; leave it out, or say which");
+}
+
 /// What was read into `member` as well, where the reading went well.
 template <auto Check>
 Done checked(Done done, const auto& member) {
@@ -357,24 +363,25 @@ constexpr Field field(string_view name, char short_flag, string_view value, stri
 }
 
 constexpr Field kFields[] = {
-    field<&Spec::name>("name", 'n', "NAME",
-                       "what the app is called (default: the file's name without its extension)"),
+    field<&Spec::name, not_empty>("name", 'n', "NAME",
+                                  "what the app is called (default: the file's name without its extension)"),
     field<&Spec::instance>("instance", 0, "", ""),
     field<&Spec::instances>("instances", 'i', "N",
                             "how many to keep, one keeper each; needs -d (max: one per core)"),
     field<&Spec::program>("program", 0, "", ""),
     field<&Spec::args>("args", 0, "", ""),
-    field<&Spec::cwd>("cwd", 'C', "DIR", "directory to run in (default: this one)"),
+    field<&Spec::cwd, not_empty>("cwd", 'C', "DIR", "directory to run in (default: this one)"),
     field<&Spec::env>("env", 'e', "KEY=VALUE", "set a variable for the program; may be given again"),
-    field<&Spec::env_file>("env_file", 0, "FILE", "read variables from FILE (dotenv); -e goes before it"),
+    field<&Spec::env_file, not_empty>("env_file", 0, "FILE",
+                                      "read variables from FILE (dotenv); -e goes before it"),
     field<&Spec::clear_env>("clear_env", 0, "", "pass on none of this shell's variables"),
     field<&Spec::environment>("environment", 0, "", ""),
-    field<&Spec::interpreter>("interpreter", 0, "PROGRAM",
-                              "run PROGRAM through this (default: by #! or extension)"),
+    field<&Spec::interpreter, not_empty>("interpreter", 0, "PROGRAM",
+                                         "run PROGRAM through this (default: by #! or extension)"),
     field<&Spec::interpreter_args>("interpreter_args", 0, "ARG",
                                    "an argument for the interpreter; may be given again"),
-    field<&Spec::user>("user", 0, "USER[:GROUP]",
-                       "run it as this user, by name or number; needs root (default: the caller)"),
+    field<&Spec::user, not_empty>("user", 0, "USER[:GROUP]",
+                                  "run it as this user, by name or number; needs root (default: the caller)"),
     field<&Spec::run_as>("run_as", 0, "", ""),
     field<&Spec::umask>("umask", 0, "MASK", "octal mask of new files, 022 (default: the caller's)"),
     field<&Spec::nice>("nice", 0, "N", "from -20 (first) to 19 (last); below the caller's needs root"),
@@ -417,8 +424,9 @@ constexpr Field kFields[] = {
     field<&Spec::kill_mode>("kill_mode", 0, "WHO",
                             "who gets the stop signal: process, group or tree (default: group)"),
     field<&Spec::restart_on_change>("restart_on_change", 0, "", "restart it when its file has changed"),
-    field<&Spec::log>("log", 0, "PATH", "where its output goes; none: nowhere; -: keeper's own output only"),
-    field<&Spec::error_log>(
+    field<&Spec::log, not_empty>("log", 0, "PATH",
+                                 "where its output goes; none: nowhere; -: keeper's own output only"),
+    field<&Spec::error_log, not_empty>(
         "error_log", 0, "PATH",
         "where its stderr goes: apart (NAME.err.log), or as --log (default: with the rest)"),
     field<&Spec::log_format>("log_format", 0, "FORMAT",
@@ -446,7 +454,8 @@ constexpr Field kFields[] = {
     field<&Spec::log_syslog_addresses>("log_syslog_addresses", 0, "", ""),
     field<&Spec::log_markers>("log_markers", 0, "true|false",
                               "write a line into the log when a run starts and ends (default: true)"),
-    field<&Spec::pid_file>("pid_file", 0, "PATH", "write the program's pid here (default: the app's record)"),
+    field<&Spec::pid_file, not_empty>("pid_file", 0, "PATH",
+                                      "write the program's pid here (default: the app's record)"),
 };
 
 }  // namespace

@@ -76,6 +76,7 @@ struct Status {
   std::string cwd;
   std::string user;
   std::optional<WallTime> started_at;
+  std::optional<WallTime> confirmed_at;  ///< of the run that began then; nothing while it is not
   std::optional<WallTime> stopped_at;
   std::optional<std::int64_t> uptime_ms;
   std::uint64_t restarts = 0;  ///< starts after the first one that nobody asked for

@@ -28,6 +28,11 @@ struct Flight {
           .lived = Millis{2000}});
   }
   void stopping(RunId run, Cause cause) { note({.what = What::stopping, .run = run, .cause = cause}); }
+  void ask(const string& by, Wanted wanted) {
+    recorder.set_asker(Asker{by, {}, {}, {}});
+    recorder.note_wish(wanted);
+    recorder.set_asker(std::nullopt);
+  }
   const RunRecord& last() const { return recorder.runs().back(); }
   string decision() const { return last().decision ? last().decision->action : "open"; }
 
@@ -124,6 +129,7 @@ TEST(Recorder, SaysWhoAskedForAnEnd) {
   Flight flight;
   flight.start(1);
   flight.recorder.set_asker(Asker{"stop", 33, 1000, "web"});
+  flight.recorder.note_wish(Wanted::down);
   flight.stopping(1, Cause::stop);
   flight.recorder.set_asker(std::nullopt);
   flight.exit(1, Cause::stop);
@@ -149,9 +155,50 @@ TEST(Recorder, AStopWhileItWaitsIsTheDecisionOnTheLastRun) {
   flight.start(1);
   flight.exit(1);
   flight.note({.what = What::backoff, .run = 1, .until = flight.now + Millis{9000}});
-  flight.recorder.set_asker(Asker{"Ctrl-C", {}, {}, {}});
+  flight.ask("Ctrl-C", Wanted::down);
+  flight.ask("stop", Wanted::down);  // too late: it is stopped already
   flight.note({.what = What::stopped, .run = 1});
   EXPECT_EQ("stopped", flight.decision());
+  EXPECT_EQ("stopped while it waited for its next start, Ctrl-C", flight.last().decision->reason);
+}
+
+TEST(Recorder, AStopThatOvertakesARestartIsTheDecision) {
+  for (bool ended_first : {false, true}) {
+    Flight flight;
+    flight.start(1);
+    flight.ask("restart", Wanted::up);
+    flight.stopping(1, Cause::restart);
+    if (ended_first) flight.exit(1, Cause::restart);
+    flight.ask("stop", Wanted::down);
+    if (!ended_first) flight.exit(1, Cause::restart);
+    flight.note({.what = What::stopped, .run = 1});
+    EXPECT_EQ("stopped before it was started again, stop", flight.last().decision->reason);
+    EXPECT_EQ("restart", flight.last().cause);
+  }
+}
+
+TEST(Recorder, AStopThatWasTakenBackIsNobodysDecision) {
+  for (bool ended_first : {false, true}) {
+    Flight flight;
+    flight.start(1);
+    flight.ask("stop", Wanted::down);
+    flight.stopping(1, Cause::stop);
+    if (ended_first) flight.exit(1, Cause::stop);
+    flight.ask("restart", Wanted::up);
+    if (!ended_first) flight.exit(1, Cause::stop);
+    flight.start(2);
+    EXPECT_EQ("restart", flight.decision());
+    EXPECT_EQ("asked for", flight.last().decision->reason);
+  }
+  Flight flight;
+  flight.start(1);
+  flight.ask("stop", Wanted::down);
+  flight.ask("restart", Wanted::up);
+  flight.start(2);
+  flight.exit(2, Cause::crash);
+  flight.note({.what = What::backoff, .run = 2, .until = flight.now + Millis{9000}});
+  flight.ask("Ctrl-C", Wanted::down);
+  flight.note({.what = What::stopped, .run = 2});
   EXPECT_EQ("stopped while it waited for its next start, Ctrl-C", flight.last().decision->reason);
 }
 

@@ -29,6 +29,16 @@ TEST(EnvFile, IsReadAsDotenvIs) {
   EXPECT_EQ((Words{"A=b=c"}), read_lines("A=b=c\n"));
 }
 
+TEST(EnvFile, IsReadAsEditorsAndOtherToolsWriteIt) {
+  EXPECT_EQ((Words{"A=1"}), read_lines("\xEF\xBB\xBF"
+                                       "A=1\n"))
+      << "a byte order mark";
+  EXPECT_EQ((Words{"A=1"}), read_lines("export\tA=1\n"));
+  EXPECT_EQ((Words{"A=it's \"this\" \\n", "B=2"}), read_lines("A=`it's \"this\" \\n`\nB=2\n"));
+  EXPECT_EQ((Words{"A=", "B=", "C=x", "D=#y"}), read_lines("A= # none\nB=\t#none\nC=x\t#none\nD=#y\n"));
+  EXPECT_EQ((Words{"exported=1"}), read_lines("exported=1\n"));
+}
+
 TEST(EnvFile, AQuotedValueMayGoOverSeveralLines) {
   EXPECT_EQ((Words{"KEY=-----BEGIN-----\nab#c=\n  'd'\n-----END-----\n", "B=2"}),
             read_lines("KEY=\"-----BEGIN-----\nab#c=\n  'd'\n-----END-----\n\" # the key\nB=2\n"));

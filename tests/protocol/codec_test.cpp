@@ -334,6 +334,7 @@ Status full_status() {
   s.cwd = "/srv/\xFF";
   s.user = "web";
   s.started_at = at(1'795'195'440'123);
+  s.confirmed_at = at(1'795'195'441'123);
   s.stopped_at = at(1'795'195'440'124);
   s.uptime_ms = 5021;
   s.restarts = 1;
