@@ -48,6 +48,10 @@ Result<std::unique_ptr<Keeper>> Keeper::make(const RoleTable& table) {
   auto out =
       std::unique_ptr<Keeper>(new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier)));
   if (Done done = out->open_log(); !done) return done.error();
+  if (Done done = out->listen_to_program(); !done) return done.error();
+  // Last: what goes wrong before is told through the one, and put right under the other.
+  out->lock_ = Fd(table.lock);
+  out->report_ = Fd(table.report);
   return out;
 }
 
@@ -55,11 +59,9 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier)
     : table_(table),
       home_(std::move(home)),
       spec_(std::move(spec)),
-      lock_(table.lock),
       null_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
       machine_(make_policy(spec_, jitter_seed()), beginning_after(earlier.last_run)),
       boot_id_(boot_id()),
-      report_(table.report),
       recorder_(std::move(earlier.runs), spec_.restart),
       streams_([this] { return event_now("now"); }) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -69,7 +71,6 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier)
   }
   signals_ = std::make_unique<Signals>(io_, [this](const SignalFact& fact) { on_signal(fact); });
   server_ = std::make_unique<Server>(io_, Fd(table.socket), *this);
-  if (spec_.watchdog || spec_.ready.has(ReadyCondition::Kind::notify)) listen_to_program();
 }
 
 Done Keeper::open_log() {
@@ -84,17 +85,14 @@ Done Keeper::open_log() {
   return {};
 }
 
-/// Where that cannot be had the program is kept all the same; it is not ready then, and the log says why.
-void Keeper::listen_to_program() {
+/// Where its program is to say how it is.
+Done Keeper::listen_to_program() {
+  if (!spec_.watchdog && !spec_.ready.has(ReadyCondition::Kind::notify)) return {};
   auto socket = make_notify_socket();
-  if (!socket) {
-    Policy policy = machine_.policy();
-    policy.watchdog.reset();  // it could not say that it lives
-    machine_ = Machine(policy, machine_.snapshot());
-    return marker(socket.error().text() + "; it is kept without a watchdog");
-  }
+  if (!socket) return socket.error();
   notify_ = std::make_unique<NotifySocket>(io_, std::move(*socket),
                                            [this](Notification n) { on_notification(std::move(n)); });
+  return {};
 }
 
 int Keeper::run() {

@@ -118,7 +118,7 @@ class Keeper : public Service {
   bool watch(RunId id, Spawned& spawned);
   void await_end(Run& run);
   void move_main(Run& run, int pid);
-  void listen_to_program();
+  Done listen_to_program();
   bool has_one_of(const Run& run, const std::vector<int>& pids) const;
   Run* run_of(const Sender& sender);
   void on_notification(Notification n);

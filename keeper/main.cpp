@@ -37,13 +37,20 @@ int give_up(const keeper::RoleTable& table, const std::string& why) {
   return 1;
 }
 
+/// Its loop and its timers say by an exception that they cannot be had.
+keeper::Result<std::unique_ptr<keeper::Keeper>> make_keeper(const keeper::RoleTable& table) try {
+  return keeper::Keeper::make(table);
+} catch (const std::system_error& error) {
+  return keeper::Error{keeper::Reason::failed, "keep it", error.what(), 0};
+}
+
 int keep(const keeper::RoleTable& table) {
   keeper::own_all_signals();
   // One small heap that is given back: a kept program is to cost as little as it can.
   mallopt(M_MMAP_THRESHOLD, 64 * 1024);
   mallopt(M_TRIM_THRESHOLD, 32 * 1024);
   mallopt(M_TOP_PAD, 4 * 1024);
-  auto keeper = keeper::Keeper::make(table);
+  auto keeper = make_keeper(table);
   if (!keeper) return give_up(table, keeper.error().text());
   return (*keeper)->run();
 }

@@ -6,12 +6,14 @@
 //   fork-main         goes on in a child in a session of its own, tells MAINPID, and ends with 0
 //   newline:N         writes a newline into descriptor N
 //   say:TEXT          says it
+//   suspend           stops itself (SIGSTOP), until somebody continues it
 //   exit:N            exits
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <csignal>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -98,6 +100,7 @@ void take(const std::string& step) {
   auto rest = [&](std::string_view start) { return step.substr(start.size()); };
   if (step == "barrier") return barrier();
   if (step == "fork-main") return fork_main();
+  if (step == "suspend") return void(raise(SIGSTOP));
   if (step.starts_with("sleep:"))
     return void(usleep(static_cast<unsigned>(atoi(rest("sleep:").c_str())) * 1000));
   if (step.starts_with("newline:")) return void(keeper::put(atoi(rest("newline:").c_str()), "\n"));

@@ -130,6 +130,35 @@ TEST(Watchdog, EndsARunThatGivesNoSignOfLife) {
   EXPECT_TRUE(has(box.ctl({"why", "api"}).out, "sign of life"));
 }
 
+TEST(Watchdog, HoldsItsClockWhileTheAppIsSuspended) {
+  Sandbox box;
+  EXPECT_EQ(
+      0,
+      begin(box, {"--ready", "notify", "--watchdog", "400ms", child("notifies"), "READY=1", "suspend"}).code);
+  EVENTUALLY(box.state("api") == "suspended");
+  Millis since = now();
+  EVENTUALLY(now() - since > Millis(1200));  // three times what it has
+  EXPECT_EQ("suspended", box.state("api"));
+  EXPECT_EQ(0u, box.status("api")->restarts);
+  EXPECT_EQ(0, box.ctl({"signal", "CONT", "api"}).code);
+  EVENTUALLY(box.status("api")->restarts == 1);  // now it counts what was left
+  EXPECT_EQ("watchdog", box.status("api")->last_exit->cause);
+  EXPECT_GE(box.status("api")->last_exit->after_ms, 1200);
+}
+
+TEST(Ready, TheTimeoutHoldsWhileTheAppIsSuspended) {
+  Sandbox box;
+  Background starting = begin_beside(box, {"--ready", "notify", "--ready-timeout", "400ms", "--restart",
+                                           "never", child("notifies"), "suspend", "READY=1"});
+  EVENTUALLY(box.state("api") == "suspended");
+  Millis since = now();
+  EVENTUALLY(now() - since > Millis(1200));
+  EXPECT_TRUE(starting.running()) << starting.out() << starting.err();
+  EXPECT_EQ(0, box.ctl({"signal", "CONT", "api"}).code);
+  EXPECT_EQ(0, starting.wait()) << starting.err();
+  EXPECT_EQ("running", box.state("api"));
+}
+
 TEST(Watchdog, AnAppMaySayItselfThatItHangs) {
   Sandbox box;
   EXPECT_EQ(0, begin(box, {"--ready", "notify", "--watchdog", "1m", child("notifies"), "READY=1", "sleep:100",

@@ -355,6 +355,38 @@ TEST(Descriptors, WhereThereAreTooFewForAProgramItIsTriedUntilThereAreMore) {
   EVENTUALLY(box.state("api") == "running");
 }
 
+TEST(Descriptors, WhereThereAreTooFewForTheKeeperItSaysSo) {
+  if (sanitized()) GTEST_SKIP() << kNotSanitized;
+  for (rlim_t count = 10; count <= 20; ++count) {
+    Sandbox box;
+    Outcome out = box.run(with_descriptors(count, {"--watchdog", "1m", "sleep", "1000"}));
+    EXPECT_EQ(1, out.code) << count << " descriptors: " << out.all();
+    EXPECT_TRUE(has(out.err, "Too many open files")) << count << " descriptors: " << out.err;
+  }
+}
+
+TEST(Memory, AStartThatThereIsNoneForIsTriedAgain) {
+  if (sanitized()) GTEST_SKIP() << "a sanitizer maps memory of its own";
+  Sandbox box;
+  auto program = box.work() / "tool", away = box.work() / "away";
+  std::filesystem::copy_file("/bin/sleep", program);
+  write_text(box.work() / "vars", "A=1\n");
+  box.detach("api", {"--env-file", "vars", "--backoff", "20ms..20ms", "--start-secs", "0", program, "1000"});
+  std::filesystem::rename(program, away);
+  EXPECT_NE(0, box.ctl({"restart", "api"}).code);
+  EVENTUALLY(box.state("api") == "backoff");  // each try reads its variables again
+  rlimit little{1, RLIM_INFINITY}, all{RLIM_INFINITY, RLIM_INFINITY};
+  int keeper = box.keeper_pid("api");
+  ASSERT_EQ(0, prlimit(keeper, RLIMIT_AS, &little, nullptr));
+  write_text(box.work() / "vars", "A=" + string(900'000, 'x') + "\n");
+  EVENTUALLY(has(box.status("api")->spawn_error.value_or(""), "prepare a process: std::bad_alloc"));
+  write_text(box.work() / "vars", "A=2\n");
+  std::filesystem::rename(away, program);
+  ASSERT_EQ(0, prlimit(keeper, RLIMIT_AS, &all, nullptr));
+  EVENTUALLY(box.state("api") == "running");
+  EXPECT_EQ(keeper, box.keeper_pid("api"));
+}
+
 TEST(Descriptors, WhereThereAreTooFewItAnswersAlsoWithoutBackoff) {
   if (sanitized()) GTEST_SKIP() << kNotSanitized;
   Sandbox box;
