@@ -40,7 +40,8 @@ std::string read_end(int fd, std::size_t most) {
 
 }  // namespace
 
-FileSink::FileSink(std::string path, LogRules rules) : path_(std::move(path)), rules_(rules) {
+FileSink::FileSink(std::string path, LogRules rules)
+    : path_(std::move(path)), rules_(rules), kept_(rules.keep, rules.block) {
   struct stat st {};
   if (stat(path_.c_str(), &st) == 0) size_ = static_cast<std::uint64_t>(st.st_size);
 }
@@ -176,26 +177,26 @@ std::size_t FileSink::store(std::string_view bytes) {
 }
 
 void FileSink::write(std::string_view bytes) {
-  if (waiting() > 0) send_kept();
-  if (dropping_) bytes = after_drop(bytes);
+  send_kept();
+  if (kept_.dropping()) bytes = after_drop(bytes);
   add(bytes);
 }
 
 void FileSink::add(std::string_view bytes) {
   total_ += bytes.size();
-  if (waiting() > 0) return keep(bytes);
-  std::size_t stored = store(bytes);
-  keep(bytes.substr(stored));
+  if (kept_.empty()) bytes.remove_prefix(store(bytes));
+  kept_.keep(bytes);
 }
 
 void FileSink::write_marker(std::string_view line) {
-  if (waiting() > 0) send_kept();
-  if (waiting() > 0 ? kept_.back() != '\n' : look_at_size() && !at_line_start()) add("\n");
+  send_kept();
+  bool unfinished = kept_.empty() ? look_at_size() && !at_line_start() : kept_.rest().back() != '\n';
+  if (unfinished) add("\n");
   add(line);
 }
 
 std::size_t FileSink::splice_room() {
-  if (waiting() > 0 || dropping_ || !look_at_size() || !spliceable_) return 0;
+  if (!kept_.empty() || kept_.dropping() || !look_at_size() || !spliceable_) return 0;
   const std::uint64_t limit = size_limit();
   if (limit == 0) return std::numeric_limits<std::int32_t>::max();
   return size_ < limit ? static_cast<std::size_t>(limit - size_) : 0;
@@ -224,7 +225,7 @@ void FileSink::rotate_again() {
   const std::uint64_t limit = size_limit();
   if (limit == 0 || size_ < limit)
     forget_rotation();
-  else if (waiting() == 0 && at_line_start())
+  else if (kept_.empty() && at_line_start())
     move_away();
 }
 
@@ -235,64 +236,31 @@ void FileSink::forget_rotation() {
 
 // --- what could not be written
 
-void FileSink::keep(std::string_view bytes) {
-  if (bytes.empty()) return;
-  std::size_t room = rules_.keep > waiting() ? rules_.keep - waiting() : 0;
-  if (rules_.block || (!dropping_ && bytes.size() <= room)) {
-    kept_ += bytes;
-    return;
-  }
-  if (!dropping_) {
-    // Whole lines, as far as they go.
-    std::size_t whole = bytes.substr(0, room).rfind('\n');
-    std::size_t cut = whole == std::string_view::npos ? 0 : whole + 1;
-    kept_ += bytes.substr(0, cut);
-    bytes.remove_prefix(cut);
-    dropping_ = true;
-  }
-  drop(bytes);
-}
-
-void FileSink::drop(std::string_view bytes) {
-  if (!bytes.empty()) dropped_line_end_ = bytes.back() == '\n';
-  unsaid_ += bytes.size();
-  dropped_ += bytes.size();
-}
-
 /// Once there is room, from the next line on.
 std::string_view FileSink::after_drop(std::string_view bytes) {
-  if (waiting() > rules_.keep / 2) return bytes;  // keep() drops them
-  std::size_t end = dropped_line_end_ ? 0 : bytes.find('\n');
-  std::size_t gone = dropped_line_end_ ? 0 : end == std::string_view::npos ? bytes.size() : end + 1;
-  drop(bytes.substr(0, gone));
-  if (end != std::string_view::npos) {
-    dropping_ = false;
-    say_dropped();
-  }
-  return bytes.substr(gone);
+  bytes = kept_.go_on(bytes);
+  if (!kept_.dropping()) say_dropped();
+  return bytes;
 }
 
 void FileSink::say_dropped() {
-  if (unsaid_ == 0 || !on_dropped_) return;
-  std::string line = on_dropped_(std::exchange(unsaid_, 0));
+  if (!on_dropped_) return;
+  std::uint64_t bytes = kept_.take_unsaid();
+  std::string line = bytes > 0 ? on_dropped_(bytes) : "";
   if (!line.empty()) write_marker(line);
 }
 
 void FileSink::send_kept() {
-  std::string_view rest = std::string_view(kept_).substr(sent_);
-  sent_ += store(rest);
-  if (sent_ < kept_.size()) return;
-  std::string().swap(kept_);
-  sent_ = 0;
+  if (!kept_.empty()) kept_.sent(store(kept_.rest()));
 }
 
 void FileSink::retry() {
-  if (waiting() > 0)
+  if (!kept_.empty())
     send_kept();
   else if (!trouble_.empty() && look_at_size())
     trouble_.clear();
   if (next_rotation_ > 0 && now_ms() >= next_rotation_) rotate_again();
-  if (waiting() == 0 && trouble_.empty()) say_dropped();
+  if (kept_.empty() && trouble_.empty()) say_dropped();
 }
 
 // --- other files
@@ -345,17 +313,17 @@ void FileSink::compressed(bool good, std::uint64_t inode) {
 }
 
 Done FileSink::flush() {
-  std::string().swap(kept_);
-  sent_ = 0;
+  kept_.clear();
   if (!look_at_size()) return Error{Reason::failed, "", trouble_, 0};
   if (!regular_) return Error{Reason::failed, "", path_ + " is no regular file", 0};
   if (ftruncate(file_.get(), 0) < 0) return system_error("", "empty " + path_);
   look_at_size();
+  index_.remove();
   return remove_backups(path_);
 }
 
 Done FileSink::rotate() {
-  if (waiting() > 0) send_kept();
+  send_kept();
   if (!look_at_size()) return Error{Reason::failed, "", trouble_, 0};
   if (!regular_) return Error{Reason::failed, "", path_ + " is no regular file", 0};
   if (size_ == 0) return {};
@@ -376,7 +344,8 @@ Done FileSink::reopen() {
 
 std::string FileSink::last(std::size_t most, std::uint64_t mark) const {
   most = std::min<std::uint64_t>(most, total_ - std::min(mark, total_));
-  std::string out = kept_.substr(std::max(sent_, kept_.size() - std::min(kept_.size(), most)));
+  std::string_view waits = kept_.rest();
+  std::string out(waits.substr(waits.size() - std::min(waits.size(), most)));
   if (out.size() < most && file_) out = read_end(file_.get(), most - out.size()) + out;
   if (out.size() < most) {
     Fd before(::open((path_ + ".1").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

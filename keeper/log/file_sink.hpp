@@ -4,9 +4,8 @@
 // offset is the file's size as it is before each piece, for somebody may have truncated it. A file that was
 // renamed, removed or replaced by somebody else is left, and the one at its path taken, within a second.
 //
-// What cannot be written (full disk, no permission) is kept, up to a bound; beyond it either the newest is
-// dropped and counted, and the count written once there is room, or nothing more is taken. Nothing here
-// fails for good: retry() tries again.
+// What cannot be written (full disk, no permission) is kept (see kept_output), and what was dropped is said
+// once there is room. Nothing here fails for good: retry() tries again.
 #pragma once
 #include <functional>
 #include <optional>
@@ -14,6 +13,7 @@
 #include <string_view>
 
 #include "keeper/log/index_file.hpp"
+#include "keeper/log/kept_output.hpp"
 #include "keeper/log/rotator.hpp"
 #include "protocol/home/home.hpp"
 
@@ -50,15 +50,15 @@ class FileSink {
   void write_marker(std::string_view line);
 
   /// Nothing more should be handed in: it would be dropped, against the rules.
-  bool is_full() const { return rules_.block && waiting() >= rules_.keep; }
+  bool is_full() const { return kept_.is_full(); }
   /// What goes wrong just now, for people; empty if all is well. retry() may put it right.
   const std::string& trouble() const { return trouble_.empty() ? rotation_trouble_ : trouble_; }
   /// Tries again what did not go.
   void retry();
   /// Bytes that wait in memory.
-  std::size_t waiting() const { return kept_.size() - sent_; }
+  std::size_t waiting() const { return kept_.size(); }
   /// Dropped since the start.
-  std::uint64_t dropped() const { return dropped_; }
+  std::uint64_t dropped() const { return kept_.dropped(); }
 
   /// Begins a new file, if there is anything in this one: now, or when its last line has ended. Errors: it
   /// could not be renamed.
@@ -95,8 +95,6 @@ class FileSink {
   bool look_at_size();
   std::size_t put(std::string_view bytes);
   void add(std::string_view bytes);
-  void keep(std::string_view bytes);
-  void drop(std::string_view bytes);
   void send_kept();
   void say_dropped();
   RotationRules rotation() const;
@@ -123,12 +121,7 @@ class FileSink {
   std::int64_t next_rotation_ = 0;     ///< not before, after one that failed
   std::string trouble_;
   std::string rotation_trouble_;
-  std::string kept_;  ///< what could not be written, from sent_ on
-  std::size_t sent_ = 0;
-  bool dropping_ = false;          ///< until there is room, and a line begins
-  bool dropped_line_end_ = false;  ///< nothing of a line that was dropped is still to come
-  std::uint64_t unsaid_ = 0;
-  std::uint64_t dropped_ = 0;
+  KeptOutput kept_;
 };
 
 }  // namespace keeper

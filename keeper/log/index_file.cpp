@@ -3,7 +3,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace keeper {
+namespace {
+
+// An app that says little is not to have more of an index than of a log.
+constexpr std::uint64_t kFree = 64 << 10;
+constexpr std::uint64_t kShare = 16;
+
+}  // namespace
 
 void IndexFile::begin(const std::string& path, std::uint64_t inode) {
   end();
@@ -16,6 +25,11 @@ void IndexFile::end() {
   file_.reset();
   pace_ = IndexPace();
   given_up_ = true;
+}
+
+void IndexFile::remove() {
+  unlink(path_.c_str());
+  file_.reset();
 }
 
 /// Goes on with what is there, if it is of this log.
@@ -47,6 +61,7 @@ void IndexFile::note(WallTime now, std::uint64_t offset) {
     pace_ = IndexPace();
   }
   if (good) {
+    if (size_ >= std::max(kFree, offset / kShare)) return;
     auto entry = pace_.next(now, offset);
     if (!entry) return;
     IndexRecord record = index_record(*entry);

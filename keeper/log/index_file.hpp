@@ -1,5 +1,6 @@
 // The index of a log's times (see protocol/home/log_index), as it is written: beside the log, one entry a
-// second at most. It only helps to find: where it cannot be written it is removed, and nobody is told.
+// second at most, and not more than 64 KiB or a sixteenth of the log. It only helps to find: where it cannot
+// be written it is removed, and nobody is told.
 #pragma once
 #include <string>
 
@@ -16,6 +17,8 @@ class IndexFile {
   void note(WallTime now, std::uint64_t offset);
   /// The log is another one from now on.
   void end();
+  /// The log is empty, and so is this: there is none until something is written.
+  void remove();
 
  private:
   bool ready();

@@ -183,6 +183,28 @@ TEST(IndexFile, BeginsAnewWhereTheLogWasTruncated) {
   EXPECT_EQ(1u, entries_of(place / "x.log.idx"));
 }
 
+TEST(IndexFile, OfALogOfFewBytesDoesNotOutgrowIt) {
+  Place place;
+  IndexFile index;
+  index.begin((place / "x.log").string(), 42);
+  for (int i = 0; i < 20'000; ++i)  // two bytes a second
+    index.note(second(2 * i), static_cast<std::uint64_t>(4 * i));
+  EXPECT_EQ(64u << 10, fs::file_size(place / "x.log.idx"));
+  index.note(second(100'000), 2 << 20);
+  EXPECT_EQ((64u << 10) + kIndexRecord, fs::file_size(place / "x.log.idx"));
+}
+
+TEST(IndexFile, GoesWithWhatItIsOf) {
+  Place place;
+  IndexFile index;
+  index.begin((place / "x.log").string(), 42);
+  index.note(second(0), 0);
+  index.remove();
+  EXPECT_FALSE(fs::exists(place / "x.log.idx"));
+  index.note(second(0), 0);
+  EXPECT_EQ(1u, entries_of(place / "x.log.idx"));
+}
+
 TEST(IndexFile, IsDoneWithoutWhereItCannotBeHad) {
   Place place;
   fs::create_directory(place / "x.log.idx");

@@ -1,10 +1,14 @@
 // A log that cannot be written for a while: nothing waits, nothing is lost that there is room for, and what
 // is lost is said.
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "tests/keeper/support/log_texts.hpp"
 
@@ -21,14 +25,18 @@ class Trouble : public testing::Test {
   void start(const Words& options, int first, int more) {
     Words words = {"--start-secs", "0", "--log", log().string()};
     words.insert(words.end(), options.begin(), options.end());
+    for (const string& word : program_that_writes(first, more))
+      words.push_back(word);
+    box.detach("job", words);
+    EVENTUALLY(ends_with_line(log(), first));
+  }
+  static Words program_that_writes(int first, int more) {
     string next = std::to_string(first + more), last = std::to_string(first + 2 * more);
     string program = "seq -f %099.0f 1 " + std::to_string(first) + "; " +  //
                      wait_for("go1") + "seq -f %099.0f " + std::to_string(first + 1) + " " + next +
                      "; touch done1; " + wait_for("go2") + "seq -f %099.0f " +
                      std::to_string(first + more + 1) + " " + last + "; touch done2; exec sleep 1000";
-    words.insert(words.end(), {"sh", "-c", program});
-    box.detach("job", words);
-    EVENTUALLY(ends_with_line(log(), first));
+    return {"sh", "-c", program};
   }
   static string wait_for(const string& file) { return "while ! [ -e " + file + " ]; do sleep 0.02; done; "; }
   static bool ends_with_line(const fs::path& log, int number) {
@@ -165,6 +173,109 @@ TEST_F(Trouble, MakesTheProgramWaitWhereThatIsWanted) {
   touch("go2");
   EVENTUALLY(ends_with_line(log(), 63'000));
   expect_same(numbered(1, 63'000), output_in(read_text(log())));
+  EXPECT_EQ(0u, status()->dropped);
+}
+
+/// A directory that is a disk of 1 MB of its own (tmpfs(5)) to the keeper, which alone sees it
+/// (mount_namespaces(7)).
+class SmallDisk : public Trouble {
+ protected:
+  static constexpr int kNoMounts = 99;
+
+  /// As start(). False: this machine gives no mounts to who runs this test.
+  bool begin(const Words& options, int first, int more) {
+    fs::create_directory(place_);
+    string here = std::to_string(getuid());
+    Start how{
+        {program("keeper"), "-d", "-n", "job", "--start-secs", "0", "--log", (place_ / "job.log").string()}};
+    how.words.insert(how.words.end(), options.begin(), options.end());
+    for (const string& word : program_that_writes(first, more))
+      how.words.push_back(word);
+    how.before = [this, map = here + " " + here + " 1"] {
+      bool alone = unshare(CLONE_NEWNS) == 0;
+      if (!alone && unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) {
+        write_text("/proc/self/uid_map", map);
+        alone = true;
+      }
+      if (!alone || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+          mount("small", place_.c_str(), "tmpfs", 0, "size=1m,mode=700") != 0)
+        _exit(kNoMounts);
+    };
+    Outcome out = box.run(how);
+    EXPECT_TRUE(out.code == 0 || out.code == kNoMounts) << out.all();
+    if (out.code != 0) return false;
+    disk_ = fs::path("/proc") / std::to_string(box.keeper_pid("job")) / "root" / place_.relative_path();
+    EXPECT_TRUE(eventually([&] { return ends_with_line(disk_ / "job.log", first); }));
+    return true;
+  }
+  void fill() {
+    std::ofstream filler(disk_ / "filler", std::ios::binary);
+    const string piece(4096, 'f');
+    while (filler.write(piece.data(), static_cast<std::streamsize>(piece.size())).flush()) {
+    }
+  }
+  void make_room() { fs::remove(disk_ / "filler"); }
+  /// Room comes back, and all is well within a second.
+  void is_well_soon_with_room() {
+    make_room();
+    Millis before = now();
+    EVENTUALLY(is_well());
+    EXPECT_LT((now() - before).count(), 1000 * (sanitized() ? 3 : 1));
+  }
+
+  fs::path place_ = box.work() / "small";
+  fs::path disk_;
+};
+
+constexpr const char* kNoMountsHere = "no mounts for this user";
+const Words kSmallFiles = {"--log-max-size", "100K", "--log-backups", "3", "--log-buffer", "64K"};
+
+TEST_F(SmallDisk, NothingIsLostThatThereIsRoomForInMemory) {
+  if (!begin({}, 1'000, 3'000)) GTEST_SKIP() << kNoMountsHere;
+  fill();
+  touch("go1");
+  EVENTUALLY(is_there("done1") && is_in_trouble());
+  EXPECT_TRUE(has(*status()->trouble, "No space left on device")) << *status()->trouble;
+  is_well_soon_with_room();
+  touch("go2");
+  EVENTUALLY(ends_with_line(disk_ / "job.log", 7'000));
+  expect_same(numbered(1, 7'000), output_in(read_text(disk_ / "job.log")));
+  EXPECT_EQ(0u, status()->dropped);
+}
+
+TEST_F(SmallDisk, WhatIsDroppedIsCounted) {
+  if (!begin(kSmallFiles, 100, 30'000)) GTEST_SKIP() << kNoMountsHere;
+  fill();
+  touch("go1");
+  EVENTUALLY(is_there("done1") && status() && status()->dropped > 0);
+  is_well_soon_with_room();
+  std::uint64_t dropped = status()->dropped;
+  EVENTUALLY(has(all_of(disk_ / "job.log"),
+                 std::to_string(dropped) + " bytes of output were dropped: cannot write "));
+  touch("go2");
+  EVENTUALLY(ends_with_line(disk_ / "job.log", 60'100));
+  string end = output_in(all_of(disk_ / "job.log"));
+  int lines = static_cast<int>(end.size() / 100);
+  EXPECT_GE(lines, 3'000) << "all that three backups and more can hold";
+  expect_same(numbered(60'101 - lines, 60'100), end);
+  EXPECT_EQ(dropped, status()->dropped);
+}
+
+TEST_F(SmallDisk, MakesTheProgramWaitWhereThatIsWanted) {
+  Words options = kSmallFiles;
+  options.insert(options.end(), {"--log-full", "block"});
+  if (!begin(options, 100, 30'000)) GTEST_SKIP() << kNoMountsHere;
+  fill();
+  touch("go1");
+  EVENTUALLY(is_in_trouble());
+  EXPECT_TRUE(has(box.ctl({"list"}).out, "running"));
+  EXPECT_FALSE(is_there("done1"));
+  is_well_soon_with_room();
+  EVENTUALLY(is_there("done1"));
+  touch("go2");
+  EVENTUALLY(ends_with_line(disk_ / "job.log", 60'100));
+  string end = output_in(all_of(disk_ / "job.log"));
+  expect_same(numbered(60'101 - static_cast<int>(end.size() / 100), 60'100), end);
   EXPECT_EQ(0u, status()->dropped);
 }
 
