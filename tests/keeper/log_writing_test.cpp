@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
+#include <fstream>
 
 #include "tests/keeper/support/log_texts.hpp"
 
@@ -53,6 +55,71 @@ TEST_P(Format, OfAFastWriterIsCompleteOverItsRotations) {
   for (const fs::path& file : files)
     EXPECT_TRUE(fs::file_size(file) == 0 || read_text(file).ends_with('\n')) << file;
   expect_same(numbered(1, lines), written(all_of(box.log_path("job"))));
+}
+
+/// Whether a file goes on with "line N" for each N from `next` on, each a whole line of its own; counts on.
+bool goes_on(const string& text, bool has_own_lines, long& next) {
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = text.find('\n', at);
+    if (end == string::npos) return false;
+    std::string_view line(text.data() + at, end - at);
+    at = end + 1;
+    bool own = has_own_lines && line.find("[keeper] ") != string::npos;
+    if (own || line.find("\"stream\":\"keeper\"") != string::npos) continue;
+    std::size_t number = line.find("line ");
+    if (number == string::npos || std::strtol(line.data() + number + 5, nullptr, 10) != next) return false;
+    ++next;
+  }
+  return true;
+}
+
+/// How much of `copy` is what these files hold one after the other; all of it, if nothing differs.
+std::uintmax_t same_bytes(const std::vector<fs::path>& files, const fs::path& copy) {
+  std::ifstream other(copy, std::ios::binary);
+  std::uintmax_t same = 0;
+  for (const fs::path& file : files) {
+    string text = read_text(file), there(text.size(), '\0');
+    other.read(there.data(), static_cast<std::streamsize>(there.size()));
+    if (text != there) return same;
+    same += text.size();
+  }
+  return same;
+}
+
+// At the size of 10 MB, and every 100 ms besides.
+TEST_P(Format, OfTenMillionLinesIsCompleteAndSoIsTheCopyOfWhoFollows) {
+  const long lines = sanitized() ? 300'000 : 10'000'000;
+  Sandbox box;
+  box.detach("job", Words{"--restart", "never", "--start-secs", "0", "--log-max-size", "10M", "--log-backups",
+                          "1000", "--log-format", GetParam(), "sh", "-c",
+                          "until [ -e go ]; do sleep 0.01; done; exec \"$0\" " + std::to_string(lines),
+                          child("floods")});
+  fs::path copy = box.work() / "copy";
+  Fd out(open(copy.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  Start how{{program("ctl"), "logs", "-f", "-n", "all", "job"}};
+  how.out = out.get();
+  Background follow = box.start(how);
+  EVENTUALLY(fs::file_size(copy) > 0);
+  write_text(box.work() / "go", "");
+  int rotations = 0;
+  for (Millis next = now(); !box.ended("job");) {
+    if (now() < next) continue;
+    next = now() + Millis(100);
+    rotations += box.ctl({"rotate", "job"}).code == 0;
+  }
+  EXPECT_GT(rotations, 1);
+  auto files = files_of(box.log_path("job"));
+  std::uintmax_t size = 0;
+  for (const fs::path& file : files)
+    size += fs::file_size(file);
+  EXPECT_TRUE(eventually([&] { return fs::file_size(copy) == size; }, Millis(60'000)))
+      << fs::file_size(copy) << size;
+  long next = 1;
+  for (const fs::path& file : files)
+    EXPECT_TRUE(goes_on(read_text(file), !is("json"), next)) << file << ", line " << next;
+  EXPECT_EQ(lines + 1, next);
+  EXPECT_EQ(size, same_bytes(files, copy));
+  follow.signal(SIGKILL);
 }
 
 TEST_P(Format, IsTheSameForWhoFollowsWhileItIsRotatedAgainAndAgain) {
