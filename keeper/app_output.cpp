@@ -63,12 +63,13 @@ AppOutput::AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks)
 Result<std::unique_ptr<AppOutput>> AppOutput::make(asio::io_context& io, const Spec& spec, std::string path,
                                                    std::string error_path, OutputHooks hooks) {
   auto app = std::unique_ptr<AppOutput>(new AppOutput(io, spec, std::move(hooks)));
-  bool apart = !spec.error_log.empty();
+  bool same = is_file(spec.log) && error_path == path;
+  // Where nothing says which stream a line is of, one file takes them as they were written: through one pipe.
+  bool apart = !spec.error_log.empty() && !(same && spec.log_format == LogFormat::raw);
   FileSink* out = is_file(spec.log) ? app->add_sink(apart ? "out" : "all", path) : nullptr;
   if (Done done = app->add_stream(LogStream::out, out); !done) return done.error();
   if (!apart) return app;
   // Both may go into one file, where each line says which stream it is of.
-  bool same = out != nullptr && error_path == path;
   if (same) app->sinks_.front()->stream = "all";
   FileSink* err = same ? out : is_file(spec.error_log) ? app->add_sink("err", error_path) : nullptr;
   if (Done done = app->add_stream(LogStream::err, err); !done) return done.error();

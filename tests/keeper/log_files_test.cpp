@@ -88,6 +88,12 @@ TEST(Streams, ADashForErrorsShowsThemOnly) {
   EXPECT_EQ(turns(10, true, false), output_in(box.log("job")));
 }
 
+TEST(Streams, ApartInOneRawLogKeepTheirOrderAsIfTheyWereNot) {
+  Sandbox box;
+  run_once(box, {"--log", "both.log", "--error-log", "both.log"}, in_turns(2000));
+  expect_same(turns(2000, true, true), output_in(read_text(box.work() / "both.log")));
+}
+
 TEST(Streams, ApartInOneJsonLogAreToldByTheirLines) {
   Sandbox box;
   run_once(box, {"--log-format", "json", "--log", "both.log", "--error-log", "both.log"}, in_turns(500));
