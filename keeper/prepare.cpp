@@ -112,14 +112,24 @@ std::optional<int> take_pid_file(Spec& spec, const string& here) {
   return refuse("pid-file", done.error().why());
 }
 
-/// Its variables are read again at each start; here it is only seen that they can be.
-std::optional<int> take_env_file(Spec& spec, const string& here, std::vector<string>& variables) {
-  if (spec.env_file.empty()) return std::nullopt;
-  spec.env_file = absolute(spec.env_file, here);
-  auto read = read_env_file(spec.env_file);
-  if (!read) return refuse("env-file", spec.env_file + ": " + read.error().why());
-  variables = std::move(*read);
+/// Their variables are read again when the program is looked up anew; here it is only seen that they can be.
+std::optional<int> take_env_files(Spec& spec, const string& here, std::vector<string>& variables) {
+  for (string& file : spec.env_file) {
+    file = absolute(file, here);
+    auto read = read_env_file(file);
+    if (!read) return refuse("env-file", file + ": " + read.error().why());
+    variables.insert(variables.end(), read->begin(), read->end());
+  }
   return std::nullopt;
+}
+
+/// All conditions have to hold by ready_timeout, and this one cannot.
+std::optional<int> check_start_secs(const Spec& spec) {
+  bool in_time = !spec.ready.secs() || spec.ready.events().empty() || spec.start_secs < spec.ready_timeout;
+  if (in_time) return std::nullopt;
+  return refuse("start-secs", duration_text(spec.start_secs) +
+                                  " can never have passed within --ready-timeout " +
+                                  duration_text(spec.ready_timeout) + "; give it a longer one");
 }
 
 /// The keeper itself never asks for a name: that may take long. A host that moves is found at its next start.
@@ -143,6 +153,7 @@ std::optional<int> prepare(Spec& spec) {
   if (auto code = check_descriptors(spec)) return code;
   if (auto code = check_ready_descriptor(spec)) return code;
   if (auto code = check_window(spec)) return code;
+  if (auto code = check_start_secs(spec)) return code;
   string user = spec.user;
   if (Done done = take_user(spec); !done)
     return complain("cannot start: --user " + user + ": " + done.error().why(), 2);
@@ -151,7 +162,7 @@ std::optional<int> prepare(Spec& spec) {
   std::vector<string> from_file;
   if (auto code = take_directory(spec, here)) return code;
   if (auto code = take_pid_file(spec, here)) return code;
-  if (auto code = take_env_file(spec, here, from_file)) return code;
+  if (auto code = take_env_files(spec, here, from_file)) return code;
   if (auto code = take_syslog(spec)) return code;
   for (string* log : {&spec.log, &spec.error_log})
     if (*log != "none" && *log != "-" && *log != "apart") *log = absolute(*log, here);

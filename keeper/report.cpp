@@ -188,8 +188,9 @@ void Keeper::announce_to_waiting(const action::Announce& a) {
       break;
     case action::What::exited:
       // Before it was confirmed, or nobody would be waiting any more; a restart that somebody asked for is
-      // none.
-      if (a.cause != Cause::restart && a.cause != Cause::changed) report_start(StartReport::Kind::failed, 1);
+      // none. Where it is given up that is said at the end, when nothing of it is left.
+      if (a.cause != Cause::restart && a.cause != Cause::changed && machine_.wanted() == Wanted::up)
+        report_start(StartReport::Kind::failed, 1);
       break;
     case action::What::backoff: report_start(StartReport::Kind::failed, 1); break;
     default: break;

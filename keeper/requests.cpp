@@ -51,7 +51,7 @@ void Keeper::handle(const RestartRun& restart, const Caller& caller, Answer answ
   tell_for(asker_of("restart", caller), event::Restart{});
 }
 
-void Keeper::handle(const SignalRun& request, const Caller&, Answer answer) {
+void Keeper::handle(const SignalRun& request, const Caller& caller, Answer answer) {
   std::string doing = "signal " + table_.stem;
   if (outdated(request, machine_.run(), doing, answer)) return;
   auto signal = parse_signal(request.signal);
@@ -59,6 +59,9 @@ void Keeper::handle(const SignalRun& request, const Caller&, Answer answer) {
   auto pid = machine_.pid();
   if (!pid) return answer.fail({Reason::not_running, doing, "it has no process just now", 0});
   signal_error_ = 0;
+  recorder_.set_asker(asker_of("signal " + signal_name(*signal), caller));
+  recorder_.note_signal(machine_.run(), *signal);
+  recorder_.set_asker(std::nullopt);
   tell(event::UserSignal{machine_.run(), *signal});
   if (signal_error_ != 0) return answer.fail({Reason::failed, doing, {}, signal_error_});
   answer.give(Signalled{*pid});

@@ -28,8 +28,8 @@ Result<std::vector<std::string>> Keeper::added_variables() const {
   std::vector<std::string> from_file = notify_environment(notify_.get(), spec_);
   for (std::string& variable : user_environment(spec_))
     from_file.push_back(std::move(variable));
-  if (!spec_.env_file.empty()) {
-    auto read = read_env_file(spec_.env_file);
+  for (const std::string& file : spec_.env_file) {
+    auto read = read_env_file(file);
     if (!read) return read.error();
     from_file.insert(from_file.end(), read->begin(), read->end());
   }

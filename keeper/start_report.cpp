@@ -12,6 +12,7 @@
 #include "keeper/core/output_tail.hpp"
 #include "protocol/home/proc.hpp"
 #include "protocol/wire/codec.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {
@@ -53,7 +54,7 @@ void show_last_lines(std::string_view lines) {
   std::fprintf(stderr, "  its last lines:\n");
   while (!lines.empty()) {
     string_view line = lines.substr(0, lines.find('\n'));
-    std::fprintf(stderr, "  | %.*s\n", static_cast<int>(line.size()), line.data());
+    std::fprintf(stderr, "  | %s\n", escaped_log_line(line).c_str());
     lines.remove_prefix(std::min(line.size() + 1, lines.size()));
   }
 }

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "ctl/exit_code.hpp"
-#include "ctl/output/escape.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "ctl/commands/arguments.hpp"
 #include "ctl/exit_code.hpp"
-#include "ctl/output/escape.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -11,9 +11,9 @@
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/targets.hpp"
-#include "ctl/output/escape.hpp"
 #include "ctl/output/event_text.hpp"
 #include "protocol/client/fleet_events.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

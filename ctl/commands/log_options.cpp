@@ -2,8 +2,8 @@
 
 #include <climits>
 
-#include "ctl/output/escape.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/wire/escape.hpp"
 #include "protocol/wire/line_expression.hpp"
 #include "protocol/wire/moment.hpp"
 

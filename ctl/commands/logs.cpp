@@ -12,8 +12,8 @@
 #include "ctl/fleet/earlier_runs.hpp"
 #include "ctl/fleet/log_reading.hpp"
 #include "ctl/output/colour.hpp"
-#include "ctl/output/escape.hpp"
 #include "ctl/output/log_lines.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -7,9 +7,9 @@
 #include "ctl/fleet/log_place.hpp"
 #include "ctl/fleet/ports.hpp"
 #include "ctl/output/details.hpp"
-#include "ctl/output/escape.hpp"
 #include "ctl/output/table.hpp"
 #include "protocol/wire/codec.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

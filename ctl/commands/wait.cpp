@@ -6,7 +6,7 @@
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/conditions.hpp"
-#include "ctl/output/escape.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -10,7 +10,7 @@
 #include "ctl/fleet/earlier_runs.hpp"
 #include "ctl/fleet/reach.hpp"
 #include "ctl/output/colour.hpp"
-#include "ctl/output/escape.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 

@@ -1,8 +1,8 @@
 #include "ctl/output/app_table.hpp"
 
-#include "ctl/output/escape.hpp"
 #include "ctl/output/human.hpp"
 #include "ctl/output/table.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

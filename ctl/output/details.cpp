@@ -4,8 +4,8 @@
 #include <array>
 
 #include "ctl/output/colour.hpp"
-#include "ctl/output/escape.hpp"
 #include "ctl/output/human.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ctl/output/escape.hpp"
 #include "protocol/wire/codec.hpp"
+#include "protocol/wire/escape.hpp"
 #include "protocol/wire/json_text.hpp"
 #include "protocol/wire/log_object.hpp"
 

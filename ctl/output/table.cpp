@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ctl/output/escape.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

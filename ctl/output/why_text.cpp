@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "ctl/output/escape.hpp"
 #include "ctl/output/human.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {
@@ -28,8 +28,13 @@ string waiting(const Status& app, WallTime now) {
   string out = escaped(label(app)) + " waits for its next start";
   if (app.next && app.next->at)
     out += " until " + time_text(*app.next->at) + " (" + until_text(*app.next->at, now) + ")";
-  if (app.spawn_error) return out + ", because it could not be started: " + escaped(*app.spawn_error);
-  return out + (app.last_exit ? ", because its last run ended too early or a pause is configured" : "");
+  return app.spawn_error ? out + ", because it could not be started: " + escaped(*app.spawn_error) : out;
+}
+
+string ending(const Status& app, const string& it) {
+  string out =
+      app.pid ? it + " is being stopped" : it + " has ended, and what it has left behind is being ended";
+  return out + (app.wanted == Wanted::up ? "; then it is started again." : ".");
 }
 
 string ended(const RunRecord& run) {
@@ -54,6 +59,7 @@ string asked(const Asker& asker) {
   if (asker.by == "stop") return who(asker) + " asked for a stop.";
   if (asker.by == "restart") return who(asker) + " asked for a restart.";
   if (asker.by == "reload") return who(asker) + " asked for a reload.";
+  if (asker.by.starts_with("signal ")) return who(asker) + " sent it " + escaped(asker.by.substr(7)) + ".";
   if (asker.by.starts_with("Ctrl-")) return "Somebody pressed " + escaped(asker.by) + ".";
   return "Its keeper got " + escaped(asker.by) + " from " + who(asker) + ".";
 }
@@ -96,8 +102,9 @@ string decision(const Status& app, const RunRecord& run, bool newest) {
                  : kept   ? "It is to be started again"
                           : "It was to be started again";
   string end = in_brackets(d.reason) + (followed || kept ? "." : ", but its keeper was gone by then.");
-  if (d.action == "restart") return again + " at once" + end;
-  if (d.action == "backoff") return again + " after " + spoken_duration(d.delay_ms.value_or(0)) + end;
+  std::int64_t delay = d.delay_ms.value_or(0);
+  if (d.action == "restart" && delay == 0) return again + " at once" + end;
+  if (d.action == "restart" || d.action == "backoff") return again + " after " + spoken_duration(delay) + end;
   if (d.action == "exited") return "It was not started again" + in_brackets(d.reason) + ".";
   if (d.action == "fatal") return "It was given up" + in_brackets(d.reason) + ".";
   return run.cause == "stop" ? "" : "It was " + escaped(d.reason) + ".";
@@ -152,7 +159,7 @@ string now_sentence(const Status& app, WallTime now) {
     case State::running: return it + " has been running" + since + ".";
     case State::starting: return it + " has been starting" + since + ", and is not confirmed yet.";
     case State::suspended: return it + " is suspended: a signal has stopped it (SIGSTOP).";
-    case State::stopping: return it + " is being stopped.";
+    case State::stopping: return ending(app, it);
     case State::backoff: return waiting(app, now) + ".";
     case State::unreachable: return it + " cannot be asked" + reason_of(app) + ".";
     case State::stopped:

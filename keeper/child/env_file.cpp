@@ -67,6 +67,7 @@ Result<std::vector<string>> Reader::variables() {
   while (!rest_.empty()) {
     string_view line = trimmed(take_line());
     if (line.empty() || line.front() == '#') continue;
+    if (line.find('\0') != string_view::npos) return bad(line_, "a NUL byte");
     auto one = variable(line);
     if (!one) return one.error();
     out.push_back(std::move(*one));

@@ -22,14 +22,14 @@ inline constexpr std::array<WordOf<Scope>, 4> kWordsOf<Scope>{
 namespace action {
 /// What is told to people, logs and subscribers.
 enum class What {
-  started,        ///< pid
+  started,        ///< pid; cause: what overtook the time that was decided, restart or changed
   confirmed,      ///< it is known to work
   exited,         ///< exit, cause, lived
   stopping,       ///< cause; the run is being ended
   killing,        ///< text: why KILL comes now: it did not heed its stop signals, or is to end at once
   stopped,        ///< nothing is left, as asked; Leave follows
-  backoff,        ///< until
-  spawn_failed,   ///< text
+  backoff,        ///< until; text: why not at once
+  spawn_failed,   ///< text; cause as of started
   fatal,          ///< text; Leave follows when nothing is left
   survivors,      ///< processes of the run outlived KILL; the machine goes on without them
   reload_failed,  ///< text; run is 0 where the new run was not spawned yet

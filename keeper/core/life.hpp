@@ -71,6 +71,7 @@ struct Life {
   bool suspended = false;          ///< stopped by a signal (SIGSTOP), not ended
   bool at_once = false;            ///< ends by KILL, without being asked first
   bool for_reload = false;         ///< a reload waits to hear whether this start succeeds
+  std::optional<Cause> begun_by;   ///< restart or changed: what it was started for
   std::optional<Cause> ending;     ///< why it is being ended; nothing while nobody asked for that
   std::optional<ExitInfo> exit;    ///< of its main process, once that is gone
 

@@ -73,7 +73,7 @@ void Machine::begin_anew() {
   forget_failures(s_.memory);
   retire(s_.incoming, Cause::restart);
   retire(s_.serving, Cause::restart);
-  s_.next = NextStart{now_, true};
+  s_.next = NextStart{now_, true, Cause::restart};
 }
 
 void Machine::want_up() {
@@ -107,6 +107,7 @@ void Machine::spawn(Slot& slot) {
   life.run = s_.next_run++;
   life.for_reload = std::exchange(s_.reload_waiting, false);
   if (s_.next && !s_.next->asked) ++s_.restarts;
+  if (s_.next) life.begun_by = s_.next->by;
   s_.next.reset();
   slot = life;
   actions_.emplace_back(action::Spawn{life.run});
@@ -127,7 +128,7 @@ void Machine::on(const event::SpawnSucceeded& e) {
   life->since = now_;
   s_.ran = true;
   s_.spawn_error.clear();
-  announce({.what = action::What::started, .run = e.run, .pid = e.pid});
+  announce({.what = action::What::started, .run = e.run, .pid = e.pid, .cause = life->begun_by});
   if (life->ending)
     begin_end(*life);
   else
@@ -149,7 +150,8 @@ void Machine::on(const event::SpawnFailed& e) {
   if (!life || life->phase != Phase::spawning) return;
   bool served = serves(e.run);
   s_.spawn_error = clipped(e.text);
-  announce({.what = action::What::spawn_failed, .run = e.run, .text = s_.spawn_error});
+  announce(
+      {.what = action::What::spawn_failed, .run = e.run, .cause = life->begun_by, .text = s_.spawn_error});
   fail_reload(*life, s_.spawn_error);
   extract(e.run);
   if (!served || another_takes_over()) return;
@@ -262,7 +264,7 @@ void Machine::start_changed() {
   bool asked = s_.next && s_.next->asked;
   retire(s_.incoming, Cause::changed);
   retire(s_.serving, Cause::changed);
-  s_.next = NextStart{now_, asked};
+  s_.next = NextStart{now_, asked, Cause::changed};
 }
 
 // ---- an end
@@ -393,7 +395,9 @@ void Machine::decide(const Ending& ending, RunId run) {
     announce({.what = action::What::fatal, .run = run, .text = verdict.reason});
   if (verdict.state != State::backoff) return want_down(verdict.state, std::move(verdict.reason));
   s_.next = NextStart{now_ + verdict.delay, false};
-  if (verdict.delay.count() > 0) announce({.what = action::What::backoff, .run = run, .until = s_.next->at});
+  if (verdict.delay.count() == 0) return;
+  announce(
+      {.what = action::What::backoff, .run = run, .until = s_.next->at, .text = std::move(verdict.reason)});
 }
 
 /// A run that was not ready in time is a failed start, one that hung is a crash, unless somebody said

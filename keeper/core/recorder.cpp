@@ -1,6 +1,7 @@
 #include "keeper/core/recorder.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace keeper {
 namespace {
@@ -13,11 +14,6 @@ bool is_asked(Cause cause) {
 
 Decision asked_restart() {
   return {"restart", 0, "asked for"};
-}
-
-Decision backoff(const RunRecord& run, Millis delay) {
-  bool early = run.pid && !run.confirmed_at;
-  return {"backoff", delay.count(), early ? "it ended before it was confirmed" : ""};
 }
 
 }  // namespace
@@ -41,7 +37,7 @@ void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
     case What::started:
       live(a.run).pid = a.pid;
       live(a.run).started_at = wall;
-      return decide_open(a.run);
+      return decide_open(a, wall);
     case What::confirmed: live(a.run).confirmed_at = wall; return;
     case What::stopping:
       if (a.cause && is_asked(*a.cause)) live(a.run).asker = asker_;
@@ -51,7 +47,7 @@ void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
     case What::exited: return add_exit(a, wall);
     case What::spawn_failed: return add_failed_spawn(a, wall);
     case What::backoff:
-      if (!runs_.empty() && a.until) decide(a.run, backoff(runs_.back(), *a.until - now));
+      if (a.until) decide(a.run, {"backoff", (*a.until - now).count(), a.text});
       return;
     case What::fatal: return decide(a.run, {"fatal", std::nullopt, a.text});
     case What::stopped: return note_stopped();
@@ -69,7 +65,7 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   run.ended_at = wall;
   run.exit = a.exit;
   run.cause = was.facts.out_of_memory ? "out of memory" : word_for(a.cause.value_or(Cause::crash));
-  run.asked_by = std::move(was.asker);
+  run.asked_by = asker_of(was, a);
   if (!was.unheeded.empty() && a.exit == ExitInfo::signal(SIGKILL)) run.kill_reason = std::move(was.unheeded);
   if (!was.unshown.empty()) run.not_ready = std::move(was.unshown);
   run.lived_ms = a.lived.count();
@@ -82,8 +78,22 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   own_ = std::min(own_ + 1, runs_.size());
 }
 
+void Recorder::note_signal(RunId run, int signal) {
+  live(run).signal = signal;
+  live(run).signaller = asker_;
+}
+
+/// Who asked for the end, or had the signal sent that was one.
+std::optional<Asker> Recorder::asker_of(Live& was, const action::Announce& exited) const {
+  if (was.asker || exited.cause != Cause::crash ||
+      exited.exit != ExitInfo::signal(was.signal, exited.exit->core_dumped))
+    return std::move(was.asker);
+  return std::move(was.signaller);
+}
+
 void Recorder::add_failed_spawn(const action::Announce& a, WallTime wall) {
   take(a.run);
+  decide_open(a, wall);
   RunRecord run;
   run.run = a.run;
   run.ended_at = wall;
@@ -113,13 +123,25 @@ void Recorder::decide(RunId run, Decision decision) {
   }
 }
 
-/// A new run has begun: what ended before it, and was not decided otherwise, was to be started again at once.
-void Recorder::decide_open(RunId before) {
+/// A new run has begun, or should have: what ended before it, and was not decided otherwise, was to be
+/// started again at once; and where that was to be later, something has overtaken it.
+void Recorder::decide_open(const action::Announce& next, WallTime wall) {
+  bool newest = true;
   for (std::size_t i = 0; i < own_; ++i) {
     RunRecord& one = runs_[runs_.size() - 1 - i];
-    if (one.run < before && !one.decision)
-      one.decision = Decision{"restart", 0, "restart is " + std::string(word_for(restart_))};
+    if (one.run >= next.run) continue;
+    bool waited = one.decision && one.decision->action == "backoff";
+    if (next.cause && std::exchange(newest, false) && (waited || !one.decision))
+      one.decision = overtaken(one, *next.cause, wall);
+    if (!one.decision) one.decision = Decision{"restart", 0, "restart is " + std::string(word_for(restart_))};
   }
+}
+
+Decision Recorder::overtaken(const RunRecord& run, Cause by, WallTime wall) const {
+  Millis delay = run.ended_at ? std::max(wall - *run.ended_at, Millis{0}) : Millis{0};
+  std::string reason = "its program changed";
+  if (by == Cause::restart) reason = starter_ ? asker_text(*starter_) : "asked for";
+  return {"restart", delay.count(), std::move(reason)};
 }
 
 void Recorder::note_wish(Wanted wanted) {
@@ -128,6 +150,7 @@ void Recorder::note_wish(Wanted wanted) {
     return;
   }
   stopper_.reset();
+  starter_ = asker_;
   if (own_ > 0 && runs_.back().decision && runs_.back().decision->action == "stopped")
     runs_.back().decision = asked_restart();
 }

@@ -41,6 +41,8 @@ class Recorder {
   void note_wish(Wanted wanted);
   /// Before the announcement of that exit.
   void note(RunId run, const ExitFacts& facts) { live(run).facts = facts; }
+  /// The asker has sent that run this signal, which may end it.
+  void note_signal(RunId run, int signal);
   /// `wall` and `now`: the two clocks. Announcements in the order in which they are made.
   void note(const action::Announce& a, WallTime wall, Time now);
   /// The app is over: exited, fatal or stopped.
@@ -59,6 +61,8 @@ class Recorder {
     std::optional<Asker> asker;
     std::string unshown;   ///< of a run that was not ready in time
     std::string unheeded;  ///< why it was sent KILL
+    int signal = 0;        ///< the last one that somebody had it sent
+    std::optional<Asker> signaller;
     ExitFacts facts;
   };
 
@@ -66,9 +70,11 @@ class Recorder {
   Live take(RunId run);
   void add_exit(const action::Announce& a, WallTime wall);
   void add_failed_spawn(const action::Announce& a, WallTime wall);
+  std::optional<Asker> asker_of(Live& was, const action::Announce& exited) const;
   std::optional<Decision> decided_already(Cause cause) const;
   void decide(RunId run, Decision decision);
-  void decide_open(RunId before);
+  void decide_open(const action::Announce& next, WallTime wall);
+  Decision overtaken(const RunRecord& run, Cause by, WallTime wall) const;
   void note_stopped();
 
   std::vector<RunRecord> runs_;
@@ -77,6 +83,7 @@ class Recorder {
   OutputTail tail_;
   std::optional<Asker> asker_;
   std::optional<Asker> stopper_;  ///< who asked first for the stop that is wanted
+  std::optional<Asker> starter_;  ///< who asked last for a start
   std::size_t own_ = 0;           ///< how many of runs_ are this keeper's, at the end
 };
 

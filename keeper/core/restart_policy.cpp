@@ -69,6 +69,14 @@ std::optional<Verdict> verdict_on_restarts(const Policy& policy, RestartMemory& 
   return std::nullopt;
 }
 
+/// Empty where it is at once.
+std::string why_later(const Policy& policy, const Ending& ending, Millis backoff) {
+  if (backoff.count() == 0 || backoff < policy.restart_delay)
+    return policy.restart_delay.count() > 0 ? "restart_delay is " + duration_text(policy.restart_delay) : "";
+  if (ending.how == Ending::How::not_spawned) return "it could not be started";
+  return ending.confirmed ? "it ended soon after its start" : "it ended before it was confirmed";
+}
+
 }  // namespace
 
 Verdict judge(const Policy& policy, RestartMemory& memory, const Ending& ending, Time now) {
@@ -78,7 +86,7 @@ Verdict judge(const Policy& policy, RestartMemory& memory, const Ending& ending,
   bool early = !ending.confirmed || ending.lived < kEarly;
   Millis backoff = early ? take_backoff(policy.backoff, policy.jitter_seed, memory.backoff) : Millis{0};
   if (ending.how == Ending::How::not_spawned) backoff = std::max(backoff, kSpawnAgain);
-  return {State::backoff, std::max(policy.restart_delay, backoff), {}};
+  return {State::backoff, std::max(policy.restart_delay, backoff), why_later(policy, ending, backoff)};
 }
 
 void note_confirmed(RestartMemory& memory) {

@@ -20,7 +20,8 @@ struct LastEnd {
 
 struct NextStart {
   Time at{0};
-  bool asked = false;  ///< somebody asked for it, so it is no restart
+  bool asked = false;         ///< somebody asked for it, so it is no restart
+  std::optional<Cause> by{};  ///< restart or changed: what overtook the time that was decided
   bool operator==(const NextStart&) const = default;
 };
 

@@ -39,6 +39,7 @@ void Probe::after(Millis wait, F then) {
 /// Where there is no memory, or no room in epoll, the try has failed like any other.
 void Probe::try_once() {
   after(limit_, [this] { ended(false, "did not answer within " + duration_text(limit_)); });
+  answer_ = "has not answered yet";
   auto mark = living_.mark();
   try {
     begin_attempt();

@@ -233,9 +233,9 @@ Done read_json(T& member, const Json& json) {
   if constexpr (std::is_same_v<T, Readiness>) {
     return read_readiness(member, json);
   } else if constexpr (std::is_same_v<T, std::vector<string>>) {
-    if (!json.is_array()) return wrong("a list of texts is wanted here");
+    if (!json.is_array() && !json.is_string()) return wrong("a list of texts is wanted here");
     T out;
-    for (const Json& item : json) {
+    for (const Json& item : json.is_array() ? json : Json::array({json})) {
       auto text = any_text(item);
       if (!text) return wrong("a list of texts (without NUL) is wanted here");
       out.push_back(std::move(*text));
@@ -336,6 +336,12 @@ Done not_empty(const string& value) {
   return wrong("it is empty; leave it out, or say which");
 }
 
+Done none_empty(const std::vector<string>& values) {
+  for (const string& value : values)
+    if (Done done = not_empty(value); !done) return done;
+  return {};
+}
+
 /// What was read into `member` as well, where the reading went well.
 template <auto Check>
 Done checked(Done done, const auto& member) {
@@ -372,8 +378,10 @@ constexpr Field kFields[] = {
     field<&Spec::args>("args", 0, "", ""),
     field<&Spec::cwd, not_empty>("cwd", 'C', "DIR", "directory to run in (default: this one)"),
     field<&Spec::env>("env", 'e', "KEY=VALUE", "set a variable for the program; may be given again"),
-    field<&Spec::env_file, not_empty>("env_file", 0, "FILE",
-                                      "read variables from FILE (dotenv); -e goes before it"),
+    field<&Spec::env_file, none_empty>(
+        "env_file", 0, "FILE",
+        "read variables from FILE (dotenv); may be given again, the last goes before; -e "
+        "before all"),
     field<&Spec::clear_env>("clear_env", 0, "", "pass on none of this shell's variables"),
     field<&Spec::environment>("environment", 0, "", ""),
     field<&Spec::interpreter, not_empty>("interpreter", 0, "PROGRAM",
@@ -508,14 +516,42 @@ Result<Spec> spec_from_json(const Json& json) {
   return spec;
 }
 
+namespace {
+
+string changed_keys(const std::map<string, string>& before, const std::map<string, string>& after) {
+  std::map<string, string> all = before;
+  all.insert(after.begin(), after.end());
+  string out;
+  for (const auto& [key, value] : all) {
+    auto was = before.find(key), is = after.find(key);
+    if (was != before.end() && is != after.end() && was->second == is->second) continue;
+    out += (out.empty() ? "" : ", ") + key;
+  }
+  return out;
+}
+
+/// What was looked up for another field.
+bool follows_from_another(string_view name) {
+  return name == "run_as" || name == "log_syslog_addresses";
+}
+
+string text_or_none(string text) {
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
 std::vector<string> spec_differences(const Spec& before, const Spec& after) {
   std::vector<string> out;
   for (const Field& f : kFields) {
     if (f.same(before, after)) continue;
-    if (f.name == "environment")
+    if (f.name == "env")
+      out.push_back("env: " + changed_keys(before.env, after.env) + " changed");  // values may be secrets
+    else if (f.name == "environment")
       out.emplace_back("environment: changed");
-    else
-      out.push_back(string(f.name) + ": " + f.text(before) + " -> " + f.text(after));
+    else if (!follows_from_another(f.name))
+      out.push_back(string(f.name) + ": " + text_or_none(f.text(before)) + " -> " +
+                    text_or_none(f.text(after)));
   }
   return out;
 }

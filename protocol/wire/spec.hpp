@@ -51,7 +51,7 @@ struct Spec {
   std::vector<std::string> args;
   std::string cwd;
   std::map<std::string, std::string> env;  ///< on top of the caller's; -e K=V
-  std::string env_file;
+  std::vector<std::string> env_file;       ///< a later one goes before an earlier one
   bool clear_env = false;
   std::vector<std::string> environment;  ///< the caller's, K=V, as it was when the app was defined
   std::string interpreter;

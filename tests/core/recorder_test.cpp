@@ -99,7 +99,10 @@ TEST(Recorder, SaysHowLongThePauseIs) {
   Flight flight;
   flight.start(1);
   flight.exit(1);
-  flight.note({.what = What::backoff, .run = 1, .until = flight.now + Millis{1300}});
+  flight.note({.what = What::backoff,
+               .run = 1,
+               .until = flight.now + Millis{1300},
+               .text = "it ended before it was confirmed"});
   EXPECT_EQ("backoff", flight.decision());
   EXPECT_EQ(300, flight.last().decision->delay_ms) << "the clock has gone on by 1000 ms";
   EXPECT_EQ("it ended before it was confirmed", flight.last().decision->reason);
@@ -200,6 +203,59 @@ TEST(Recorder, AStopThatWasTakenBackIsNobodysDecision) {
   flight.ask("Ctrl-C", Wanted::down);
   flight.note({.what = What::stopped, .run = 2});
   EXPECT_EQ("stopped while it waited for its next start, Ctrl-C", flight.last().decision->reason);
+}
+
+TEST(Recorder, WhoRestartsItWhileItWaitsHasOvertakenItsPause) {
+  Flight flight;
+  flight.start(1);
+  flight.exit(1);
+  flight.note({.what = What::backoff, .run = 1, .until = flight.now + Millis{9000}, .text = "too early"});
+  flight.ask("restart", Wanted::up);
+  flight.note({.what = What::started, .run = 2, .pid = 102, .cause = Cause::restart});
+  EXPECT_EQ("restart", flight.decision());
+  EXPECT_EQ("restart", flight.last().decision->reason);
+  EXPECT_EQ(2000, flight.last().decision->delay_ms);
+}
+
+TEST(Recorder, AChangedProgramOvertakesAPauseToo) {
+  Flight flight;
+  flight.start(1);
+  flight.exit(1);
+  flight.note({.what = What::backoff, .run = 1, .until = flight.now + Millis{9000}, .text = "too early"});
+  flight.note({.what = What::started, .run = 2, .pid = 102, .cause = Cause::changed});
+  EXPECT_EQ("its program changed", flight.last().decision->reason);
+  EXPECT_EQ(2000, flight.last().decision->delay_ms);
+}
+
+TEST(Recorder, ARestartWhileWhatIsLeftIsEndedIsAskedFor) {
+  Flight flight;
+  flight.start(1);
+  flight.exit(1);
+  flight.ask("restart", Wanted::up);
+  flight.note({.what = What::started, .run = 2, .pid = 102, .cause = Cause::restart});
+  EXPECT_EQ("restart", flight.last().decision->reason);
+}
+
+TEST(Recorder, ARunIsDecidedAlsoWhereTheNextOneCannotBeStarted) {
+  Flight flight;
+  flight.start(1);
+  flight.exit(1);
+  flight.note({.what = What::spawn_failed, .run = 2, .text = "exec /x: No such file or directory"});
+  ASSERT_EQ(2u, flight.recorder.runs().size());
+  ASSERT_TRUE(flight.recorder.runs()[0].decision);
+  EXPECT_EQ("restart is always", flight.recorder.runs()[0].decision->reason);
+}
+
+TEST(Recorder, ASignalThatSomebodyHadSentIsNotNobodys) {
+  for (int sent : {SIGTERM, SIGUSR1}) {
+    Flight flight;
+    flight.start(1);
+    flight.recorder.set_asker(Asker{"signal SIGTERM", 33, 1000, "web"});
+    flight.recorder.note_signal(1, sent);
+    flight.recorder.set_asker(std::nullopt);
+    flight.exit(1, Cause::crash, ExitInfo::signal(SIGTERM));
+    EXPECT_EQ(sent == SIGTERM, flight.last().asked_by.has_value()) << sent;
+  }
 }
 
 TEST(Recorder, AFailedSpawnIsARunToo) {

@@ -6,10 +6,10 @@
 #include "ctl/output/app_table.hpp"
 #include "ctl/output/colour.hpp"
 #include "ctl/output/details.hpp"
-#include "ctl/output/escape.hpp"
 #include "ctl/output/human.hpp"
 #include "ctl/output/log_lines.hpp"
 #include "ctl/output/table.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

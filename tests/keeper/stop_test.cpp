@@ -104,6 +104,9 @@ TEST(Stop, OfKillModeProcessNamesWhatItLeavesRunning) {
   EXPECT_TRUE(alive(member));
   EXPECT_TRUE(has(box.ctl({"list", "--json"}).out, "\"left\":[" + std::to_string(member) + "]"));
   EXPECT_TRUE(has(box.ctl({"show", "job"}).out, "left running"));
+  kill(member, SIGKILL);
+  EVENTUALLY(!alive(member));
+  EVENTUALLY(!has(box.ctl({"show", "job"}).out, "left running"));
 }
 
 TEST(Stop, DuringBackoffEndsTheWaiting) {

@@ -81,6 +81,14 @@ TEST(User, DoesNotReplaceVariablesThatAreGiven) {
                  "echo $HOME $USER $LOGNAME $SHELL"));
 }
 
+TEST(EnvFiles, AreAllReadAndTheLastGoesBefore) {
+  Sandbox box;
+  write_text(box.work() / "one", "A=one\nB=one\nC=one\n");
+  write_text(box.work() / "two", "B=two\nC=two\n");
+  EXPECT_EQ("one two option\n",
+            said(box, {"--env-file", "one", "--env-file", "two", "-e", "C=option"}, "echo $A $B $C"));
+}
+
 TEST(User, IsShownAndComesBackWhenItIsStartedFromItsRecord) {
   NEEDS_ROOT();
   Sandbox box;
@@ -315,6 +323,9 @@ INSTANTIATE_TEST_SUITE_P(
               {"--pid-file", "/no/such/pid"},
               "--pid-file: /no/such: No such file or directory; make"},
         Wrong{"PidFileOfNoName", {"--pid-file", ""}, "--pid-file: it is empty; leave it out, or say which"},
+        Wrong{"SecondsThatCannotPass",
+              {"--ready", "secs", "--ready", "tcp:1", "--start-secs", "60s"},
+              "--start-secs: 1m can never have passed within --ready-timeout 30s"},
         Wrong{"WindowOfNothing",
               {"--restart-window", "5s"},
               "cannot start: --restart-window: it is the time in which --max-restarts counts"},

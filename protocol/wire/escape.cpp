@@ -1,4 +1,4 @@
-#include "ctl/output/escape.hpp"
+#include "protocol/wire/escape.hpp"
 
 #include <cstdio>
 
