@@ -235,6 +235,7 @@ void Keeper::on_notification(Notification n) {
   if (id == machine_.run()) note_said(m);
   if (m.ready) show_notified(id);
   if (m.alive) tell(event::Alive{id});
+  if (m.stopping) tell(event::EndsItself{id});
   if (m.hangs) tell(event::Hangs{id});
   // The sender waits until all this is recorded: n.barrier is closed when this returns.
   if (n.barrier && !leaving_as_) write_record();

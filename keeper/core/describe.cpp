@@ -46,6 +46,7 @@ struct EventText {
   std::string operator()(const event::Extend& e) const {
     return of_run("extend", e.run) + " by=" + duration_text(e.by);
   }
+  std::string operator()(const event::EndsItself& e) const { return of_run("ends-itself", e.run); }
   std::string operator()(const event::Alive& e) const { return of_run("alive", e.run); }
   std::string operator()(const event::Watchdog& e) const {
     return of_run("watchdog", e.run) + " every=" + duration_text(e.every);

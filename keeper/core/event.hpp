@@ -67,6 +67,11 @@ struct Watchdog {
 struct Hangs {
   RunId run = 0;
 };
+/// It says that it ends by itself now (STOPPING=1): it has as long as if it had been asked to, instead of its
+/// watchdog's interval.
+struct EndsItself {
+  RunId run = 0;
+};
 /// Another process of its tree is the main one now (MAINPID); that of before may end, and means nothing.
 struct MainMoved {
   RunId run = 0;
@@ -104,8 +109,8 @@ struct Tick {};
 
 using Event = std::variant<event::Start, event::Stop, event::StopNow, event::Restart, event::Reload,
                            event::SpawnSucceeded, event::SpawnFailed, event::Ready, event::Unshown,
-                           event::Extend, event::Alive, event::Watchdog, event::Hangs, event::MainMoved,
-                           event::ProgramChanged, event::Exited, event::TreeEmpty, event::Suspended,
-                           event::Continued, event::UserSignal, event::Tick>;
+                           event::Extend, event::Alive, event::Watchdog, event::Hangs, event::EndsItself,
+                           event::MainMoved, event::ProgramChanged, event::Exited, event::TreeEmpty,
+                           event::Suspended, event::Continued, event::UserSignal, event::Tick>;
 
 }  // namespace keeper

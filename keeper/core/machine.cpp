@@ -216,6 +216,12 @@ void Machine::on(const event::Alive& e) {
   if (life && life->phase == Phase::confirmed && !life->until.due(now_)) watch(*life);
 }
 
+void Machine::on(const event::EndsItself& e) {
+  Life* life = find(e.run);
+  bool watched = life && life->phase == Phase::confirmed && (life->until.at || life->until.held);
+  if (watched && !life->until.due(now_)) life->until.set(policy_.stop_timeout, now_, life->suspended);
+}
+
 /// Only where it is watched at all: the spec decides that.
 void Machine::on(const event::Watchdog& e) {
   Life* life = find(e.run);

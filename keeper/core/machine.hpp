@@ -108,6 +108,7 @@ class Machine {
   void on(const event::Unshown&);
   void on(const event::Extend&);
   void on(const event::Alive&);
+  void on(const event::EndsItself&);
   void on(const event::Watchdog&);
   void on(const event::Hangs&);
   void on(const event::MainMoved&);

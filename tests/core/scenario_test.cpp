@@ -65,6 +65,7 @@ std::optional<Event> run_event(const Words& w, RunId run) {
   if (w[0] == "unshown") return event::Unshown{run, w.at(2)};
   if (w[0] == "extend") return event::Extend{run, *parse_duration(*value_of(w.at(2), "by="))};
   if (w[0] == "alive") return event::Alive{run};
+  if (w[0] == "ends-itself") return event::EndsItself{run};
   if (w[0] == "watchdog") return event::Watchdog{run, *parse_duration(*value_of(w.at(2), "every="))};
   if (w[0] == "hangs") return event::Hangs{run};
   if (w[0] == "main-moved") return event::MainMoved{run, std::stoi(*value_of(w.at(2), "pid="))};

@@ -84,6 +84,7 @@ std::vector<Event> events_about(RunId run) {
           event::Unshown{run, "tcp:80"},
           event::Extend{run, Millis{60'000}},
           event::Alive{run},
+          event::EndsItself{run},
           event::Watchdog{run, Millis{20'000}},
           event::Hangs{run},
           event::MainMoved{run, 400},

@@ -121,7 +121,7 @@ class World {
       case 12:
       case 13:
       case 14: return event::Ready{run, static_cast<int>(pick(4)) - static_cast<int>(pick(8) == 0)};
-      case 15: return event::Alive{run};
+      case 15: return pick(4) ? Event(event::Alive{run}) : event::EndsItself{run};
       case 16:
         return pick(4) ? Event(event::Extend{run, Millis{pick(2'000)}}) : event::Unshown{run, "tcp:80"};
       case 17: return pick(2) ? Event(event::Hangs{run}) : event::Watchdog{run, Millis{pick(900)}};
@@ -175,6 +175,7 @@ class World {
   }
   void fact(const event::Ready&) {}
   void fact(const event::Alive&) {}
+  void fact(const event::EndsItself&) {}
   void fact(const event::Unshown&) {}
   void fact(const event::Extend&) {}
   void fact(const event::Watchdog&) {}

@@ -130,6 +130,14 @@ TEST(Watchdog, EndsARunThatGivesNoSignOfLife) {
   EXPECT_TRUE(has(box.ctl({"why", "api"}).out, "sign of life"));
 }
 
+TEST(Watchdog, LetsAnAppThatSaysSoEndByItself) {
+  Sandbox box;
+  begin(box, {"--ready", "notify", "--watchdog", "200ms", "--restart", "on-failure", child("notifies"),
+              "READY=1", "STOPPING=1", "sleep:600", "exit:0"});
+  EVENTUALLY(box.ended("api"));
+  EXPECT_EQ("exit", box.status("api")->last_exit->cause);
+}
+
 TEST(Watchdog, HoldsItsClockWhileTheAppIsSuspended) {
   Sandbox box;
   EXPECT_EQ(
