@@ -2,7 +2,7 @@
 // $FLOOD_FILE.go is there, and then "NANOSECONDS" that it took into $FLOOD_FILE; then waits for ever. Started
 // a second time it only waits: a supervisor that starts it again does not spoil the figure.
 //
-// With $FLOOD_OWN_PIPE it writes into a pipe of 1 MiB that it empties itself whenever it is full, off the
+// With $FLOOD_OWN_PIPE it writes into a pipe of 1 MiB that it empties itself when it is half full, off the
 // clock: nobody wakes up, nobody locks the pipe, it never has to wait. What a write into a pipe costs the
 // writer, and so the limit of whatever reads from a pipe.
 #define _GNU_SOURCE
@@ -37,7 +37,7 @@ static long long fill_own_pipe(const char* bytes, long total, long size) {
   for (long sent = 0; sent < total;) {
     const long long began = now();
     long in_pipe = 0;
-    for (; in_pipe + size <= kPipe - 4096; in_pipe += size)  // the last page may hold less
+    for (; in_pipe + size <= kPipe / 2; in_pipe += size)  // a page may hold less than it has room for
       if (write(ends[1], bytes, (size_t)size) != size) return -1;
     took += now() - began;
     sent += in_pipe;
