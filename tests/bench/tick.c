@@ -1,5 +1,5 @@
 // tick    the first thing it does is to append "NANOSECONDS PID" (CLOCK_MONOTONIC) to $TICK_FILE; then it
-// waits for ever, or, with $TICK_ONCE, ends. The file stands in the environment, so that a supervisor which
+// waits for ever, or, with $TICK_ONCE, ends, or, with $TICK_SAYS, writes a line a second to stdout. The file stands in the environment, so that a supervisor which
 // takes no arguments can run it as it is.
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,6 +19,9 @@ int main(void) {
   if (write(fd, line, (size_t)length) != length) return 1;
   close(fd);
   if (getenv("TICK_ONCE")) return 0;
+  const char said[] = "2026-01-01 00:00:00 GET /api/v1/items?page=3 200 12ms a line as servers write them\n";
+  while (getenv("TICK_SAYS") && write(STDOUT_FILENO, said, sizeof said - 1) > 0)
+    sleep(1);
   for (;;)
     pause();
 }
