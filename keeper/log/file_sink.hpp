@@ -55,6 +55,8 @@ class FileSink {
   const std::string& trouble() const { return trouble_.empty() ? rotation_trouble_ : trouble_; }
   /// Tries again what did not go.
   void retry();
+  /// Nothing is tried again any more: what waits is dropped, with `more` bytes that were not handed in.
+  void give_up(std::uint64_t more) { kept_.give_up(more); }
   /// Bytes that wait in memory.
   std::size_t waiting() const { return kept_.size(); }
   /// Dropped since the start.
