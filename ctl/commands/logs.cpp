@@ -170,12 +170,22 @@ int show(Work& work, std::vector<LogSource>& sources, const LogOptions& options)
     return out.add(options.json ? json_of(source, line, *look)
                                 : log_line_text(look->prefix, line.text, terminal));
   };
-  reader.turn = [&out] { return out.flush(); };
+  auto tell_damages = [&] {
+    for (LogSource& source : sources)
+      for (const std::string& damage : source.take_damages())
+        work.fail(source.id(), exit_code::failed, damage);
+  };
+  reader.turn = [&] {
+    bool good = out.flush();
+    tell_damages();
+    return good;
+  };
   reader.failed = [&](const LogSource& source, const Error& error) {
     work.fail(source.id(), exit_code::failed, error.text());
   };
   bool read = as_bytes ? show_bytes(sources[0], reader) : show_lines(sources, reader);
   if (read) read = out.flush();
+  tell_damages();
   if (read && options.wish.follow) read = follow_logs(sources, reader, as_bytes);
   return read ? work.exit_code() : after_failed_write();
 }
