@@ -234,6 +234,106 @@ TEST(FileSink, TakesTheFileThatIsAtItsPathWhenItIsToldTo) {
   EXPECT_EQ("two\n", read_text(place / "x.log"));
 }
 
+TEST(FileSink, KeepsTheFileThatItHasWhereAnotherCannotBeHad) {
+  Place place;
+  FileSink sink((place / "d/x.log").string(), rules(100, 1));
+  sink.write("one\n");
+  fs::rename(place / "d", place / "away");
+  write_text(place / "d", "a file is no directory");
+  EXPECT_FALSE(sink.reopen());
+  EXPECT_TRUE(sink.trouble().find("cannot open") != string::npos) << sink.trouble();
+  sink.write("two\n");
+  EXPECT_EQ("one\ntwo\n", read_text(place / "away/x.log"));
+  EXPECT_EQ(0u, sink.waiting());
+  // Up to its size.
+  for (int i = 0; i < 10; ++i)
+    sink.write(line(i, 20));
+  EXPECT_EQ(108u, fs::file_size(place / "away/x.log"));
+  EXPECT_EQ(100u, sink.waiting());
+  fs::remove(place / "d");
+  sink.retry();
+  EXPECT_EQ("", sink.trouble());
+  EXPECT_EQ(100u, fs::file_size(place / "d/x.log.1"));
+}
+
+TEST(FileSink, IsNotInTroubleWhereOnlyALookWasInVain) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 0));
+  sink.write("one\n");
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none{3, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  EXPECT_FALSE(sink.reopen());
+  sink.write("two\n");
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ("", sink.trouble());
+  EXPECT_EQ("one\ntwo\n", read_text(place / "x.log"));
+}
+
+TEST(FileSink, EndsALineInTheFileThatItBeganIn) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 0));
+  sink.write("one\nha");
+  fs::rename(place / "x.log", place / "away");
+  EXPECT_TRUE(sink.reopen());
+  EXPECT_EQ(0u, sink.splice_room());
+  sink.write("lf");
+  sink.write(" a line\ntwo\n");
+  EXPECT_EQ("one\nhalf a line\n", read_text(place / "away"));
+  EXPECT_EQ("two\n", read_text(place / "x.log"));
+}
+
+TEST(FileSink, WaitsASecondForTheEndOfALineInAFileThatWasLeft) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 0));
+  sink.write("begun");
+  fs::rename(place / "x.log", place / "away");
+  EXPECT_TRUE(sink.reopen());
+  EXPECT_TRUE(eventually([&] { return fs::file_size(place / "x.log") > 0; }, [&] { sink.write("."); }));
+  EXPECT_TRUE(read_text(place / "away").starts_with("begun."));
+}
+
+TEST(FileSink, DoesNotRotateAFileThatSomebodyMoved) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(20, 2));
+  sink.write("one\n");
+  fs::rename(place / "x.log", place / "away");
+  sink.write(line(0, 20) + "next\n");
+  EXPECT_EQ("", sink.trouble());
+  EXPECT_EQ("one\n" + line(0, 20), read_text(place / "away"));
+  EXPECT_EQ("next\n", read_text(place / "x.log"));
+  fs::remove(place / "x.log");
+  EXPECT_TRUE(sink.rotate());
+  EXPECT_EQ("", sink.trouble());
+  EXPECT_FALSE(fs::exists(place / "x.log.1"));
+}
+
+TEST(FileSink, DestroysNothingWhereItCannotBeFlushed) {
+  Place place;
+  FileSink sink((place / "d/x.log").string(), rules(0, 3));
+  sink.write("one\n");
+  EXPECT_TRUE(sink.rotate());
+  sink.write("two\n");
+  fs::rename(place / "d", place / "away");
+  write_text(place / "d", "a file is no directory");
+  EXPECT_FALSE(sink.flush());
+  EXPECT_EQ("two\n", read_text(place / "away/x.log"));
+  EXPECT_EQ("one\n", read_text(place / "away/x.log.1"));
+}
+
+TEST(FileSink, KeepsWhatWaitsWhereItCannotBeFlushed) {
+  Place place;
+  write_text(place / "d", "a file is no directory");
+  FileSink sink((place / "d/x.log").string(), rules(0, 3));
+  sink.write("one\n");
+  EXPECT_FALSE(sink.flush());
+  EXPECT_EQ(4u, sink.waiting());
+  fs::remove(place / "d");
+  sink.retry();
+  EXPECT_EQ("one\n", read_text(place / "d/x.log"));
+}
+
 TEST(FileSink, NoticesWithinASecondThatSomebodyRenamedOrRemovedIt) {
   Place place;
   FileSink sink((place / "d/x.log").string(), rules(0, 0));
