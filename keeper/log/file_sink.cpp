@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "protocol/home/clock.hpp"
+#include "protocol/home/log_link.hpp"
 
 namespace keeper {
 namespace {
@@ -52,7 +53,7 @@ std::string read_end(int fd, std::size_t most) {
 }  // namespace
 
 FileSink::FileSink(std::string path, LogRules rules)
-    : path_(std::move(path)), rules_(rules), kept_(rules.keep, rules.block) {
+    : given_(std::move(path)), path_(end_of_links(given_)), rules_(rules), kept_(rules.keep, rules.block) {
   struct stat st {};
   if (stat(path_.c_str(), &st) == 0) size_ = static_cast<std::uint64_t>(st.st_size);
 }
@@ -90,7 +91,7 @@ bool FileSink::has_name() const {
 /// be had the old one serves on, if it has a name.
 Done FileSink::open_path() {
   looked_at_ = now_ms();
-  Fd file = open_log(path_);
+  Fd file = open_log(given_);
   if (!file) {
     std::string why = trouble_with("open");
     bool serves_on = has_name();
@@ -99,6 +100,7 @@ Done FileSink::open_path() {
     path_trouble_ = serves_on && look_at_path() == AtPath::other ? why : "";
     return Error{Reason::failed, "", why, 0};
   }
+  path_ = end_of_links(given_);
   bool in_line = has_name() && look_at_path() == AtPath::other && !at_line_start();
   if (!in_line) {
     take_file(std::move(file));
@@ -341,6 +343,7 @@ bool FileSink::leave_moved() {
 /// The file gets the name of a backup, and there is a new one. Where that cannot be had it goes on in the old
 /// file for a while.
 bool FileSink::move_away() {
+  path_ = end_of_links(given_);
   if (look_at_path() == AtPath::other) return leave_moved();
   auto rotated = rotate_files(path_, rotation());
   if (!rotated) {

@@ -32,7 +32,8 @@ struct LogRules {
 
 class FileSink {
  public:
-  /// The file at `path` is opened (and made, 0600, with its directory) at the first write.
+  /// The file at `path` is opened (and made, 0600, with its directory) at the first write. Where that is a
+  /// link, the log is the file that it leads to whenever a file is opened.
   FileSink(std::string path, LogRules rules);
   /// What to write into the log, as a line with its newline, when there is room again and `bytes` were
   /// dropped.
@@ -87,6 +88,7 @@ class FileSink {
   std::uint64_t total() const { return total_; }
 
   bool at_line_start();
+  /// Where the file really is.
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return size_; }
 
@@ -116,7 +118,8 @@ class FileSink {
   std::string trouble_with(const char* doing) const;
   Done look_at_all();
 
-  std::string path_;
+  std::string given_;  ///< may be a link
+  std::string path_;   ///< is none, unless to a device or the like
   LogRules rules_;
   std::function<std::string(std::uint64_t)> on_dropped_;
   Fd file_;
