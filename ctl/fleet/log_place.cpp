@@ -35,6 +35,16 @@ Result<std::vector<LogPlace>> log_places_of(const Home& home, const Row& row) {
   return places;
 }
 
+Error not_kept(const Home& home, const Row& row, const std::string& stream) {
+  auto spec = home.read_spec(row.id.stem());
+  bool is_err = stream == "err";
+  std::string flag = is_err ? "--error-log " : "--log ", why = is_err ? "its stderr" : "its stdout";
+  std::string where = !spec ? "" : is_err ? spec->error_log : spec->log;
+  why += where == "-" ? " goes to its keeper's own" : " is not kept";
+  if (where == "-" || where == "none") why += " (" + flag + where + ")";
+  return Error{Reason::failed, "", why, 0};
+}
+
 std::vector<std::string> log_files_of(const std::string& path, int backups) {
   std::vector<std::string> out;
   if (is_regular(path)) out.push_back(path);
