@@ -4,6 +4,7 @@
 
 #include "protocol/home/clock.hpp"
 #include "protocol/home/log_lines_in.hpp"
+#include "protocol/wire/json_text.hpp"
 #include "protocol/wire/log_object.hpp"
 #include "protocol/wire/log_stamp.hpp"
 
@@ -170,16 +171,19 @@ std::optional<LogLine> LogSource::cut() {
   LogLine line;
   line.text = left.substr(0, length);
   if (!rest_.empty()) {
-    shown_ = std::move(rest_);
+    shown_ = std::exchange(rest_, {});
     shown_ += line.text;
     line.text = shown_;
-    rest_.clear();
+  }
+  if (full) {
+    rest_ = line.text.substr(whole_characters(line.text));
+    line.text.remove_suffix(rest_.size());
   }
   line.begins = !in_line_;
   line.ends = ends;
   in_line_ = !ends;
   line.end = piece_end_;
-  line.end.offset -= piece_.size() - taken_;
+  line.end.offset -= piece_.size() - taken_ + rest_.size();
   return line;
 }
 

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "protocol/home/clock.hpp"
+#include "protocol/wire/json_text.hpp"
 
 namespace keeper {
 namespace {
@@ -122,8 +123,8 @@ std::size_t OutputLog::handle(std::string_view bytes) {
   if (route_.lines) {
     used = route_.lines->feed(bytes, wall_now(), route_.pid());
     if (used == 0 && bytes.size() >= LineSplitter::kMostLine) {
-      route_.lines->finish(bytes, wall_now(), route_.pid());
-      used = bytes.size();
+      used = whole_characters(bytes);
+      route_.lines->finish(bytes.substr(0, used), wall_now(), route_.pid());
     }
     put(route_.lines->out());
     route_.lines->clear();
