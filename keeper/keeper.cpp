@@ -67,6 +67,8 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier)
       recorder_(std::move(earlier.runs), spec_.restart),
       streams_([this] { return event_now("now"); }) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  for (std::string& loss : earlier.losses)
+    marker(std::move(loss));
   if (table_.foreground) {
     echo_ = std::make_unique<Echo>(io_, STDOUT_FILENO);
     notes_ = std::make_unique<Echo>(io_, STDERR_FILENO);

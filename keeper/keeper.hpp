@@ -37,6 +37,7 @@ namespace keeper {
 struct Earlier {
   std::vector<RunRecord> runs;
   RunId last_run = 0;
+  std::vector<std::string> losses;  ///< of output that its last keeper could not even say in the log
 };
 Earlier read_earlier(const Home& home, const std::string& stem);
 

@@ -232,6 +232,19 @@ TEST_F(TroubleAtTheEnd, WhatIsLostThenIsCountedAndTold) {
   events.signal(SIGKILL);
 }
 
+TEST_F(TroubleAtTheEnd, IsSaidInTheLogByTheNextKeeper) {
+  run_into_the_end({});
+  EVENTUALLY(is_there("done1"));
+  touch("go2");
+  EVENTUALLY(box.ended("job"));
+  string said = std::to_string(status()->dropped) + " bytes of output were dropped before: cannot write ";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(0, box.ctl({"start", "job"}).code);
+    EVENTUALLY(box.ended("job"));
+    EXPECT_EQ(1, count_of(read_text(log()), said));
+  }
+}
+
 TEST_F(TroubleAtTheEnd, CountsAlsoWhatWaitedInThePipe) {
   run_into_the_end({"--log-full", "block", "--log-buffer", "64K"});
   EVENTUALLY(is_there("done1"));  // the rest is in the pipe by now
