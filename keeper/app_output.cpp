@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <utility>
 
 namespace keeper {
 namespace {
@@ -53,6 +54,10 @@ std::unique_ptr<LineFormatter> formatter_of(const Spec& spec, LogStream from) {
   if (spec.log_format == LogFormat::json)
     format = JsonFormat(spec.name, spec.instances > 1 ? spec.instance : -1);
   return std::make_unique<LineFormatter>(std::move(format), from, record_starts(spec));
+}
+
+std::string dropped_text(std::uint64_t bytes, const std::string& why) {
+  return std::to_string(bytes) + " bytes of output were dropped" + (why.empty() ? "" : ": " + why);
 }
 
 }  // namespace
@@ -120,11 +125,20 @@ void AppOutput::look_for_trouble() {
     if (now == sink->trouble) continue;
     bool began = sink->trouble.empty(), over = now.empty();
     sink->trouble = now;
-    if (over)
-      hooks_.on_trouble("");
-    else if (began)
-      hooks_.on_trouble(now);
+    if (over || began) hooks_.on_trouble(now, newly_dropped(*sink));
   }
+}
+
+std::uint64_t AppOutput::newly_dropped(Sink& sink) {
+  std::uint64_t all = sink.file->dropped();
+  return all - std::exchange(sink.told_dropped, all);
+}
+
+bool AppOutput::try_again() {
+  bool good = true;
+  for (auto& stream : streams_)
+    good = stream->log->try_again() && good;
+  return good;
 }
 
 void AppOutput::drain(std::size_t most) {
@@ -177,7 +191,15 @@ std::optional<SyslogState> AppOutput::syslog() const {
   return out;
 }
 
+void AppOutput::give_up() {
+  for (auto& stream : streams_)
+    stream->log->give_up();
+}
+
 void AppOutput::finish() {
+  for (auto& sink : sinks_)
+    if (std::uint64_t dropped = newly_dropped(*sink); dropped > 0)
+      hooks_.on_trouble(dropped_text(dropped, sink->file->trouble()), dropped);
   if (syslog_) syslog_->finish(kSyslogLastWords);
 }
 

@@ -17,8 +17,9 @@ namespace keeper {
 struct OutputHooks {
   std::function<bool()> is_watched;  ///< asked before each piece
   std::function<void(std::string_view bytes, LogStream from)> watch;
-  std::function<int()> pid;                                 ///< of the run that writes
-  std::function<void(const std::string& what)> on_trouble;  ///< a log cannot be written, or can again
+  std::function<int()> pid;  ///< of the run that writes
+  /// A log cannot be written, or (an empty `what`) can again; `dropped` bytes since it was last told.
+  std::function<void(const std::string& what, std::uint64_t dropped)> on_trouble;
 };
 
 class AppOutput {
@@ -55,7 +56,11 @@ class AppOutput {
   /// Processes that pack backups.
   std::vector<int> pids() const;
 
-  /// What waits to be sent goes as far as it is taken soon. For the end.
+  /// Tries again what the logs did not take. Whether there is nothing left of it.
+  bool try_again();
+  /// For the end: what the logs do not take is dropped, and counted.
+  void give_up();
+  /// Then: what was lost is told, and what waits to be sent goes as far as it is taken soon.
   void finish();
 
   // For all of its logs; errors: the first that went wrong.
@@ -70,6 +75,7 @@ class AppOutput {
     std::unique_ptr<Compressor> compressor;
     std::uint64_t run_mark = 0;
     std::string trouble;
+    std::uint64_t told_dropped = 0;
   };
   struct Stream {
     Fd writing;
@@ -81,6 +87,7 @@ class AppOutput {
   FileSink* add_sink(const std::string& stream, const std::string& path);
   Done add_stream(LogStream from, FileSink* file);
   void look_for_trouble();
+  static std::uint64_t newly_dropped(Sink& sink);
   Done tend(Done (FileSink::*doing)());
 
   asio::io_context& io_;

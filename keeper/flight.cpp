@@ -16,6 +16,11 @@ Earlier read_earlier(const Home& home, const std::string& stem) {
   for (const RunRecord& run : out.runs)
     out.last_run = std::max(out.last_run, run.run);
   if (record) out.last_run = std::max(out.last_run, record->run);
+  if (!record || has_keeper(record->state)) return out;
+  for (const LogFile& log : record->logs)
+    if (log.dropped > 0 && log.trouble)
+      out.losses.push_back(std::to_string(log.dropped) +
+                           " bytes of output were dropped before: " + *log.trouble);
   return out;
 }
 

@@ -18,7 +18,9 @@
 namespace keeper {
 namespace {
 
-constexpr Millis kLastWords{2000};              // how long a reader of our output may pause at the end
+constexpr Millis kLastWords{2000};     // how long a reader of our output may pause at the end
+constexpr Millis kLogLastWords{1000};  // and the log
+constexpr Millis kLogAgain{50};
 constexpr std::size_t kDrainAtExit = 16 << 20;  // a leftover that floods must not hold up the next run
 
 std::chrono::steady_clock::time_point point(Time time) {
@@ -65,6 +67,8 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier)
       recorder_(std::move(earlier.runs), spec_.restart),
       streams_([this] { return event_now("now"); }) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  for (std::string& loss : earlier.losses)
+    marker(std::move(loss));
   if (table_.foreground) {
     echo_ = std::make_unique<Echo>(io_, STDOUT_FILENO);
     notes_ = std::make_unique<Echo>(io_, STDERR_FILENO);
@@ -78,7 +82,9 @@ Done Keeper::open_log() {
   hooks.is_watched = [this] { return somebody_watches(); };
   hooks.watch = [this](std::string_view bytes, LogStream from) { on_output(bytes, from); };
   hooks.pid = [this] { return machine_.pid().value_or(0); };
-  hooks.on_trouble = [this](const std::string& what) { on_log_trouble(what); };
+  hooks.on_trouble = [this](const std::string& what, std::uint64_t dropped) {
+    on_log_trouble(what, dropped);
+  };
   auto made = AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks));
   if (!made) return made.error();
   output_ = std::move(*made);
@@ -352,16 +358,35 @@ void Keeper::perform(const action::Announce& a) {
   to_tell_.push_back(a);
 }
 
+void Keeper::perform(const action::Leave& leave) {
+  output_->drain(kDrainAtExit);
+  if (!never_ran(leave.state)) flush_markers();
+  leave_when_written(leave.state, steady_now() + kLogLastWords);
+}
+
+/// Whether this app never was one: it leaves nothing behind.
+bool Keeper::never_ran(State leaves_as) const {
+  return first_record_ && leaves_as == State::fatal;
+}
+
+/// A log that takes nothing has a little while more for what is kept of the output.
+void Keeper::leave_when_written(State as, Time until) {
+  if (output_->try_again() || steady_now() >= until) return leave(as);
+  leaving_.expires_after(kLogAgain);
+  leaving_.async_wait([this, as, until](std::error_code error) {
+    if (!error) leave_when_written(as, until);
+  });
+}
+
 /// The end of the app, in this order: what is known is written, the socket goes, who waits is told, the lock
 /// goes last.
-void Keeper::perform(const action::Leave& leave) {
-  leaving_as_ = leave.state;
-  recorder_.note_end(leave.state, machine_.reason());
-  output_->drain(kDrainAtExit);
+void Keeper::leave(State as) {
+  leaving_as_ = as;
+  recorder_.note_end(as, machine_.reason());
+  output_->give_up();
   write_pid_file();
   home_.unlink_socket(table_.stem);
-  bool never_ran = first_record_ && leave.state == State::fatal;
-  if (never_ran && undo_first_record(home_, table_.stem, table_.fresh))
+  if (never_ran(as) && undo_first_record(home_, table_.stem, table_.fresh))
     markers_.clear();
   else
     write_record();
@@ -377,7 +402,7 @@ void Keeper::perform(const action::Leave& leave) {
   take_leave();
   log_feeds_.finish();
   // For who waits for a start it is none, however well its run ended.
-  report_start(StartReport::Kind::failed, std::max(1, exit_code(leave.state)));
+  report_start(StartReport::Kind::failed, std::max(1, exit_code(as)));
   server_->close();
   io_.stop();
   if (echo_) echo_->finish(kLastWords);

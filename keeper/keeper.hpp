@@ -37,6 +37,7 @@ namespace keeper {
 struct Earlier {
   std::vector<RunRecord> runs;
   RunId last_run = 0;
+  std::vector<std::string> losses;  ///< of output that its last keeper could not even say in the log
 };
 Earlier read_earlier(const Home& home, const std::string& stem);
 
@@ -95,6 +96,9 @@ class Keeper : public Service {
   void perform(const action::Signal& signal);
   void perform(const action::Announce& announce);
   void perform(const action::Leave& leave);
+  bool never_ran(State leaves_as) const;
+  void leave_when_written(State as, Time until);
+  void leave(State as);
   void send_signal(Run& run, int signal, Scope scope);
   RunIds ids_of(const Run& run) const;
   std::vector<int> other_mains(const Run* but) const;
@@ -145,7 +149,7 @@ class Keeper : public Service {
   void report_start(StartReport::Kind kind, int exit_code);
   void marker(std::string text);
   void flush_markers();
-  void on_log_trouble(const std::string& what);
+  void on_log_trouble(const std::string& what, std::uint64_t dropped);
   void record();
   void write_record();
   std::optional<SpawnError> foreign_pid_file() const;
@@ -191,6 +195,7 @@ class Keeper : public Service {
 
   asio::steady_timer deadline_{io_};
   std::optional<Time> armed_;
+  asio::steady_timer leaving_{io_};
   asio::steady_timer record_timer_{io_};
   Millis recorded_at_{-10'000};
   bool record_waits_ = false;

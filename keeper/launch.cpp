@@ -1,6 +1,7 @@
 #include "keeper/launch.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,6 +24,12 @@ void say_differences(const Home& home, const Spec& spec) {
   if (!before) return;
   for (const string& line : spec_differences(*before, spec))
     std::fprintf(stderr, "keeper: %s: %s\n", file_stem(spec.name, spec.instance).c_str(), line.c_str());
+}
+
+/// A path of a file: a device or a FIFO all instances may share.
+bool is_log_file(const string& log) {
+  struct stat st {};
+  return log.starts_with('/') && (stat(log.c_str(), &st) < 0 || S_ISREG(st.st_mode));
 }
 
 struct Ready {
@@ -147,6 +154,8 @@ int launch(CommandLine line) {
     spec.instance = one.id.instance;
     // Each has one of its own, named as the other files of an instance are.
     if (!spec.pid_file.empty()) spec.pid_file = file_stem(spec.pid_file, spec.instance);
+    for (std::string* log : {&spec.log, &spec.error_log})
+      if (is_log_file(*log)) *log = file_stem(*log, spec.instance);
     if (line.named && !one.fresh) say_differences(*home, spec);
     auto ready = make_ready(*home, spec, std::move(one), true);
     if (!ready) return complain(ready.error());

@@ -108,12 +108,17 @@ void Keeper::flush_markers() {
 }
 
 /// Empty: all is well again.
-void Keeper::on_log_trouble(const std::string& what) {
-  say(what.empty() ? "the log is written again" : what + "; output is kept meanwhile");
+void Keeper::on_log_trouble(const std::string& what, std::uint64_t dropped) {
+  std::string lost = dropped > 0 ? std::to_string(dropped) + " bytes of output were dropped" : "";
+  if (!what.empty())
+    say(dropped > 0 ? what : what + "; output is kept meanwhile");
+  else
+    say("the log is written again" + (lost.empty() ? "" : "; " + lost));
   if (streams_.empty()) return;
   AppEvent event = event_now(what.empty() ? "log_well" : "log_trouble");
   event.status.reset();
-  if (!what.empty()) event.text = what;
+  if (!what.empty() || dropped > 0) event.text = what.empty() ? lost : what;
+  if (dropped > 0) event.dropped = dropped;
   streams_.send(std::move(event));
 }
 

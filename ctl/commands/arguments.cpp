@@ -46,7 +46,9 @@ void Arguments::text(const char* names, std::string& into, const char* value, co
 
 void Arguments::texts(const char* names, std::vector<std::string>& into, const char* value,
                       const char* help) {
-  parser_->app.add_option(names, into)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  CLI::Option* option = parser_->app.add_option(names, into)->expected(1);
+  option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  option->allow_extra_args(false);  // or it takes the targets behind it as well
   shown_.push_back({std::string(names) + " " + value, help});
 }
 

@@ -31,7 +31,9 @@ Result<std::string> forget(const Home& home, const Row& row, bool keep_logs) {
   if (keep_logs) {
     if (!logs.empty()) said = "; its log stays: " + logs.front();
   } else {
-    if (Done done = delete_log_files(logs); !done) return done.error();
+    std::vector<std::string> links = log_links(home, row);
+    for (const std::vector<std::string>& files : {logs, links})
+      if (Done done = delete_log_files(files); !done) return done.error();
     said = deleted_text(logs);
   }
   home.unlink_socket(stem);

@@ -71,11 +71,14 @@ class Out {
   std::string text_;
 };
 
-/// The files of an app that are wanted: of two that are kept apart perhaps only one.
-std::vector<LogPlace> chosen_places(std::vector<LogPlace> places, const std::string& stream) {
-  auto is_it = [&](const LogPlace& place) { return place.stream == stream; };
-  if (std::any_of(places.begin(), places.end(), is_it))
-    std::erase_if(places, [&](const LogPlace& place) { return !is_it(place); });
+/// The files of an app that are wanted: of two that are kept apart perhaps only one. Errors: failed (that one
+/// is not kept).
+Result<std::vector<LogPlace>> chosen_places(const Home& home, const Row& row, const std::string& stream) {
+  auto places = log_places_of(home, row);
+  if (!places || stream.empty()) return places;
+  std::erase_if(*places,
+                [&](const LogPlace& place) { return place.stream != stream && place.stream != "all"; });
+  if (places->empty()) return not_kept(home, row, stream);
   return places;
 }
 
@@ -88,10 +91,10 @@ void fail(Work& work, const Chosen& app, const Error& error) {
 std::vector<Wanted> find_logs(Work& work, const LogOptions& options) {
   std::vector<Wanted> out;
   for (const Chosen& app : work.apps) {
-    auto places = log_places_of(work.home(), app.row);
+    auto places = chosen_places(work.home(), app.row, options.wish.stream);
     if (!places) fail(work, app, places.error());
     if (!places) continue;
-    for (LogPlace& place : chosen_places(*std::move(places), options.wish.stream))
+    for (LogPlace& place : *places)
       out.push_back({&app, std::move(place)});
   }
   return out;
@@ -170,12 +173,22 @@ int show(Work& work, std::vector<LogSource>& sources, const LogOptions& options)
     return out.add(options.json ? json_of(source, line, *look)
                                 : log_line_text(look->prefix, line.text, terminal));
   };
-  reader.turn = [&out] { return out.flush(); };
+  auto tell_damages = [&] {
+    for (LogSource& source : sources)
+      for (const std::string& damage : source.take_damages())
+        work.fail(source.id(), exit_code::failed, damage);
+  };
+  reader.turn = [&] {
+    bool good = out.flush();
+    tell_damages();
+    return good;
+  };
   reader.failed = [&](const LogSource& source, const Error& error) {
     work.fail(source.id(), exit_code::failed, error.text());
   };
   bool read = as_bytes ? show_bytes(sources[0], reader) : show_lines(sources, reader);
   if (read) read = out.flush();
+  tell_damages();
   if (read && options.wish.follow) read = follow_logs(sources, reader, as_bytes);
   return read ? work.exit_code() : after_failed_write();
 }

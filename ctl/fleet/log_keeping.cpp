@@ -6,6 +6,7 @@
 
 #include "ctl/fleet/asking.hpp"
 #include "protocol/home/log_index.hpp"
+#include "protocol/home/log_link.hpp"
 
 namespace keeper {
 namespace {
@@ -50,6 +51,15 @@ std::vector<std::string> all_log_files(const Home& home, const Row& row) {
     for (const LogPlace& place : *places)
       for (std::string& file : log_files_of(place.path, spec ? spec->log_backups : Spec{}.log_backups))
         out.push_back(std::move(file));
+  return out;
+}
+
+std::vector<std::string> log_links(const Home& home, const Row& row) {
+  std::string stem = row.id.stem();
+  std::vector<std::string> out, paths = {home.log_path(stem), home.error_log_path(stem)};
+  if (auto spec = home.read_spec(stem)) paths.insert(paths.end(), {spec->log, spec->error_log});
+  for (const std::string& path : paths)
+    if (path.starts_with('/') && end_of_links(path) != path) out.push_back(path);
   return out;
 }
 

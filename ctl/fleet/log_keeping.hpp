@@ -16,6 +16,8 @@ Outcome flush_without_keeper(const Home& home, const Row& row);
 
 /// All files of an app's logs, each log's newest first; under its lock. Without any where it keeps none.
 std::vector<std::string> all_log_files(const Home& home, const Row& row);
+/// The links that lead to its logs.
+std::vector<std::string> log_links(const Home& home, const Row& row);
 /// Removes them, with their indexes. Errors: failed.
 Done delete_log_files(const std::vector<std::string>& files);
 

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include "protocol/home/log_link.hpp"
+
 namespace keeper {
 namespace {
 
@@ -16,10 +18,10 @@ Result<std::string> log_path_of(const Home& home, const Row& row) {
   if (!row.status.logs.empty()) return row.status.logs.front().path;
   std::string stem = row.id.stem();
   auto spec = home.read_spec(stem);
-  if (!spec || spec->log.empty()) return home.log_path(stem);
+  if (!spec || spec->log.empty()) return end_of_links(home.log_path(stem));
   if (spec->log == "none") return Error{Reason::failed, "", "it keeps no log (--log none)", 0};
   if (spec->log == "-") return Error{Reason::failed, "", "its output goes to its keeper's own (--log -)", 0};
-  return spec->log;
+  return end_of_links(spec->log);
 }
 
 Result<std::vector<LogPlace>> log_places_of(const Home& home, const Row& row) {
@@ -31,6 +33,16 @@ Result<std::vector<LogPlace>> log_places_of(const Home& home, const Row& row) {
   if (!path) return path.error();
   places.push_back({"all", *path});
   return places;
+}
+
+Error not_kept(const Home& home, const Row& row, const std::string& stream) {
+  auto spec = home.read_spec(row.id.stem());
+  bool is_err = stream == "err";
+  std::string flag = is_err ? "--error-log " : "--log ", why = is_err ? "its stderr" : "its stdout";
+  std::string where = !spec ? "" : is_err ? spec->error_log : spec->log;
+  why += where == "-" ? " goes to its keeper's own" : " is not kept";
+  if (where == "-" || where == "none") why += " (" + flag + where + ")";
+  return Error{Reason::failed, "", why, 0};
 }
 
 std::vector<std::string> log_files_of(const std::string& path, int backups) {

@@ -15,6 +15,9 @@ struct LogPlace {
 /// All of them. Errors: failed (it keeps none).
 Result<std::vector<LogPlace>> log_places_of(const Home& home, const Row& row);
 
+/// Why one of an app's streams ("out", "err") has no log.
+Error not_kept(const Home& home, const Row& row, const std::string& stream);
+
 /// A log and its renamed older ones that are there, the newest first; regular files only (a log may be
 /// /dev/stdout).
 std::vector<std::string> log_files_of(const std::string& path, int backups);

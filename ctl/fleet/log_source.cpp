@@ -4,6 +4,7 @@
 
 #include "protocol/home/clock.hpp"
 #include "protocol/home/log_lines_in.hpp"
+#include "protocol/wire/json_text.hpp"
 #include "protocol/wire/log_object.hpp"
 #include "protocol/wire/log_stamp.hpp"
 
@@ -28,6 +29,17 @@ Result<bool> tells_streams(const std::string& path) {
   return true;
 }
 
+std::string damage_text(const LogFollower::Damage& damage) {
+  std::string bytes = std::to_string(damage.bytes) + " bytes of what was packed can be shown";
+  switch (damage.kind) {
+    case GzDamage::cut_off: return damage.name + " is cut off: only the first " + bytes;
+    case GzDamage::checksum:
+      return damage.name + " is damaged: its checksum is wrong, and so may be some of what is shown of it";
+    default: break;
+  }
+  return damage.name + " is damaged: only the first " + bytes + ", and the last of them may be wrong";
+}
+
 }  // namespace
 
 Result<LogSource> LogSource::open(const AppId& id, const LogPlace& place, const LogWish& wish) {
@@ -45,6 +57,7 @@ Result<LogSource> LogSource::open(const AppId& id, const LogPlace& place, const 
   if (range->empty() || range->end.file.inode == 0) {
     source.past_start_ = true;
     source.finished_ = !source.follow_;
+    if (range->end.file.packed) source.follower_->look_at(range->end);
   } else {
     source.follower_->stop_at(range->end);
   }
@@ -158,16 +171,19 @@ std::optional<LogLine> LogSource::cut() {
   LogLine line;
   line.text = left.substr(0, length);
   if (!rest_.empty()) {
-    shown_ = std::move(rest_);
+    shown_ = std::exchange(rest_, {});
     shown_ += line.text;
     line.text = shown_;
-    rest_.clear();
+  }
+  if (full) {
+    rest_ = line.text.substr(whole_characters(line.text));
+    line.text.remove_suffix(rest_.size());
   }
   line.begins = !in_line_;
   line.ends = ends;
   in_line_ = !ends;
   line.end = piece_end_;
-  line.end.offset -= piece_.size() - taken_;
+  line.end.offset -= piece_.size() - taken_ + rest_.size();
   return line;
 }
 
@@ -232,6 +248,13 @@ Result<std::optional<LogLine>> LogSource::line() {
     if (timed_) note_time(line);
     return std::optional<LogLine>(line);
   }
+}
+
+std::vector<std::string> LogSource::take_damages() {
+  std::vector<std::string> out;
+  for (const LogFollower::Damage& damage : follower_->take_damages())
+    out.push_back(damage_text(damage));
+  return out;
 }
 
 LogCursor LogSource::cursor(const LogLine& line) const {

@@ -45,6 +45,8 @@ class LogSource {
   const std::string& stream() const { return place_.stream; }
   /// What is to be said about what is shown; empty if nothing is.
   const std::string& note() const { return note_; }
+  /// What is wrong with its files, in words, as far as it was met since this was last asked.
+  std::vector<std::string> take_damages();
   /// Whether its bytes are what is wanted: no line is left out of them.
   bool whole() const { return !filter_ && end_of_pid_ == 0; }
 

@@ -6,6 +6,7 @@
 #include "protocol/wire/escape.hpp"
 #include "protocol/wire/json_text.hpp"
 #include "protocol/wire/log_object.hpp"
+#include "protocol/wire/log_stamp.hpp"
 
 namespace keeper {
 namespace {
@@ -77,7 +78,7 @@ std::string log_line_json(const LogLineFields& fields) {
     add_cursor(out, fields.cursor);
     return out;
   }
-  bool is_keeper = !fields.continued && fields.text.starts_with("[keeper] ");
+  bool is_keeper = !fields.continued && is_own_line(fields.text);
   out += '{';
   add_source(out, fields);
   out += ",\"stream\":";

@@ -10,12 +10,14 @@
 #include <limits>
 
 #include "protocol/home/clock.hpp"
+#include "protocol/home/log_link.hpp"
 
 namespace keeper {
 namespace {
 
 constexpr std::uint64_t kPastSize = 1 << 20;  // a line without end is cut there
 constexpr std::int64_t kLookEvery = 1000;     // ms, at the path
+constexpr std::int64_t kLineEnd = 1000;       // ms, that the end of a line may take in a file that was left
 constexpr std::int64_t kRotateAgain = 1000;   // ms, after a rotation that failed
 
 /// mkdir -p of what a path is in.
@@ -26,6 +28,16 @@ void make_parents(const std::string& path) {
 
 std::int64_t now_ms() {
   return steady_now().count();
+}
+
+/// Made where it is missing, with its directories. A FIFO or a device is written as far as it takes it, and
+/// never waited for.
+Fd open_log(const std::string& path) {
+  constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  Fd file(::open(path.c_str(), flags, 0600));
+  if (file || errno != ENOENT) return file;
+  make_parents(path);
+  return Fd(::open(path.c_str(), flags, 0600));
 }
 
 std::string read_end(int fd, std::size_t most) {
@@ -41,7 +53,7 @@ std::string read_end(int fd, std::size_t most) {
 }  // namespace
 
 FileSink::FileSink(std::string path, LogRules rules)
-    : path_(std::move(path)), rules_(rules), kept_(rules.keep, rules.block) {
+    : given_(std::move(path)), path_(end_of_links(given_)), rules_(rules), kept_(rules.keep, rules.block) {
   struct stat st {};
   if (stat(path_.c_str(), &st) == 0) size_ = static_cast<std::uint64_t>(st.st_size);
 }
@@ -49,26 +61,69 @@ FileSink::FileSink(std::string path, LogRules rules)
 // --- the file
 
 bool FileSink::ready() {
-  if (file_ && look_at_path()) return true;
-  // A FIFO or a device is written as far as it takes it, and never waited for.
-  constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-  int fd = ::open(path_.c_str(), flags, 0600);
-  if (fd < 0 && errno == ENOENT) {
-    make_parents(path_);
-    fd = ::open(path_.c_str(), flags, 0600);
+  if (next_ && next_is_due()) take_file(std::move(next_));
+  if (file_ && (next_ || now_ms() - looked_at_ < kLookEvery)) return true;
+  if (file_ && look_at_path() != AtPath::other) {
+    looked_at_ = now_ms();
+    path_trouble_.clear();
+    return true;
   }
-  if (fd < 0) {
-    failed("open");
-    return false;
-  }
-  return take_file(fd);
+  return open_path() || file_;
 }
 
-bool FileSink::take_file(int fd) {
-  file_ = Fd(fd);
+/// Whether what is at the path is the file that is open.
+FileSink::AtPath FileSink::look_at_path() const {
+  struct stat there {
+  }, ours{};
+  if (stat(path_.c_str(), &there) < 0)
+    return errno == ENOENT || errno == ENOTDIR ? AtPath::other : AtPath::unknown;
+  bool same = fstat(file_.get(), &ours) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
+  return same ? AtPath::ours : AtPath::other;
+}
+
+/// Somebody can still read it.
+bool FileSink::has_name() const {
+  struct stat st {};
+  return file_ && fstat(file_.get(), &st) == 0 && st.st_nlink > 0;
+}
+
+/// Takes the file that is at the path, once the line is ended that was begun in the old one. Where it cannot
+/// be had the old one serves on, if it has a name.
+Done FileSink::open_path() {
+  looked_at_ = now_ms();
+  Fd file = open_log(given_);
+  if (!file) {
+    std::string why = trouble_with("open");
+    bool serves_on = has_name();
+    if (!serves_on) file_.reset();
+    if (!serves_on) trouble_ = why;
+    path_trouble_ = serves_on && look_at_path() == AtPath::other ? why : "";
+    return Error{Reason::failed, "", why, 0};
+  }
+  path_ = end_of_links(given_);
+  bool in_line = has_name() && look_at_path() == AtPath::other && !at_line_start();
+  if (!in_line) {
+    take_file(std::move(file));
+    return {};
+  }
+  next_ = std::move(file);
+  next_by_ = now_ms() + kLineEnd;
+  next_at_ = size_ + kPastSize;
+  path_trouble_.clear();
+  return {};
+}
+
+bool FileSink::next_is_due() {
+  return at_line_start() || now_ms() >= next_by_ || size_ >= next_at_;
+}
+
+void FileSink::take_file(Fd file) {
+  file_ = std::move(file);
+  next_.reset();
+  path_trouble_.clear();
   looked_at_ = now_ms();
   struct stat st {};
-  fstat(fd, &st);
+  fstat(file_.get(), &st);
   regular_ = S_ISREG(st.st_mode);
   spliceable_ = regular_;
   size_ = static_cast<std::uint64_t>(st.st_size);
@@ -77,19 +132,6 @@ bool FileSink::take_file(int fd) {
     index_.begin(path_, st.st_ino);
   else
     index_.end();
-  return true;
-}
-
-/// False: the file is not the one at its path any more.
-bool FileSink::look_at_path() {
-  if (now_ms() - looked_at_ < kLookEvery) return true;
-  looked_at_ = now_ms();
-  struct stat there {
-  }, ours{};
-  bool same = stat(path_.c_str(), &there) == 0 && fstat(file_.get(), &ours) == 0 &&
-              there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
-  if (!same) file_.reset();
-  return same;
 }
 
 /// Somebody may have truncated it, or written into it.
@@ -112,8 +154,13 @@ bool FileSink::at_line_start() {
   return *at_line_start_;
 }
 
-void FileSink::failed(const char* doing) {
-  trouble_ = std::string("cannot ") + doing + " " + path_ + ": " + strerror(errno);
+/// By errno.
+std::string FileSink::trouble_with(const char* doing) const {
+  return std::string("cannot ") + doing + " " + path_ + ": " + strerror(errno);
+}
+
+const std::string& FileSink::trouble() const {
+  return !trouble_.empty() ? trouble_ : !path_trouble_.empty() ? path_trouble_ : rotation_trouble_;
 }
 
 // --- what goes in
@@ -126,7 +173,7 @@ std::size_t FileSink::put(std::string_view bytes) {
                              : ::write(file_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
-      failed("write");
+      trouble_ = trouble_with("write");
       break;
     }
     trouble_.clear();
@@ -141,6 +188,7 @@ std::size_t FileSink::put(std::string_view bytes) {
 /// limit.
 std::size_t FileSink::share(std::string_view bytes, bool& rotates) {
   rotates = false;
+  if (next_) return std::min(bytes.find('\n'), bytes.size() - 1) + 1;
   const std::uint64_t limit = size_limit();
   if (limit == 0 || size_ + bytes.size() < limit) return bytes.size();
   if (size_ >= limit && at_line_start()) {
@@ -196,7 +244,7 @@ void FileSink::write_marker(std::string_view line) {
 }
 
 std::size_t FileSink::splice_room() {
-  if (!kept_.empty() || kept_.dropping() || !look_at_size() || !spliceable_) return 0;
+  if (!kept_.empty() || kept_.dropping() || !look_at_size() || !spliceable_ || next_) return 0;
   const std::uint64_t limit = size_limit();
   if (limit == 0) return std::numeric_limits<std::int32_t>::max();
   return size_ < limit ? static_cast<std::size_t>(limit - size_) : 0;
@@ -259,6 +307,10 @@ void FileSink::retry() {
     send_kept();
   else if (!trouble_.empty() && look_at_size())
     trouble_.clear();
+  if (!path_trouble_.empty()) {
+    looked_at_ = 0;
+    ready();
+  }
   if (next_rotation_ > 0 && now_ms() >= next_rotation_) rotate_again();
   if (kept_.empty() && trouble_.empty()) say_dropped();
 }
@@ -280,9 +332,19 @@ void FileSink::brought_into_order(const Rotated& rotated) {
     compressing_ = on_compress_(rotated.compress->from, rotated.compress->to);
 }
 
+/// Somebody has moved it already: the one at its path is the log.
+bool FileSink::leave_moved() {
+  asked_ = 0;
+  forget_rotation();
+  file_.reset();
+  return static_cast<bool>(open_path());
+}
+
 /// The file gets the name of a backup, and there is a new one. Where that cannot be had it goes on in the old
 /// file for a while.
 bool FileSink::move_away() {
+  path_ = end_of_links(given_);
+  if (look_at_path() == AtPath::other) return leave_moved();
   auto rotated = rotate_files(path_, rotation());
   if (!rotated) {
     rotation_trouble_ = "cannot rotate " + path_ + ": " + rotated.error().why();
@@ -313,33 +375,41 @@ void FileSink::compressed(bool good, std::uint64_t inode) {
 }
 
 Done FileSink::flush() {
-  kept_.clear();
-  if (!look_at_size()) return Error{Reason::failed, "", trouble_, 0};
+  if (Done there = look_at_all(); !there) return there;
+  if (next_) take_file(std::move(next_));
   if (!regular_) return Error{Reason::failed, "", path_ + " is no regular file", 0};
+  if (Done done = remove_backups(path_); !done) return done;
   if (ftruncate(file_.get(), 0) < 0) return system_error("", "empty " + path_);
+  kept_.clear();
   look_at_size();
   index_.remove();
-  return remove_backups(path_);
+  return {};
+}
+
+/// At the path too. Errors: what is there is not what is written.
+Done FileSink::look_at_all() {
+  looked_at_ = 0;
+  if (look_at_size() && path_trouble_.empty()) return {};
+  return Error{Reason::failed, "", trouble(), 0};
 }
 
 Done FileSink::rotate() {
   send_kept();
-  if (!look_at_size()) return Error{Reason::failed, "", trouble_, 0};
+  if (Done there = look_at_all(); !there) return there;
   if (!regular_) return Error{Reason::failed, "", path_ + " is no regular file", 0};
-  if (size_ == 0) return {};
+  if (size_ == 0 || next_) return {};  // it is new
   if (!at_line_start()) asked_ = size_;
   if (asked_ > 0) return {};
   next_rotation_ = 0;
   if (move_away()) return {};
-  Error error{Reason::failed, "", rotation_trouble_, 0};
+  Error error{Reason::failed, "", trouble(), 0};
   if (rules_.most == 0 || size_ < rules_.most) forget_rotation();  // who asked knows
   return error;
 }
 
 Done FileSink::reopen() {
-  file_.reset();
-  if (!ready()) return Error{Reason::failed, "", trouble_, 0};
-  return {};
+  if (next_) take_file(std::move(next_));
+  return open_path();
 }
 
 std::string FileSink::last(std::size_t most, std::uint64_t mark) const {

@@ -2,7 +2,9 @@
 //
 // Bytes go to explicit offsets, so that they can be spliced from a pipe (splice(2) refuses O_APPEND); the
 // offset is the file's size as it is before each piece, for somebody may have truncated it. A file that was
-// renamed, removed or replaced by somebody else is left, and the one at its path taken, within a second.
+// renamed, removed or replaced by somebody else is left, and the one at its path taken, within a second; a
+// line that was begun in it is ended there, if its end comes within another. Where nothing can be had at the
+// path, one that was only renamed serves on until it has grown to its size.
 //
 // What cannot be written (full disk, no permission) is kept (see kept_output), and what was dropped is said
 // once there is room. Nothing here fails for good: retry() tries again.
@@ -30,7 +32,8 @@ struct LogRules {
 
 class FileSink {
  public:
-  /// The file at `path` is opened (and made, 0600, with its directory) at the first write.
+  /// The file at `path` is opened (and made, 0600, with its directory) at the first write. Where that is a
+  /// link, the log is the file that it leads to whenever a file is opened.
   FileSink(std::string path, LogRules rules);
   /// What to write into the log, as a line with its newline, when there is room again and `bytes` were
   /// dropped.
@@ -52,9 +55,11 @@ class FileSink {
   /// Nothing more should be handed in: it would be dropped, against the rules.
   bool is_full() const { return kept_.is_full(); }
   /// What goes wrong just now, for people; empty if all is well. retry() may put it right.
-  const std::string& trouble() const { return trouble_.empty() ? rotation_trouble_ : trouble_; }
+  const std::string& trouble() const;
   /// Tries again what did not go.
   void retry();
+  /// Nothing is tried again any more: what waits is dropped, with `more` bytes that were not handed in.
+  void give_up(std::uint64_t more) { kept_.give_up(more); }
   /// Bytes that wait in memory.
   std::size_t waiting() const { return kept_.size(); }
   /// Dropped since the start.
@@ -63,9 +68,11 @@ class FileSink {
   /// Begins a new file, if there is anything in this one: now, or when its last line has ended. Errors: it
   /// could not be renamed.
   Done rotate();
-  /// Lets go of the file, and takes what is at its path. Errors: it cannot be had just now.
+  /// Takes what is at the file's path, and lets go of the file. Errors: it cannot be had just now; then the
+  /// old one stays.
   Done reopen();
-  /// Removes the backups, and all that is in the file.
+  /// Removes the backups, and all that is in the file, and what waits. Errors: what could not be removed;
+  /// then the file is as it was.
   Done flush();
   /// Brings the files of the log into order: what an earlier keeper left half done.
   void tidy();
@@ -81,17 +88,23 @@ class FileSink {
   std::uint64_t total() const { return total_; }
 
   bool at_line_start();
+  /// Where the file really is.
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return size_; }
 
  private:
   bool ready();
-  bool take_file(int fd);
+  enum class AtPath { ours, other, unknown };
+  AtPath look_at_path() const;
+  bool has_name() const;
+  Done open_path();
+  void take_file(Fd file);
+  bool next_is_due();
+  bool leave_moved();
   std::uint64_t size_limit() const;
   std::size_t share(std::string_view bytes, bool& rotates);
   std::size_t store(std::string_view bytes);
   std::string_view after_drop(std::string_view bytes);
-  bool look_at_path();
   bool look_at_size();
   std::size_t put(std::string_view bytes);
   void add(std::string_view bytes);
@@ -102,9 +115,11 @@ class FileSink {
   bool move_away();
   void rotate_again();
   void forget_rotation();
-  void failed(const char* doing);
+  std::string trouble_with(const char* doing) const;
+  Done look_at_all();
 
-  std::string path_;
+  std::string given_;  ///< may be a link
+  std::string path_;   ///< is none, unless to a device or the like
   LogRules rules_;
   std::function<std::string(std::uint64_t)> on_dropped_;
   Fd file_;
@@ -117,9 +132,13 @@ class FileSink {
   std::uint64_t total_ = 0;
   std::optional<bool> at_line_start_;  ///< nothing: bytes were spliced, look
   std::int64_t looked_at_ = 0;         ///< at the path, in ms
+  Fd next_;                            ///< the one at the path, while a line is ended in the old one
+  std::int64_t next_by_ = 0;           ///< ms, and
+  std::uint64_t next_at_ = 0;          ///< size of the old one: then it is taken in any case
   std::uint64_t asked_ = 0;            ///< somebody asked for a rotation at this size
   std::int64_t next_rotation_ = 0;     ///< not before, after one that failed
   std::string trouble_;
+  std::string path_trouble_;  ///< nothing can be had at the path, and the old file serves on
   std::string rotation_trouble_;
   KeptOutput kept_;
 };

@@ -14,6 +14,13 @@ void KeptOutput::clear() {
   sent_ = 0;
 }
 
+void KeptOutput::give_up(std::uint64_t more) {
+  drop(rest());
+  clear();
+  unsaid_ += more;
+  dropped_ += more;
+}
+
 void KeptOutput::keep(std::string_view bytes) {
   if (bytes.empty()) return;
   std::size_t room = most_ > size() ? most_ - size() : 0;

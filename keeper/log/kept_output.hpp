@@ -22,6 +22,8 @@ class KeptOutput {
   /// So many of them are written.
   void sent(std::size_t bytes);
   void clear();
+  /// What waits is dropped, and so are `more` bytes that were not even handed in.
+  void give_up(std::uint64_t more);
 
   /// Whole lines as far as there is room; the rest is dropped.
   void keep(std::string_view bytes);

@@ -4,7 +4,8 @@
 // that is whole in the bytes of one call is given as a view of them, without a copy; only what waits for its
 // end is kept: at most `most` bytes.
 //
-// A line that cannot be given in one piece comes in several, and each says so:
+// A line that cannot be given in one piece comes in several, none cut within a UTF-8 character, and each says
+// so:
 //   partial    its line goes on: the newline has not come (or the line is longer than `most`)
 //   continued  it is not the beginning of its line: what stands before was given already
 // A long line is {partial}, {continued, partial}, ..., {continued}. Pieces put together are the line again:
@@ -16,6 +17,9 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "protocol/wire/json_text.hpp"
 
 namespace keeper {
 
@@ -106,10 +110,14 @@ class LineSplitter {
     while (carried_.size() + bytes.size() > most_) {
       std::size_t room = most_ - carried_.size();
       if (carried_.empty()) {
+        room = whole_characters(bytes.substr(0, room));
         give(bytes.substr(0, room), true, take);
       } else {
         carried_ += bytes.substr(0, room);
+        std::string rest = carried_.substr(whole_characters(carried_));
+        carried_.resize(carried_.size() - rest.size());
         give_carried(true, take);
+        carried_ = std::move(rest);
       }
       bytes.remove_prefix(room);
     }

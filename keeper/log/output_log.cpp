@@ -8,6 +8,7 @@
 #include <new>
 
 #include "protocol/home/clock.hpp"
+#include "protocol/wire/json_text.hpp"
 
 namespace keeper {
 namespace {
@@ -122,8 +123,8 @@ std::size_t OutputLog::handle(std::string_view bytes) {
   if (route_.lines) {
     used = route_.lines->feed(bytes, wall_now(), route_.pid());
     if (used == 0 && bytes.size() >= LineSplitter::kMostLine) {
-      route_.lines->finish(bytes, wall_now(), route_.pid());
-      used = bytes.size();
+      used = whole_characters(bytes);
+      route_.lines->finish(bytes.substr(0, used), wall_now(), route_.pid());
     }
     put(route_.lines->out());
     route_.lines->clear();
@@ -216,13 +217,28 @@ void OutputLog::arm_retry() {
   retry_.expires_after(kRetry);
   retry_.async_wait([this](std::error_code error) {
     retry_waits_ = false;
-    if (error) return;
-    route_.file->retry();
-    look_at_sink();
-    if (!stopped_ || route_.file->is_full()) return;
-    stopped_ = false;
-    capture_->go_on();
+    if (!error) retry();
   });
+}
+
+void OutputLog::retry() {
+  route_.file->retry();
+  look_at_sink();
+  if (!stopped_ || route_.file->is_full()) return;
+  stopped_ = false;
+  capture_->go_on();
+}
+
+bool OutputLog::try_again() {
+  if (route_.file == nullptr) return true;
+  if (stopped_ || route_.file->waiting() > 0) retry();
+  return !stopped_ && route_.file->waiting() == 0;
+}
+
+void OutputLog::give_up() {
+  if (route_.file == nullptr) return;
+  route_.file->give_up(stopped_ ? capture_->waiting() : 0);
+  stopped_ = true;
 }
 
 }  // namespace keeper

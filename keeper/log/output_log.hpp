@@ -42,6 +42,10 @@ class OutputLog {
   void add_own(std::string_view text, WallTime time);
   /// Something about the sink may have changed.
   void look_at_sink();
+  /// Tries again at once what the file did not take. Whether there is nothing left of it.
+  bool try_again();
+  /// For the end: what the file does not take is dropped, and counted.
+  void give_up();
 
  private:
   OutputLog(asio::io_context& io, OutputRoute route);
@@ -57,6 +61,7 @@ class OutputLog {
   void wait_for_line_end(std::size_t left, bool another);
   bool finish_line();
   void arm_retry();
+  void retry();
 
   OutputRoute route_;
   std::unique_ptr<Capture> capture_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <map>
 
 namespace keeper {
@@ -64,7 +65,7 @@ class Chain {
   void move(int number, int above);
   void move_index(int number, int above);
   int make_gap();
-  std::uint64_t counted(const Place& place) const;
+  std::uint64_t most() const;
 
   string base_;
   RotationRules rules_;
@@ -202,9 +203,16 @@ void Chain::insert_newest() {
   if (last() > 0) move(0, make_gap());
 }
 
-std::uint64_t Chain::counted(const Place& place) const {
-  std::uint64_t log = rules_.max_size > 0 ? std::min(place.log_size, rules_.max_size) : place.log_size;
-  return (place.log ? log : 0) + (place.compressed ? place.compressed_size : 0);
+/// Of the backups and a PATH that has grown to its size.
+std::uint64_t Chain::most() const {
+  std::uint64_t all = std::numeric_limits<std::uint64_t>::max(), files = 0;
+  bool bounded = rules_.max_size > 0 && rules_.backups >= 0;
+  bool fits =
+      bounded &&
+      !__builtin_mul_overflow(rules_.max_size, static_cast<std::uint64_t>(rules_.backups) + 1, &files) &&
+      !__builtin_add_overflow(files, kLineEnds, &files);
+  if (fits) all = files;
+  return std::min(all, rules_.max_total.value_or(all));
 }
 
 /// Drops the oldest while there are too many, or they are too large.
@@ -213,9 +221,8 @@ void Chain::trim() {
   std::vector<int> too_many;
   for (const auto& [number, place] : places_) {
     if (number == 0 || !place.taken()) continue;
-    total += counted(place);
-    bool fits =
-        number <= rules_.backups && (!rules_.max_total || total <= *rules_.max_total) && too_many.empty();
+    total += (place.log ? place.log_size : 0) + (place.compressed ? place.compressed_size : 0);
+    bool fits = number <= rules_.backups && total <= most() && too_many.empty();
     if (!fits) too_many.push_back(number);
   }
   for (auto number = too_many.rbegin(); number != too_many.rend(); ++number)

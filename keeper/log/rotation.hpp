@@ -35,11 +35,16 @@ struct DirectoryEntry {
 
 struct RotationRules {
   int backups = 10;
-  std::uint64_t max_size = 0;  ///< of one file; what one exceeds it by, to end a line, does not count
+  /// Of one file, 0: no bound. A file may be larger, to end a line; all of them together are not larger than
+  /// so many of this size, but for kLineEnds.
+  std::uint64_t max_size = 0;
   std::optional<std::uint64_t> max_total = {};  ///< of the backups and a PATH that has grown to max_size
   bool compress = false;
   bool compressing = false;  ///< PATH.gz.tmp is being written: leave it, and begin no other
 };
+
+/// What the files of a log may exceed their sizes by, all together: the ends of their last lines.
+inline constexpr std::uint64_t kLineEnds = 256 << 10;
 
 struct RotationStep {
   enum class Kind { rename, remove, compress };

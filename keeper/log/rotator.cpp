@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -96,14 +97,19 @@ Done without_rest(const Result<Rotated>& done) {
 }  // namespace
 
 Result<Rotated> rotate_files(const std::string& path, const RotationRules& rules) {
-  bool anything = true;
+  bool moves = true, regular = true;
   auto rotated = carry_out(path, [&](const Place& place, const auto& files) {
     RotationPlan plan = plan_rotation(place.base, files, rules);
-    anything = !plan.empty();
+    auto log =
+        std::find_if(files.begin(), files.end(), [&](const auto& one) { return one.name == place.base; });
+    bool there = log != files.end();
+    regular = !there || log->regular;
+    moves = !there || std::any_of(plan.begin(), plan.end(),
+                                  [&](const RotationStep& step) { return step.from == place.base; });
     return plan;
   });
-  if (!anything) return Error{Reason::failed, "", "no name is free for a backup", 0};
-  return rotated;
+  if (!rotated || moves) return rotated;
+  return Error{Reason::failed, "", regular ? "no name is free for a backup" : "it is no regular file", 0};
 }
 
 Result<Rotated> tidy_files(const std::string& path, const RotationRules& rules) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 
 namespace keeper {
 namespace {
@@ -15,6 +16,13 @@ constexpr std::size_t kMostMarks = 64;
 constexpr int kGzip = 15 + 16;  // window bits: with a gzip header (zlib.h, inflateInit2)
 constexpr int kRaw = -15;
 constexpr std::uint64_t kTrailer = 8;  // CRC and length behind a member (RFC 1952)
+
+/// zlib tells only by its words whether it was at the data or at what stands behind them.
+GzDamage damage_told_by(const z_stream& stream) {
+  std::string_view words = stream.msg == nullptr ? "" : stream.msg;
+  bool behind = words == "incorrect data check" || words == "incorrect length check";
+  return behind ? GzDamage::checksum : GzDamage::data;
+}
 
 }  // namespace
 
@@ -95,6 +103,11 @@ Result<bool> GzReader::next_member() {
   return true;
 }
 
+void GzReader::give_up(GzDamage damage) {
+  damage_ = damage;
+  ended_ = true;
+}
+
 Result<std::size_t> GzReader::unpack(char* into, std::size_t size) {
   stream_->next_out = reinterpret_cast<Bytef*>(into);
   stream_->avail_out = static_cast<unsigned>(size);
@@ -102,7 +115,7 @@ Result<std::size_t> GzReader::unpack(char* into, std::size_t size) {
     if (stream_->avail_in == 0) {
       auto more = fill();
       if (!more) return more.error();
-      if (!*more) damaged_ = ended_ = true;  // cut off
+      if (!*more) give_up(GzDamage::cut_off);
       if (ended_) break;
     }
     unsigned room = stream_->avail_out;
@@ -113,7 +126,7 @@ Result<std::size_t> GzReader::unpack(char* into, std::size_t size) {
       if (!more) return more.error();
       ended_ = !*more;
     } else if (code != Z_OK && code != Z_BUF_ERROR) {
-      damaged_ = ended_ = true;
+      give_up(damage_told_by(*stream_));
     } else {
       mark_here();
     }

@@ -14,6 +14,14 @@ struct z_stream_s;
 
 namespace keeper {
 
+/// What is wrong with a packed file, as far as it was read.
+enum class GzDamage {
+  none,
+  cut_off,   ///< its end is missing
+  data,      ///< it cannot be unpacked any further; what was unpacked last may be wrong already
+  checksum,  ///< all is unpacked, and some of it is wrong
+};
+
 class GzReader {
  public:
   /// `fd` is not owned and is read with pread(2).
@@ -27,8 +35,8 @@ class GzReader {
   Result<std::size_t> read_at(char* into, std::size_t size, std::uint64_t offset);
   /// Bytes that are packed: all is unpacked once to know.
   Result<std::uint64_t> size();
-  /// Whether a damaged place has been met.
-  bool damaged() const { return damaged_; }
+  /// The damaged place that has been met.
+  GzDamage damage() const { return damage_; }
 
  private:
   struct Mark {
@@ -42,6 +50,7 @@ class GzReader {
   Result<std::size_t> unpack(char* into, std::size_t size);
   Result<bool> fill();
   Result<bool> next_member();
+  void give_up(GzDamage damage);
   void set_mark(Mark mark);
   void mark_here();
 
@@ -52,7 +61,7 @@ class GzReader {
   std::uint64_t at_ = 0;      ///< offset of the next unpacked byte
   bool raw_ = false;          ///< begun within a member: zlib does not see its end mark
   bool ended_ = false;
-  bool damaged_ = false;
+  GzDamage damage_ = GzDamage::none;
   std::vector<Mark> marks_;  ///< in order; the first is the beginning
   std::uint64_t spacing_ = 1 << 20;
   std::uint64_t total_ = 0;

@@ -41,7 +41,7 @@ class LogContent {
   explicit operator bool() const { return static_cast<bool>(fd_); }
   int fd() const { return fd_.get(); }
   bool packed() const { return gz_ != nullptr; }
-  bool damaged() const { return gz_ && gz_->damaged(); }
+  GzDamage damage() const { return gz_ ? gz_->damage() : GzDamage::none; }
 
   /// At most `size` bytes from `offset` on; 0 at the end. Errors: the system's.
   Result<std::size_t> read_at(char* into, std::size_t size, std::uint64_t offset);

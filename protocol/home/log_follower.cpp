@@ -54,7 +54,7 @@ Result<LogFollower> LogFollower::open_at(string path, const LogSpot& spot, Watch
   Result<OpenLog> log = spot.file.inode == 0 ? OpenLog{} : open_again(follower.path_, spot.file);
   if (!log) return log.error();
   if (*log) {
-    follower.go_on_with(std::move(log->content), log->facts);
+    follower.go_on_with(std::move(*log));
     follower.offset_ = spot.offset;
   }
   follower.set_watches();
@@ -75,12 +75,14 @@ Result<string> LogFollower::take(std::size_t most) {
   std::uint64_t end = offset_ + std::min<std::uint64_t>(std::max<std::size_t>(most, 1), size - offset_);
   Result<string> text = file_.read_range(offset_, end);
   if (text) offset_ += text->size();
+  if (text && !text->empty()) last_ = text->back();
   return text;
 }
 
 Result<string> LogFollower::read(std::size_t most) {
   for (;;) {
     Result<string> text = file_ ? take(most) : string();
+    if (text && text->empty() && at_end()) look_for_damage();
     if (!text || !text->empty() || at_end()) return text;
     Result<OpenLog> next = open_newer(path_, facts_);
     if (!next) return next.error();
@@ -95,12 +97,35 @@ Result<string> LogFollower::read(std::size_t most) {
     }
     if (file_) text = take(most);  // what came between the end and the new file
     if (!text || !text->empty()) return text;
-    go_on_with(std::move(next->content), next->facts);
+    // A line that is cut off by damage is not to go on with the next file's first one.
+    if (look_for_damage() && offset_ > 0 && last_ != '\n') return string(1, last_ = '\n');
+    go_on_with(std::move(*next));
   }
 }
 
-void LogFollower::go_on_with(LogContent file, const FileFacts& facts) {
-  file_ = std::move(file);
+/// Where it is to end at a place, that may be the very place where damage would show.
+bool LogFollower::look_for_damage() {
+  if (!file_.packed() || name_.empty()) return false;
+  char next = 0;
+  if (at_end() && !file_.read_at(&next, 1, offset_)) return false;
+  GzDamage kind = file_.damage();
+  auto bytes = kind == GzDamage::none ? Result<std::uint64_t>(0) : file_.size();
+  // Once for each file.
+  bool found = kind != GzDamage::none && bytes;
+  if (found) damages_.push_back({std::exchange(name_, {}), kind, *bytes});
+  return found;
+}
+
+void LogFollower::look_at(const LogSpot& place) {
+  stop_at(place);
+  look_for_damage();
+  go_on();
+}
+
+void LogFollower::go_on_with(OpenLog log) {
+  const FileFacts& facts = log.facts;
+  file_ = std::move(log.content);
+  name_ = std::move(log.name);
   facts_ = facts;
   offset_ = 0;
   unwatch(file_watch_.number);

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "protocol/home/log_chain.hpp"
 
@@ -17,6 +19,12 @@ namespace keeper {
 /// grew.)
 class LogFollower {
  public:
+  /// A packed file of which not all can be read, or of which some is wrong.
+  struct Damage {
+    std::string name;
+    GzDamage kind = GzDamage::none;
+    std::uint64_t bytes = 0;  ///< that could be unpacked
+  };
   /// Begins with the last `lines` lines (of the backups too where PATH has too few); at the end of the file
   /// for 0.
   static Result<LogFollower> open(std::string path, std::uint64_t lines);
@@ -27,6 +35,8 @@ class LogFollower {
   /// Nothing from `end` on is read until go_on().
   void stop_at(const LogSpot& end) { end_ = end; }
   void go_on() { end_.reset(); }
+  /// Only looks whether the file is damaged at this place.
+  void look_at(const LogSpot& place);
   /// Where there is no file yet: whatever comes from now on.
   static LogSpot now();
   LogFollower(LogFollower&&) = default;
@@ -41,6 +51,8 @@ class LogFollower {
   /// The place behind what was read last.
   LogSpot spot() const { return {facts_, offset_}; }
   const std::string& path() const { return path_; }
+  /// What was met since this was last asked.
+  std::vector<Damage> take_damages() { return std::exchange(damages_, {}); }
 
  private:
   struct FileWatch {
@@ -49,7 +61,8 @@ class LogFollower {
   };
   LogFollower() = default;
   Result<std::string> take(std::size_t most);
-  void go_on_with(LogContent file, const FileFacts& facts);
+  void go_on_with(OpenLog log);
+  bool look_for_damage();
   void set_watches();
   bool watch_directory();
   bool watch_file(FileWatch& watch, const LogContent& file, const FileFacts& facts);
@@ -61,6 +74,9 @@ class LogFollower {
   std::optional<LogSpot> end_;
   Fd inotify_;
   LogContent file_;
+  char last_ = '\n';  ///< byte that was read
+  std::string name_;  ///< of file_, when it was opened
+  std::vector<Damage> damages_;
   FileFacts facts_;           ///< of file_; before there is one, born when the following began
   std::uint64_t offset_ = 0;  ///< of the next byte in file_
   int directory_watch_ = -1;  ///< of the log's directory, or the nearest parent that exists

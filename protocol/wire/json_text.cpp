@@ -330,4 +330,15 @@ bool read_bytes(string_view piece, string& into) {
   return true;
 }
 
+std::size_t whole_characters(std::string_view text) {
+  constexpr std::size_t longest = 4;
+  for (std::size_t back = 1; back < std::min(longest, text.size()); ++back) {
+    auto byte = static_cast<unsigned char>(text[text.size() - back]);
+    if ((byte & 0xc0) == 0x80) continue;
+    std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? text.size() - back : text.size();
+  }
+  return text.size();
+}
+
 }  // namespace keeper

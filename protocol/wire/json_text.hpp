@@ -39,6 +39,9 @@ Json tree_of(std::string_view text);
 
 /// Whether `text` is UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF).
 bool is_utf8(std::string_view text);
+/// How much of a text that is cut somewhere there is without the beginning of a UTF-8 character at its end;
+/// all of it where that would be nothing.
+std::size_t whole_characters(std::string_view text);
 /// A JSON string, or {"base64": "..."} for bytes that are not UTF-8: paths, arguments and log lines can be
 /// any bytes.
 Json carry_bytes(std::string_view bytes);

@@ -74,6 +74,11 @@ std::optional<RunMark> mark_in_object(string_view line) {
   return mark_in(message);
 }
 
+string_view without_stamp(string_view line) {
+  if (auto stamp = stamp_at_start(line)) line.remove_prefix(std::min(stamp->length + 1, line.size()));
+  return line;
+}
+
 }  // namespace
 
 std::optional<StampAtStart> stamp_at_start(string_view text) {
@@ -107,13 +112,16 @@ std::optional<std::int64_t> stamp_of_line(string_view line) {
   return stamp->ms;
 }
 
+bool is_own_line(string_view line) {
+  return without_stamp(line).starts_with(kMark);
+}
+
 std::optional<RunMark> run_mark_of(string_view line) {
   if (line.starts_with('{')) return mark_in_object(line);
-  if (auto stamp = stamp_at_start(line)) line.remove_prefix(std::min(stamp->length + 1, line.size()));
+  line = without_stamp(line);
   if (!line.starts_with(kMark)) return std::nullopt;
   line.remove_prefix(kMark.size());
-  if (auto stamp = stamp_at_start(line)) line.remove_prefix(std::min(stamp->length + 1, line.size()));
-  return mark_in(line);
+  return mark_in(without_stamp(line));
 }
 
 }  // namespace keeper

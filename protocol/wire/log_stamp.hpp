@@ -23,6 +23,9 @@ std::optional<StampAtStart> stamp_at_start(std::string_view text);
 /// When the line was written, in milliseconds since 1970.
 std::optional<std::int64_t> stamp_of_line(std::string_view line);
 
+/// Whether it is a line of the keeper's own in a `raw` or `time` log.
+bool is_own_line(std::string_view line);
+
 /// Where a run begins or ends.
 struct RunMark {
   enum class Kind { started, ended };

@@ -305,6 +305,14 @@ TEST(LogLines, AsJsonTheKeepersOwnLinesSayWhoseTheyAre) {
             log_line_json({"api", {}, "all", {}, "[keeper] 5 bytes lost", false, false, "x"}));
 }
 
+TEST(LogLines, AsJsonTheKeepersOwnLinesSayItBehindTheirTimeToo) {
+  EXPECT_EQ(
+      R"({"name":"api","stream":"keeper","msg":"2026-11-20T17:24:00.123+01:00 [keeper] started","cursor":"x"})"
+      "\n",
+      log_line_json(
+          {"api", {}, "all", {}, "2026-11-20T17:24:00.123+01:00 [keeper] started", false, false, "x"}));
+}
+
 TEST(LogLines, AsJsonPiecesOfALongLineSayWhichTheyAre) {
   EXPECT_EQ(R"({"name":"api","stream":"all","partial":true,"continued":true,"msg":"x","cursor":"x"})"
             "\n",

@@ -13,6 +13,25 @@ string path_of(const Sandbox& box, const string& end) {
   return box.log_path("job").string() + end;
 }
 
+// --- instances
+
+TEST(Instances, HaveALogOfTheirOwnEach) {
+  Sandbox box;
+  fs::path log = box.work() / "x.log", error_log = box.work() / "x.err";
+  box.detach("web",
+             {"-i", "2", "--log-markers", "false", "--log", log.string(), "--error-log", error_log.string(),
+              "sh", "-c", "echo out $KEEPER_INSTANCE; echo err $KEEPER_INSTANCE >&2; exec sleep 1000"});
+  EVENTUALLY(read_text(log) == "out 0\n" && read_text(error_log) == "err 0\n");
+  EVENTUALLY(read_text(log.string() + ":1") == "out 1\n" &&
+             read_text(error_log.string() + ":1") == "err 1\n");
+}
+
+TEST(Instances, ShareWhatIsNoFile) {
+  Sandbox box;
+  box.detach("web", {"-i", "2", "--log", "/dev/null", "sleep", "1000"});
+  EXPECT_EQ("/dev/null", box.status("web:1")->logs.front().path);
+}
+
 // --- streams
 
 /// "out N" and "err N" in turns.

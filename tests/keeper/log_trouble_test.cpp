@@ -176,6 +176,95 @@ TEST_F(Trouble, MakesTheProgramWaitWhereThatIsWanted) {
   EXPECT_EQ(0u, status()->dropped);
 }
 
+TEST_F(Trouble, ThatIsOverTellsHowMuchWasDropped) {
+  start({"--log-buffer", "1M"}, 3'000, 20'000);
+  Background events = box.start({{program("ctl"), "events", "--json"}});
+  EVENTUALLY(has(events.out(), "\"name\":\"job\""));
+  limit_files_of(box.keeper_pid("job"), 500'000);
+  touch("go1");
+  EVENTUALLY(is_there("done1") && status() && status()->dropped > 0);
+  limit_files_of(box.keeper_pid("job"), RLIM_INFINITY);
+  EVENTUALLY(has(events.out(), "\"event\":\"log_well\""));
+  string dropped = std::to_string(status()->dropped);
+  EXPECT_TRUE(has(events.out(), "\"text\":\"" + dropped + " bytes of output were dropped\"")) << events.out();
+  EXPECT_TRUE(has(events.out(), "\"dropped\":" + dropped + ",\"status\"")) << events.out();
+  events.signal(SIGKILL);
+}
+
+/// The end of an app whose log takes nothing.
+class TroubleAtTheEnd : public Trouble {
+ protected:
+  static constexpr std::uint64_t kWritten = 200'000;
+
+  /// It has written so much when it ends, after the log was full; there is room for the record.
+  void run_into_the_end(const Words& options) {
+    Words words = {"--start-secs", "0", "--restart", "never", "--log", log().string()};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"sh", "-c",
+                               "seq -f %099.0f 1 1000; " + wait_for("go1") +
+                                   "seq -f %099.0f 1001 3000; touch done1; " + wait_for("go2") + "exit 0"});
+    box.detach("job", words);
+    EVENTUALLY(ends_with_line(log(), 1'000));
+    keeper_ = box.keeper_pid("job");
+    limit_files_of(keeper_, fs::file_size(log()));
+    touch("go1");
+    EVENTUALLY(is_in_trouble());
+  }
+
+  int keeper_ = 0;
+};
+
+TEST_F(TroubleAtTheEnd, WhatIsLostThenIsCountedAndTold) {
+  run_into_the_end({});
+  EVENTUALLY(is_there("done1"));
+  Background events = box.start({{program("ctl"), "events", "--json"}});
+  EVENTUALLY(has(events.out(), "\"name\":\"job\""));
+  touch("go2");
+  EVENTUALLY(box.ended("job"));
+  ASSERT_TRUE(status());
+  EXPECT_GE(status()->dropped, kWritten);
+  EXPECT_LT(status()->dropped, kWritten + 500) << "keeper's own lines";
+  string dropped = std::to_string(status()->dropped);
+  EXPECT_TRUE(has(box.ctl({"show", "job"}).out, " of output were dropped")) << box.ctl({"show", "job"}).out;
+  EVENTUALLY(has(events.out(), "\"event\":\"left\""));
+  EXPECT_TRUE(has(events.out(), "\"text\":\"" + dropped + " bytes of output were dropped: cannot write "))
+      << events.out();
+  events.signal(SIGKILL);
+}
+
+TEST_F(TroubleAtTheEnd, IsSaidInTheLogByTheNextKeeper) {
+  run_into_the_end({});
+  EVENTUALLY(is_there("done1"));
+  touch("go2");
+  EVENTUALLY(box.ended("job"));
+  string said = std::to_string(status()->dropped) + " bytes of output were dropped before: cannot write ";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(0, box.ctl({"start", "job"}).code);
+    EVENTUALLY(box.ended("job"));
+    EXPECT_EQ(1, count_of(read_text(log()), said));
+  }
+}
+
+TEST_F(TroubleAtTheEnd, CountsAlsoWhatWaitedInThePipe) {
+  run_into_the_end({"--log-full", "block", "--log-buffer", "64K"});
+  EVENTUALLY(is_there("done1"));  // the rest is in the pipe by now
+  Outcome stopped = box.ctl({"stop", "job"});
+  EXPECT_EQ(0, stopped.code) << stopped.all();
+  EXPECT_GE(status()->dropped, kWritten);
+  EXPECT_LT(status()->dropped, kWritten + 500);
+}
+
+TEST_F(TroubleAtTheEnd, OfHalfASecondLosesNothing) {
+  run_into_the_end({});
+  EVENTUALLY(is_there("done1"));
+  touch("go2");
+  EVENTUALLY(box.state("job") == "exited");
+  limit_files_of(keeper_, RLIM_INFINITY);
+  EVENTUALLY(box.ended("job"));
+  EXPECT_EQ(numbered(1, 3'000), output_in(read_text(log())));
+  EXPECT_EQ(0u, status()->dropped);
+}
+
 /// A directory that is a disk of 1 MB of its own (tmpfs(5)) to the keeper, which alone sees it
 /// (mount_namespaces(7)).
 class SmallDisk : public Trouble {

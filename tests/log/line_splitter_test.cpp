@@ -61,6 +61,19 @@ TEST(LineSplitter, CutsALongLineIntoPiecesThatSaySo) {
   }
 }
 
+TEST(LineSplitter, DoesNotCutWithinACharacter) {
+  // One byte, two, three and four.
+  const string text = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\xb1";
+  for (std::size_t chunk = 1; chunk < 12; ++chunk) {
+    EXPECT_EQ(pieces_of(text + "\n", chunk, 5),
+              (Words{"a\xc3\xa9...", "...\xe2\x82\xac...", "...\xf0\x9f\x90\xb1"}));
+    EXPECT_EQ(pieces_of(text + "\n", chunk, 9), (Words{"a\xc3\xa9\xe2\x82\xac...", "...\xf0\x9f\x90\xb1"}));
+    // What is none is cut where it has to be.
+    EXPECT_EQ(pieces_of("\x80\x80\x80\x80\x80\x80\n", chunk, 5),
+              (Words{"\x80\x80\x80\x80\x80...", "...\x80"}));
+  }
+}
+
 TEST(LineSplitter, HasABoundOf64KiBForOneLine) {
   string line(LineSplitter::kMostLine, 'x');
   EXPECT_EQ(pieces_of(line + "\n", 1000, LineSplitter::kMostLine), Words{line});

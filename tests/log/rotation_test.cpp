@@ -106,9 +106,27 @@ TEST(Rotation, KeepsTheTotalByDroppingTheOldest) {
   EXPECT_EQ(tidied({"", ".1", ".2"}, rules), Lines{"rm .2"});
 }
 
-TEST(Rotation, DoesNotCountWhatAFileExceedsItsSizeBy) {
-  RotationRules rules{.max_size = 60, .max_total = 180};
+TEST(Rotation, CountsTheTotalByWhatFilesReallyTake) {
+  RotationRules rules{.max_size = 60, .max_total = 260};
   EXPECT_EQ(tidied({"", ".1", ".2"}, rules), Lines{});
+  rules.max_total = 259;
+  EXPECT_EQ(tidied({"", ".1", ".2"}, rules), Lines{"rm .2"});
+}
+
+TEST(Rotation, KeepsNoMoreThanSoManyFilesOfTheirSize) {
+  constexpr std::uint64_t size = 1 << 20;
+  RotationRules rules{.backups = 3, .max_size = size};
+  auto kept = [&](std::uint64_t each) {
+    Files files = {{"log", size, true}};
+    for (int number = 1; number <= 3; ++number)
+      files.push_back({"log." + std::to_string(number), each, true});
+    return lines(plan_tidying("log", files, rules));
+  };
+  EXPECT_EQ(kept(size + kLineEnds / 3), Lines{});
+  EXPECT_EQ(kept(size + kLineEnds / 2), Lines{"rm .3"});
+  EXPECT_EQ(kept(2 * size), (Lines{"rm .3", "rm .2"}));
+  rules.max_size = ~std::uint64_t{0} / 2;
+  EXPECT_EQ(kept(2 * size), Lines{});
 }
 
 TEST(Rotation, PassesOverWhatIsNoFileOfTheLog) {

@@ -96,7 +96,7 @@ TEST(PackedLog, ThatIsCutOffEndsWhereItEnds) {
   std::uint64_t size = *log.size();
   EXPECT_GT(size, 1000u);
   EXPECT_LT(size, text.size());
-  EXPECT_TRUE(log.damaged());
+  EXPECT_EQ(GzDamage::cut_off, log.damage());
   EXPECT_EQ(text.substr(0, size), *log.read_range(0, text.size()));
 }
 
@@ -105,7 +105,20 @@ TEST(PackedLog, ThatIsNoneIsEmpty) {
   place.write(place.path, "this was never packed\n");
   LogContent log = open_packed(place.path);
   EXPECT_EQ(0u, *log.size());
-  EXPECT_TRUE(log.damaged());
+  EXPECT_EQ(GzDamage::data, log.damage());
+}
+
+TEST(PackedLog, ThatHasAWrongChecksumIsReadAndIsDamaged) {
+  LogPlace place;
+  string text = noise(1 << 20);
+  place.write_packed(place.path, text);
+  std::ifstream file(place.path, std::ios::binary);
+  string packed(std::istreambuf_iterator<char>(file), {});
+  packed[packed.size() - 8] ^= 1;  // RFC 1952
+  place.write(place.path, packed);
+  LogContent log = open_packed(place.path);
+  EXPECT_EQ(text.size(), *log.size());
+  EXPECT_EQ(GzDamage::checksum, log.damage());
 }
 
 TEST(Backups, ThatArePackedAreReadLikeOthers) {
