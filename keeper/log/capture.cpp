@@ -74,9 +74,9 @@ Capture::~Capture() {
 
 // --- what is in the pipe
 
-std::size_t Capture::peek(std::size_t most) {
+std::size_t Capture::peek(std::size_t most, std::size_t there) {
   // One page is enough for a line now and then.
-  if (copy_capacity_ < capacity_ && std::min(most, waiting()) > kPage / 2)
+  if (copy_capacity_ < capacity_ && std::min(most, there) > kPage / 2)
     copy_capacity_ = resize(copy_writing_.get(), capacity_, copy_capacity_);
   for (;;) {
     ssize_t got = tee(pipe_.get(), copy_writing_.get(), std::min(most, capacity_), SPLICE_F_NONBLOCK);
@@ -105,7 +105,7 @@ void Capture::took(std::size_t stored, std::size_t left) {
 
 void Capture::drain(std::size_t most) {
   taken_ = 0;
-  while (taken_ < most && take_() == Took::more) {
+  while (taken_ < most && take_(waiting()) == Took::more) {
   }
 }
 
@@ -128,7 +128,8 @@ void Capture::wait() {
 void Capture::look() {
   taken_ = 0;
   Took took = Took::all;
-  bool full = is_full();
+  const std::size_t there = waiting();
+  const bool full = there + kPage > capacity_;  // its writer may have to wait
   {
     // Whatever happens while it is stored, the next look comes.
     Finally again([&] {
@@ -141,7 +142,7 @@ void Capture::look() {
       else
         wait();
     });
-    took = take_();
+    took = take_(there);
   }
   if (full) grow();
   if (capacity_ > kDefault || copy_capacity_ > kPage) shrink_when_quiet();
@@ -169,11 +170,6 @@ void Capture::pause(Micros time) {
 std::size_t Capture::waiting() {
   int there = 0;
   return ioctl(pipe_.get(), FIONREAD, &there) == 0 ? static_cast<std::size_t>(there) : 0;
-}
-
-/// Whether its writer may have to wait.
-bool Capture::is_full() {
-  return waiting() + kPage > capacity_;
 }
 
 /// A piece that does not fit behind the one before it has a page of its own: half of the pipe may be lost.

@@ -30,7 +30,8 @@ class Capture {
   /// What taking came to: nothing is left; there is more by now; what is left waits for what comes behind it;
   /// or nothing can be stored, and go_on() will be called.
   enum class Took { all, more, part, nothing };
-  using Take = std::function<Took()>;
+  /// `there`: bytes in the pipe.
+  using Take = std::function<Took(std::size_t there)>;
 
   /// Takes over the reading end and calls `take` from the loop whenever there is something, after a pause
   /// where it comes little and often. Errors: no descriptors.
@@ -46,7 +47,9 @@ class Capture {
   bool make_room();
   /// Copies what is in the pipe, at most `most` bytes, into the second pipe, which was empty. 0: there is
   /// nothing.
-  std::size_t peek(std::size_t most);
+  std::size_t peek(std::size_t most) { return peek(most, waiting()); }
+  /// The same where it is known how much is there at least.
+  std::size_t peek(std::size_t most, std::size_t there);
   /// The second pipe, to be read or spliced from: no more than was peeked, and all of it before the next
   /// peek.
   int copy() const { return copy_reading_.get(); }
@@ -65,7 +68,6 @@ class Capture {
   void wait();
   void look();
   void pause(Micros time);
-  bool is_full();
   void grow();
   void pause_for_the_rest();
   void shrink_when_quiet();

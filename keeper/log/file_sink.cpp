@@ -73,12 +73,10 @@ bool FileSink::ready() {
 
 /// Whether what is at the path is the file that is open.
 FileSink::AtPath FileSink::look_at_path() const {
-  struct stat there {
-  }, ours{};
+  struct stat there {};
   if (stat(path_.c_str(), &there) < 0)
     return errno == ENOENT || errno == ENOTDIR ? AtPath::other : AtPath::unknown;
-  bool same = fstat(file_.get(), &ours) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
-  return same ? AtPath::ours : AtPath::other;
+  return there.st_ino == inode_ && there.st_dev == device_ ? AtPath::ours : AtPath::other;
 }
 
 /// Somebody can still read it.
@@ -124,6 +122,8 @@ void FileSink::take_file(Fd file) {
   looked_at_ = now_ms();
   struct stat st {};
   fstat(file_.get(), &st);
+  inode_ = st.st_ino;
+  device_ = st.st_dev;
   regular_ = S_ISREG(st.st_mode);
   spliceable_ = regular_;
   size_ = static_cast<std::uint64_t>(st.st_size);

@@ -123,6 +123,8 @@ class FileSink {
   LogRules rules_;
   std::function<std::string(std::uint64_t)> on_dropped_;
   Fd file_;
+  ino_t inode_ = 0;  ///< of the file, and where that is
+  dev_t device_ = 0;
   bool regular_ = true;
   bool spliceable_ = true;
   IndexFile index_;

@@ -22,7 +22,8 @@ constexpr Millis kLineEnd{2'000};
 
 Result<std::unique_ptr<OutputLog>> OutputLog::make(asio::io_context& io, Fd reading, OutputRoute route) {
   auto out = std::unique_ptr<OutputLog>(new OutputLog(io, std::move(route)));
-  auto capture = Capture::make(io, std::move(reading), [log = out.get()] { return log->take(); });
+  auto capture = Capture::make(io, std::move(reading),
+                               [log = out.get()](std::size_t there) { return log->take(there); });
   if (!capture) return capture.error();
   out->capture_ = std::move(*capture);
   return out;
@@ -46,10 +47,10 @@ void OutputLog::drain(std::size_t most) {
 }
 
 /// What is there now, and not what is written meanwhile: a writer that never rests would be read forever.
-Capture::Took OutputLog::take() {
+Capture::Took OutputLog::take(std::size_t there) {
   Capture::Took took = Capture::Took::all;
   // Nothing is asked of the file before there is something for it: it is made then.
-  std::size_t until = capture_->taken() + capture_->waiting();
+  const std::size_t until = capture_->taken() + there;
   while (capture_->taken() < until) {
     if (route_.file != nullptr && route_.file->is_full()) {
       stopped_ = true;
@@ -58,7 +59,8 @@ Capture::Took OutputLog::take() {
     }
     bool unseen = route_.file != nullptr && !route_.lines && !route_.is_watched();
     std::size_t room = unseen ? route_.file->splice_room() : 0;
-    if (!(room > 0 ? take_unseen(room) : take_seen())) break;
+    const std::size_t rest = until - capture_->taken();
+    if (!(room > 0 ? take_unseen(room, rest) : take_seen(rest))) break;
     took = Capture::Took::more;
   }
   if (took == Capture::Took::all && left_ > 0) took = Capture::Took::part;
@@ -72,8 +74,8 @@ Capture::Took OutputLog::take() {
 }
 
 /// Straight into the file. False: there is nothing more.
-bool OutputLog::take_unseen(std::size_t room) {
-  std::size_t there = capture_->peek(room);
+bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
+  std::size_t there = capture_->peek(room, rest);
   if (there == 0) return false;
   std::size_t stored = route_.file->splice_from(capture_->copy(), there);
   // What the file did not take is kept in order, until it does.
@@ -101,10 +103,10 @@ std::size_t OutputLog::read_copy(std::size_t count) {
   return done;
 }
 
-bool OutputLog::take_seen() {
+bool OutputLog::take_seen(std::size_t rest) {
   // A line waits for its end, but not where there is no room for that.
   if (left_ > 0 && capture_->waiting() == left_) return !capture_->make_room() && finish_line();
-  std::size_t there = capture_->peek(kBuffer);
+  std::size_t there = capture_->peek(kBuffer, rest);
   if (there == 0) return false;
   if (there == left_) {  // and no more can be seen at once
     capture_->took(0, there);

@@ -49,9 +49,9 @@ class OutputLog {
 
  private:
   OutputLog(asio::io_context& io, OutputRoute route);
-  Capture::Took take();
-  bool take_unseen(std::size_t room);
-  bool take_seen();
+  Capture::Took take(std::size_t there);
+  bool take_unseen(std::size_t room, std::size_t rest);
+  bool take_seen(std::size_t rest);
   std::string own_line(std::string_view text, WallTime time);
   std::string dropped_line(std::uint64_t bytes);
   std::size_t read_copy(std::size_t count);

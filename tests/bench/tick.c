@@ -1,6 +1,6 @@
 // tick    the first thing it does is to append "NANOSECONDS PID" (CLOCK_MONOTONIC) to $TICK_FILE; then it
-// waits for ever, or, with $TICK_ONCE, ends, or, with $TICK_SAYS, writes a line a second to stdout. The file stands in the environment, so that a supervisor which
-// takes no arguments can run it as it is.
+// waits for ever, or, with $TICK_ONCE, ends, or, with $TICK_SAYS, writes a line a second to stdout. The file
+// stands in the environment, so that a supervisor which takes no arguments can run it as it is.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

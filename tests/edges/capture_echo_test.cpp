@@ -44,7 +44,8 @@ string numbered(int lines) {
 struct Captured {
   Captured() : pipe(std::move(*make_output_pipe())) {
     fcntl(pipe.writing.get(), F_SETFL, O_NONBLOCK);
-    capture = std::move(*Capture::make(io, std::move(pipe.reading), [this] { return take_some(); }));
+    capture =
+        std::move(*Capture::make(io, std::move(pipe.reading), [this](std::size_t) { return take_some(); }));
   }
   Capture::Took take_some() {
     if (refuses) return Capture::Took::nothing;
