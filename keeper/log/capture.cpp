@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "protocol/wire/finally.hpp"
 
@@ -74,7 +75,7 @@ Capture::~Capture() {
 
 // --- what is in the pipe
 
-std::size_t Capture::peek(std::size_t most, std::size_t there) {
+std::size_t Capture::peek(std::size_t most, std::size_t there, bool whole) {
   // One page is enough for a line now and then.
   if (copy_capacity_ < capacity_ && std::min(most, there) > kPage / 2)
     copy_capacity_ = resize(copy_writing_.get(), capacity_, copy_capacity_);
@@ -82,7 +83,13 @@ std::size_t Capture::peek(std::size_t most, std::size_t there) {
     ssize_t got = tee(pipe_.get(), copy_writing_.get(), std::min(most, capacity_), SPLICE_F_NONBLOCK);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return 0;
-    return static_cast<std::size_t>(got);
+    auto seen = static_cast<std::size_t>(got);
+    // A few bytes may stand in two pages, of which the copy has room for one: half a line, it would seem.
+    if (!whole || seen >= std::min(most, there) || copy_capacity_ >= capacity_) return seen;
+    throw_away(copy_reading_.get(), seen);
+    std::size_t before =
+        std::exchange(copy_capacity_, resize(copy_writing_.get(), capacity_, copy_capacity_));
+    whole = copy_capacity_ != before;  // else it is to be done with what can be seen
   }
 }
 

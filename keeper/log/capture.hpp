@@ -47,9 +47,9 @@ class Capture {
   bool make_room();
   /// Copies what is in the pipe, at most `most` bytes, into the second pipe, which was empty. 0: there is
   /// nothing.
-  std::size_t peek(std::size_t most) { return peek(most, waiting()); }
-  /// The same where it is known how much is there at least.
-  std::size_t peek(std::size_t most, std::size_t there);
+  std::size_t peek(std::size_t most) { return peek(most, waiting(), true); }
+  /// The same where it is known how much is there at least. Not `whole`: a part of it will do.
+  std::size_t peek(std::size_t most, std::size_t there, bool whole);
   /// The second pipe, to be read or spliced from: no more than was peeked, and all of it before the next
   /// peek.
   int copy() const { return copy_reading_.get(); }

@@ -75,7 +75,7 @@ Capture::Took OutputLog::take(std::size_t there) {
 
 /// Straight into the file. False: there is nothing more.
 bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
-  std::size_t there = capture_->peek(room, rest);
+  std::size_t there = capture_->peek(room, rest, false);
   if (there == 0) return false;
   std::size_t stored = route_.file->splice_from(capture_->copy(), there);
   // What the file did not take is kept in order, until it does.
@@ -106,7 +106,7 @@ std::size_t OutputLog::read_copy(std::size_t count) {
 bool OutputLog::take_seen(std::size_t rest) {
   // A line waits for its end, but not where there is no room for that.
   if (left_ > 0 && capture_->waiting() == left_) return !capture_->make_room() && finish_line();
-  std::size_t there = capture_->peek(kBuffer, rest);
+  std::size_t there = capture_->peek(kBuffer, rest, true);
   if (there == 0) return false;
   if (there == left_) {  // and no more can be seen at once
     capture_->took(0, there);

@@ -108,6 +108,18 @@ TEST(Capture, WhatWasOnlyLookedAtIsStillInThePipe) {
   EXPECT_EQ(0u, c.capture->peek(100));
 }
 
+// Two pages, though there is room for all in one: the first was full when the rest came.
+TEST(Capture, SeesAllOfALineThatStandsInTwoPages) {
+  Captured c;
+  string page(4096, 'x');
+  ASSERT_EQ(4096, write(c.pipe.writing.get(), page.data(), page.size()));
+  ASSERT_EQ(6, write(c.pipe.writing.get(), "abcdef", 6));
+  ASSERT_EQ(4000u, c.capture->peek(4000));
+  c.capture->took(4000, 4000);
+  EXPECT_EQ(102u, c.capture->peek(1 << 20));
+  c.capture->took(102, 102);
+}
+
 TEST(Capture, GoesOnWhenThereIsRoomAgain) {
   Captured c;
   c.refuses = true;
