@@ -9,7 +9,8 @@
 namespace keeper {
 
 Earlier read_earlier(const Home& home, const std::string& stem) {
-  Earlier out{home.read_runs(stem)};
+  Earlier out;
+  out.runs = home.read_runs(stem);
   auto record = home.read_status(stem);
   if (record && has_keeper(record->state) && record->pid)
     add_run(out.runs, lost_run(*record, record->boot_id == boot_id() ? "keeper lost" : "reboot"));
