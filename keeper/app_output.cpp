@@ -56,10 +56,6 @@ std::unique_ptr<LineFormatter> formatter_of(const Spec& spec, LogStream from) {
   return std::make_unique<LineFormatter>(std::move(format), from, record_starts(spec));
 }
 
-std::string dropped_text(std::uint64_t bytes, const std::string& why) {
-  return std::to_string(bytes) + " bytes of output were dropped" + (why.empty() ? "" : ": " + why);
-}
-
 }  // namespace
 
 AppOutput::AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks)

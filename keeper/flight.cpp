@@ -20,8 +20,7 @@ Earlier read_earlier(const Home& home, const std::string& stem) {
   if (!record || has_keeper(record->state)) return out;
   for (const LogFile& log : record->logs)
     if (log.dropped > 0 && log.trouble)
-      out.losses.push_back(std::to_string(log.dropped) +
-                           " bytes of output were dropped before: " + *log.trouble);
+      out.losses.push_back(dropped_text(log.dropped) + " before: " + *log.trouble);
   return out;
 }
 

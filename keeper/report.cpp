@@ -109,7 +109,7 @@ void Keeper::flush_markers() {
 
 /// Empty: all is well again.
 void Keeper::on_log_trouble(const std::string& what, std::uint64_t dropped) {
-  std::string lost = dropped > 0 ? std::to_string(dropped) + " bytes of output were dropped" : "";
+  std::string lost = dropped > 0 ? dropped_text(dropped) : "";
   if (!what.empty())
     say(dropped > 0 ? what : what + "; output is kept meanwhile");
   else

@@ -59,9 +59,7 @@ void Keeper::handle(const SignalRun& request, const Caller& caller, Answer answe
   auto pid = machine_.pid();
   if (!pid) return answer.fail({Reason::not_running, doing, "it has no process just now", 0});
   signal_error_ = 0;
-  recorder_.set_asker(asker_of("signal " + signal_name(*signal), caller));
-  recorder_.note_signal(machine_.run(), *signal);
-  recorder_.set_asker(std::nullopt);
+  recorder_.note_signal(machine_.run(), *signal, asker_of("signal " + signal_name(*signal), caller));
   tell(event::UserSignal{machine_.run(), *signal});
   if (signal_error_ != 0) return answer.fail({Reason::failed, doing, {}, signal_error_});
   answer.give(Signalled{*pid});

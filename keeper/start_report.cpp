@@ -49,7 +49,7 @@ std::optional<string> read_line(int fd, string& pending) {
   return std::nullopt;
 }
 
-void show_last_lines(std::string_view lines) {
+void show_last_lines(string_view lines) {
   if (lines.empty()) return;
   std::fprintf(stderr, "  its last lines:\n");
   while (!lines.empty()) {
@@ -85,8 +85,8 @@ int tell_failure(const Started& started, const StartReport& report) {
 }  // namespace
 
 string report_line(const StartReport& report) {
-  RunHistory run;
-  run.runs.emplace_back().output.text = report.output;
+  RunRecord run;
+  run.output.text = report.output;
   // JSON has no tab of its own.
   return std::to_string(static_cast<int>(report.kind)) + " " + std::to_string(report.exit_code) + " " +
          write_as(report.status) + "\t" + write_as(run) + "\n";
@@ -104,8 +104,8 @@ Result<StartReport> read_report(std::string_view line) {
   string_view first_part = rest.substr(0, rest.find('\t'));
   auto status = read_as<Status>(first_part);
   if (!status) return status.error();
-  auto run = read_as<RunHistory>(rest.substr(std::min(first_part.size() + 1, rest.size())));
-  if (run && !run->runs.empty()) out.output = std::move(run->runs.back().output.text);
+  auto run = read_as<RunRecord>(rest.substr(std::min(first_part.size() + 1, rest.size())));
+  if (run) out.output = std::move(run->output.text);
   out.kind = static_cast<StartReport::Kind>(kind);
   out.status = std::move(*status);
   return out;

@@ -1,5 +1,6 @@
 #include "keeper/child/env_file.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string_view>
@@ -88,11 +89,8 @@ Result<string> Reader::variable(string_view line) {
     return plain ? Result<string>(key + "=" + *plain) : plain;
   }
   if (value.starts_with('#') && line[equals + 1] != '#') return key + "=";
-  std::size_t end = 0;  // of what is no comment: that begins behind a blank
-  while (end < value.size() &&
-         !(value[end] == '#' && end > 0 && kBlank.find(value[end - 1]) != string_view::npos))
-    ++end;
-  return key + "=" + string(trimmed(value.substr(0, end)));
+  std::size_t comment = std::min(value.find(" #"), value.find("\t#"));
+  return key + "=" + string(trimmed(value.substr(0, comment)));
 }
 
 /// The value that begins with this quote, and ends on this line or on one that is still to be taken.

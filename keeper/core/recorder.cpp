@@ -78,9 +78,9 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   own_ = std::min(own_ + 1, runs_.size());
 }
 
-void Recorder::note_signal(RunId run, int signal) {
+void Recorder::note_signal(RunId run, int signal, Asker by) {
   live(run).signal = signal;
-  live(run).signaller = asker_;
+  live(run).signaller = std::move(by);
 }
 
 /// Who asked for the end, or had the signal sent that was one.

@@ -41,8 +41,8 @@ class Recorder {
   void note_wish(Wanted wanted);
   /// Before the announcement of that exit.
   void note(RunId run, const ExitFacts& facts) { live(run).facts = facts; }
-  /// The asker has sent that run this signal, which may end it.
-  void note_signal(RunId run, int signal);
+  /// Somebody has that run sent this signal, which may end it.
+  void note_signal(RunId run, int signal, Asker by);
   /// `wall` and `now`: the two clocks. Announcements in the order in which they are made.
   void note(const action::Announce& a, WallTime wall, Time now);
   /// The app is over: exited, fatal or stopped.

@@ -20,6 +20,10 @@ constexpr Millis kLineEnd{2'000};
 
 }  // namespace
 
+std::string dropped_text(std::uint64_t bytes, const std::string& why) {
+  return std::to_string(bytes) + " bytes of output were dropped" + (why.empty() ? "" : ": " + why);
+}
+
 Result<std::unique_ptr<OutputLog>> OutputLog::make(asio::io_context& io, Fd reading, OutputRoute route) {
   auto out = std::unique_ptr<OutputLog>(new OutputLog(io, std::move(route)));
   auto capture = Capture::make(io, std::move(reading),
@@ -198,7 +202,7 @@ void OutputLog::add_own(std::string_view text, WallTime time) {
 
 std::string OutputLog::dropped_line(std::uint64_t bytes) {
   if (!route_.markers) return "";
-  return own_line(std::to_string(bytes) + " bytes of output were dropped: " + last_trouble_, wall_now());
+  return own_line(dropped_text(bytes, last_trouble_), wall_now());
 }
 
 // --- a file that cannot be written

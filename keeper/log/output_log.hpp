@@ -25,6 +25,9 @@ struct OutputRoute {
   std::function<void()> on_trouble;  ///< the sink has another trouble, or none any more
 };
 
+/// "N bytes of output were dropped", and why, where that is known.
+std::string dropped_text(std::uint64_t bytes, const std::string& why = {});
+
 class OutputLog {
  public:
   /// Errors: no descriptors.

@@ -250,9 +250,7 @@ TEST(Recorder, ASignalThatSomebodyHadSentIsNotNobodys) {
   for (int sent : {SIGTERM, SIGUSR1}) {
     Flight flight;
     flight.start(1);
-    flight.recorder.set_asker(Asker{"signal SIGTERM", 33, 1000, "web"});
-    flight.recorder.note_signal(1, sent);
-    flight.recorder.set_asker(std::nullopt);
+    flight.recorder.note_signal(1, sent, Asker{"signal SIGTERM", 33, 1000, "web"});
     flight.exit(1, Cause::crash, ExitInfo::signal(SIGTERM));
     EXPECT_EQ(sent == SIGTERM, flight.last().asked_by.has_value()) << sent;
   }
