@@ -59,8 +59,19 @@ bool sanitized() {
 #endif
 }
 
+/// PF_EXITING (linux/sched.h) of the ninth field of proc_pid_stat(5): its descriptors and locks may be gone
+/// already, its number not yet.
+static bool is_exiting(int pid) {
+  const string stat = read_text("/proc/" + std::to_string(pid) + "/stat");
+  const auto name_end = stat.rfind(')');
+  unsigned flags = 0;
+  return name_end == string::npos ||
+         (std::sscanf(stat.c_str() + name_end + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+          (flags & 4) != 0);
+}
+
 bool alive(int pid) {
-  return pid > 0 && process_start(pid).has_value();
+  return pid > 0 && process_start(pid).has_value() && !is_exiting(pid);
 }
 
 string read_text(const fs::path& path) {

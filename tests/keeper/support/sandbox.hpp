@@ -37,7 +37,7 @@ int repeats(int standard);
 /// Built with the address sanitizer: several times slower, and memory means nothing.
 bool sanitized();
 
-bool alive(int pid);  ///< and no zombie
+bool alive(int pid);  ///< no zombie, nor about to be one
 std::string read_text(const std::filesystem::path& path);
 void write_text(const std::filesystem::path& path, std::string_view text, int mode = 0600);
 std::vector<std::string> lines_of(const std::string& text);
