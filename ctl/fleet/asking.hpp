@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "protocol/client/client.hpp"
+#include "protocol/client/deadline.hpp"
 #include "protocol/client/fleet.hpp"
 
 namespace keeper {
@@ -27,7 +27,7 @@ Answers call(const Home& home, const std::vector<Row>& rows, M request, About ab
   std::vector<Call> calls;
   for (const Row& row : rows) {
     if (about == About::this_run) request.run = row.status.run;
-    calls.push_back({row.id, request_line(kCallId, request), ""});
+    calls.push_back(call_to(row.id, request));
   }
   return call_all(home, calls, deadline.left());
 }

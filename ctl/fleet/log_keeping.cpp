@@ -18,7 +18,7 @@ std::vector<Outcome> tend(const Home& home, const std::vector<Row>& rows, const 
                           const Deadline& deadline) {
   std::vector<Call> calls;
   for (const Row& row : rows)
-    calls.push_back({row.id, request_line(kCallId, M{}), ""});
+    calls.push_back(call_to(row.id, M{}));
   Answers answers = call_all(home, calls, deadline.left());
   std::vector<Outcome> out;
   for (std::size_t i = 0; i < rows.size(); ++i) {

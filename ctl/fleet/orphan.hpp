@@ -1,6 +1,9 @@
 // A program whose keeper was killed and that runs on: there is nobody to ask to end it, so it is ended here.
 #pragma once
-#include "protocol/client/client.hpp"
+#include <string_view>
+
+#include "protocol/client/deadline.hpp"
+#include "protocol/home/home.hpp"
 
 namespace keeper {
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "ctl/fleet/outcome.hpp"
-#include "protocol/client/client.hpp"
+#include "protocol/client/deadline.hpp"
 
 namespace keeper {
 

@@ -123,6 +123,7 @@ bool Session::may_read() const {
 }
 
 void Session::read_on() {
+  if (!reading_ && asked_all_) watch_for_end();
   if (reading_ || !may_read()) return;
   reading_ = true;
   waiter().async_wait(asio::posix::descriptor_base::wait_read,
@@ -194,6 +195,7 @@ void Session::take_lines() {
 void Session::take(std::string_view line) {
   RequestLine decoded = decode_requests(line);
   if (decoded.items.empty()) return;
+  if (decoded.last) asked_all_ = true;  // nothing of it has to be waited for, mostly not even its end
   auto collector = std::make_shared<Collector>(weak_from_this(), decoded.batch);
   for (Incoming& item : decoded.items) {
     if (auto* bad = std::get_if<BadRequest>(&item)) {

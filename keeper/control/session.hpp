@@ -68,7 +68,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool taking_ = false;
   bool watching_ = false;
   bool closing_ = false;    ///< a last word is on its way out
-  bool asked_all_ = false;  ///< the client will send no more (shutdown(2)), and may still read
+  bool asked_all_ = false;  ///< the client will send no more (it said so, or shutdown(2)), and may still read
   int owed_ = 0;            ///< lines that are not answered yet
   bool streams_ = false;
   bool ended_ = false;

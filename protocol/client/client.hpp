@@ -34,17 +34,4 @@ class Client {
   LineBuffer lines_{kMostReply};
 };
 
-/// Milliseconds that are left until a point of the monotonic clock, for poll(2); -1 for no deadline.
-class Deadline {
- public:
-  explicit Deadline(Millis wait);  ///< negative: never
-  bool passed() const;
-  int left_for_poll() const;
-  Millis left() const;
-
- private:
-  bool never_;
-  Millis at_;
-};
-
 }  // namespace keeper

@@ -1,6 +1,5 @@
 #include "protocol/client/fleet.hpp"
 
-#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,7 +8,7 @@
 #include <cerrno>
 #include <set>
 
-#include "protocol/client/client.hpp"
+#include "protocol/client/steps.hpp"
 #include "protocol/home/proc.hpp"
 
 namespace keeper {
@@ -38,27 +37,9 @@ struct Open {
   std::size_t index;
   Fd socket;
   std::string_view unsent;
-  LineBuffer lines{kMostReply};
 };
 
 using Answers = std::vector<Result<std::string>>;
-
-/// Sends what is left of the request.
-Done send_on(Open& open, const Call& call) {
-  if (Done done = send_some(open.socket.get(), open.unsent, call.doing); !done) return done;
-  // No more will be asked: the keeper need not wait for it.
-  if (open.unsent.empty()) shutdown(open.socket.get(), SHUT_WR);
-  return {};
-}
-
-/// What can be done for one call now; an answer when there is one.
-std::optional<Result<std::string>> go_on(Open& open, const Call& call, short events) {
-  if ((events & POLLOUT) != 0)
-    if (Done done = send_on(open, call); !done) return done.error();
-  if ((events & ~POLLOUT) == 0) return std::nullopt;
-  if (Done done = receive_some(open.socket.get(), open.lines, call.doing); !done) return done.error();
-  return reply_among(open.lines, kCallId, call.doing);
-}
 
 /// Connects and asks, from calls[from] to calls[to - 1].
 std::vector<Open> ask(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
@@ -71,45 +52,25 @@ std::vector<Open> ask(const Home& home, const std::vector<Call>& calls, std::siz
       answers[i] = Error{socket.error().reason, calls[i].doing, socket.error().why(), 0};
       continue;
     }
-    open.push_back({i, std::move(*socket), calls[i].line});
-    if (Done done = send_on(open.back(), calls[i]); !done) {
+    Open one{i, std::move(*socket), calls[i].line};
+    Done done = send_some(one.socket.get(), one.unsent, calls[i].doing);
+    if (done)
+      open.push_back(std::move(one));
+    else
       answers[i] = done.error();
-      open.pop_back();
-    }
   }
   return open;
 }
 
-short awaited(const Open& open) {
-  return static_cast<short>(open.unsent.empty() ? POLLIN : POLLIN | POLLOUT);
-}
-
-/// One batch of calls, all at the same time.
+/// One batch of calls, all at the same time. They are waited for one after the other: whoever answers
+/// meanwhile has its answer kept by its socket, and few waits do for all.
 void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
-                Millis wait, Answers& answers) {
-  std::vector<Open> open = ask(home, calls, from, to, answers);
-  Deadline deadline(wait);
-  std::vector<pollfd> polls;
-  while (!open.empty()) {
-    polls.clear();
-    for (const Open& o : open)
-      polls.push_back({o.socket.get(), awaited(o), 0});
-    int ready = poll(polls.data(), polls.size(), deadline.left_for_poll());
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return;  // the rest stays `timeout`
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < polls.size(); ++i) {
-      Open& one = open[i];
-      auto answer = go_on(one, calls[one.index], polls[i].revents);
-      if (answer) {
-        answers[one.index] = std::move(*answer);
-        one.socket.reset();
-        continue;
-      }
-      if (kept != i) open[kept] = std::move(one);
-      ++kept;
-    }
-    open.erase(open.begin() + static_cast<std::ptrdiff_t>(kept), open.end());
+                const Deadline& deadline, Answers& answers) {
+  for (Open& open : ask(home, calls, from, to, answers)) {
+    LineBuffer lines(kMostReply);
+    answers[open.index] =
+        finish_exchange(open.socket.get(), open.unsent, lines, kCallId, deadline, calls[open.index].doing);
+    open.socket.reset();
   }
 }
 
@@ -186,10 +147,6 @@ bool fill_from_record(const Home& home, Row& row, const std::string& boot, const
   return ended;
 }
 
-Call status_call(const AppId& id) {
-  return {id, request_line(kCallId, GetStatus{}), ""};
-}
-
 bool take_status(Row& row, Result<std::string>& answer, Reading reading) {
   if (!answer) return false;
   if (reading == Reading::values) {
@@ -208,7 +165,7 @@ void ask_again(const Home& home, Row& row, Millis wait, Reading reading) {
   std::string stem = row.id.stem();
   while (home.locked(stem) && !deadline.passed()) {
     usleep(2000);
-    auto answer = call_all(home, {status_call(row.id)}, wait);
+    auto answer = call_all(home, {call_to(row.id, GetStatus{})}, wait);
     if (take_status(row, answer.front(), reading) || answer.front().error().reason == Reason::timeout) return;
   }
   row.keeper_lives = home.locked(stem);
@@ -238,7 +195,7 @@ std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Ca
     answers.emplace_back(Error{Reason::timeout, call.doing, "its keeper does not answer", 0});
   std::size_t room = room_for_sockets(calls.size());
   for (std::size_t from = 0; from < calls.size(); from += room)
-    call_batch(home, calls, from, std::min(from + room, calls.size()), wait, answers);
+    call_batch(home, calls, from, std::min(from + room, calls.size()), Deadline(wait), answers);
   return answers;
 }
 
@@ -254,7 +211,7 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
     if (!wanted(id)) continue;
     seen.insert(id);
     rows.push_back({id, {}, {}});
-    calls.push_back(status_call(id));
+    calls.push_back(call_to(id, GetStatus{}));
   }
   Answers answers = call_all(home, calls, wait);
   for (const AppId& id : home.apps()) {

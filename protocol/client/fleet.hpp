@@ -9,13 +9,18 @@
 
 namespace keeper {
 
-/// One request to one keeper.
+/// One request to one keeper, on a connection of its own.
 struct Call {
   AppId id;
-  std::string line;   ///< made by request_line(kCallId, ...)
-  std::string doing;  ///< begins the text of an error: "stop api"
+  std::string line;     ///< as call_to makes it
+  std::string doing{};  ///< begins the text of an error: "stop api"
 };
 inline constexpr std::uint64_t kCallId = 1;
+
+template <class M>
+Call call_to(const AppId& id, const M& request) {
+  return {id, request_line(kCallId, request, Last::yes)};
+}
 
 /// Sends every call and waits for the replies until the deadline (negative: for ever). For each call, in
 /// order: its result as JSON text (read_as), or an error: timeout, unreachable, not_found (no socket),

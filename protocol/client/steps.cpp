@@ -1,5 +1,6 @@
 #include "protocol/client/steps.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -38,6 +39,20 @@ std::optional<Result<std::string>> reply_among(LineBuffer& lines, std::uint64_t 
   }
   if (lines.too_long()) return Error{Reason::too_large, doing, "the reply is longer than 4 MiB", 0};
   return std::nullopt;
+}
+
+Result<std::string> finish_exchange(int socket, std::string_view unsent, LineBuffer& lines, std::uint64_t id,
+                                    const Deadline& deadline, const std::string& doing) {
+  while (true) {
+    if (Done done = send_some(socket, unsent, doing); !done) return done.error();
+    if (Done done = receive_some(socket, lines, doing); !done) return done.error();
+    if (auto reply = reply_among(lines, id, doing)) return std::move(*reply);
+    pollfd p{socket, static_cast<short>(unsent.empty() ? POLLIN : POLLIN | POLLOUT), 0};
+    int ready = poll(&p, 1, deadline.left_for_poll());
+    if (ready < 0 && errno != EINTR) return system_error(doing, "poll");
+    if (ready <= 0 && deadline.passed())
+      return Error{Reason::timeout, doing, "its keeper does not answer", 0};
+  }
 }
 
 }  // namespace keeper

@@ -1,10 +1,11 @@
-// The steps of one request and its reply on a connected, non-blocking socket. Passive: whoever waits for the
-// socket calls the next one. For client.cpp and fleet.cpp, which differ in how they wait.
+// The steps of one request and its reply on a connected, non-blocking socket, and all of them with a
+// deadline.
 #pragma once
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "protocol/client/deadline.hpp"
 #include "protocol/wire/line_buffer.hpp"
 #include "protocol/wire/result.hpp"
 
@@ -24,5 +25,11 @@ Done receive_some(int socket, LineBuffer& lines, const std::string& doing);
 /// The result (JSON text) of the reply to `id`, or its error, once it is among `lines`. Lines about other ids
 /// are passed over; an error without an id is for the connection as a whole (too many clients, another user).
 std::optional<Result<std::string>> reply_among(LineBuffer& lines, std::uint64_t id, const std::string& doing);
+
+/// Sends what is still `unsent` and waits until the deadline for the reply to `id`: its result (JSON text).
+/// What has come is taken even when the deadline has passed. Errors: timeout, unreachable (the keeper went
+/// away), and what the keeper answered; `doing` begins their text.
+Result<std::string> finish_exchange(int socket, std::string_view unsent, LineBuffer& lines, std::uint64_t id,
+                                    const Deadline& deadline, const std::string& doing);
 
 }  // namespace keeper

@@ -354,7 +354,7 @@ Incoming read_method(string_view method, string_view params, const IdText& id, b
 
 /// The members of a request, each as it is written; empty where there is none.
 struct RequestPieces {
-  string_view version, id, method, params;
+  string_view version, id, method, params, last;
 };
 
 RequestPieces cut_request(string_view object) {
@@ -364,6 +364,7 @@ RequestPieces cut_request(string_view object) {
     if (key == "id") out.id = value;
     if (key == "method") out.method = value;
     if (key == "params") out.params = value;
+    if (key == "last") out.last = value;
   });
   return out;
 }
@@ -374,9 +375,11 @@ bool is_id(string_view piece) {
   return kind != '{' && kind != '[' && kind != 't' && kind != 'f';
 }
 
-Incoming read_request(string_view json) {
+/// `last` becomes true where the request says so, and stays otherwise.
+Incoming read_request(string_view json, bool& last) {
   if (kind_of(json) != '{') return BadRequest{"null", true, invalid_request("a request is a JSON object")};
   RequestPieces pieces = cut_request(json);
+  if (pieces.last == "true") last = true;
   if (!is_id(pieces.id))
     return BadRequest{"null", true, invalid_request("an id is a text, a number or null")};
   bool answer = !pieces.id.empty();
@@ -484,7 +487,7 @@ RequestLine decode_requests(string_view line) {
     return out;
   }
   if (kind_of(line) != '[') {
-    out.items.push_back(read_request(line));
+    out.items.push_back(read_request(line, out.last));
     return out;
   }
   auto items = array_items(line);
@@ -495,12 +498,12 @@ RequestLine decode_requests(string_view line) {
   out.batch = true;
   out.items.reserve(items.size());
   for (string_view item : items)
-    out.items.push_back(read_request(item));
+    out.items.push_back(read_request(item, out.last));
   return out;
 }
 
 template <class M>
-string request_line(std::uint64_t id, const M& request) {
+string request_line(std::uint64_t id, const M& request, Last last) {
   string params;
   Fields<M>::each([&](const char* name, auto member, const char*) {
     string value;
@@ -510,6 +513,7 @@ string request_line(std::uint64_t id, const M& request) {
   });
   string line = R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":")" + string(M::method) + '"';
   if (!params.empty()) line += R"(,"params":{)" + params + "}";
+  if (last == Last::yes) line += R"(,"last":true)";
   return line + "}\n";
 }
 
@@ -692,19 +696,19 @@ std::optional<string> from_base64(string_view text) {
   return out;
 }
 
-template string request_line(std::uint64_t, const Ping&);
-template string request_line(std::uint64_t, const GetStatus&);
-template string request_line(std::uint64_t, const GetSpec&);
-template string request_line(std::uint64_t, const Stop&);
-template string request_line(std::uint64_t, const RestartRun&);
-template string request_line(std::uint64_t, const SignalRun&);
-template string request_line(std::uint64_t, const GetLogs&);
-template string request_line(std::uint64_t, const RotateLogs&);
-template string request_line(std::uint64_t, const ReopenLogs&);
-template string request_line(std::uint64_t, const FlushLogs&);
-template string request_line(std::uint64_t, const GetWhy&);
-template string request_line(std::uint64_t, const WatchEvents&);
-template string request_line(std::uint64_t, const Discover&);
+template string request_line(std::uint64_t, const Ping&, Last);
+template string request_line(std::uint64_t, const GetStatus&, Last);
+template string request_line(std::uint64_t, const GetSpec&, Last);
+template string request_line(std::uint64_t, const Stop&, Last);
+template string request_line(std::uint64_t, const RestartRun&, Last);
+template string request_line(std::uint64_t, const SignalRun&, Last);
+template string request_line(std::uint64_t, const GetLogs&, Last);
+template string request_line(std::uint64_t, const RotateLogs&, Last);
+template string request_line(std::uint64_t, const ReopenLogs&, Last);
+template string request_line(std::uint64_t, const FlushLogs&, Last);
+template string request_line(std::uint64_t, const GetWhy&, Last);
+template string request_line(std::uint64_t, const WatchEvents&, Last);
+template string request_line(std::uint64_t, const Discover&, Last);
 
 #define KEEPER_RESULT(R)                               \
   template string reply_text(const IdText&, const R&); \

@@ -60,14 +60,18 @@ using Incoming = std::variant<Request, BadRequest>;
 struct RequestLine {
   std::vector<Incoming> items;
   bool batch = false;  ///< the answers go out together in one array
+  bool last = false;   ///< a request of it says that the connection brings no further line
 };
 
 /// What a server makes of one line. A line of white space has no items.
 RequestLine decode_requests(std::string_view line);
 
+/// Whether a client says with a request that it will send no more: it is answered, and the connection closed.
+enum class Last : bool { no, yes };
+
 /// One request line for the wire, with its newline. `id` is a number.
 template <class M>
-std::string request_line(std::uint64_t id, const M& request);
+std::string request_line(std::uint64_t id, const M& request, Last last = Last::no);
 
 /// One reply object, without a newline (several make up a batch).
 template <class R>

@@ -330,6 +330,37 @@ TEST(Server, AClientThatHalfClosesStillGetsItsAnswers) {
   EXPECT_TRUE(client.closed());
 }
 
+string last(string request) {
+  return request.insert(1, R"("last":true,)");
+}
+
+TEST(Server, ClosesWhenTheLastRequestIsAnsweredAndThoseBeforeIt) {
+  World world;
+  TestClient client(world);
+  client.send(call("stop", "1") + "\n" + last(call("ping", "2")) + "\n");
+  EXPECT_TRUE(has(client.line(), "\"id\":2"));
+  world.settle();
+  ASSERT_EQ(1u, world.service.waiting.size());
+  world.service.waiting.front().give(Status{});
+  world.service.waiting.clear();
+  EXPECT_TRUE(has(client.line(), "\"id\":1"));
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(Server, KeepsNoPlaceForThoseWhoLeaveBeforeTheirLastRequestIsAnswered) {
+  World world;
+  for (int i = 0; i < 100; ++i) {
+    TestClient client(world);
+    client.send(last(call("stop")) + "\n");
+    ASSERT_TRUE(world.soon([&] { return world.service.waiting.size() == static_cast<std::size_t>(i) + 1; }))
+        << i;
+    client.leave();
+    world.settle();
+  }
+  TestClient next(world);
+  EXPECT_TRUE(has(next.ask(last(call("ping"))), "\"result\""));
+}
+
 TEST(Server, AtItsEndWhatIsOwedToClientsIsPutOut) {
   World world;
   TestClient client(world);

@@ -90,6 +90,19 @@ TEST(Requests, AreWrittenWithoutWhatIsNotSaid) {
       "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"signal\",\"params\":{\"signal\":\"HUP\",\"run\":4}}\n");
 }
 
+TEST(Requests, MaySayThatTheyAreTheLastOfTheirConnection) {
+  EXPECT_EQ(request_line(1, Ping{}, Last::yes),
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"last\":true}\n");
+  EXPECT_TRUE(decode_requests(request_line(1, SignalRun{"HUP", 4}, Last::yes)).last);
+  EXPECT_FALSE(decode_requests(request_line(1, Ping{})).last);
+  const string one = request_line(1, Ping{}), two = request_line(2, Ping{}, Last::yes);
+  EXPECT_TRUE(decode_requests("[" + one + "," + two + "]").last);
+  for (const char* word : {"false", "null", "1", "\"true\"", "[true]"})
+    EXPECT_FALSE(
+        decode_requests(R"({"jsonrpc":"2.0","id":1,"method":"ping","last":)" + string(word) + "}").last)
+        << word;
+}
+
 TEST(Requests, IgnoreMembersTheyDoNotKnow) {
   Request request = decode_good(
       R"({"trace":{"a":[1,2]},"id":1,"params":{"colour":[[]],"run":5,"more":null},"method":"stop","jsonrpc":"2.0"})");

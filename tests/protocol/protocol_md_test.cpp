@@ -101,8 +101,9 @@ void expect_answers(const string& request_text, const string& reply_line) {
   auto reply = decode_reply(reply_line);
   ASSERT_TRUE(reply && reply->id);
   EXPECT_EQ(std::to_string(*reply->id), request.id);
-  string canonical =
-      std::visit([&](const auto& what) { return request_line(*reply->id, what); }, request.what);
+  string canonical = std::visit(
+      [&](const auto& what) { return request_line(*reply->id, what, line.last ? Last::yes : Last::no); },
+      request.what);
   EXPECT_EQ(canonical, request_text + "\n");
 }
 

@@ -20,10 +20,11 @@ await() {
   done
 }
 
-member() { ctl list "$1" --json --timeout 300ms 2>/dev/null | grep -o "\"$2\":[^,]*" | head -n 1 | cut -d: -f2- | tr -d '"'; }
+member() { ctl list "$1" --json --timeout 2s 2>/dev/null | grep -o "\"$2\":[^,]*" | head -n 1 | cut -d: -f2- | tr -d '"'; }
 pid() { member "$1" pid; }
 keeper_pid() { member "$1" keeper_pid; }
 state() { member "$1" state; }
+has() { case $(member "$1" "$2") in '' | null) false ;; esac; }
 is() { [ "$(state "$1")" = "$2" ]; }
 gone() { ! kill -0 "$1" || grep -q '^State:.*Z' "/proc/$1/status"; }
 
