@@ -53,6 +53,9 @@ class Capture {
   /// The second pipe, to be read or spliced from: no more than was peeked, and all of it before the next
   /// peek.
   int copy() const { return copy_reading_.get(); }
+  /// The pipe itself, to be spliced from into a file: at most `waiting` bytes.
+  int pipe() const { return pipe_.get(); }
+  void went(std::size_t bytes) { taken_ += bytes; }
   /// `stored` of the `peeked` bytes are taken from the pipe; of the copy, `left` bytes were not read.
   void took(std::size_t stored, std::size_t left = 0);
   /// Takes what there is outside of the loop, until nothing is left, nothing can be stored, or `most` bytes

@@ -16,7 +16,7 @@ namespace keeper {
 namespace {
 
 constexpr std::uint64_t kPastSize = 1 << 20;  // a line without end is cut there
-constexpr std::int64_t kLookEvery = 1000;     // ms, at the path
+constexpr std::int64_t kLookEvery = 5000;     // ms, at the path, where the file itself tells nothing
 constexpr std::int64_t kLineEnd = 1000;       // ms, that the end of a line may take in a file that was left
 constexpr std::int64_t kRotateAgain = 1000;   // ms, after a rotation that failed
 
@@ -38,6 +38,13 @@ Fd open_log(const std::string& path) {
   if (file || errno != ENOENT) return file;
   make_parents(path);
   return Fd(::open(path.c_str(), flags, 0600));
+}
+
+/// Whether somebody has done something else than writing since the last write: renamed it, perhaps, or
+/// removed it. A walk along its path for each line that comes would cost more than the line.
+bool was_touched(const struct stat& st) {
+  return st.st_nlink == 0 || st.st_ctim.tv_sec != st.st_mtim.tv_sec ||
+         st.st_ctim.tv_nsec != st.st_mtim.tv_nsec;
 }
 
 std::string read_end(int fd, std::size_t most) {
@@ -139,6 +146,10 @@ bool FileSink::look_at_size() {
   if (!ready()) return false;
   struct stat st {};
   if (!regular_ || fstat(file_.get(), &st) < 0) return true;
+  if (!next_ && was_touched(st)) {
+    looked_at_ = 0;
+    if (!ready() || !regular_ || fstat(file_.get(), &st) < 0) return static_cast<bool>(file_);
+  }
   auto size = static_cast<std::uint64_t>(st.st_size);
   if (size != size_) at_line_start_.reset();
   size_ = size;

@@ -79,6 +79,12 @@ Capture::Took OutputLog::take(std::size_t there) {
 
 /// Straight into the file. False: there is nothing more.
 bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
+  // A line now and then goes by one call; many small ones are written by the page when they are copied first.
+  if (rest <= kPage) {
+    const std::size_t stored = route_.file->splice_from(capture_->pipe(), std::min(room, rest));
+    capture_->went(stored);
+    if (stored > 0) return true;
+  }
   std::size_t there = capture_->peek(room, rest, false);
   if (there == 0) return false;
   std::size_t stored = route_.file->splice_from(capture_->copy(), there);
