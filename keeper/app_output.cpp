@@ -58,12 +58,17 @@ std::unique_ptr<LineFormatter> formatter_of(const Spec& spec, LogStream from) {
 
 }  // namespace
 
-AppOutput::AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks)
-    : io_(io), spec_(spec), hooks_(std::move(hooks)), syslog_(syslog_of(io, spec)) {}
+AppOutput::AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks, OutputMemory memory)
+    : io_(io),
+      spec_(spec),
+      hooks_(std::move(hooks)),
+      memory_(std::move(memory)),
+      syslog_(syslog_of(io, spec)) {}
 
 Result<std::unique_ptr<AppOutput>> AppOutput::make(asio::io_context& io, const Spec& spec, std::string path,
-                                                   std::string error_path, OutputHooks hooks) {
-  auto app = std::unique_ptr<AppOutput>(new AppOutput(io, spec, std::move(hooks)));
+                                                   std::string error_path, OutputHooks hooks,
+                                                   OutputMemory memory) {
+  auto app = std::unique_ptr<AppOutput>(new AppOutput(io, spec, std::move(hooks), std::move(memory)));
   bool same = is_file(spec.log) && error_path == path;
   // Where nothing says which stream a line is of, one file takes them as they were written: through one pipe.
   bool apart = !spec.error_log.empty() && !(same && spec.log_format == LogFormat::raw);
@@ -92,10 +97,17 @@ FileSink* AppOutput::add_sink(const std::string& stream, const std::string& path
 }
 
 Done AppOutput::add_stream(LogStream from, FileSink* file) {
-  auto pipe = make_output_pipe();
+  const std::size_t number = streams_.size();
+  const bool known = number < memory_.pipes.size() && memory_.pipes[number].reading;
+  auto pipe = known ? Result<OutputPipe>(std::move(memory_.pipes[number])) : make_output_pipe();
   if (!pipe) return pipe.error();
   OutputRoute route;
   route.file = file;
+  route.mark = memory_.marks[number];
+  if (known && route.mark != nullptr && file != nullptr)
+    settle_piece(*route.mark, file->path(), pipe->reading.get());
+  end_piece(route.mark);
+  inodes_.push_back(inode_of(pipe->reading));
   route.lines = formatter_of(spec_, from);
   route.markers = spec_.log_markers;
   route.is_watched = [this] { return syslog_ || hooks_.is_watched(); };
@@ -171,6 +183,12 @@ std::string AppOutput::last_output(std::size_t most) const {
     out += sink->file->last(share, sink->run_mark);
   }
   return out;
+}
+
+bool AppOutput::at_line_start() {
+  if (sinks_.empty()) return true;
+  sinks_.front()->file->open();
+  return sinks_.front()->file->at_line_start();
 }
 
 void AppOutput::add_own(std::string_view text, WallTime time) {

@@ -1,6 +1,7 @@
 // What a program writes, from the pipes that its runs are given to where the spec wants it: both streams in
 // one pipe and one log, in the order in which they were written, or apart.
 #pragma once
+#include <array>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -22,17 +23,25 @@ struct OutputHooks {
   std::function<void(const std::string& what, std::uint64_t dropped)> on_trouble;
 };
 
+/// What outlives a keeper of an app's output.
+struct OutputMemory {
+  std::array<PieceMark*, 2> marks{};  ///< null: nowhere
+  std::vector<OutputPipe> pipes;      ///< that a living run writes into, in the order of the streams; used up
+};
+
 class AppOutput {
  public:
   /// `path` and `error_path`: where the logs are, if the spec wants files. Errors: no descriptors.
   static Result<std::unique_ptr<AppOutput>> make(asio::io_context& io, const Spec& spec, std::string path,
-                                                 std::string error_path, OutputHooks hooks);
+                                                 std::string error_path, OutputHooks hooks,
+                                                 OutputMemory memory = {});
   AppOutput(const AppOutput&) = delete;
   AppOutput& operator=(const AppOutput&) = delete;
 
   /// The pipes' writing ends, for a spawn; the same one where the streams are together.
   int out() const { return streams_.front()->writing.get(); }
   int err() const { return streams_.back()->writing.get(); }
+  const std::vector<std::uint64_t>& pipe_inodes() const { return inodes_; }
   /// Takes what is there, at most about `most` bytes of each.
   void drain(std::size_t most);
 
@@ -47,6 +56,8 @@ class AppOutput {
   std::string last_output(std::size_t most) const;
   bool keeps_files() const { return !sinks_.empty(); }
 
+  /// Of the log with keeper's own lines; true where there is none.
+  bool at_line_start();
   /// A line of keeper's own, for the log and for syslog.
   void add_own(std::string_view text, WallTime time);
 
@@ -83,7 +94,7 @@ class AppOutput {
     std::unique_ptr<OutputLog> log;
   };
 
-  AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks);
+  AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks, OutputMemory memory);
   FileSink* add_sink(const std::string& stream, const std::string& path);
   Done add_stream(LogStream from, FileSink* file);
   void look_for_trouble();
@@ -93,6 +104,8 @@ class AppOutput {
   asio::io_context& io_;
   const Spec& spec_;
   OutputHooks hooks_;
+  OutputMemory memory_;
+  std::vector<std::uint64_t> inodes_;  ///< of the pipes
   bool tidied_ = false;
   std::unique_ptr<SyslogSender> syslog_;          ///< null: not asked for
   std::vector<std::unique_ptr<Sink>> sinks_;      ///< none: no files

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "keeper/kept_state.hpp"
 #include "keeper/prepare.hpp"
 #include "protocol/home/proc.hpp"
 
@@ -10,7 +11,8 @@ namespace {
 
 using std::string;
 
-/// A program that still runs though its keeper is gone: nothing is started beside it.
+/// A program that still runs though its keeper is gone, of which there is no state page: nothing is started
+/// beside it.
 std::optional<int> orphan(const Home& home, const string& stem) {
   auto status = home.read_status(stem);
   if (!status || !still_runs(*status)) return std::nullopt;
@@ -48,6 +50,7 @@ Result<Claim> claim(const Home& home, const AppId& id, Millis wait) {
   string stem = id.stem();
   auto lock = take_lock(home, stem, wait);
   if (!lock) return lock.error();
+  if (auto left = left_behind(home, stem)) return Claim{id, std::move(*lock), false, left->pid};
   if (auto pid = orphan(home, stem))
     return Error{Reason::already, "start " + stem,
                  "its program still runs as pid " + std::to_string(*pid) +
@@ -73,7 +76,8 @@ Result<std::vector<Claim>> claim_all(const Home& home, Spec& spec, bool named) {
     if (failed) continue;
     if (named || claims.front().fresh) return claims;
     auto record = home.read_spec(claims.front().id.stem());
-    if (!record || record->program == spec.program) return claims;
+    const bool other_words = claims.front().adopts && record && record->args != spec.args;
+    if (!record || (record->program == spec.program && !other_words)) return claims;
   }
   return Error{Reason::failed, "find a free name for " + spec.program, "10,000 are taken", 0};
 }

@@ -12,10 +12,12 @@ inline constexpr Millis kLockWait{500};
 struct Claim {
   AppId id;
   Fd lock;
-  bool fresh = true;  ///< there was no record
+  bool fresh = true;            ///< there was no record
+  std::optional<int> adopts{};  ///< the pid of its program, which lives on though its keeper was killed
 };
 
-/// Takes one name. Errors: already (kept by another, or its program runs on without its keeper; says who).
+/// Takes one name. Errors: already (kept by another, or its program runs on and no keeper can go on with it;
+/// says who).
 Result<Claim> claim(const Home& home, const AppId& id, Millis wait);
 
 /// Takes the names of all instances, and writes the name into the spec. `named`: it was given with -n, and is

@@ -136,6 +136,9 @@ std::variant<CommandLine, Finished> parse_command_line(int argc, const char* con
                "go on in the background; return when the program is confirmed to run");
   app.add_option("--start", out.start, "start a recorded app again, in the background (what ctl start does)")
       ->type_name("NAME");
+  app.add_flag(
+      "--replace", out.replace,
+      "with -n: a program that runs on though its keeper was killed is ended and started anew, not kept on");
   app.add_flag("--no-wait", spawned_only, "with -d: return as soon as the program is spawned");
   add_fields(app, out, error);
 

@@ -8,11 +8,12 @@
 namespace keeper {
 
 struct CommandLine {
-  Spec spec;            ///< what was given; the rest at its default
-  bool named = false;   ///< -n was given
-  bool detach = false;  ///< -d
-  bool wait = true;     ///< until the run is confirmed; otherwise until it is spawned
-  std::string start;    ///< stem of a recorded app to start; empty: `spec` says what
+  Spec spec;             ///< what was given; the rest at its default
+  bool named = false;    ///< -n was given
+  bool detach = false;   ///< -d
+  bool wait = true;      ///< until the run is confirmed; otherwise until it is spawned
+  bool replace = false;  ///< a program that a killed keeper left is ended first
+  std::string start;     ///< stem of a recorded app to start; empty: `spec` says what
 };
 
 /// Nothing more to do: what to print, and the exit code.

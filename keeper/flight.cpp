@@ -8,11 +8,11 @@
 
 namespace keeper {
 
-Earlier read_earlier(const Home& home, const std::string& stem) {
+Earlier read_earlier(const Home& home, const std::string& stem, bool adopted) {
   Earlier out;
   out.runs = home.read_runs(stem);
   auto record = home.read_status(stem);
-  if (record && has_keeper(record->state) && record->pid)
+  if (record && has_keeper(record->state) && record->pid && !adopted)
     add_run(out.runs, lost_run(*record, record->boot_id == boot_id() ? "keeper lost" : "reboot"));
   for (const RunRecord& run : out.runs)
     out.last_run = std::max(out.last_run, run.run);

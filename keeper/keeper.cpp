@@ -46,23 +46,30 @@ Result<std::unique_ptr<Keeper>> Keeper::make(const RoleTable& table) {
   auto spec = home->read_spec(table.stem);
   if (!spec) return spec.error();
   std::vector<std::string>().swap(spec->environment);  // this process has it as its own
-  Earlier earlier = read_earlier(*home, table.stem);
-  auto out =
-      std::unique_ptr<Keeper>(new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier)));
-  if (Done done = out->open_log(); !done) return done.error();
-  if (Done done = out->listen_to_program(); !done) return done.error();
+  const std::optional<LeftBehind> left = left_behind(*home, table.stem);
+  Earlier earlier = read_earlier(*home, table.stem, left.has_value());
+  // A number is never given twice: the record may not know of the last run yet.
+  if (auto kept = read_kept_state(*home, table.stem))
+    earlier.last_run = std::max(earlier.last_run, kept->machine.next_run - 1);
+  Snapshot machine = left ? left->state.machine : beginning_after(earlier.last_run);
+  auto out = std::unique_ptr<Keeper>(
+      new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier), std::move(machine)));
+  out->open_page();
+  if (Done done = out->open_log(left); !done) return done.error();
+  if (Done done = out->listen_to_program(left ? left->state.notify : ""); !done) return done.error();
+  if (left) out->take_over(*left);
   // Last: what goes wrong before is told through the one, and put right under the other.
   out->lock_ = Fd(table.lock);
   out->report_ = Fd(table.report);
   return out;
 }
 
-Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier)
+Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Snapshot machine)
     : table_(table),
       home_(std::move(home)),
       spec_(std::move(spec)),
       null_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      machine_(make_policy(spec_, jitter_seed()), beginning_after(earlier.last_run)),
+      machine_(make_policy(spec_, jitter_seed()), std::move(machine)),
       boot_id_(boot_id()),
       recorder_(std::move(earlier.runs), spec_.restart),
       streams_([this] { return event_now("now"); }) {
@@ -77,7 +84,7 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier)
   server_ = std::make_unique<Server>(io_, Fd(table.socket), *this);
 }
 
-Done Keeper::open_log() {
+Done Keeper::open_log(const std::optional<LeftBehind>& left) {
   OutputHooks hooks;
   hooks.is_watched = [this] { return somebody_watches(); };
   hooks.watch = [this](std::string_view bytes, LogStream from) { on_output(bytes, from); };
@@ -85,16 +92,17 @@ Done Keeper::open_log() {
   hooks.on_trouble = [this](const std::string& what, std::uint64_t dropped) {
     on_log_trouble(what, dropped);
   };
-  auto made = AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks));
+  auto made =
+      AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks), output_memory(left));
   if (!made) return made.error();
   output_ = std::move(*made);
   return {};
 }
 
 /// Where its program is to say how it is.
-Done Keeper::listen_to_program() {
+Done Keeper::listen_to_program(const std::string& name) {
   if (!spec_.watchdog && !spec_.ready.has(ReadyCondition::Kind::notify)) return {};
-  auto socket = make_notify_socket();
+  auto socket = make_notify_socket(name);
   if (!socket) return socket.error();
   notify_ = std::make_unique<NotifySocket>(io_, std::move(*socket),
                                            [this](Notification n) { on_notification(std::move(n)); });
@@ -102,7 +110,7 @@ Done Keeper::listen_to_program() {
 }
 
 int Keeper::run() {
-  tell(event::Start{});
+  go_on();
   // What starting needed is given back: this process will mostly sleep from now on.
   malloc_trim(0);
   while (!leaving_as_) {
@@ -133,9 +141,11 @@ void Keeper::tell(Event event) {
   }
   flush_markers();
   if (leaving_as_) return;
+  persist();
   write_pid_file();
   record();
   arm();
+  watch_adopted_rest();
   for (const action::Announce& a : std::exchange(to_tell_, {}))
     announce_to_waiting(a);
 }
@@ -154,7 +164,8 @@ void Keeper::on_exit(RunId id) {
   Run* run = find(id);
   if (run == nullptr || run->main_ended) return;
   // A main process that moved may be no child of ours: only its pidfd says that it has ended.
-  if (run->pid != run->session && !has_ended(run->pidfd.native_handle())) return;
+  const bool no_child = run->pid != run->session || run->keeper != 0;
+  if (no_child && !has_ended(run->pidfd.native_handle())) return;
   std::optional<Used> used;
   auto exit = collect(run->pid, run->pidfd.native_handle(), &used);
   if (!exit) return;
@@ -167,7 +178,8 @@ void Keeper::on_exit(RunId id) {
   output_->end_run();
   if (run->ready) run->ready->end();
   if (spec_.kill_mode == KillMode::process) leave_alone(*run);
-  bool leftovers = spec_.kill_mode != KillMode::process && has_other_children(other_mains(run)) &&
+  bool leftovers = spec_.kill_mode != KillMode::process &&
+                   (run->keeper != 0 || has_other_children(other_mains(run))) &&
                    !tree_of(ids_of(*run)).empty();
   note_exit(*run, *exit, used);
   std::list<Run> gone;  // what it held is given back when the next one is on its way
@@ -277,7 +289,9 @@ void Keeper::on_output(std::string_view bytes, LogStream from) {
 // --- actions
 
 void Keeper::step(const Event& event) {
-  for (const Action& action : machine_.step(event, steady_now()))
+  const std::vector<Action> actions = machine_.step(event, steady_now());
+  if (!actions.empty()) persist();  // before anybody can know of it
+  for (const Action& action : actions)
     std::visit([this](const auto& a) { perform(a); }, action);
 }
 
@@ -299,7 +313,9 @@ std::vector<int> Keeper::other_mains(const Run* but) const {
 }
 
 RunIds Keeper::ids_of(const Run& run) const {
-  return {run.main_ended ? 0 : run.pid, run.session, other_mains(&run)};
+  RunIds out{run.main_ended ? 0 : run.pid, run.session, other_mains(&run)};
+  if (run.keeper != 0) out.marks = {"KEEPER_NAME=" + spec_.name, "KEEPER_PID=" + std::to_string(run.keeper)};
+  return out;
 }
 
 void Keeper::perform(const action::Signal& wanted) {
@@ -348,7 +364,8 @@ void Keeper::perform(const action::Announce& a) {
     missed_text_.clear();
     interrupts_ = 0;  // the first Ctrl-C of this run asks it
     survivors_.clear();
-    pid_start_ = process_start(a.pid);
+    const Run* begun = find(a.run);
+    pid_start_ = begun != nullptr ? std::optional(begun->start) : process_start(a.pid);
     if (first_record_) confirm_first_record(home_, table_.stem);
     first_record_ = false;
   }

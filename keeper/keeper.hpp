@@ -21,6 +21,7 @@
 #include "keeper/control/streams.hpp"
 #include "keeper/core/machine.hpp"
 #include "keeper/core/recorder.hpp"
+#include "keeper/kept_state.hpp"
 #include "keeper/log/echo.hpp"
 #include "keeper/ready/notify_socket.hpp"
 #include "keeper/run_readiness.hpp"
@@ -39,7 +40,8 @@ struct Earlier {
   RunId last_run = 0;
   std::vector<std::string> losses;  ///< of output that its last keeper could not even say in the log
 };
-Earlier read_earlier(const Home& home, const std::string& stem);
+/// `adopted`: its program lives on, and is kept on.
+Earlier read_earlier(const Home& home, const std::string& stem, bool adopted);
 
 class Keeper : public Service {
  public:
@@ -71,13 +73,15 @@ class Keeper : public Service {
     int session;  ///< its session and process group: the pid that was spawned
     asio::posix::stream_descriptor pidfd;
     bool main_ended = false;
-    bool kill_all = false;   ///< what turns up of its tree later is killed too
-    bool sent_kill = false;  ///< KILL came from here
+    bool kill_all = false;    ///< what turns up of its tree later is killed too
+    bool sent_kill = false;   ///< KILL came from here
+    std::uint64_t start = 0;  ///< of its main process (/proc/PID/stat)
+    int keeper = 0;  ///< of the keeper that started it, where that was another: it is no child of this one
     std::optional<OomMark> oom{};
     std::unique_ptr<RunReadiness> ready{};  ///< null where nothing has to be shown
   };
 
-  Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier);
+  Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Snapshot machine);
 
   // facts in (keeper.cpp)
   void tell(Event event);
@@ -86,7 +90,7 @@ class Keeper : public Service {
   void on_child_signal();
   void on_interrupt(const SignalFact& fact);
   void on_output(std::string_view bytes, LogStream from);
-  Done open_log();
+  Done open_log(const std::optional<LeftBehind>& left);
   void answer_logs(const std::string& doing, Done (AppOutput::*doing_it)(), const Answer& answer);
   bool somebody_watches() const;
 
@@ -122,12 +126,24 @@ class Keeper : public Service {
   bool watch(RunId id, Spawned& spawned);
   void await_end(Run& run);
   void move_main(Run& run, int pid);
-  Done listen_to_program();
+  Done listen_to_program(const std::string& name);
   bool has_one_of(const Run& run, const std::vector<int>& pids) const;
   Run* run_of(const Sender& sender);
   void on_notification(Notification n);
   void note_said(const NotifyMessage& m);
   void show_notified(RunId id);
+
+  // what outlives this process (takeover.cpp)
+  void open_page();
+  void persist();
+  KeptState kept_state() const;
+  SpawnClaim claim_for(RunId id);
+  OutputMemory output_memory(const std::optional<LeftBehind>& left);
+  void take_over(const LeftBehind& left);
+  void adopt(const KeptRun& kept, const Life* life);
+  void go_on();
+  void watch_adopted_rest();
+  void say_taken_over();
 
   // what is remembered, and told to subscribers (flight.cpp)
   /// Tells the machine what somebody asked for.
@@ -216,6 +232,14 @@ class Keeper : public Service {
     bool begins_run = false;  ///< what is written behind it is the new run's
   };
   std::vector<Marker> markers_;  ///< lines of the log that wait until the spawn is done
+
+  std::optional<StatePage> page_;   ///< nothing: it cannot be had
+  bool page_failed_ = false;        ///< and that was said
+  int taken_over_from_ = 0;         ///< the keeper that had this program before
+  std::string late_marker_;         ///< that waits for the end of a line
+  std::vector<RunId> lost_;         ///< runs that ended while nobody kept them
+  std::optional<KeptRun> claimed_;  ///< a run whose keeper did not live to see it
+  asio::steady_timer adopted_rest_{io_};
 
   std::unique_ptr<AppOutput> output_;
   std::unique_ptr<Echo> echo_;   ///< the program's output on stdout, in the foreground

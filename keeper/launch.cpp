@@ -106,6 +106,18 @@ std::optional<Error> lost_descriptors(const string& stem, const Spec& spec) {
                0};
 }
 
+/// A program that lives on is kept on by who asks for the same one.
+std::optional<Error> other_program(const Home& home, const Spec& spec, const Claim& claimed) {
+  const string stem = claimed.id.stem();
+  auto before = home.read_spec(stem);
+  if (!claimed.adopts || (before && before->program == spec.program && before->args == spec.args))
+    return std::nullopt;
+  return Error{Reason::already, "start " + stem,
+               "another program of that name runs on as pid " + std::to_string(*claimed.adopts) +
+                   ", whose keeper was killed; 'ctl start " + stem + "' keeps it on, --replace ends it first",
+               0};
+}
+
 int start_recorded(const Home& home, const CommandLine& line) {
   auto id = AppId::parse(line.start);
   if (!id) return complain("cannot start " + line.start + ": that is no name of an app", 2);
@@ -156,9 +168,12 @@ int launch(CommandLine line) {
     if (!spec.pid_file.empty()) spec.pid_file = file_stem(spec.pid_file, spec.instance);
     for (std::string* log : {&spec.log, &spec.error_log})
       if (is_log_file(*log)) *log = file_stem(*log, spec.instance);
+    if (!line.replace)
+      if (auto other = other_program(*home, spec, one)) return complain(*other);
     if (line.named && !one.fresh) say_differences(*home, spec);
     auto ready = make_ready(*home, spec, std::move(one), true);
     if (!ready) return complain(ready.error());
+    ready->table.replace = line.replace;
     ready->table.inherit.assign(spec.inherit_fds.begin(), spec.inherit_fds.end());
     if (!line.detach) {
       ready->table.foreground = true;

@@ -96,6 +96,7 @@ Status Keeper::status_with_usage() {
 // --- the log
 
 void Keeper::marker(std::string text) {
+  if (!late_marker_.empty()) markers_.push_back({wall_now(), std::exchange(late_marker_, {}), false});
   markers_.push_back({wall_now(), std::move(text), false});
 }
 

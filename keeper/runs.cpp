@@ -132,7 +132,7 @@ void Keeper::try_to_spawn(RunId id) {
   if (!ready) return fail({Stage::prepare, ready.error().errnum, ready.error().text()});
   ExtraFd extra;
   if (*ready) extra = {(*ready)->descriptor(), (*ready)->number()};
-  auto result = spawn(*plan_, {null_.get(), output_->out(), output_->err()}, extra);
+  auto result = spawn(*plan_, {null_.get(), output_->out(), output_->err()}, extra, claim_for(id));
   if (auto* failed = std::get_if<SpawnError>(&result)) {
     plan_error_ = *failed;
     plan_.reset();
@@ -168,6 +168,7 @@ bool Keeper::watch(RunId id, Spawned& spawned) {
   }
   spawned.pidfd.release();
   runs_.push_back({id, spawned.pid, spawned.pid, std::move(pidfd)});
+  runs_.back().start = process_start(spawned.pid).value_or(0);
   runs_.back().oom = oom_mark(spawned.pid);
   await_end(runs_.back());
   return true;
@@ -190,6 +191,7 @@ void Keeper::move_main(Run& run, int pid) {
   if (error) return;
   pidfd.release();
   run.pid = pid;
+  run.start = process_start(pid).value_or(0);
   run.pidfd = std::move(waiting);  // closes the old one, whose waiting ends with an error
   await_end(run);
   tell(event::MainMoved{run.id, pid});

@@ -66,7 +66,15 @@ string left_behind(const Started& started) {
   auto record = home->read_status(started.stem);
   if (!record || !still_runs(*record)) return "";
   return "; its program runs on as pid " + std::to_string(*record->pid) + ", 'ctl stop " + started.stem +
-         "' ends it, 'ctl restart " + started.stem + "' starts it anew";
+         "' ends it, 'ctl start " + started.stem + "' keeps it on";
+}
+
+const char* word_of(StartReport::Kind kind) {
+  switch (kind) {
+    case StartReport::Kind::confirmed: return "running";
+    case StartReport::Kind::kept_on: return "kept on";
+    default: return "started";
+  }
 }
 
 int tell_failure(const Started& started, const StartReport& report) {
@@ -97,7 +105,7 @@ Result<StartReport> read_report(std::string_view line) {
   int kind = 0;
   const char* end = line.data() + line.size();
   auto first = std::from_chars(line.data(), end, kind);
-  if (first.ec != std::errc() || first.ptr == end || kind < 0 || kind > 2)
+  if (first.ec != std::errc() || first.ptr == end || kind < 0 || kind > 3)
     return Error{Reason::invalid, "read what the new keeper says", {}, 0};
   auto second = std::from_chars(first.ptr + 1, end, out.exit_code);
   string_view rest(second.ptr, static_cast<std::size_t>(end - second.ptr));
@@ -118,8 +126,7 @@ int await_start(const Started& started, Fd pipe, bool until_confirmed) {
     if (!report) return complain(report.error());
     if (report->kind == StartReport::Kind::failed) return tell_failure(started, *report);
     if (report->kind == StartReport::Kind::spawned && until_confirmed) continue;
-    std::printf("%s: %s, pid %d, keeper %d\n", started.stem.c_str(),
-                report->kind == StartReport::Kind::confirmed ? "running" : "started",
+    std::printf("%s: %s, pid %d, keeper %d\n", started.stem.c_str(), word_of(report->kind),
                 report->status.pid.value_or(0), report->status.keeper_pid.value_or(0));
     return 0;
   }

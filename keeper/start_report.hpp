@@ -9,7 +9,7 @@
 namespace keeper {
 
 struct StartReport {
-  enum class Kind { spawned, confirmed, failed };
+  enum class Kind { spawned, confirmed, failed, kept_on };  ///< kept_on: confirmed, by an earlier keeper
   Kind kind = Kind::failed;
   int exit_code = 1;  ///< for `failed`: what the waiting command ends with
   Status status;

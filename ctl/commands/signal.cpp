@@ -21,7 +21,7 @@ std::vector<Row> to_be_asked(Work& work) {
       work.fail(row.id, exit_code::partly, *row.status.reason);
     else if (is_orphan(row))
       work.fail(row.id, exit_code::partly,
-                "its keeper was killed; 'ctl restart " + row.id.stem() + "' keeps it again");
+                "its keeper was killed; 'ctl start " + row.id.stem() + "' keeps it on");
     else if (app.is_explicit)
       work.fail(row.id, exit_code::not_running, "it is not running");
   }

@@ -26,11 +26,7 @@ Sorted sorted(Work& work) {
     else if (is_being_ended(app.row))
       work.fail(app.row.id, exit_code::partly,
                 "a command is ending it; 'ctl restart " + stem + "' waits for that, and starts it then");
-    else if (is_orphan(app.row))
-      work.fail(app.row.id, exit_code::failed,
-                "it runs on as pid " + std::to_string(*status.pid) +
-                    " though its keeper was killed; 'ctl restart " + stem + "' starts it anew");
-    else if (!has_keeper(status.state))
+    else if (is_orphan(app.row) || !has_keeper(status.state))
       out.without_keeper.push_back(app.row.id);
     else if (status.state == State::stopping && status.wanted == Wanted::down)
       out.stopping.push_back(app.row);

@@ -1,12 +1,8 @@
 #include "ctl/fleet/orphan_tree.hpp"
 
-#include <dirent.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
-#include <memory>
 
 #include "protocol/home/home.hpp"
 #include "protocol/home/proc.hpp"
@@ -41,17 +37,6 @@ std::vector<string> marks_of(const Status& record) {
 
 bool in(const std::vector<int>& list, int pid) {
   return std::find(list.begin(), list.end(), pid) != list.end();
-}
-
-std::vector<int> all_processes() {
-  std::vector<int> out;
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir("/proc"), closedir);
-  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
-    int pid = 0;
-    std::from_chars(entry->d_name, entry->d_name + std::strlen(entry->d_name), pid);
-    if (pid > 0) out.push_back(pid);
-  }
-  return out;
 }
 
 /// Another keeper, or this process itself.

@@ -75,6 +75,16 @@ KEEPER_CHILD_SIDE void become(ChildSide& side, const Identity& who) {
   if (syscall(SYS_setresuid, who.uid, who.uid, who.uid) < 0) fail(side, Stage::user);
 }
 
+/// By the system call: the library may remember the number of the process that it shares its memory with.
+KEEPER_CHILD_SIDE void take_claim(ChildSide& side) {
+  if (side.claim.word == nullptr) return;
+  std::uint64_t expected = side.claim.expected;
+  const auto pid = static_cast<std::uint32_t>(syscall(SYS_getpid));
+  if (side.claim.word->compare_exchange_strong(expected, expected | pid)) return;
+  errno = ECANCELED;
+  fail(side, Stage::claim);
+}
+
 }  // namespace
 
 KEEPER_CHILD_SIDE int child_side(void* argument) {
@@ -89,6 +99,7 @@ KEEPER_CHILD_SIDE int child_side(void* argument) {
   sigset_t none;
   sigemptyset(&none);
   if (sigprocmask(SIG_SETMASK, &none, nullptr) < 0) fail(side, Stage::signals);
+  take_claim(side);
   execve(side.plan->executable(), side.plan->argv(), side.plan->envp());
   fail(side, Stage::exec);
 }
@@ -112,6 +123,7 @@ std::string stage_text(Stage stage, const SpawnPlan& plan, int which) {
     case Stage::user: return "become the user " + (settings.identity ? settings.identity->name : "?");
     case Stage::directory: return std::string("chdir ") + plan.directory();
     case Stage::signals: return "reset its signals";
+    case Stage::claim: return "claim this run";
     case Stage::exec: break;
   }
   return std::string("exec ") + plan.executable();

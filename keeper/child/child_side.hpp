@@ -4,6 +4,7 @@
 // allocation, and nothing written but the arguments here. A step that fails leaves its name and errno there,
 // so the user reads "chdir /srv: No such file or directory" and not "exec failed".
 #pragma once
+#include <atomic>
 #include <cstdint>
 
 #include "keeper/child/spawn_plan.hpp"
@@ -26,6 +27,7 @@ enum class Stage : std::int32_t {
   user,
   directory,
   signals,
+  claim,
   exec
 };
 
@@ -45,12 +47,20 @@ struct ExtraFd {
   int to = -1;
 };
 
+/// The word in which a spawn is claimed (keeper/survive/state_page.hpp): swapped from `expected` to `expected
+/// | pid` before the exec. Who cannot swap it has been given up, and ends.
+struct SpawnClaim {
+  std::atomic<std::uint64_t>* word = nullptr;
+  std::uint64_t expected = 0;
+};
+
 struct ChildSide {
   const SpawnPlan* plan;
   int input;   ///< becomes 0
   int output;  ///< becomes 1; another user's from then on, where the plan has one
   int error;   ///< becomes 2, in the same way
   ExtraFd extra = {};
+  SpawnClaim claim = {};
   ChildFailure failure = {};  ///< set by the child side
   bool failed = false;
 };

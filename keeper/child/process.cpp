@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -28,7 +29,7 @@ SpawnError error_at(Stage stage, int errnum, const SpawnPlan& plan, int which = 
   // What depends on the program, not on the moment.
   constexpr std::array moment = {EAGAIN, ENOMEM, EMFILE, ENFILE, EINTR, EIO, ETXTBSY};
   bool passes = std::find(moment.begin(), moment.end(), errnum) != moment.end();
-  out.permanent = !passes && stage >= Stage::descriptors && stage != Stage::signals;
+  out.permanent = !passes && stage >= Stage::descriptors && stage != Stage::signals && stage != Stage::claim;
   return out;
 }
 
@@ -68,11 +69,12 @@ Fd open_output(int output) {
 
 }  // namespace
 
-std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds& fds, ExtraFd extra) {
+std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds& fds, ExtraFd extra,
+                                        SpawnClaim claim) {
   Fd own = open_output(fds.output), own_error;
   if (own && fds.error != fds.output) own_error = open_output(fds.error);
   if (!own || (!own_error && fds.error != fds.output)) return error_at(Stage::output, errno, plan);
-  ChildSide side{&plan, fds.input, own.get(), own_error ? own_error.get() : own.get(), extra};
+  ChildSide side{&plan, fds.input, own.get(), own_error ? own_error.get() : own.get(), extra, claim};
   int pidfd = -1;
   std::optional<Dumpable> as_before;
   if (plan.settings().identity) as_before.emplace();
@@ -86,6 +88,31 @@ std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds
   return error_at(side.failure.stage, side.failure.errnum, plan, side.failure.which);
 }
 
+namespace {
+
+/// pidfd_info of linux/pidfd.h as of Linux 6.15, which the headers here do not have yet.
+struct PidfdInfo {
+  std::uint64_t mask;
+  std::uint64_t cgroup;
+  std::uint32_t ids[11];
+  std::int32_t exit_code;
+};
+constexpr std::uint64_t kExit = 1u << 3;  // PIDFD_INFO_EXIT
+
+ExitInfo status_of_foreign(int pidfd) {
+  constexpr int kWait = 100;  // ms, until its parent has taken it
+  pollfd p{pidfd, 0, 0};
+  if (pidfd < 0 || poll(&p, 1, kWait) <= 0) return ExitInfo::unknown();
+  PidfdInfo info{};
+  info.mask = kExit;
+  if (ioctl(pidfd, _IOWR(0xFF, 11, PidfdInfo), &info) < 0 || (info.mask & kExit) == 0)
+    return ExitInfo::unknown();
+  if (WIFEXITED(info.exit_code)) return ExitInfo::code(WEXITSTATUS(info.exit_code));
+  return ExitInfo::signal(WTERMSIG(info.exit_code), WCOREDUMP(info.exit_code));
+}
+
+}  // namespace
+
 std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used) {
   siginfo_t info{};
   rusage usage{};
@@ -96,7 +123,7 @@ std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used) {
   do
     done = syscall(SYS_waitid, kind, pidfd >= 0 ? pidfd : pid, &info, WEXITED | WNOHANG, &usage);
   while (done < 0 && errno == EINTR);
-  if (done < 0) return ExitInfo::unknown();
+  if (done < 0) return status_of_foreign(pidfd);
   if (info.si_pid == 0) return std::nullopt;
   if (used != nullptr) *used = used_of(usage);
   if (info.si_code == CLD_EXITED) return ExitInfo::code(info.si_status);

@@ -31,7 +31,8 @@ struct StandardFds {
 /// descriptor but those of the plan and `extra`, every signal at its default, none blocked, and the plan's
 /// settings. Returns when exec has succeeded or a step failed
 /// (vfork(2): no copy of page tables, which is a third of the time of a restart).
-std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds& fds, ExtraFd extra = {});
+std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds& fds, ExtraFd extra = {},
+                                        SpawnClaim claim = {});
 
 /// What a process and the children that it waited for have used (getrusage(2)). The kernel counts the memory
 /// that it shared with this process until its exec, so a program smaller than its keeper is shown as that
@@ -41,8 +42,10 @@ struct Used {
   std::int64_t cpu_ms = 0;             ///< user and system time
 };
 
-/// Takes the exit status of an ended process of ours; nothing while it still runs. ECHILD gives `unknown`.
-/// `used` is filled in with the status, where it was asked for; it stays empty for `unknown`.
+/// Takes the exit status of an ended process of ours; nothing while it still runs. Of a process that is
+/// another's child the kernel tells it once that one has taken it (PIDFD_GET_INFO, Linux 6.15), for which 100
+/// ms are waited; else it is `unknown`. `used` is filled in with the status, where it was asked for; it stays
+/// empty for `unknown`.
 std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used = nullptr);
 
 /// Whether the process of a pidfd has ended, also one that is no child of ours (pidfd_open(2)).

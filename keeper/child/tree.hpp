@@ -7,6 +7,7 @@
 // container, processes that carry no sign of this keeper (session, KEEPER_PID in their environment) are
 // strangers: reaped, never signalled.
 #pragma once
+#include <string>
 #include <vector>
 
 namespace keeper {
@@ -18,6 +19,9 @@ struct RunIds {
   int main = 0;             ///< its main process, 0 when that has ended
   int session = 0;          ///< its session: the pid that main had
   std::vector<int> others;  ///< main processes of other runs of this keeper
+  /// Of a run that an earlier keeper started: "NAME=VALUE" that all its processes have from it. Nobody of
+  /// them is a child of this one, so those that its main process does not lead to are looked for everywhere.
+  std::vector<std::string> marks{};
 };
 
 /// Every living process of a run, parents before children. Zombies are left out.

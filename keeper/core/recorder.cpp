@@ -25,6 +25,14 @@ Recorder::Live& Recorder::live(RunId run) {
   return live_.back();
 }
 
+void Recorder::resume(RunId run, int pid, std::optional<WallTime> started_at,
+                      std::optional<WallTime> confirmed_at) {
+  Live& one = live(run);
+  one.pid = pid;
+  one.started_at = started_at;
+  one.confirmed_at = confirmed_at;
+}
+
 Recorder::Live Recorder::take(RunId run) {
   Live out = std::move(live(run));
   std::erase_if(live_, [&](const Live& l) { return l.run == run; });

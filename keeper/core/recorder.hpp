@@ -37,6 +37,8 @@ class Recorder {
   /// Who asks for what is announced until this is called again; nothing: nobody.
   void set_asker(std::optional<Asker> asker) { asker_ = std::move(asker); }
   const std::optional<Asker>& asker() const { return asker_; }
+  /// Goes on with a run that an earlier keeper began.
+  void resume(RunId run, int pid, std::optional<WallTime> started_at, std::optional<WallTime> confirmed_at);
   /// The asker wants it up, or down, from now on.
   void note_wish(Wanted wanted);
   /// Before the announcement of that exit.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,6 +45,29 @@ Result<OutputPipe> make_output_pipe() {
   if (pipe2(ends.data(), O_CLOEXEC) < 0) return system_error("make a pipe for the output");
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
   return OutputPipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+std::uint64_t inode_of(const Fd& pipe) {
+  struct stat st {};
+  return fstat(pipe.get(), &st) == 0 ? st.st_ino : 0;
+}
+
+std::optional<OutputPipe> find_output_pipe(const std::vector<int>& pids, std::uint64_t inode) {
+  constexpr int kMostTried = 1024;
+  for (int pid : pids)
+    for (int fd = 1; fd < kMostTried; ++fd) {
+      const std::string path = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(fd);
+      struct stat st {};
+      if (stat(path.c_str(), &st) < 0) {
+        if (fd > 16) break;  // mostly it is one of the first
+        continue;
+      }
+      if (st.st_ino != inode || !S_ISFIFO(st.st_mode)) continue;
+      OutputPipe out{Fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)),
+                     Fd(open(path.c_str(), O_WRONLY | O_CLOEXEC))};
+      if (out.reading && out.writing) return out;
+    }
+  return std::nullopt;
 }
 
 Result<std::unique_ptr<Capture>> Capture::make(asio::io_context& io, Fd reading, Take take) {

@@ -24,6 +24,10 @@ struct OutputPipe {
   Fd writing;
 };
 Result<OutputPipe> make_output_pipe();
+/// The pipe that processes which an earlier keeper started write into, by its inode: both ends of it, opened
+/// again through /proc. Nothing where none of them has it any more.
+std::optional<OutputPipe> find_output_pipe(const std::vector<int>& pids, std::uint64_t inode);
+std::uint64_t inode_of(const Fd& pipe);
 
 class Capture {
  public:

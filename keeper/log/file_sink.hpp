@@ -91,6 +91,8 @@ class FileSink {
   /// Where the file really is.
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return size_; }
+  /// Of the file that is open; 0: none.
+  std::uint64_t inode() const { return file_ ? inode_ : 0; }
 
  private:
   bool ready();

@@ -87,16 +87,28 @@ bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
   }
   std::size_t there = capture_->peek(room, rest, false);
   if (there == 0) return false;
+  begin_piece(route_.mark, PieceMark::copied, route_.file->inode(), route_.file->bytes(), there);
   std::size_t stored = route_.file->splice_from(capture_->copy(), there);
+  capture_->took(stored);
+  end_piece(route_.mark);
   // What the file did not take is kept in order, until it does.
   while (stored < there) {
     std::size_t got = read_copy(there - stored);
     if (got == 0) break;
+    begin_made();
     route_.file->write({buffer_, got});
+    capture_->took(got);
+    end_piece(route_.mark);
     stored += got;
   }
-  capture_->took(stored, there - stored);
+  capture_->took(0, there - stored);
   return true;
+}
+
+/// Where some of the output is in memory already nobody can say afterwards how far it came.
+void OutputLog::begin_made() {
+  if (route_.mark == nullptr || route_.file == nullptr || route_.file->waiting() > 0) return;
+  begin_piece(route_.mark, PieceMark::made, route_.file->inode(), route_.file->bytes(), 0);
 }
 
 /// Reads up to `count` bytes of the copy into the buffer.
@@ -123,8 +135,10 @@ bool OutputLog::take_seen(std::size_t rest) {
     return finish_line();
   }
   std::size_t got = read_copy(there);
+  begin_made();
   std::size_t used = handle({buffer_, got});
   capture_->took(used, there - got);
+  end_piece(route_.mark);
   wait_for_line_end(got - used, used > 0);
   return used > 0;
 }
@@ -179,11 +193,13 @@ bool OutputLog::finish_line() {
   if (left_ == 0) return false;
   std::size_t there = capture_->peek(left_);
   std::size_t got = read_copy(there);
+  begin_made();
   route_.lines->finish({buffer_, got}, wall_now(), route_.pid());
   put(route_.lines->out());
   route_.lines->clear();
   show({buffer_, got}, got);
   capture_->took(got, there - got);
+  end_piece(route_.mark);
   left_ = 0;
   look_at_sink();
   return true;

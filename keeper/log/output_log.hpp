@@ -11,6 +11,7 @@
 #include "keeper/log/capture.hpp"
 #include "keeper/log/file_sink.hpp"
 #include "keeper/log/line_formatter.hpp"
+#include "keeper/log/piece.hpp"
 
 namespace keeper {
 
@@ -18,6 +19,7 @@ namespace keeper {
 struct OutputRoute {
   FileSink* file = nullptr;              ///< null: no file
   std::unique_ptr<LineFormatter> lines;  ///< null: bytes as they are
+  PieceMark* mark = nullptr;             ///< where it stands what is being written; null: nowhere
   bool markers = true;                   ///< keeper's own lines are in the log too
   std::function<bool()> is_watched;      ///< asked before each piece
   std::function<void(std::string_view)> watch;
@@ -55,6 +57,7 @@ class OutputLog {
   Capture::Took take(std::size_t there);
   bool take_unseen(std::size_t room, std::size_t rest);
   bool take_seen(std::size_t rest);
+  void begin_made();
   std::string own_line(std::string_view text, WallTime time);
   std::string dropped_line(std::uint64_t bytes);
   std::size_t read_copy(std::size_t count);

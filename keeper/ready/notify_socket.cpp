@@ -99,7 +99,7 @@ Beside take_parts(msghdr& header) {
 
 }  // namespace
 
-Result<Fd> make_notify_socket() {
+Result<Fd> make_notify_socket(const string& wanted) {
   constexpr const char* doing = "make a socket for NOTIFY_SOCKET";
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return system_error(doing);
@@ -107,6 +107,9 @@ Result<Fd> make_notify_socket() {
   // Before it can be reached: what is sent without being asked for credentials carries none.
   if (setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0) return system_error(doing);
   setsockopt(socket.get(), SOL_SOCKET, SO_PASSPIDFD, &yes, sizeof yes);  // from Linux 6.5 on
+  if (wanted.starts_with('@') && wanted.size() < sizeof(sockaddr_un::sun_path) &&
+      bind_to(socket.get(), wanted))
+    return socket;
   string name = new_name();
   if (name.empty() || !bind_to(socket.get(), name)) return system_error(doing);
   return socket;

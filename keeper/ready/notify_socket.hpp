@@ -23,8 +23,10 @@ struct Notification {
   Fd barrier;
 };
 
-/// A bound socket under a new name: close-on-exec, non-blocking, asking for credentials. Errors: failed.
-Result<Fd> make_notify_socket();
+/// A bound socket: close-on-exec, non-blocking, asking for credentials. Under that name (as NOTIFY_SOCKET has
+/// it), which a program knows from an earlier keeper; where there is none, or it is taken, under a new one.
+/// Errors: failed.
+Result<Fd> make_notify_socket(const std::string& name = "");
 
 class NotifySocket {
  public:

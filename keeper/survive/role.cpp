@@ -58,7 +58,7 @@ std::string to_text(const RoleTable& t) {
   for (const Number& d : kDescriptors)
     out += std::string(d.key) + "=" + std::to_string(t.*d.member) + " ";
   out += std::string("foreground=") + (t.foreground ? "1" : "0") + " fresh=" + (t.fresh ? "1" : "0") +
-         " inherit=" + list_text(t.inherit) + " stem=" + t.stem;
+         " replace=" + (t.replace ? "1" : "0") + " inherit=" + list_text(t.inherit) + " stem=" + t.stem;
   return out + " home=" + t.home;
 }
 
@@ -76,6 +76,7 @@ RoleTable from_text(std::string_view text) {
   }
   out.foreground = word("foreground") == "1";
   out.fresh = word("fresh") == "1";
+  out.replace = word("replace") == "1";
   out.inherit = read_list(word("inherit"));
   out.stem = word("stem");
   out.home = word("home");

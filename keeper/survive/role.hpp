@@ -21,7 +21,8 @@ struct RoleTable {
   int report = -1;           ///< a pipe to the command that waits for the start, or -1
   std::vector<int> inherit;  ///< descriptors of the caller that the program gets
   bool foreground = false;
-  bool fresh = false;  ///< this app had no record before
+  bool fresh = false;    ///< this app had no record before
+  bool replace = false;  ///< a program that an earlier keeper left is ended, and another one started
 };
 
 /// The table of this process's role, taken out of the environment; nothing if it was started by a user.

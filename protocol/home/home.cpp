@@ -408,6 +408,9 @@ string Home::spec_path(string_view stem) const {
 string Home::status_path(string_view stem) const {
   return app_dir(stem) + "/status.json";
 }
+string Home::state_path(string_view stem) const {
+  return app_dir(stem) + "/state";
+}
 string Home::pid_path(string_view stem) const {
   return app_dir(stem) + "/pid";
 }
@@ -434,6 +437,18 @@ Result<Fd> Home::open_lock(string_view stem) const {
   if (!app) return app;
   Fd file(openat(app->get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kPrivateFile));
   if (!file) return file_error(doing);
+  return file;
+}
+
+Result<Fd> Home::open_state(string_view stem) const {
+  const string doing = "open " + state_path(stem);
+  Result<Fd> app = open_app(stem, Create::yes, doing);
+  if (!app) return app;
+  Fd file(openat(app->get(), "state", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kPrivateFile));
+  struct stat st {};
+  if (!file || fstat(file.get(), &st) != 0) return file_error(doing);
+  if (!S_ISREG(st.st_mode)) return Error{Reason::refused, doing, "it is no file", 0};
+  if (st.st_uid != owner_) return Error{Reason::refused, doing, "it belongs to " + user_text(st.st_uid), 0};
   return file;
 }
 

@@ -83,6 +83,7 @@ class Home {
   std::string spec_path(std::string_view stem) const;
   std::string status_path(std::string_view stem) const;
   std::string pid_path(std::string_view stem) const;
+  std::string state_path(std::string_view stem) const;
   std::string log_path(std::string_view stem) const;
   /// Of its stderr, where the streams are kept apart.
   std::string error_log_path(std::string_view stem) const;
@@ -93,6 +94,10 @@ class Home {
   Result<Fd> lock(std::string_view stem, Millis wait) const;
   /// Whether somebody else holds it (F_OFD_GETLK; takes nothing, creates nothing).
   bool locked(std::string_view stem) const;
+
+  /// The file of the app's state page, for reading and writing, made where it is missing. Only under the
+  /// lock. Errors: refused (it is a link, or no file, or another's), failed.
+  Result<Fd> open_state(std::string_view stem) const;
 
   /// Only under the lock: removes a stale socket of that name, binds, listens (backlog 128). The socket is
   /// 0600, non-blocking, close-on-exec.

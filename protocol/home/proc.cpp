@@ -115,4 +115,15 @@ void add_children(int pid, std::uint64_t threads, std::vector<int>& out) {
   }
 }
 
+std::vector<int> all_processes() {
+  std::vector<int> out;
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir("/proc"), closedir);
+  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
+    int pid = 0;
+    std::from_chars(entry->d_name, entry->d_name + std::strlen(entry->d_name), pid);
+    if (pid > 0) out.push_back(pid);
+  }
+  return out;
+}
+
 }  // namespace keeper

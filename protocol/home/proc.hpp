@@ -19,6 +19,9 @@ long read_proc(const char* path, char* buffer, std::size_t size);
 /// saves a directory scan where it is known to be 1; 0 means unknown.
 void add_children(int pid, std::uint64_t threads, std::vector<int>& out);
 
+/// Every number in /proc.
+std::vector<int> all_processes();
+
 /// Whether the file that it runs is called so; one that was replaced or deleted meanwhile counts too.
 bool runs_program(int pid, std::string_view name);
 

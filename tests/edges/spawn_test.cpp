@@ -1,5 +1,6 @@
 // From a plan to a process, and to its exit status.
 #include <sys/resource.h>
+#include <sys/utsname.h>
 
 #include "tests/edges/support/run.hpp"
 
@@ -122,10 +123,23 @@ TEST(Collect, GivesTheCode) {
   EXPECT_EQ(ExitInfo::code(255), run.end());
 }
 
-TEST(Collect, GivesUnknownForAProcessThatSomebodyElseTook) {
-  TestRun run({"/bin/true"});
-  ASSERT_EQ(run.pid(), waitpid(run.pid(), nullptr, 0));
-  EXPECT_EQ(ExitInfo::unknown(), collect(run.pid(), run.pidfd()));
+/// PIDFD_GET_INFO tells of ends from Linux 6.15 on.
+bool kernel_tells_of_ends() {
+  utsname name{};
+  uname(&name);
+  int major = 0, minor = 0;
+  return std::sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+         (major > 6 || (major == 6 && minor >= 15));
+}
+
+TEST(Collect, AsksTheKernelAboutAProcessThatSomebodyElseTook) {
+  TestRun run({"/bin/sh", "-c", "exit 3"}), killed({"/bin/sh", "-c", "kill -TERM $$"});
+  for (TestRun* one : {&run, &killed})
+    ASSERT_EQ(one->pid(), waitpid(one->pid(), nullptr, 0));
+  const bool known = kernel_tells_of_ends();
+  EXPECT_EQ(known ? ExitInfo::code(3) : ExitInfo::unknown(), collect(run.pid(), run.pidfd()));
+  EXPECT_EQ(known ? ExitInfo::signal(SIGTERM) : ExitInfo::unknown(), collect(killed.pid(), killed.pidfd()));
+  EXPECT_EQ(ExitInfo::unknown(), collect(run.pid(), -1));
 }
 
 TEST(StopOrContinue, TellsEachChangeOnce) {

@@ -1,0 +1,57 @@
+// What a keeper has in its state page: all that the next one needs to go on with the same program. The
+// composition's own: it knows the machine and the edges.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "keeper/core/snapshot.hpp"
+#include "keeper/survive/state_page.hpp"
+
+namespace keeper {
+
+/// One run as the system knows it.
+struct KeptRun {
+  RunId id = 0;
+  int pid = 0;              ///< of its main process
+  std::uint64_t start = 0;  ///< when that began (/proc/PID/stat): a number may be used again
+  int session = 0;
+  int keeper = 0;  ///< whose KEEPER_PID its processes carry
+  bool main_ended = false;
+  bool kill_all = false;
+  bool sent_kill = false;
+  bool operator==(const KeptRun&) const = default;
+};
+
+struct KeptState {
+  std::string
+      boot;  ///< the kernel's boot id: pids and the monotonic clock mean something under this one only
+  int keeper = 0;
+  Snapshot machine;
+  std::vector<KeptRun> runs;
+  std::optional<WallTime> started_at, confirmed_at, stopped_at, last_exit_at;
+  Time started{0};
+  std::vector<std::uint64_t> pipes;  ///< inodes: of stdout, or of stdout and stderr
+  std::string notify;                ///< the name in NOTIFY_SOCKET, as in the environment
+  std::string said_status, said_doing;
+  std::vector<std::string> missed;
+  std::string missed_text;
+  std::vector<int> survivors;
+};
+
+std::string to_bytes(const KeptState& state);
+KeptState kept_state_from(std::string_view bytes);
+
+/// What is in the page of an app, of this boot; nothing where there is none. Under the app's lock.
+std::optional<KeptState> read_kept_state(const Home& home, const std::string& stem);
+
+/// The state that a keeper left which has ended, if a process of its current run lives on; under the app's
+/// lock. A run whose keeper was killed between its spawn and the record of it is found by its claim, and has
+/// the pid then.
+struct LeftBehind {
+  KeptState state;
+  int pid = 0;
+};
+std::optional<LeftBehind> left_behind(const Home& home, const std::string& stem);
+
+}  // namespace keeper

@@ -1,0 +1,108 @@
+#include "keeper/survive/state_page.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace keeper {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x31'65'74'61'74'73'6bull;  // "kstate1"
+constexpr std::uint32_t kSmallAt = 512, kSmall = 1792;       // two of them fill the first page
+constexpr std::uint32_t kLargeAt = 4096;
+
+/// FNV-1a.
+std::uint64_t mix(std::uint64_t hash, const void* bytes, std::size_t count) {
+  const auto* at = static_cast<const unsigned char*>(bytes);
+  for (std::size_t i = 0; i < count; ++i)
+    hash = (hash ^ at[i]) * 1099511628211ull;
+  return hash;
+}
+
+}  // namespace
+
+static_assert(kSmallAt + 2 * kSmall <= kLargeAt);
+static_assert(kLargeAt + 2 * StatePage::kMost <= StatePage::kSize);
+
+Result<StatePage> StatePage::open(const Home& home, const std::string& stem) {
+  const std::string path = home.state_path(stem);
+  auto file = home.open_state(stem);
+  if (!file) return file.error();
+  if (int error = posix_fallocate(file->get(), 0, kSize); error != 0)
+    return Error{Reason::failed, "keep the state in " + path, strerror(error), error};
+  void* memory = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, file->get(), 0);
+  if (memory == MAP_FAILED) return system_error("keep the state in " + path, "map it");
+  StatePage out(memory);
+  if (out.head().magic != kMagic) {
+    std::memset(memory, 0, sizeof(Head));
+    out.head().magic = kMagic;
+  }
+  if (const Slot* slot = out.last()) {
+    out.number_ = slot->number;
+    out.next_ = slot == &out.head().slots[0] ? 1 : 0;
+  }
+  return out;
+}
+
+StatePage::StatePage(StatePage&& other) noexcept
+    : memory_(std::exchange(other.memory_, nullptr)), next_(other.next_), number_(other.number_) {}
+
+StatePage& StatePage::operator=(StatePage&& other) noexcept {
+  std::swap(memory_, other.memory_);
+  std::swap(next_, other.next_);
+  std::swap(number_, other.number_);
+  return *this;
+}
+
+StatePage::~StatePage() {
+  if (memory_ != nullptr) munmap(memory_, kSize);
+}
+
+std::uint64_t StatePage::checksum_of(const Slot& slot) const {
+  std::uint64_t hash = mix(14695981039346656037ull, &slot, offsetof(Slot, checksum));
+  return mix(hash, memory_ + slot.offset, slot.length);
+}
+
+bool StatePage::whole(const Slot& slot) const {
+  return slot.number > 0 && slot.offset >= kSmallAt && slot.length <= kMost &&
+         slot.offset + slot.length <= kSize && slot.checksum == checksum_of(slot);
+}
+
+const StatePage::Slot* StatePage::last() const {
+  const Slot* out = nullptr;
+  for (const Slot& slot : head().slots)
+    if (whole(slot) && (out == nullptr || slot.number > out->number)) out = &slot;
+  return out;
+}
+
+std::optional<std::string> StatePage::read() const {
+  const Slot* slot = last();
+  if (slot == nullptr) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(memory_) + slot->offset, slot->length);
+}
+
+bool StatePage::write(std::string_view content) {
+  if (content.size() > kMost) return false;
+  const std::uint32_t which = next_;
+  Slot& slot = head().slots[which];
+  // Whoever reads at any moment finds the other slot, until the checksum of this one is there.
+  slot.checksum = 0;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  const bool small = content.size() <= kSmall;
+  slot.offset = small ? kSmallAt + which * kSmall : kLargeAt + which * static_cast<std::uint32_t>(kMost);
+  slot.length = static_cast<std::uint32_t>(content.size());
+  slot.number = number_ + 1;
+  std::memcpy(memory_ + slot.offset, content.data(), content.size());
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  slot.checksum = checksum_of(slot);
+  ++number_;
+  next_ = 1 - which;
+  return true;
+}
+
+}  // namespace keeper

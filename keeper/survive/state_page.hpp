@@ -1,0 +1,85 @@
+// The state page: apps/NAME/state, mapped. What is written here is there for whoever comes next, the moment
+// it is written and without a system call, however this process ends.
+//
+// The first page holds a head with places that are written in place (the claim of a spawn, and what is being
+// written into the logs), and two slots; the content is written into the slot that does not hold the last
+// one, and then made the last one by its number and a checksum. So a reader never sees half of it. A content
+// that is too long for the slots of the first page goes into larger ones behind it, which cost memory only
+// then.
+//
+// The file has its blocks before it is mapped: a full disk is an error here, and not a signal later.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "protocol/home/home.hpp"
+
+namespace keeper {
+
+/// Which process is the run's, as one word: whoever swaps it first has decided. The child side writes its pid
+/// just before it executes the program; a keeper that gives up on a spawn takes the claim away before.
+using Claimed = std::atomic<std::uint64_t>;
+constexpr std::uint64_t claim_of(std::uint64_t run, int pid) {
+  return run << 32 | static_cast<std::uint32_t>(pid);
+}
+constexpr int pid_of_claim(std::uint64_t claim) {
+  return static_cast<int>(claim & 0xffffffffu);
+}
+constexpr std::uint32_t run_of_claim(std::uint64_t claim) {
+  return static_cast<std::uint32_t>(claim >> 32);
+}
+
+class StatePage {
+ public:
+  static constexpr std::size_t kSize = 64 * 1024;
+  static constexpr std::size_t kMost = 28 * 1024;  ///< bytes of a content
+  static constexpr std::size_t kPlaces = 2;
+  static constexpr std::size_t kPlace = 64;  ///< bytes of each place of place()
+
+  /// Maps the page of an app, and makes it where there is none or one that is none. To be called under the
+  /// app's lock. Errors: no room, no permission, a link or another's file where it belongs.
+  static Result<StatePage> open(const Home& home, const std::string& stem);
+  StatePage(StatePage&& other) noexcept;
+  StatePage& operator=(StatePage&& other) noexcept;
+  StatePage(const StatePage&) = delete;
+  ~StatePage();
+
+  /// The last content that was written whole; nothing where there is none.
+  std::optional<std::string> read() const;
+  /// False: it is longer than kMost, and the last one stays.
+  bool write(std::string_view content);
+
+  Claimed& claim() { return head().claim; }
+  /// Memory for who writes a piece into log number `number`; zero in a new page.
+  void* place(std::size_t number) { return head().places[number]; }
+
+ private:
+  struct Slot {
+    std::uint64_t number;  ///< the higher one is the last; 0: none
+    std::uint32_t offset;
+    std::uint32_t length;
+    std::uint64_t checksum;  ///< of the three above and of the content
+  };
+  struct Head {
+    std::uint64_t magic;
+    Claimed claim;
+    Slot slots[2];
+    alignas(64) unsigned char places[kPlaces][kPlace];
+  };
+  static_assert(sizeof(Head) <= 512);
+
+  explicit StatePage(void* memory) : memory_(static_cast<unsigned char*>(memory)) {}
+  Head& head() const { return *reinterpret_cast<Head*>(memory_); }
+  const Slot* last() const;
+  bool whole(const Slot& slot) const;
+  std::uint64_t checksum_of(const Slot& slot) const;
+
+  unsigned char* memory_ = nullptr;
+  std::uint32_t next_ = 0;    ///< the slot that does not hold the last content
+  std::uint64_t number_ = 0;  ///< of the last content
+};
+
+}  // namespace keeper

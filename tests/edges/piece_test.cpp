@@ -1,0 +1,98 @@
+// What is known of a piece of output whose writer was killed on the way.
+#include "keeper/log/piece.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "tests/edges/support/place.hpp"
+
+namespace keeper {
+namespace {
+
+namespace fs = std::filesystem;
+using std::string;
+
+struct Scene {
+  Place place;
+  Pipe pipe;
+  PieceMark mark{};
+  string log = (place / "x.log").string();
+
+  Scene(const string& in_file, const string& in_pipe) {
+    write_text(log, in_file);
+    fcntl(pipe.reading.get(), F_SETFL, O_NONBLOCK);
+    EXPECT_EQ(static_cast<ssize_t>(in_pipe.size()),
+              write(pipe.writing.get(), in_pipe.data(), in_pipe.size()));
+  }
+  std::uint64_t inode(const string& path) {
+    struct stat st {};
+    stat(path.c_str(), &st);
+    return st.st_ino;
+  }
+  void begin(PieceMark::Kind kind, std::uint64_t offset, std::size_t bytes) {
+    begin_piece(&mark, kind, inode(log), offset, bytes);
+  }
+  bool settle() { return settle_piece(mark, log, pipe.reading.get()); }
+  string rest() {
+    char text[100];
+    const ssize_t got = read(pipe.reading.get(), text, sizeof text);
+    return string(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+  }
+};
+
+TEST(Piece, WithoutAMarkNothingIsTouched) {
+  Scene s("one\n", "two\n");
+  EXPECT_FALSE(s.settle());
+  s.begin(PieceMark::made, 0, 4);
+  end_piece(&s.mark);
+  EXPECT_FALSE(s.settle());
+  EXPECT_EQ("one\n", read_text(s.log));
+  EXPECT_EQ("two\n", s.rest());
+}
+
+TEST(Piece, OfCopiedBytesThoseInTheFileLeaveThePipe) {
+  Scene s("one\ntwo", "two\nthree\n");
+  s.begin(PieceMark::copied, 4, 4);
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ("one\ntwo", read_text(s.log));
+  EXPECT_EQ("\nthree\n", s.rest());
+  EXPECT_FALSE(s.settle()) << "once";
+}
+
+TEST(Piece, OfCopiedBytesNoMoreThanThePieceLeaveThePipe) {
+  Scene s("one\ntwo\n[keeper] a line of ours\n", "two\nthree\n");
+  s.begin(PieceMark::copied, 4, 4);
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ("three\n", s.rest());
+}
+
+TEST(Piece, WhatWasMadeOfBytesIsCutOffAndMadeAgain) {
+  Scene s("one\n2026 tw", "two\n");
+  s.begin(PieceMark::made, 4, 4);
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ("one\n", read_text(s.log));
+  EXPECT_EQ("two\n", s.rest());
+}
+
+TEST(Piece, ThatLedToARotationIsCutOffInBothFiles) {
+  Scene s("one\nmade", "pipe\n");
+  s.begin(PieceMark::made, 4, 4);
+  fs::rename(s.log, s.log + ".1");
+  write_text(s.log, " of it\n");
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ("one\n", read_text(s.log + ".1"));
+  EXPECT_EQ("", read_text(s.log));
+  EXPECT_EQ("pipe\n", s.rest());
+}
+
+TEST(Piece, OfAFileThatIsNotThereAnyMoreIsWrittenAgain) {
+  Scene s("one\nmade", "pipe\n");
+  s.begin(PieceMark::copied, 4, 4);
+  fs::rename(s.log, s.log + ".elsewhere");
+  write_text(s.log, "another file, and longer than that one was\n");
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ("pipe\n", s.rest());
+}
+
+}  // namespace
+}  // namespace keeper
