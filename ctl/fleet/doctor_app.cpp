@@ -13,6 +13,16 @@ using std::string;
 
 constexpr Millis kClockSlack{5000};
 
+/// In its largest unit: "2h", "12d".
+string about(Millis time) {
+  using namespace std::chrono_literals;
+  Millis unit = time >= 24h    ? Millis(24h)
+                : time >= 1h   ? Millis(1h)
+                : time >= 1min ? Millis(1min)
+                               : Millis(1s);
+  return duration_text(time - time % unit);
+}
+
 class Examined {
  public:
   Examined(const HomeFacts& home, const AppFacts& app) : home_(home), app_(app), stem_(app.id.stem()) {}
@@ -167,9 +177,8 @@ void Examined::clock() {
        {s.started_at, s.confirmed_at, s.stopped_at, s.last_exit ? s.last_exit->at : std::nullopt})
     if (time && (!newest || *time > *newest)) newest = time;
   if (!newest || *newest <= home_.now + kClockSlack) return;
-  Millis ahead(std::chrono::duration_cast<std::chrono::seconds>(*newest - home_.now));
   add(Severity::warning,
-      "its record is of " + duration_text(ahead) + " from now (" + time_text(*newest) +
+      "its record is of " + about(*newest - home_.now) + " from now (" + time_text(*newest) +
           "): the clock was put back, or is wrong",
       "set the clock right ('date', 'timedatectl'); times in its log and of 'ctl why' overlap till then");
 }
