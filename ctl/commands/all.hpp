@@ -18,5 +18,6 @@ Command wait_command();
 Command rotate_command();
 Command reopen_command();
 Command flush_command();
+Command doctor_command();
 
 }  // namespace keeper

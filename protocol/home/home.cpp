@@ -249,6 +249,11 @@ bool remove_all(int at, const char* name) {
   return unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 
+/// What the directory of an app is called while it is being removed.
+string aside_name(string_view stem) {
+  return "." + string(stem) + ".removed";
+}
+
 /// The next removal of the same app may move its directory to where ours still is.
 bool remove_aside(int apps, const char* aside) {
   for (int tries = 0; tries < 100; ++tries) {
@@ -602,11 +607,19 @@ Done Home::remove_app(string_view stem) const {
   if (!apps) return file_error(doing);
   // Out of the way in one step: who starts the app again meanwhile gets a directory of its own, and nothing
   // of it is deleted here. What an interrupted removal left under that name goes first.
-  const string name(stem), aside = "." + name + ".removed";
+  const string name(stem), aside = aside_name(stem);
   if (!remove_aside(apps.get(), aside.c_str()) ||
       renameat(apps.get(), name.c_str(), apps.get(), aside.c_str()) != 0 ||
       !remove_aside(apps.get(), aside.c_str()))
     return file_error(doing);
+  return {};
+}
+
+Done Home::finish_removal(string_view stem) const {
+  const string doing = "remove " + path_ + "/apps/" + aside_name(stem);
+  if (Done done = check_stem(stem, doing); !done) return done;
+  Fd apps = open_directory(directory_.get(), "apps", Create::no);
+  if (!apps || !remove_aside(apps.get(), aside_name(stem).c_str())) return file_error(doing);
   return {};
 }
 

@@ -11,8 +11,8 @@
 //
 // STEM is NAME, or NAME:1, NAME:2 for further instances. Order at a start: lock, unlink a stale socket, bind,
 // then the first record that says the app lives. Records are written beside and renamed, never emptied first.
-// ctl asks about a lock and never takes it, but to delete an app. All of it works where a socket's path is
-// longer than sun_path (107 bytes): such a socket is reached through /proc/self/fd/N/.
+// ctl asks about a lock and never takes it, but to delete or mend an app. All of it works where a socket's
+// path is longer than sun_path (107 bytes): such a socket is reached through /proc/self/fd/N/.
 #pragma once
 #include <compare>
 #include <cstdint>
@@ -123,6 +123,8 @@ class Home {
   std::vector<RunRecord> read_runs(std::string_view stem) const;
   /// Removes apps/STEM with all that is in it; under the lock. Logs stay.
   Done remove_app(std::string_view stem) const;
+  /// Removes what a removal that was broken off has left; under the lock.
+  Done finish_removal(std::string_view stem) const;
 
  private:
   Home(std::string path, Fd directory, unsigned owner)

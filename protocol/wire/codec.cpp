@@ -727,6 +727,7 @@ KEEPER_RESULT(RunRecord);
 KEEPER_RESULT(Subscribed);
 KEEPER_RESULT(AppEvent);
 KEEPER_RESULT(PortList);
+KEEPER_RESULT(Finding);
 #undef KEEPER_RESULT
 
 }  // namespace keeper

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/wire/finding.hpp"
 #include "protocol/wire/messages.hpp"
 #include "protocol/wire/ports.hpp"
 

@@ -196,6 +196,16 @@ struct Fields<PortList> {
   static void each(auto&& v) { v("ports", &PortList::ports, "listening ones first"); }
 };
 template <>
+struct Fields<Finding> {
+  static void each(auto&& v) {
+    v("severity", &Finding::severity, "error, warning or note");
+    v("app", &Finding::app, "the app; null where it is about the home or the system");
+    v("what", &Finding::what, "what is wrong");
+    v("remedy", &Finding::remedy, "what to do, or what was done");
+    v("fixed", &Finding::fixed, "it was mended");
+  }
+};
+template <>
 struct Fields<GetWhy> {
   static void each(auto&& v) { v("lines", &GetWhy::lines, "of output for each run, at most; 20 if absent"); }
 };

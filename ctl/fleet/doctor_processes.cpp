@@ -1,0 +1,132 @@
+#include "ctl/fleet/doctor_processes.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "protocol/home/proc.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+constexpr std::string_view kTitle = "keeper: ";  // argv[0] of a keeper
+
+/// One that calls itself the keeper of STEM.
+struct Titled {
+  int pid = 0;
+  string stem;
+};
+
+string link_of(const string& path) {
+  char target[PATH_MAX];
+  ssize_t got = readlink(path.c_str(), target, sizeof target);
+  return string(target, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+}
+
+void count_watches(const string& process, const char* descriptor, Processes& out) {
+  auto text = read_file(process + "/fdinfo/" + descriptor, 4 << 20);
+  if (!text) return;
+  for (auto at = text->find("inotify wd:"); at != string::npos; at = text->find("inotify wd:", at + 1))
+    ++out.inotify_watches;
+}
+
+/// Counts its watches of files; whether it holds that lock, also one that was deleted since.
+bool look_at_descriptors(const string& process, const string& lock, Processes& out) {
+  bool holds = false;
+  Directory reader(opendir((process + "/fd").c_str()), closedir);
+  while (const dirent* entry = reader ? readdir(reader.get()) : nullptr) {
+    string target = link_of(process + "/fd/" + entry->d_name);
+    holds = holds || (!lock.empty() && (target == lock || target == lock + " (deleted)"));
+    if (target != "anon_inode:inotify") continue;
+    ++out.inotify_instances;
+    count_watches(process, entry->d_name, out);
+  }
+  return holds;
+}
+
+/// The stem in a keeper's title; empty for any other process.
+string titled_stem(const string& process) {
+  char text[128];
+  long got = read_proc((process + "/cmdline").c_str(), text, sizeof text - 1);
+  if (got <= 0) return {};
+  text[got] = 0;
+  std::string_view title = text;
+  return title.starts_with(kTitle) ? string(title.substr(kTitle.size())) : string();
+}
+
+int parent_of(int pid) {
+  auto status = read_file("/proc/" + std::to_string(pid) + "/status", 64 << 10);
+  auto at = status ? status->find("\nPPid:") : string::npos;
+  return at == string::npos ? 0 : std::atoi(status->c_str() + at + 6);
+}
+
+/// A keeper's helpers, and what it has forked and is about to exec, carry its title too.
+void take_keepers(const std::vector<Titled>& titled, Processes& out) {
+  for (const Titled& one : titled) {
+    int parent = parent_of(one.pid);
+    bool helper =
+        std::any_of(titled.begin(), titled.end(), [&](const Titled& other) { return other.pid == parent; });
+    if (helper || parent <= 0) continue;
+    KeeperProcess keeper{one.pid};
+    add_children(one.pid, 0, keeper.children);
+    out.keepers[one.stem].push_back(std::move(keeper));
+  }
+}
+
+char state_of(int pid) {
+  char text[512];
+  string path = "/proc/" + std::to_string(pid) + "/stat";
+  long got = read_proc(path.c_str(), text, sizeof text);
+  std::string_view stat(text, static_cast<std::size_t>(std::max(got, 0L)));
+  auto end = stat.rfind(')');
+  return end != std::string_view::npos && end + 2 < stat.size() ? stat[end + 2] : '?';
+}
+
+}  // namespace
+
+Processes look_at_processes(const Home& home) {
+  Processes out;
+  std::vector<Titled> titled;
+  Directory reader(opendir("/proc"), closedir);
+  while (const dirent* entry = reader ? readdir(reader.get()) : nullptr) {
+    int pid = std::atoi(entry->d_name);
+    string process = string("/proc/") + entry->d_name;
+    struct stat st {};
+    if (pid <= 0 || stat(process.c_str(), &st) != 0 || st.st_uid != geteuid()) continue;
+    if (stat((process + "/task").c_str(), &st) == 0 && st.st_nlink > 2) out.user_tasks += st.st_nlink - 2;
+    string stem = titled_stem(process);
+    string lock = AppId::parse(stem) ? home.app_dir(stem) + "/lock" : string();
+    if (look_at_descriptors(process, lock, out)) titled.push_back({pid, stem});
+  }
+  take_keepers(titled, out);
+  return out;
+}
+
+bool is_suspended(int pid) {
+  char state = state_of(pid);
+  return state == 'T' || state == 't';
+}
+
+bool output_is_full(int pid) {
+  string path = "/proc/" + std::to_string(pid) + "/fd/1";
+  struct stat st {};
+  if (stat(path.c_str(), &st) != 0 || !S_ISFIFO(st.st_mode)) return false;
+  // For reading too, as the program itself has it: so it opens whoever else is there.
+  Fd pipe(open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  if (!pipe) return false;
+  pollfd writing{pipe.get(), POLLOUT, 0};
+  return poll(&writing, 1, 0) == 0;
+}
+
+}  // namespace keeper
