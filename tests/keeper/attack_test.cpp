@@ -163,7 +163,9 @@ TEST_F(Attack, WhatIsNoSocketIsReplacedAtAStartAndMakesNobodyWait) {
   make_app();
   for (const char* kind : {"file", "fifo", "link"}) {
     if (kind == string("file")) write_text(socket(), "text");
-    if (kind == string("fifo")) ASSERT_EQ(0, mkfifo(socket().c_str(), 0600));
+    if (kind == string("fifo")) {
+      ASSERT_EQ(0, mkfifo(socket().c_str(), 0600));
+    }
     if (kind == string("link")) fs::create_symlink(outside / "s", socket());
     EXPECT_TRUE(has(box.ctl({"list"}).out, "stopped")) << kind;
     EXPECT_TRUE(has(box.ctl({"stop", "app"}).all(), "not running")) << kind;
