@@ -52,16 +52,17 @@ void print(const Row& row, const Spec& spec, const std::vector<Port>* ports, boo
   std::string text = row.json.empty() ? write_as(row.status) : row.json;
   text.resize(text.rfind('}'));
   std::string more = ports != nullptr ? "," + write_as(PortList{*ports}).substr(1) : "}";
-  std::printf("%s,\"spec\":%s%s\n", text.c_str(), write_as(without_secrets(spec)).c_str(), more.c_str());
+  std::printf("%s,\"spec\":%s%s\n", text.c_str(), write_as(spec).c_str(), more.c_str());
 }
 
 int run(Arguments& arguments) {
   std::vector<std::string> targets;
-  bool json = false, with_ports = false;
+  bool json = false, with_ports = false, reveal = false;
   std::optional<Millis> timeout;
   arguments.words(targets, "TARGET", 1);
   arguments.flag("--json", json, "a JSON object: what list --json has, and its configuration as \"spec\"");
   arguments.flag("--ports", with_ports, "also what its processes listen on and are connected to");
+  arguments.flag("--reveal", reveal, "also the values of its environment variables, else ***");
   arguments.duration("--timeout", timeout, "how long its keeper may take to answer (2s)");
   if (auto code = arguments.parse()) return *code;
 
@@ -77,7 +78,8 @@ int run(Arguments& arguments) {
     first = false;
     std::vector<Port> ports;
     if (with_ports) ports = ports_of(row.status);
-    print(row, spec ? *spec : Spec{}, with_ports ? &ports : nullptr, json);
+    Spec shown = spec ? *spec : Spec{};
+    print(row, reveal ? shown : without_values(shown), with_ports ? &ports : nullptr, json);
     if (!spec)
       work.fail(row.id, exit_code::failed, spec.error().text());
     else
@@ -94,7 +96,8 @@ Command show_command() {
           {{"describe"}, {"info"}, {"inspect"}},
           "TARGET...",
           "Shows everything that is known of an app.",
-          "Values of variables that are called like secrets (KEY, TOKEN, SECRET, PASS) are not shown.\n",
+          "The values of its environment variables are shown as ***, for they may be secrets; --reveal shows "
+          "them.\n",
           "  ctl show api            its state, its last exit, how it is configured\n"
           "  ctl show api --ports    and its open sockets\n"
           "  ctl show 1140 --json    for scripts\n",

@@ -11,21 +11,16 @@ namespace keeper {
 namespace {
 
 using std::string;
+using std::string_view;
 
 constexpr const char* kHidden = "***";
+constexpr string_view kOurs = "KEEPER_HOME";  // what we put there ourselves is no secret
 
 struct Line {
   string key;
   string value;  ///< harmless; may be coloured
 };
 using Lines = std::vector<Line>;
-
-string upper(std::string_view text) {
-  string out(text);
-  for (char& c : out)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  return out;
-}
 
 string state_text(const Status& app, bool coloured) {
   string out = painted(word_for(app.state), colour_of(app.state), coloured);
@@ -112,11 +107,11 @@ void add_program(Lines& lines, const Status& app, const Spec& spec) {
 
 void add_spec(Lines& lines, const Spec& spec) {
   // Shown above, or the same for every app of this user.
-  constexpr std::array<std::string_view, 10> elsewhere = {
+  constexpr std::array<string_view, 10> elsewhere = {
       "name", "instance", "program", "args",        "cwd",
       "env",  "user",     "run_as",  "environment", "log_syslog_addresses"};
   static const Spec defaults;
-  for (const auto& [key, value] : without_secrets(spec).env)
+  for (const auto& [key, value] : spec.env)
     lines.push_back({"env", escaped(key) + "=" + escaped(value)});
   for (const Field& field : spec_fields()) {
     if (std::find(elsewhere.begin(), elsewhere.end(), field.name) != elsewhere.end()) continue;
@@ -141,20 +136,12 @@ string details_text(const Status& app, const Spec& spec, bool coloured, WallTime
   return out;
 }
 
-bool is_secret(std::string_view key) {
-  constexpr std::array<std::string_view, 4> marks = {"KEY", "TOKEN", "SECRET", "PASS"};
-  string name = upper(key);
-  return std::any_of(marks.begin(), marks.end(),
-                     [&](std::string_view m) { return name.find(m) != string::npos; });
-}
-
-Spec without_secrets(Spec spec) {
+Spec without_values(Spec spec) {
   for (auto& [key, value] : spec.env)
-    if (is_secret(key)) value = kHidden;
+    if (key != kOurs) value = kHidden;
   for (string& variable : spec.environment) {
-    std::size_t equals = variable.find('=');
-    if (equals != string::npos && is_secret({variable.data(), equals}))
-      variable.replace(equals + 1, string::npos, kHidden);
+    string_view key = string_view(variable).substr(0, variable.find('='));
+    if (key != kOurs) variable = key.size() < variable.size() ? string(key) + "=" + kHidden : kHidden;
   }
   return spec;
 }

@@ -7,13 +7,12 @@
 
 namespace keeper {
 
-/// Aligned "key: value" lines. Of the spec only what is not at its default.
+/// Aligned "key: value" lines. Of the spec only what is not at its default, with the values of variables that
+/// it holds.
 std::string details_text(const Status& app, const Spec& spec, bool coloured, WallTime now);
 
-/// Whether a variable's value is likely to be a secret, by its name: API_KEY, GITHUB_TOKEN, DB_PASSWORD.
-bool is_secret(std::string_view key);
-
-/// The spec with "***" for the values of such variables: what is shown is pasted into reports.
-Spec without_secrets(Spec spec);
+/// The spec with "***" for the value of every variable, given or inherited: what is shown is pasted into
+/// reports, and a name does not tell whether a value is a secret (DATABASE_URL).
+Spec without_values(Spec spec);
 
 }  // namespace keeper

@@ -1,6 +1,7 @@
 #include "keeper/child/child_side.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -67,12 +68,21 @@ KEEPER_CHILD_SIDE void take_settings(ChildSide& side) {
   }
 }
 
+/// What is inheritable stays with an ordinary change of user, and all of it where the caller's securebits say
+/// so (capabilities(7)).
+KEEPER_CHILD_SIDE void drop_capabilities(ChildSide& side) {
+  __user_cap_header_struct this_process{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capset, &this_process, none) < 0) fail(side, Stage::user);
+}
+
 /// By bare system calls: the library's functions of these names change all threads of "this" process, and
 /// would find the keeper's. The kernel marks the shared memory as one that the new user may not look into.
 KEEPER_CHILD_SIDE void become(ChildSide& side, const Identity& who) {
   if (syscall(SYS_setgroups, who.groups.size(), who.groups.data()) < 0) fail(side, Stage::groups);
   if (syscall(SYS_setresgid, who.gid, who.gid, who.gid) < 0) fail(side, Stage::groups);
   if (syscall(SYS_setresuid, who.uid, who.uid, who.uid) < 0) fail(side, Stage::user);
+  if (who.uid != 0) drop_capabilities(side);
 }
 
 /// By the system call: the library may remember the number of the process that it shares its memory with.

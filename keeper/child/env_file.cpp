@@ -81,8 +81,9 @@ Result<string> Reader::variable(string_view line) {
   auto equals = line.find('=');
   if (equals == string_view::npos || equals == 0) return bad(line_, "not KEY=VALUE");
   string key(trimmed(line.substr(0, equals)));
+  // It is not repeated: it may be a line of a secret that has several, and no quotes around them.
   if (key.find_first_of(" \t\"'`") != string::npos)
-    return bad(line_, "'" + key + "' is not the name of a variable");
+    return bad(line_, "what stands before '=' is not the name of a variable");
   string_view value = trimmed(line.substr(equals + 1));
   if (!value.empty() && kQuotes.find(value.front()) != string_view::npos) {
     auto plain = quoted(value);

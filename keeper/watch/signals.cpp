@@ -1,6 +1,7 @@
 #include "keeper/watch/signals.hpp"
 
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -26,6 +27,14 @@ int open_signalfd() {
   return fd;
 }
 
+/// By a bare system call: the library keeps two signals for itself (32 and 33), which its posix_spawn(3)
+/// ignores in every program that it starts, and would not change them here. All zero is the default action,
+/// whatever the order of the kernel's members.
+void set_to_default(int signal) {
+  alignas(long) const char standard[64] = {};
+  syscall(SYS_rt_sigaction, signal, standard, nullptr, (_NSIG - 1) / 8);
+}
+
 }  // namespace
 
 void own_all_signals() {
@@ -34,10 +43,8 @@ void own_all_signals() {
   for (int signal : kLeftAlone)
     sigdelset(&set, signal);
   sigprocmask(SIG_SETMASK, &set, nullptr);
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
   for (int signal = 1; signal <= SIGRTMAX; ++signal)
-    if (signal != SIGKILL && signal != SIGSTOP) sigaction(signal, &standard, nullptr);
+    if (signal != SIGKILL && signal != SIGSTOP) set_to_default(signal);
 }
 
 Signals::Signals(asio::io_context& io, std::function<void(const SignalFact&)> on_signal)

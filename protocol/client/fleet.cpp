@@ -159,27 +159,33 @@ bool take_status(Row& row, Result<std::string>& answer, Reading reading) {
   return true;
 }
 
-/// No socket, but a lock: a keeper that is just starting or leaving. It is one or the other within a moment.
-void ask_again(const Home& home, Row& row, Millis wait, Reading reading) {
+/// No socket, but a lock: a keeper that is just starting or leaving. It is one or the other within a moment;
+/// or there is something else in its socket's place, which `error` is then about.
+void ask_again(const Home& home, Row& row, Error& error, Millis wait, Reading reading) {
   Deadline deadline(std::min(wait, kBetweenStates));
   std::string stem = row.id.stem();
   while (home.locked(stem) && !deadline.passed()) {
     usleep(2000);
     auto answer = call_all(home, {call_to(row.id, GetStatus{})}, wait);
-    if (take_status(row, answer.front(), reading) || answer.front().error().reason == Reason::timeout) return;
+    if (take_status(row, answer.front(), reading)) return;
+    if (answer.front()) continue;
+    Reason reason = answer.front().error().reason;
+    if (reason == Reason::refused) error = answer.front().error();
+    if (reason == Reason::refused || reason == Reason::timeout) return;
   }
   row.keeper_lives = home.locked(stem);
 }
 
 /// Who did not answer, and what is known of it all the same. An app that has ended and whose lock is held is
 /// looked at twice: whoever wrote that is about to let go.
-void look_closer(const Home& home, Row& row, const Error& error, Millis wait, Reading reading,
+void look_closer(const Home& home, Row& row, Error error, Millis wait, Reading reading,
                  const std::string& boot) {
   row.failure = error.reason;
   bool nobody = error.reason == Reason::not_found || error.reason == Reason::unreachable;
   for (int look = 0; look < 2; ++look) {
-    if (nobody) ask_again(home, row, wait, reading);
+    if (nobody) ask_again(home, row, error, wait, reading);
     if (row.answered) return;
+    row.failure = error.reason;
     if (!row.keeper_lives) row.keeper_lives = home.locked(row.id.stem());
     bool ended = fill_from_record(home, row, boot, error.why());
     if (!nobody || !row.keeper_lives || !ended) return;

@@ -140,6 +140,28 @@ Done make_private(const string& path, int directory, const struct stat& at) {
   return system_error(doing, "others may enter it, and that cannot be changed");
 }
 
+Error foreign(const string& doing, const string& path, uid_t owner) {
+  return {Reason::refused, doing,
+          path + " belongs to " + user_text(owner) + ", not to " + user_text(geteuid()) + "; remove it", 0};
+}
+
+Error not_as_it_should_be(const string& doing, const string& path, mode_t mode, const char* wanted) {
+  string what = S_ISLNK(mode) ? " is a symbolic link" : string(" is no ") + wanted;
+  return {Reason::refused, doing, path + what + "; remove it", 0};
+}
+
+/// A directory of ours inside of the home, as open_directory() opens it. `path` is for the error's text.
+Result<Fd> open_own_directory(int at, const char* name, Home::Create create, const string& doing,
+                              const string& path) {
+  Fd directory = open_directory(at, name, create);
+  struct stat found {};
+  if (!directory && errno == ENOTDIR && fstatat(at, name, &found, AT_SYMLINK_NOFOLLOW) == 0)
+    return not_as_it_should_be(doing, path, found.st_mode, "directory");
+  if (!directory || fstat(directory.get(), &found) != 0) return file_error(doing);
+  if (found.st_uid != geteuid()) return foreign(doing, path, found.st_uid);
+  return directory;
+}
+
 // --- Files, relative to a directory
 
 Done write_all(int file, string_view text) {
@@ -214,13 +236,16 @@ Result<string> read_all(int file, std::size_t expected, std::size_t most) {
   return text;
 }
 
-Result<string> read_at(int directory, const char* name, std::size_t most, const string& path) {
+enum class Owner { anybody, we };
+
+Result<string> read_at(int directory, const char* name, std::size_t most, const string& path, Owner owner) {
   string doing = "read " + path;
   // O_NONBLOCK: a FIFO in the place of a file must not make anybody wait.
   Fd file(openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat at {};
   if (!file || fstat(file.get(), &at) != 0) return file_error(doing);
   if (!S_ISREG(at.st_mode)) return Error{Reason::failed, doing, "it is no regular file", 0};
+  if (owner == Owner::we && at.st_uid != geteuid()) return foreign(doing, "it", at.st_uid);
   Result<string> text = read_all(file.get(), static_cast<std::size_t>(at.st_size), most);
   if (!text) return Error{Reason::failed, doing, {}, text.error().errnum};
   if (text->size() <= most) return text;
@@ -394,9 +419,12 @@ Result<Home> Home::open(string wish, Create create) {
 Done Home::make_rooms() const {
   for (const char* room : {"sock", "apps", "logs"}) {
     struct stat at {};
-    if (fstatat(directory_.get(), room, &at, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(at.st_mode)) continue;
-    if (!open_directory(directory_.get(), room, Create::yes))
-      return file_error("make the directory " + path_ + "/" + room);
+    bool there = fstatat(directory_.get(), room, &at, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there && S_ISDIR(at.st_mode) && at.st_uid == owner_) continue;
+    const string path = path_ + "/" + room,
+                 doing = (there ? "use the directory " : "make the directory ") + path;
+    if (auto made = open_own_directory(directory_.get(), room, Create::yes, doing, path); !made)
+      return made.error();
   }
   return {};
 }
@@ -429,11 +457,9 @@ string Home::error_log_path(string_view stem) const {
 
 Result<Fd> Home::open_app(string_view stem, Create create, const string& doing) const {
   if (Done done = check_stem(stem, doing); !done) return done.error();
-  Fd apps = open_directory(directory_.get(), "apps", create);
-  if (!apps) return file_error(doing);
-  Fd app = open_directory(apps.get(), string(stem).c_str(), create);
-  if (!app) return file_error(doing);
-  return app;
+  Result<Fd> apps = open_own_directory(directory_.get(), "apps", create, doing, path_ + "/apps");
+  if (!apps) return apps;
+  return open_own_directory(apps->get(), string(stem).c_str(), create, doing, app_dir(stem));
 }
 
 Result<Fd> Home::open_lock(string_view stem) const {
@@ -441,7 +467,11 @@ Result<Fd> Home::open_lock(string_view stem) const {
   Result<Fd> app = open_app(stem, Create::yes, doing);
   if (!app) return app;
   Fd file(openat(app->get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kPrivateFile));
-  if (!file) return file_error(doing);
+  struct stat at {};
+  if (!file || fstat(file.get(), &at) != 0) return file_error(doing);
+  const string path = app_dir(stem) + "/lock";
+  if (!S_ISREG(at.st_mode)) return not_as_it_should_be(doing, path, at.st_mode, "regular file");
+  if (at.st_uid != owner_) return foreign(doing, path, at.st_uid);
   return file;
 }
 
@@ -501,16 +531,17 @@ bool Home::locked(string_view stem) const {
 Result<Fd> Home::bind_socket(string_view stem) const {
   const string path = socket_path(stem), name = socket_name(stem), doing = "listen at " + path;
   if (Done done = check_stem(stem, doing); !done) return done.error();
-  Fd directory = open_directory(directory_.get(), "sock", Create::yes);
+  Result<Fd> directory = open_own_directory(directory_.get(), "sock", Create::yes, doing, path_ + "/sock");
+  if (!directory) return directory;
   Fd listener = stream_socket();
-  if (!directory || !listener) return file_error(doing);
-  if (unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT) return file_error(doing);
-  sockaddr_un address = socket_address(path, directory.get(), name);
+  if (!listener) return file_error(doing);
+  if (unlinkat(directory->get(), name.c_str(), 0) != 0 && errno != ENOENT) return file_error(doing);
+  sockaddr_un address = socket_address(path, directory->get(), name);
   // The mode before bind(2) keeps others out from the first moment (Linux takes it for the file); the one
   // after gives us back what a strict umask took.
   if (fchmod(listener.get(), kPrivateFile) != 0 ||
       bind(listener.get(), plain(address), sizeof address) != 0 ||
-      fchmodat(directory.get(), name.c_str(), kPrivateFile, 0) != 0 || listen(listener.get(), kBacklog) != 0)
+      fchmodat(directory->get(), name.c_str(), kPrivateFile, 0) != 0 || listen(listener.get(), kBacklog) != 0)
     return file_error(doing);
   return listener;
 }
@@ -520,9 +551,23 @@ void Home::unlink_socket(string_view stem) const {
   if (directory && AppId::parse(stem)) unlinkat(directory.get(), socket_name(stem).c_str(), 0);
 }
 
+/// connect(2) would follow links, of the socket and of the directory.
+Done Home::check_socket(const string& name, const string& path, const string& doing) const {
+  struct stat at {};
+  if (fstatat(directory_.get(), "sock", &at, AT_SYMLINK_NOFOLLOW) != 0) return file_error(doing);
+  if (!S_ISDIR(at.st_mode)) return not_as_it_should_be(doing, path_ + "/sock", at.st_mode, "directory");
+  if (at.st_uid != owner_) return foreign(doing, path_ + "/sock", at.st_uid);
+  if (fstatat(directory_.get(), ("sock/" + name).c_str(), &at, AT_SYMLINK_NOFOLLOW) != 0)
+    return file_error(doing);
+  if (!S_ISSOCK(at.st_mode)) return not_as_it_should_be(doing, path, at.st_mode, "socket");
+  if (at.st_uid != owner_) return foreign(doing, path, at.st_uid);
+  return {};
+}
+
 Result<Fd> Home::connect_socket(string_view stem) const {
   const string path = socket_path(stem), name = socket_name(stem), doing = "connect to " + path;
   if (Done done = check_stem(stem, doing); !done) return done.error();
+  if (Done done = check_socket(name, path, doing); !done) return done.error();
   // By its path where that fits, which is cheaper: a list asks a thousand of them.
   Fd directory;
   if (path.size() > kMostSocketPath) {
@@ -532,13 +577,8 @@ Result<Fd> Home::connect_socket(string_view stem) const {
   Fd connection = stream_socket();
   if (!connection) return system_error(doing);
   sockaddr_un address = socket_address(path, directory.get(), name);
-  if (connect(connection.get(), plain(address), sizeof address) != 0) {
-    Error error = connect_error(doing);
-    struct stat at {};
-    bool there = error.errnum != ENOENT && lstat(path.c_str(), &at) == 0;
-    return there && !S_ISSOCK(at.st_mode) ? Error{Reason::refused, doing, "it is no socket", 0} : error;
-  }
-  // Who listens says more than whose the file is, and costs no second walk along the path.
+  if (connect(connection.get(), plain(address), sizeof address) != 0) return connect_error(doing);
+  // Who listens says more than whose the file is.
   ucred listener{};
   socklen_t size = sizeof listener;
   if (getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0)
@@ -566,7 +606,7 @@ Result<string> Home::read_record(string_view stem, const char* name, std::size_t
   const string path = app_dir(stem) + "/" + name;
   Result<Fd> app = open_app(stem, Create::no, "read " + path);
   if (!app) return app.error();
-  return read_at(app->get(), name, most, path);
+  return read_at(app->get(), name, most, path, Owner::we);
 }
 
 Done Home::write_spec(string_view stem, const Spec& spec) const {
@@ -582,6 +622,11 @@ Result<Spec> Home::read_spec(string_view stem) const {
   if (!text) return text.error();
   Result<Spec> spec = parse_spec(*text);
   if (!spec) return Error{Reason::invalid, "read " + spec_path(stem), spec.error().text(), 0};
+  // Its directory says what it is called: a record that was copied is of another app, and no name leads out
+  // of here.
+  AppId id = *AppId::parse(stem);
+  spec->name = std::move(id.name);
+  spec->instance = id.instance;
   return spec;
 }
 
@@ -630,7 +675,7 @@ Done write_file_atomically(const string& path, string_view text, bool sync, unsi
 }
 
 Result<string> read_file(const string& path, std::size_t most) {
-  return read_at(AT_FDCWD, path.c_str(), most, path);
+  return read_at(AT_FDCWD, path.c_str(), most, path, Owner::anybody);
 }
 
 string passwd_name(unsigned uid) {

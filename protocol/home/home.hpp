@@ -105,14 +105,15 @@ class Home {
   /// Only under the lock.
   void unlink_socket(std::string_view stem) const;
   /// A connected, non-blocking, close-on-exec stream socket. Errors: not_found (no such file), unreachable
-  /// (nobody listens, or its queue is full), refused (another user listens there: unix(7), SO_PEERCRED),
-  /// failed.
+  /// (nobody listens, or its queue is full), refused (a link, no socket, another user's, or another user
+  /// listens there: unix(7), SO_PEERCRED), failed.
   Result<Fd> connect_socket(std::string_view stem) const;
 
   /// Every stem with a socket, and every stem with a directory under apps/; sorted by name, then instance.
   std::vector<AppId> sockets() const;
   std::vector<AppId> apps() const;
 
+  /// Links and files of other users are refused. The name in a spec that was read is that of its directory.
   /// spec.json is fsynced (with its directory) before the rename is reported; status.json and pid are not.
   Done write_spec(std::string_view stem, const Spec& spec) const;
   Result<Spec> read_spec(std::string_view stem) const;
@@ -132,6 +133,7 @@ class Home {
   Done make_rooms() const;
   Result<Fd> open_app(std::string_view stem, Create create, const std::string& doing) const;
   Result<Fd> open_lock(std::string_view stem) const;
+  Done check_socket(const std::string& name, const std::string& path, const std::string& doing) const;
   bool is_lock_of(std::string_view stem, int file) const;
   Done write_record(std::string_view stem, const char* name, std::string_view text, bool sync) const;
   Result<std::string> read_record(std::string_view stem, const char* name, std::size_t most) const;

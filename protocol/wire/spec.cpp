@@ -168,7 +168,8 @@ Done set_text(T& member, string_view text) {
     return member.add(text);
   } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
     auto equals = text.find('=');
-    if (equals == string_view::npos || equals == 0) return wrong("'" + string(text) + "' is not KEY=VALUE");
+    // The text is not repeated: it may be a secret whose name was forgotten.
+    if (equals == string_view::npos || equals == 0) return wrong("a variable is given as KEY=VALUE");
     member.insert_or_assign(string(text.substr(0, equals)), string(text.substr(equals + 1)));
   } else if constexpr (std::is_same_v<T, Limits>) {
     return add_limits(member, text);
@@ -248,7 +249,7 @@ Done read_json(T& member, const Json& json) {
       auto text = scalar_text(item);
       if (!text) return text.error();
       if (key.empty() || key.find('=') != string::npos)
-        return wrong("'" + key + "' is not the name of a variable");
+        return wrong("'" + key.substr(0, key.find('=')) + "' is not the name of a variable");
       out[key] = std::move(*text);
     }
     member = std::move(out);

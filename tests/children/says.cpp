@@ -3,12 +3,20 @@
 //   uid, gid, oom_score_adj                      a number
 //   groups LIST                                  with commas, ascending
 //   limit NAME SOFT HARD                         nofile, core and stack; -1: unlimited
+//   limit rN SOFT HARD                           every one of getrlimit(2), by its number
 //   cwd PATH
-//   SigBlk, SigIgn, SigCgt MASK                  as /proc/self/status has them; a sanitizer catches some
-//   itself fd N TARGET                                  every open descriptor env NAME=VALUE every variable
+//   tty NUMBER                                   of its controlling terminal; 0: none
+//   pdeathsig, dumpable, subreaper, timerslack   a number, as prctl(2) says
+//   SigBlk, SigIgn, SigCgt MASK                  as /proc/self/status has them
+//   CapInh ... CapAmb, NoNewPrivs, Seccomp       the same
+//   fd N TARGET                                  every open descriptor
+//   env NAME=VALUE                               every variable
+//   root, group-root, groups-of-root no          of one that is not root: whether it can become that (yes)
+//   said all                                     the last line
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -69,6 +77,11 @@ void add_limit(std::string& text, const char* name, Resource resource) {
   add(text, std::string("limit ") + name, number(limit.rlim_cur) + " " + number(limit.rlim_max));
 }
 
+void add_all_limits(std::string& text) {
+  for (int number = 0; number <= 15; ++number)
+    add_limit(text, ("r" + std::to_string(number)).c_str(), static_cast<__rlimit_resource_t>(number));
+}
+
 std::string link_target(const char* path) {
   char target[4096];
   const ssize_t length = readlink(path, target, sizeof target);
@@ -83,14 +96,43 @@ std::string status_file() {
   return std::string(bytes, static_cast<std::size_t>(length < 0 ? 0 : length));
 }
 
-void add_signals(std::string& text) {
+void add_status(std::string& text) {
   const std::string status = status_file();
-  for (const char* word : {"SigBlk", "SigIgn", "SigCgt"}) {
+  for (const char* word : {"SigBlk", "SigIgn", "SigCgt", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb",
+                           "NoNewPrivs", "Seccomp"}) {
     const std::size_t start = status.find(std::string("\n") + word + ":\t");
     if (start == std::string::npos) continue;
     const std::size_t value = start + strlen(word) + 3;
     add(text, word, status.substr(value, status.find('\n', value) - value));
   }
+}
+
+/// proc(5), the seventh field of stat; the second is "(says)".
+void add_terminal(std::string& text) {
+  const std::string stat = first_line("/proc/self/stat");
+  std::size_t at = 0;
+  for (int field = 1; field < 7; ++field)
+    at = stat.find(' ', at) + 1;
+  add(text, "tty", stat.substr(at, stat.find(' ', at) - at));
+}
+
+void add_settings(std::string& text) {
+  int signal = -1, subreaper = -1;
+  prctl(PR_GET_PDEATHSIG, &signal);
+  prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
+  add(text, "pdeathsig", std::to_string(signal));
+  add(text, "subreaper", std::to_string(subreaper));
+  add(text, "dumpable", std::to_string(prctl(PR_GET_DUMPABLE)));
+  add(text, "timerslack", std::to_string(prctl(PR_GET_TIMERSLACK)));
+}
+
+/// Last of all: it may succeed.
+void add_way_back(std::string& text) {
+  if (getuid() == 0) return;
+  const gid_t root = 0;
+  add(text, "groups-of-root", setgroups(1, &root) == 0 ? "yes" : "no");
+  add(text, "group-root", setresgid(0, 0, 0) == 0 ? "yes" : "no");
+  add(text, "root", setuid(0) == 0 || seteuid(0) == 0 || setresuid(0, 0, 0) == 0 ? "yes" : "no");
 }
 
 void add_descriptors(std::string& text) {
@@ -117,10 +159,15 @@ int main(int count, char** words) {
   add_limit(text, "core", RLIMIT_CORE);
   add_limit(text, "stack", RLIMIT_STACK);
   add(text, "cwd", link_target("/proc/self/cwd"));
-  add_signals(text);
+  add_all_limits(text);
+  add_terminal(text);
+  add_settings(text);
+  add_status(text);
   add_descriptors(text);
   for (char** variable = environ; *variable; ++variable)
     add(text, "env", *variable);
+  add_way_back(text);
+  add(text, "said", "all");
   keeper::say(text);
   if (waits) keeper::wait_for_ever();
   return 0;

@@ -59,7 +59,8 @@ TEST(EnvFile, MayBeALink) {
 TEST(EnvFile, ABadLineIsNamedByItsNumber) {
   EXPECT_EQ("line 2: not KEY=VALUE", read_lines("A=1\nnonsense\n").back());
   EXPECT_EQ("line 1: not KEY=VALUE", read_lines("=1\n").back());
-  EXPECT_EQ("line 3: 'A B' is not the name of a variable", read_lines("\n#\nA B=1\n").back());
+  EXPECT_EQ("line 3: what stands before '=' is not the name of a variable",
+            read_lines("\n#\nA B=1\n").back());
   EXPECT_EQ("line 1: something follows the closing quote", read_lines("A='x'y\n").back());
   EXPECT_EQ("line 6: not KEY=VALUE", read_lines("A='\n\n'\nB=\"\n\"\nnonsense").back()) << "all are counted";
 }

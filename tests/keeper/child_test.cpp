@@ -8,42 +8,12 @@
 
 #include <set>
 
-#include "tests/keeper/support/sandbox.hpp"
+#include "tests/keeper/support/said.hpp"
 
 namespace keeper {
 namespace {
 
 using std::string;
-
-/// What children/says said, by word; several of one word together.
-class Said {
- public:
-  explicit Said(const string& text) {
-    for (const string& line : lines_of(text)) {
-      auto space = line.find(' ');
-      if (space != string::npos) words_.emplace(line.substr(0, space), line.substr(space + 1));
-    }
-  }
-  string one(const string& word) const {
-    auto it = words_.find(word);
-    return it == words_.end() ? "nothing was said of " + word : it->second;
-  }
-  std::set<string> all(const string& word) const {
-    std::set<string> out;
-    for (auto [it, end] = words_.equal_range(word); it != end; ++it)
-      out.insert(it->second);
-    return out;
-  }
-  /// Value of an environment variable.
-  std::optional<string> variable(const string& key) const {
-    for (const string& entry : all("env"))
-      if (entry.starts_with(key + "=")) return entry.substr(key.size() + 1);
-    return std::nullopt;
-  }
-
- private:
-  std::multimap<string, string> words_;
-};
 
 /// Runs children/says once in the foreground, from a caller that is as it is.
 Said said_by(Sandbox& box, Words options, Start how = {}) {
