@@ -43,11 +43,11 @@ using Answers = std::vector<Result<std::string>>;
 
 /// Connects and asks, from calls[from] to calls[to - 1].
 std::vector<Open> ask(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
-                      Answers& answers) {
+                      Home::Listed listed, Answers& answers) {
   std::vector<Open> open;
   open.reserve(to - from);
   for (std::size_t i = from; i < to; ++i) {
-    auto socket = home.connect_socket(calls[i].id.stem());
+    auto socket = home.connect_socket(calls[i].id.stem(), listed);
     if (!socket) {
       answers[i] = Error{socket.error().reason, calls[i].doing, socket.error().why(), 0};
       continue;
@@ -65,8 +65,8 @@ std::vector<Open> ask(const Home& home, const std::vector<Call>& calls, std::siz
 /// One batch of calls, all at the same time. They are waited for one after the other: whoever answers
 /// meanwhile has its answer kept by its socket, and few waits do for all.
 void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
-                const Deadline& deadline, Answers& answers) {
-  for (Open& open : ask(home, calls, from, to, answers)) {
+                const Deadline& deadline, Home::Listed listed, Answers& answers) {
+  for (Open& open : ask(home, calls, from, to, listed, answers)) {
     LineBuffer lines(kMostReply);
     answers[open.index] =
         finish_exchange(open.socket.get(), open.unsent, lines, kCallId, deadline, calls[open.index].doing);
@@ -194,14 +194,15 @@ void look_closer(const Home& home, Row& row, Error error, Millis wait, Reading r
 
 }  // namespace
 
-std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait) {
+std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait,
+                                          Home::Listed listed) {
   Answers answers;
   answers.reserve(calls.size());
   for (const Call& call : calls)
     answers.emplace_back(Error{Reason::timeout, call.doing, "its keeper does not answer", 0});
   std::size_t room = room_for_sockets(calls.size());
   for (std::size_t from = 0; from < calls.size(); from += room)
-    call_batch(home, calls, from, std::min(from + room, calls.size()), Deadline(wait), answers);
+    call_batch(home, calls, from, std::min(from + room, calls.size()), Deadline(wait), listed, answers);
   return answers;
 }
 
@@ -219,7 +220,7 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
     rows.push_back({id, {}, {}});
     calls.push_back(call_to(id, GetStatus{}));
   }
-  Answers answers = call_all(home, calls, wait);
+  Answers answers = call_all(home, calls, wait, Home::Listed::yes);
   for (const AppId& id : home.apps()) {
     if (seen.contains(id) || !wanted(id)) continue;
     rows.push_back({id, {}, {}});

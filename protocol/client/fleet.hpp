@@ -26,7 +26,8 @@ Call call_to(const AppId& id, const M& request) {
 /// order: its result as JSON text (read_as), or an error: timeout, unreachable, not_found (no socket),
 /// refused, or the keeper's. As many at a time as descriptors can be had (the soft limit is raised first),
 /// 500 at most.
-std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait);
+std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait,
+                                          Home::Listed listed = Home::Listed::no);
 
 /// One app (one instance of it), as far as it is known.
 struct Row {

@@ -57,10 +57,12 @@ Error file_error(string doing) {
 Fd open_directory(int at, const char* name, Home::Create create) {
   Fd directory(openat(at, name, kDirectory));
   if (directory || errno != ENOENT || create == Home::Create::no) return directory;
-  if (mkdirat(at, name, kPrivateDirectory) == 0)
-    fchmodat(at, name, kPrivateDirectory, 0);  // what a strict umask took away
-  else if (errno != EEXIST)
+  if (mkdirat(at, name, kPrivateDirectory) == 0) {
+    // What a strict umask took away.
+    if (fchmodat(at, name, kPrivateDirectory, 0) != 0) return {};
+  } else if (errno != EEXIST) {
     return {};
+  }
   return Fd(openat(at, name, kDirectory));
 }
 
@@ -564,10 +566,11 @@ Done Home::check_socket(const string& name, const string& path, const string& do
   return {};
 }
 
-Result<Fd> Home::connect_socket(string_view stem) const {
+Result<Fd> Home::connect_socket(string_view stem, Listed listed) const {
   const string path = socket_path(stem), name = socket_name(stem), doing = "connect to " + path;
   if (Done done = check_stem(stem, doing); !done) return done.error();
-  if (Done done = check_socket(name, path, doing); !done) return done.error();
+  if (listed == Listed::no)
+    if (Done done = check_socket(name, path, doing); !done) return done.error();
   // By its path where that fits, which is cheaper: a list asks a thousand of them.
   Fd directory;
   if (path.size() > kMostSocketPath) {

@@ -107,7 +107,9 @@ class Home {
   /// A connected, non-blocking, close-on-exec stream socket. Errors: not_found (no such file), unreachable
   /// (nobody listens, or its queue is full), refused (a link, no socket, another user's, or another user
   /// listens there: unix(7), SO_PEERCRED), failed.
-  Result<Fd> connect_socket(std::string_view stem) const;
+  /// `listed`: sockets() has just named it, so it is a socket and no link.
+  enum class Listed : bool { no, yes };
+  Result<Fd> connect_socket(std::string_view stem, Listed listed = Listed::no) const;
 
   /// Every stem with a socket, and every stem with a directory under apps/; sorted by name, then instance.
   std::vector<AppId> sockets() const;
