@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x31'65'74'61'74'73'6bull;  // "kstate1"
 constexpr std::uint32_t kSmallAt = 512, kSmall = 1792;       // two of them fill the first page
-constexpr std::uint32_t kLargeAt = 4096;
+constexpr std::uint32_t kMapped = 4096;
+constexpr std::uint32_t kLargeAt = kMapped;
 
 /// FNV-1a.
 std::uint64_t mix(std::uint64_t hash, const void* bytes, std::size_t count) {
@@ -35,9 +36,9 @@ Result<StatePage> StatePage::open(const Home& home, const std::string& stem) {
   if (!file) return file.error();
   if (int error = posix_fallocate(file->get(), 0, kSize); error != 0)
     return Error{Reason::failed, "keep the state in " + path, strerror(error), error};
-  void* memory = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, file->get(), 0);
+  void* memory = mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, MAP_SHARED, file->get(), 0);
   if (memory == MAP_FAILED) return system_error("keep the state in " + path, "map it");
-  StatePage out(memory);
+  StatePage out(memory, std::move(*file));
   if (out.head().magic != kMagic) {
     std::memset(memory, 0, sizeof(Head));
     out.head().magic = kMagic;
@@ -50,40 +51,49 @@ Result<StatePage> StatePage::open(const Home& home, const std::string& stem) {
 }
 
 StatePage::StatePage(StatePage&& other) noexcept
-    : memory_(std::exchange(other.memory_, nullptr)), next_(other.next_), number_(other.number_) {}
+    : memory_(std::exchange(other.memory_, nullptr)),
+      file_(std::move(other.file_)),
+      next_(other.next_),
+      number_(other.number_) {}
 
 StatePage& StatePage::operator=(StatePage&& other) noexcept {
   std::swap(memory_, other.memory_);
+  std::swap(file_, other.file_);
   std::swap(next_, other.next_);
   std::swap(number_, other.number_);
   return *this;
 }
 
 StatePage::~StatePage() {
-  if (memory_ != nullptr) munmap(memory_, kSize);
+  if (memory_ != nullptr) munmap(memory_, kMapped);
 }
 
-std::uint64_t StatePage::checksum_of(const Slot& slot) const {
+std::uint64_t StatePage::checksum_of(const Slot& slot, std::string_view content) {
   std::uint64_t hash = mix(14695981039346656037ull, &slot, offsetof(Slot, checksum));
-  return mix(hash, memory_ + slot.offset, slot.length);
+  return mix(hash, content.data(), content.size());
 }
 
-bool StatePage::whole(const Slot& slot) const {
-  return slot.number > 0 && slot.offset >= kSmallAt && slot.length <= kMost &&
-         slot.offset + slot.length <= kSize && slot.checksum == checksum_of(slot);
+/// Nothing where it is not whole.
+std::optional<std::string> StatePage::content_of(const Slot& slot) const {
+  if (slot.number == 0 || slot.offset < kSmallAt || slot.length > kMost || slot.offset + slot.length > kSize)
+    return std::nullopt;
+  std::string out(slot.length, '\0');
+  if (pread(file_.get(), out.data(), out.size(), slot.offset) != static_cast<ssize_t>(out.size()))
+    return std::nullopt;
+  if (slot.checksum != checksum_of(slot, out)) return std::nullopt;
+  return out;
 }
 
 const StatePage::Slot* StatePage::last() const {
   const Slot* out = nullptr;
   for (const Slot& slot : head().slots)
-    if (whole(slot) && (out == nullptr || slot.number > out->number)) out = &slot;
+    if ((out == nullptr || slot.number > out->number) && content_of(slot)) out = &slot;
   return out;
 }
 
 std::optional<std::string> StatePage::read() const {
   const Slot* slot = last();
-  if (slot == nullptr) return std::nullopt;
-  return std::string(reinterpret_cast<const char*>(memory_) + slot->offset, slot->length);
+  return slot == nullptr ? std::nullopt : content_of(*slot);
 }
 
 bool StatePage::write(std::string_view content) {
@@ -97,9 +107,13 @@ bool StatePage::write(std::string_view content) {
   slot.offset = small ? kSmallAt + which * kSmall : kLargeAt + which * static_cast<std::uint32_t>(kMost);
   slot.length = static_cast<std::uint32_t>(content.size());
   slot.number = number_ + 1;
-  std::memcpy(memory_ + slot.offset, content.data(), content.size());
+  if (small)
+    std::memcpy(memory_ + slot.offset, content.data(), content.size());
+  else if (pwrite(file_.get(), content.data(), content.size(), slot.offset) !=
+           static_cast<ssize_t>(content.size()))
+    return false;
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  slot.checksum = checksum_of(slot);
+  slot.checksum = checksum_of(slot, content);
   ++number_;
   next_ = 1 - which;
   return true;

@@ -3,9 +3,9 @@
 //
 // The first page holds a head with places that are written in place (the claim of a spawn, and what is being
 // written into the logs), and two slots; the content is written into the slot that does not hold the last
-// one, and then made the last one by its number and a checksum. So a reader never sees half of it. A content
-// that is too long for the slots of the first page goes into larger ones behind it, which cost memory only
-// then.
+// one, and then made the last one by its number and a checksum. So a reader never sees half of it. Only that
+// page is mapped: what is mapped costs memory, for each kept program. A content that is too long for its
+// slots goes by pwrite(2) into larger ones behind it.
 //
 // The file has its blocks before it is mapped: a full disk is an error here, and not a signal later.
 #pragma once
@@ -49,7 +49,7 @@ class StatePage {
 
   /// The last content that was written whole; nothing where there is none.
   std::optional<std::string> read() const;
-  /// False: it is longer than kMost, and the last one stays.
+  /// False: it is longer than kMost, or cannot be written, and the last one stays.
   bool write(std::string_view content);
 
   Claimed& claim() { return head().claim; }
@@ -71,13 +71,14 @@ class StatePage {
   };
   static_assert(sizeof(Head) <= 512);
 
-  explicit StatePage(void* memory) : memory_(static_cast<unsigned char*>(memory)) {}
+  StatePage(void* memory, Fd file) : memory_(static_cast<unsigned char*>(memory)), file_(std::move(file)) {}
   Head& head() const { return *reinterpret_cast<Head*>(memory_); }
   const Slot* last() const;
-  bool whole(const Slot& slot) const;
-  std::uint64_t checksum_of(const Slot& slot) const;
+  std::optional<std::string> content_of(const Slot& slot) const;
+  static std::uint64_t checksum_of(const Slot& slot, std::string_view content);
 
   unsigned char* memory_ = nullptr;
+  Fd file_;
   std::uint32_t next_ = 0;    ///< the slot that does not hold the last content
   std::uint64_t number_ = 0;  ///< of the last content
 };
