@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include "keeper/child/pidfd.hpp"
 #include "keeper/keeper.hpp"
@@ -58,7 +60,9 @@ KeptState Keeper::kept_state() const {
   return out;
 }
 
-void Keeper::persist() {
+/// Without memory for it the last one stays, and the next change is another chance: what is to be done now is
+/// done.
+void Keeper::persist() try {
   if (!page_) open_page();
   if (!page_) return;
   KeptState state = kept_state();
@@ -67,6 +71,8 @@ void Keeper::persist() {
   state.missed.clear();
   state.missed_text.clear();
   page_->write(to_bytes(state));
+} catch (const std::bad_alloc&) {
+  return;
 }
 
 /// From here on whoever is spawned for that run may write its pid there, once.

@@ -109,8 +109,7 @@ void Examined::reach(const Row& row) {
   const Status& s = row.status;
   if (is_orphan(row)) {
     string pid = std::to_string(*s.pid);
-    string remedy =
-        "'ctl restart " + stem_ + "' starts it anew with a keeper, 'ctl stop " + stem_ + "' ends it";
+    string remedy = "'ctl start " + stem_ + "' keeps it on, 'ctl stop " + stem_ + "' ends it";
     if (app_.output_full)
       add(Severity::error,
           "its keeper was killed, and its program, pid " + pid + ", waits: nobody reads what it writes",
