@@ -130,6 +130,8 @@ int Keeper::run() {
 void Keeper::tell(Event event) {
   events_.push_back(std::move(event));
   if (stepping_) return;
+  // Whatever goes wrong on the way (there may be no memory), the next deadline is waited for.
+  Finally armed([this] { arm_anyhow(); });
   stepping_ = true;
   {
     Finally done([this] { stepping_ = false; });
@@ -144,7 +146,6 @@ void Keeper::tell(Event event) {
   persist();
   write_pid_file();
   record();
-  arm();
   watch_adopted_rest();
   for (const action::Announce& a : std::exchange(to_tell_, {}))
     announce_to_waiting(a);
@@ -440,6 +441,15 @@ std::string Keeper::unshown(const Run& run) const {
 void Keeper::note_unshown() {
   for (const Run& run : runs_)
     if (run.ready) events_.push_back(event::Unshown{run.id, unshown(run)});
+}
+
+void Keeper::arm_anyhow() {
+  if (leaving_as_) return;
+  try {
+    arm();
+  } catch (const std::exception&) {
+    armed_.reset();  // the next event tries again
+  }
 }
 
 void Keeper::arm() {
