@@ -265,7 +265,8 @@ TEST(LastExit, IsACodeWithACauseTimeAndPid) {
 }
 
 TEST(LastExit, IsASignalAndWhetherItDumpedCore) {
-  if (sanitized()) GTEST_SKIP() << "a sanitizer forbids its process core dumps, and the program inherits that";
+  if (sanitized())
+    GTEST_SKIP() << "a sanitizer forbids its process core dumps, and the program inherits that";
   Sandbox box;
   rlimit all{RLIM_INFINITY, RLIM_INFINITY};
   getrlimit(RLIMIT_CORE, &all);
