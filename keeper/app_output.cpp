@@ -142,6 +142,13 @@ std::uint64_t AppOutput::newly_dropped(Sink& sink) {
   return all - std::exchange(sink.told_dropped, all);
 }
 
+std::vector<int> AppOutput::pipes() const {
+  std::vector<int> out;
+  for (const auto& stream : streams_)
+    out.push_back(stream->log->pipe());
+  return out;
+}
+
 bool AppOutput::try_again() {
   bool good = true;
   for (auto& stream : streams_)

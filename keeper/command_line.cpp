@@ -45,9 +45,14 @@ class Help : public CLI::Formatter {
   }
 };
 
+/// A flag that turns off what is on by default.
+bool turns_off(const Field& field) {
+  return field.name == "guard";
+}
+
 /// What a value is called in --help: "--backoff LOW..HIGH".
 string option_names(const Field& field) {
-  string out = flag_of(field);
+  string out = turns_off(field) ? "--no-" + string(field.name) : flag_of(field);
   if (field.short_flag != 0) out = string("-") + field.short_flag + "," + out;
   return out;
 }
@@ -75,7 +80,7 @@ void add_fields(CLI::App& app, CommandLine& out, string& error) {
     };
     if (field.value.empty()) {
       app.add_flag_callback(
-          option_names(field), [set] { set("true"); }, string(field.help));
+          option_names(field), [set, off = turns_off(field)] { set(off ? "false" : "true"); }, string(field.help));
       continue;
     }
     auto* option = app.add_option_function<std::vector<string>>(

@@ -13,6 +13,7 @@
 #include "keeper/child/pidfd.hpp"
 #include "keeper/first_record.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/proc.hpp"
 #include "protocol/wire/finally.hpp"
 
 namespace keeper {
@@ -40,13 +41,14 @@ std::uint64_t jitter_seed() {
 
 }  // namespace
 
-Result<std::unique_ptr<Keeper>> Keeper::make(const RoleTable& table) {
+Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   auto home = Home::open(table.home, Home::Create::yes);
   if (!home) return home.error();
   auto spec = home->read_spec(table.stem);
   if (!spec) return spec.error();
   std::vector<std::string>().swap(spec->environment);  // this process has it as its own
-  const std::optional<LeftBehind> left = left_behind(*home, table.stem);
+  std::optional<LeftBehind> left =
+      table.next ? all_left_behind(*home, table.stem) : left_behind(*home, table.stem);
   Earlier earlier = read_earlier(*home, table.stem, left.has_value());
   // A number is never given twice: the record may not know of the last run yet.
   if (auto kept = read_kept_state(*home, table.stem))
@@ -55,9 +57,14 @@ Result<std::unique_ptr<Keeper>> Keeper::make(const RoleTable& table) {
   auto out = std::unique_ptr<Keeper>(
       new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier), std::move(machine)));
   out->open_page();
-  if (Done done = out->open_log(left); !done) return done.error();
-  if (Done done = out->listen_to_program(left ? left->state.notify : ""); !done) return done.error();
+  if (Done done = out->open_log(out->output_memory(left, table)); !done) return done.error();
+  if (Done done = out->listen_to_program(left ? left->state.notify : "", take_held(table, "notify")); !done)
+    return done.error();
+  if (Done done = out->hand_up(); !done) return done.error();
+  for (const HeldFd& unknown : table.held)
+    close(unknown.fd);  // of a keeper that knew more
   if (left) out->take_over(*left);
+  out->left_ = std::move(left);
   // Last: what goes wrong before is told through the one, and put right under the other.
   out->lock_ = Fd(table.lock);
   out->report_ = Fd(table.report);
@@ -74,6 +81,10 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
       recorder_(std::move(earlier.runs), spec_.restart),
       streams_([this] { return event_now("now"); }) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (table_.guard >= 0)
+    guard_ = std::make_unique<GuardLink>(
+        io_, Fd(table_.guard), [this] { read_inbox(); }, [this] { on_guard_lost(); });
+  table_.held.clear();
   for (std::string& loss : earlier.losses)
     marker(std::move(loss));
   if (table_.foreground) {
@@ -84,7 +95,7 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
   server_ = std::make_unique<Server>(io_, Fd(table.socket), *this);
 }
 
-Done Keeper::open_log(const std::optional<LeftBehind>& left) {
+Done Keeper::open_log(OutputMemory memory) {
   OutputHooks hooks;
   hooks.is_watched = [this] { return somebody_watches(); };
   hooks.watch = [this](std::string_view bytes, LogStream from) { on_output(bytes, from); };
@@ -93,16 +104,16 @@ Done Keeper::open_log(const std::optional<LeftBehind>& left) {
     on_log_trouble(what, dropped);
   };
   auto made =
-      AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks), output_memory(left));
+      AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks), std::move(memory));
   if (!made) return made.error();
   output_ = std::move(*made);
   return {};
 }
 
 /// Where its program is to say how it is.
-Done Keeper::listen_to_program(const std::string& name) {
+Done Keeper::listen_to_program(const std::string& name, Fd known) {
   if (!spec_.watchdog && !spec_.ready.has(ReadyCondition::Kind::notify)) return {};
-  auto socket = make_notify_socket(name);
+  auto socket = known ? Result<Fd>(std::move(known)) : make_notify_socket(name);
   if (!socket) return socket.error();
   notify_ = std::make_unique<NotifySocket>(io_, std::move(*socket),
                                            [this](Notification n) { on_notification(std::move(n)); });
@@ -111,6 +122,7 @@ Done Keeper::listen_to_program(const std::string& name) {
 
 int Keeper::run() {
   go_on();
+  if (guard_) guard_->up();
   // What starting needed is given back: this process will mostly sleep from now on.
   malloc_trim(0);
   while (!leaving_as_) {
@@ -122,7 +134,9 @@ int Keeper::run() {
       flush_markers();
     }
   }
-  return exit_code(*leaving_as_);
+  const int code = exit_code(*leaving_as_);
+  leave_guard(table_.guard, code);
+  return code;
 }
 
 // --- facts
@@ -168,8 +182,17 @@ void Keeper::on_exit(RunId id) {
   const bool no_child = run->pid != run->session || run->keeper != 0;
   if (no_child && !has_ended(run->pidfd.native_handle())) return;
   std::optional<Used> used;
-  auto exit = collect(run->pid, run->pidfd.native_handle(), &used);
-  if (!exit) return;
+  run->exit = status_of(*run, &used);
+  if (!run->exit) return;
+  persist();
+  if (!no_child) take_end(run->pid);
+  end_main(*run, *run->exit, used);
+}
+
+/// The end of a run's main process is known, and recorded.
+void Keeper::end_main(Run& ended, const ExitInfo& exit, const std::optional<Used>& used) {
+  const RunId id = ended.id;
+  Run* run = &ended;
   run->main_ended = true;
   output_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
   run = find(id);                // they may have shown that it was ready
@@ -182,7 +205,8 @@ void Keeper::on_exit(RunId id) {
   bool leftovers = spec_.kill_mode != KillMode::process &&
                    (run->keeper != 0 || has_other_children(other_mains(run))) &&
                    !tree_of(ids_of(*run)).empty();
-  note_exit(*run, *exit, used);
+  note_exit(*run, exit, used);
+  run->exit.reset();  // from the next step on the machine knows
   std::list<Run> gone;  // what it held is given back when the next one is on its way
   if (leftovers) {
     std::error_code ignored;
@@ -191,11 +215,12 @@ void Keeper::on_exit(RunId id) {
     gone.splice(gone.end(), runs_,
                 std::find_if(runs_.begin(), runs_.end(), [&](auto& r) { return r.id == id; }));
   }
-  tell(event::Exited{id, *exit, leftovers});
+  tell(event::Exited{id, exit, leftovers});
   on_child_signal();  // strangers that had to wait behind it
 }
 
 void Keeper::on_signal(const SignalFact& fact) {
+  if (fact.number != SIGCHLD && said_by_both(fact)) return;
   switch (fact.number) {
     case SIGCHLD: return on_child_signal();
     case SIGINT:
@@ -291,7 +316,11 @@ void Keeper::on_output(std::string_view bytes, LogStream from) {
 
 void Keeper::step(const Event& event) {
   const std::vector<Action> actions = machine_.step(event, steady_now());
+  for (const Action& action : actions)
+    if (const auto* signal = std::get_if<action::Signal>(&action))
+      unsent_.push_back({signal->run, signal->signal, signal->scope});
   if (!actions.empty()) persist();  // before anybody can know of it
+  unsent_.clear();
   for (const Action& action : actions)
     std::visit([this](const auto& a) { perform(a); }, action);
 }
@@ -315,7 +344,7 @@ std::vector<int> Keeper::other_mains(const Run* but) const {
 
 RunIds Keeper::ids_of(const Run& run) const {
   RunIds out{run.main_ended ? 0 : run.pid, run.session, other_mains(&run)};
-  if (run.keeper != 0) out.marks = {"KEEPER_NAME=" + spec_.name, "KEEPER_PID=" + std::to_string(run.keeper)};
+  if (run.keeper != 0) out.marks = run_marks(spec_.name, run.keeper);
   return out;
 }
 

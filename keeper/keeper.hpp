@@ -26,6 +26,7 @@
 #include "keeper/ready/notify_socket.hpp"
 #include "keeper/run_readiness.hpp"
 #include "keeper/start_report.hpp"
+#include "keeper/survive/guard_link.hpp"
 #include "keeper/survive/role.hpp"
 #include "keeper/watch/file_watch.hpp"
 #include "keeper/watch/oom.hpp"
@@ -46,7 +47,7 @@ Earlier read_earlier(const Home& home, const std::string& stem, bool adopted);
 class Keeper : public Service {
  public:
   /// `table` names the descriptors it was born with. Errors: no spec, nothing to capture output with.
-  static Result<std::unique_ptr<Keeper>> make(const RoleTable& table);
+  static Result<std::unique_ptr<Keeper>> make(RoleTable table);
   /// Until the app is stopped, exited or fatal; the exit code of the process.
   int run();
 
@@ -77,6 +78,8 @@ class Keeper : public Service {
     bool sent_kill = false;   ///< KILL came from here
     std::uint64_t start = 0;  ///< of its main process (/proc/PID/stat)
     int keeper = 0;  ///< of the keeper that started it, where that was another: it is no child of this one
+    std::uint32_t since = 0;          ///< of the inbox, when it was spawned
+    std::optional<ExitInfo> exit{};   ///< known, and not told to the machine yet
     std::optional<OomMark> oom{};
     std::unique_ptr<RunReadiness> ready{};  ///< null where nothing has to be shown
   };
@@ -86,11 +89,12 @@ class Keeper : public Service {
   // facts in (keeper.cpp)
   void tell(Event event);
   void on_exit(RunId id);
+  void end_main(Run& run, const ExitInfo& exit, const std::optional<Used>& used);
   void on_signal(const SignalFact& fact);
   void on_child_signal();
   void on_interrupt(const SignalFact& fact);
   void on_output(std::string_view bytes, LogStream from);
-  Done open_log(const std::optional<LeftBehind>& left);
+  Done open_log(OutputMemory memory);
   void answer_logs(const std::string& doing, Done (AppOutput::*doing_it)(), const Answer& answer);
   bool somebody_watches() const;
 
@@ -127,7 +131,7 @@ class Keeper : public Service {
   bool watch(RunId id, Spawned& spawned);
   void await_end(Run& run);
   void move_main(Run& run, int pid);
-  Done listen_to_program(const std::string& name);
+  Done listen_to_program(const std::string& name, Fd known);
   bool has_one_of(const Run& run, const std::vector<int>& pids) const;
   Run* run_of(const Sender& sender);
   void on_notification(Notification n);
@@ -139,12 +143,23 @@ class Keeper : public Service {
   void persist();
   KeptState kept_state() const;
   SpawnClaim claim_for(RunId id);
-  OutputMemory output_memory(const std::optional<LeftBehind>& left);
+  OutputMemory output_memory(const std::optional<LeftBehind>& left, RoleTable& table);
   void take_over(const LeftBehind& left);
   void adopt(const KeptRun& kept, const Life* life);
   void go_on();
+  void go_on_with(const LeftBehind& left);
   void watch_adopted_rest();
   void say_taken_over();
+
+  // with its guard (guarded.cpp)
+  Done hand_up();
+  void hand_up(const std::string& name, int fd);
+  void read_inbox();
+  std::optional<ExitInfo> status_in_inbox(int pid, std::uint32_t since);
+  std::optional<ExitInfo> status_of(Run& run, std::optional<Used>* used);
+  void on_guard_lost();
+  void become_guard();
+  bool said_by_both(const SignalFact& fact);
 
   // what is remembered, and told to subscribers (flight.cpp)
   /// Tells the machine what somebody asked for.
@@ -236,11 +251,20 @@ class Keeper : public Service {
 
   std::optional<StatePage> page_;   ///< nothing: it cannot be had
   bool page_failed_ = false;        ///< and that was said
-  int taken_over_from_ = 0;         ///< the keeper that had this program before
+  std::optional<LeftBehind> left_;  ///< by the keeper that had this program before, until it is taken up
   std::string late_marker_;         ///< that waits for the end of a line
   std::vector<RunId> lost_;         ///< runs that ended while nobody kept them
-  std::optional<KeptRun> claimed_;  ///< a run whose keeper did not live to see it
+  std::vector<KeptSignal> unsent_;  ///< what the machine asks for just now
   asio::steady_timer adopted_rest_{io_};
+
+  std::unique_ptr<GuardLink> guard_;  ///< null: it has none
+  std::uint32_t inbox_ = 0;           ///< the last entry that was acted on
+  asio::steady_timer guard_again_{io_};
+  struct Heard {
+    int number = 0;
+    int pid = 0;
+    Millis at{-10'000};
+  } heard_;  ///< the last signal that came to this process itself
 
   std::unique_ptr<AppOutput> output_;
   std::unique_ptr<Echo> echo_;   ///< the program's output on stdout, in the foreground

@@ -56,14 +56,19 @@ template <class F>
 void fields(F& f, KeptRun& v) {
   f(1, v.id), f(2, v.pid), f(3, v.start), f(4, v.session), f(5, v.keeper), f(6, v.main_ended),
       f(7, v.kill_all);
-  f(8, v.sent_kill);
+  f(8, v.sent_kill), f(9, v.since), f(10, v.exit);
+}
+template <class F>
+void fields(F& f, KeptSignal& v) {
+  f(1, v.run), f(2, v.signal), f(3, v.scope);
 }
 template <class F>
 void fields(F& f, KeptState& v) {
   f(1, v.boot), f(2, v.keeper), f(3, v.machine), f(4, v.runs), f(5, v.started_at), f(6, v.confirmed_at);
   f(7, v.stopped_at), f(8, v.last_exit_at), f(9, v.started), f(10, v.pipes), f(11, v.notify),
       f(12, v.said_status);
-  f(13, v.said_doing), f(14, v.missed), f(15, v.missed_text), f(16, v.survivors);
+  f(13, v.said_doing), f(14, v.missed), f(15, v.missed_text), f(16, v.survivors), f(17, v.inbox);
+  f(18, v.signals);
 }
 
 std::string to_bytes(const KeptState& state) {
@@ -82,10 +87,7 @@ constexpr int kExecSteps = 200;  // of a millisecond, for a child side that is a
 /// say so.
 bool is_run_of(int pid, const std::string& name, int keeper) {
   for (int step = 0; step < kExecSteps && process_start(pid); ++step) {
-    const std::string environment = environment_of(pid);
-    if (has_variable(environment, "KEEPER_NAME=" + name) &&
-        has_variable(environment, "KEEPER_PID=" + std::to_string(keeper)))
-      return true;
+    if (comes_from(pid, 0, run_marks(name, keeper))) return true;
     usleep(1000);
   }
   return false;
@@ -104,27 +106,36 @@ std::optional<KeptState> read_kept_state(const Home& home, const std::string& st
   return out;
 }
 
-std::optional<LeftBehind> left_behind(const Home& home, const std::string& stem) {
+namespace {
+
+/// Who comes first decides: the child side, or we, who give up on it.
+void look_at_claim(const Home& home, const std::string& stem, RunId run, LeftBehind& out) {
+  auto page = StatePage::open(home, stem);
+  if (!page || page->claim_run() != run) return;  // it was killed before it spawned
+  std::uint64_t claim = claim_of(spawn_of_claim(page->claim()), 0);
+  if (page->claim().compare_exchange_strong(claim, claim_of(spawn_of_claim(claim) + 1u, 0))) return;
+  out.claimed = pid_of_claim(claim) != 0;
+  out.pid = pid_of_claim(claim);
+}
+
+}  // namespace
+
+std::optional<LeftBehind> all_left_behind(const Home& home, const std::string& stem) {
   auto kept = read_kept_state(home, stem);
-  if (!kept || kept->machine.finished) return std::nullopt;
-  LeftBehind out{std::move(*kept), 0};
-  KeptState& state = out.state;
-  for (const KeptRun& run : state.runs)
-    if (!run.main_ended && process_start(run.pid) == run.start) out.pid = run.pid;
-  const std::optional<Life>& life = state.machine.serving;
-  if (out.pid == 0 && life && life->phase == Phase::spawning) {
-    // Who comes first decides: the child side, or we, who give up on it.
-    auto page = StatePage::open(home, stem);
-    if (!page) return std::nullopt;
-    std::uint64_t claim = claim_of(life->run, 0);
-    const bool ours = page->claim().compare_exchange_strong(claim, claim_of(life->run + 1, 0));
-    const int pid = pid_of_claim(claim);
-    auto id = AppId::parse(stem);
-    if (!ours && run_of_claim(claim) == static_cast<std::uint32_t>(life->run) && id &&
-        is_run_of(pid, id->name, state.keeper))
-      out.pid = pid;
-  }
-  if (out.pid == 0) return std::nullopt;
+  if (!kept) return std::nullopt;
+  LeftBehind out{std::move(*kept)};
+  for (const KeptRun& run : out.state.runs)
+    if (!run.main_ended && !run.exit && process_start(run.pid) == run.start) out.pid = run.pid;
+  const std::optional<Life>& life = out.state.machine.serving;
+  if (out.pid == 0 && life && life->phase == Phase::spawning) look_at_claim(home, stem, life->run, out);
+  return out;
+}
+
+std::optional<LeftBehind> left_behind(const Home& home, const std::string& stem) {
+  auto out = all_left_behind(home, stem);
+  if (!out || out->state.machine.finished || out->pid == 0) return std::nullopt;
+  auto id = AppId::parse(stem);
+  if (out->claimed && (!id || !is_run_of(out->pid, id->name, out->state.keeper))) return std::nullopt;
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "keeper/core/action.hpp"
 #include "keeper/core/snapshot.hpp"
 #include "keeper/survive/state_page.hpp"
 
@@ -20,7 +21,17 @@ struct KeptRun {
   bool main_ended = false;
   bool kill_all = false;
   bool sent_kill = false;
+  std::uint32_t since = 0;         ///< the inbox's last entry when it was spawned: older ones mean others
+  std::optional<ExitInfo> exit{};  ///< its main process has ended so, and the machine does not know it yet
   bool operator==(const KeptRun&) const = default;
+};
+
+/// A signal that the machine has asked for, and that may not have been sent yet.
+struct KeptSignal {
+  RunId run = 0;
+  int signal = 0;
+  Scope scope = Scope::process;
+  bool operator==(const KeptSignal&) const = default;
 };
 
 struct KeptState {
@@ -37,6 +48,8 @@ struct KeptState {
   std::vector<std::string> missed;
   std::string missed_text;
   std::vector<int> survivors;
+  std::uint32_t inbox = 0;  ///< the last entry that was acted on
+  std::vector<KeptSignal> signals;
 };
 
 std::string to_bytes(const KeptState& state);
@@ -46,12 +59,15 @@ KeptState kept_state_from(std::string_view bytes);
 std::optional<KeptState> read_kept_state(const Home& home, const std::string& stem);
 
 /// The state that a keeper left which has ended, if a process of its current run lives on; under the app's
-/// lock. A run whose keeper was killed between its spawn and the record of it is found by its claim, and has
-/// the pid then.
+/// lock. A run whose keeper was killed between its spawn and the record of it is found by its claim; what
+/// nobody has claimed will not be: it is given up.
 struct LeftBehind {
   KeptState state;
-  int pid = 0;
+  int pid = 0;           ///< of the current run's main process; 0: it lives no more, or is not spawned
+  bool claimed = false;  ///< the state does not know that process yet; it may have ended
 };
 std::optional<LeftBehind> left_behind(const Home& home, const std::string& stem);
+/// For the keeper that takes another's place at once: also where no process of it lives.
+std::optional<LeftBehind> all_left_behind(const Home& home, const std::string& stem);
 
 }  // namespace keeper

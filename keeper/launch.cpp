@@ -13,6 +13,7 @@
 #include "keeper/prepare.hpp"
 #include "keeper/start_report.hpp"
 #include "keeper/survive/role.hpp"
+#include "keeper/watch/signals.hpp"
 
 namespace keeper {
 namespace {
@@ -59,6 +60,10 @@ Result<Ready> make_ready(const Home& home, const Spec& spec, Claim claimed, bool
   return out;
 }
 
+Role role_of(const Spec& spec) {
+  return spec.guard ? Role::guard : Role::keeper;
+}
+
 /// A process of its own: no terminal, no descriptor of the caller's.
 Result<Fd> start_detached(Ready& ready, const Spec& spec) {
   std::array<int, 2> ends{};
@@ -74,7 +79,8 @@ Result<Fd> start_detached(Ready& ready, const Spec& spec) {
     dup2(null, fd);
   ready.table.report = writing.get();
   // The keeper's own environment is the caller's, without what a child must not see either.
-  Error error = enter_role(ready.table, "keeper: " + ready.table.stem, spec.environment);
+  own_all_signals();
+  Error error = enter_role(role_of(spec), ready.table, spec.environment);
   StartReport report;
   report.status.spawn_error = error.text();
   std::string line = report_line(report);
@@ -177,7 +183,8 @@ int launch(CommandLine line) {
     ready->table.inherit.assign(spec.inherit_fds.begin(), spec.inherit_fds.end());
     if (!line.detach) {
       ready->table.foreground = true;
-      Error error = enter_role(ready->table, "keeper: " + ready->table.stem, spec.environment);
+      own_all_signals();
+      Error error = enter_role(role_of(spec), ready->table, spec.environment);
       return take_back(*home, *ready, error);
     }
     auto pipe = start_detached(*ready, spec);

@@ -10,6 +10,7 @@
 #include "keeper/first_record.hpp"
 #include "keeper/keeper.hpp"
 #include "keeper/launch.hpp"
+#include "keeper/survive/guard.hpp"
 
 namespace {
 
@@ -23,6 +24,8 @@ void fill_standard_descriptors() {
 
 /// Whoever waits for the start hears why there is none; the app is as it was before.
 int give_up(const keeper::RoleTable& table, const std::string& why) {
+  if (table.next) return 1;  // its guard tries again
+  keeper::leave_guard(table.guard, 1);
   if (auto home = keeper::Home::open(table.home, keeper::Home::Create::no)) {
     home->unlink_socket(table.stem);
     keeper::undo_first_record(*home, table.stem, table.fresh);
@@ -58,6 +61,7 @@ int keep(const keeper::RoleTable& table) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  keeper::guard_if_asked(argv, environ);
   fill_standard_descriptors();
   if (auto table = keeper::take_role()) return keep(*table);
   auto parsed = keeper::parse_command_line(argc, argv);

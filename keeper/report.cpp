@@ -77,6 +77,7 @@ Status Keeper::status() {
     if (left.lives()) s.left.push_back(left.pid);
   s.logs = output_->files();
   s.syslog = output_->syslog();
+  if (guard_) s.guard_pid = getppid();
   s.version = KEEPER_VERSION;
   s.boot_id = boot_id_;
   if (s.pid) s.pid_start = pid_start_;
@@ -214,7 +215,10 @@ void Keeper::report_start(StartReport::Kind kind, int code) {
     if (put <= 0) break;  // it was interrupted, and is gone
     rest.remove_prefix(static_cast<std::size_t>(put));
   }
-  if (kind != StartReport::Kind::spawned) report_.reset();
+  if (kind == StartReport::Kind::spawned) return;
+  report_.reset();
+  table_.report = -1;
+  if (guard_) guard_->drop("report");
 }
 
 // --- records

@@ -169,6 +169,7 @@ bool Keeper::watch(RunId id, Spawned& spawned) {
   spawned.pidfd.release();
   runs_.push_back({id, spawned.pid, spawned.pid, std::move(pidfd)});
   runs_.back().start = process_start(spawned.pid).value_or(0);
+  if (page_) runs_.back().since = page_->inbox().written;
   runs_.back().oom = oom_mark(spawned.pid);
   await_end(runs_.back());
   return true;
@@ -213,7 +214,7 @@ bool Keeper::has_one_of(const Run& run, const std::vector<int>& pids) const {
 Keeper::Run* Keeper::run_of(const Sender& sender) {
   if (sender.pid <= 0) return nullptr;
   // systemd-notify speaks for its parent, which is this process once its own has ended; nobody but root can.
-  if (sender.pid == getpid()) return runs_.empty() ? nullptr : &runs_.back();
+  if (sender.pid == getpid() || (guard_ && sender.pid == getppid())) return runs_.empty() ? nullptr : &runs_.back();
   std::vector<int> line = sender.parents;
   line.insert(line.begin(), sender.pid);
   for (Run& run : runs_) {

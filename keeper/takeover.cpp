@@ -8,6 +8,7 @@
 #include "keeper/child/pidfd.hpp"
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -44,7 +45,7 @@ KeptState Keeper::kept_state() const {
   out.machine = machine_.snapshot();
   for (const Run& run : runs_)
     out.runs.push_back({run.id, run.pid, run.start, run.session, run.keeper != 0 ? run.keeper : getpid(),
-                        run.main_ended, run.kill_all, run.sent_kill});
+                        run.main_ended, run.kill_all, run.sent_kill, run.since, run.exit});
   out.started_at = started_at_;
   out.confirmed_at = confirmed_at_;
   out.stopped_at = stopped_at_;
@@ -57,6 +58,8 @@ KeptState Keeper::kept_state() const {
   out.missed = missed_;
   out.missed_text = missed_text_;
   out.survivors = survivors_;
+  out.inbox = inbox_;
+  out.signals = unsent_;
   return out;
 }
 
@@ -78,25 +81,25 @@ void Keeper::persist() try {
 /// From here on whoever is spawned for that run may write its pid there, once.
 SpawnClaim Keeper::claim_for(RunId id) {
   if (!page_) return {};
-  page_->claim() = claim_of(id, 0);
-  return {&page_->claim(), claim_of(id, 0)};
+  const std::uint64_t claim = page_->begin_claim(id);
+  return {&page_->claim(), claim};
 }
 
 // --- how the next one goes on
 
-/// The pipes are found with whoever of the program has them.
-OutputMemory Keeper::output_memory(const std::optional<LeftBehind>& left) {
+/// The pipes are those that the guard held, or are found with whoever of the program has them.
+OutputMemory Keeper::output_memory(const std::optional<LeftBehind>& left, RoleTable& table) {
   OutputMemory out;
   for (std::size_t i = 0; page_ && i < out.marks.size(); ++i)
     out.marks[i] = static_cast<PieceMark*>(page_->place(i));
-  if (!left) return out;
+  for (const char* name : {"out", "err"})
+    if (Fd held = take_held(table, name))
+      out.pipes.push_back(output_pipe_of(std::move(held)).value_or(OutputPipe{}));
+  if (!left || !out.pipes.empty()) return out;
   std::vector<int> pids = {left->pid};
   for (const KeptRun& run : left->state.runs) {
     const std::vector<int> tree =
-        tree_of({run.main_ended ? 0 : run.pid,
-                 run.session,
-                 {},
-                 {"KEEPER_NAME=" + spec_.name, "KEEPER_PID=" + std::to_string(run.keeper)}});
+        tree_of({run.main_ended ? 0 : run.pid, run.session, {}, run_marks(spec_.name, run.keeper)});
     pids.insert(pids.end(), tree.begin(), tree.end());
   }
   for (std::uint64_t inode : left->state.pipes)
@@ -106,8 +109,7 @@ OutputMemory Keeper::output_memory(const std::optional<LeftBehind>& left) {
 
 void Keeper::take_over(const LeftBehind& left) {
   const KeptState& state = left.state;
-  taken_over_from_ = state.keeper;
-  first_record_ = false;
+  first_record_ = !state.started_at;
   started_at_ = state.started_at;
   confirmed_at_ = state.confirmed_at;
   stopped_at_ = state.stopped_at;
@@ -117,27 +119,32 @@ void Keeper::take_over(const LeftBehind& left) {
   missed_ = state.missed;
   missed_text_ = state.missed_text;
   survivors_ = state.survivors;
+  inbox_ = state.inbox;
   for (const KeptRun& run : state.runs)
     adopt(run, life_of(state.machine, run.id));
   const std::optional<Life>& serving = state.machine.serving;
-  if (serving && serving->phase == Phase::spawning) {
-    claimed_ = KeptRun{serving->run, left.pid, process_start(left.pid).value_or(0), left.pid, state.keeper};
-    adopt(*claimed_, &*serving);
+  if (serving && left.claimed) {
+    const KeptRun run{serving->run, left.pid, process_start(left.pid).value_or(0), left.pid, state.keeper};
+    adopt(run, &*serving);
     started_ = steady_now();
     started_at_ = wall_now();
-  } else if (serving) {
+    confirmed_at_.reset();
+    stopped_at_.reset();
+    said_ = {};
+  } else if (serving && serving->pid != 0) {
     pid_start_ = process_start(serving->pid);
     recorder_.resume(serving->run, serving->pid, started_at_, confirmed_at_);
   }
-  late_marker_ = "keeper " + std::to_string(getpid()) + " goes on for keeper " +
-                 std::to_string(state.keeper) + ", which was killed; the program runs on as pid " +
-                 std::to_string(left.pid);
+  if (!table_.next)
+    late_marker_ = "keeper " + std::to_string(getpid()) + " goes on for keeper " +
+                   std::to_string(state.keeper) + ", which was killed; the program runs on as pid " +
+                   std::to_string(left.pid);
 }
 
 /// A line that the program has begun is not to be cut in two: then it is said with the next that there is to
 /// say.
 void Keeper::say_taken_over() {
-  if (output_->at_line_start()) marker(std::exchange(late_marker_, {}));
+  if (!late_marker_.empty() && output_->at_line_start()) marker(std::exchange(late_marker_, {}));
 }
 
 void Keeper::adopt(const KeptRun& kept, const Life* life) {
@@ -147,7 +154,9 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
   run.sent_kill = kept.sent_kill;
   run.start = kept.start;
   run.keeper = kept.keeper;
-  Fd pidfd(kept.main_ended ? -1 : pidfd_open(kept.pid, 0));
+  run.since = kept.since;
+  run.exit = kept.exit;
+  Fd pidfd(kept.main_ended || kept.exit ? -1 : pidfd_open(kept.pid, 0));
   // Asked after the pidfd is open: from here on the number cannot become another process unseen.
   const bool lives = pidfd && process_start(kept.pid) == kept.start;
   if (!kept.main_ended && !lives) lost_.push_back(kept.id);
@@ -164,22 +173,38 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
 
 /// The first of all that it does in its loop.
 void Keeper::go_on() {
-  if (taken_over_from_ == 0) return tell(event::Start{});
+  auto left = std::exchange(left_, std::nullopt);
+  if (!left) {
+    persist();  // what an earlier keeper left there means nothing any more
+    return tell(event::Start{});
+  }
+  if (left->state.machine.finished) return perform(action::Leave{left->state.machine.ends_as});
   say_taken_over();
-  if (claimed_) tell(event::SpawnSucceeded{claimed_->id, claimed_->pid});
+  go_on_with(*left);
+}
+
+/// What its forerunner had decided, and may not have done any more, is done; what ended meanwhile has ended.
+void Keeper::go_on_with(const LeftBehind& left) {
+  const std::optional<Life>& serving = left.state.machine.serving;
+  if (serving && left.claimed)
+    tell(event::SpawnSucceeded{serving->run, left.pid});
+  else if (serving && serving->phase == Phase::spawning)
+    perform(action::Spawn{serving->run});
+  for (const KeptSignal& signal : left.state.signals)
+    perform(action::Signal{signal.run, signal.signal, signal.scope});
   for (Run& run : runs_)
     if (run.ready) run.ready->begin();
   for (RunId id : std::exchange(lost_, {})) {
     Run* run = find(id);
-    if (run == nullptr) continue;
-    run->main_ended = true;
-    const bool leftovers = spec_.kill_mode != KillMode::process && !tree_of(ids_of(*run)).empty();
-    note_exit(*run, ExitInfo::unknown(), std::nullopt);
-    if (!leftovers) forget(id);
-    tell(event::Exited{id, ExitInfo::unknown(), leftovers});
+    if (run == nullptr || leaving_as_) continue;
+    auto exit = run->exit ? run->exit : status_in_inbox(run->pid, run->since);
+    end_main(*run, exit.value_or(ExitInfo::unknown()), std::nullopt);
   }
   if (leaving_as_) return;
-  if (table_.replace) {
+  if (table_.next) {
+    read_inbox();
+    if (!leaving_as_) tell(event::Tick{});
+  } else if (table_.replace) {
     tell_for({"replace", {}, {}, {}}, event::Restart{});
   } else if (machine_.wanted() == Wanted::down) {
     tell(event::Start{});
@@ -188,6 +213,8 @@ void Keeper::go_on() {
   }
   if (leaving_as_) return;
   const bool kept_on = machine_.ready() && !table_.replace;
+  if (table_.next && kept_on) return report_start(StartReport::Kind::confirmed, 0);
+  if (table_.next && !machine_.pid()) return;
   report_start(kept_on ? StartReport::Kind::kept_on : StartReport::Kind::spawned, 0);
 }
 

@@ -20,14 +20,13 @@ string variable_in(const string& environment, const string& name) {
   return environment.substr(at, end - at);
 }
 
-/// What everything has that this keeper started. The number of a keeper may be given again, but not to one
-/// that keeps an app of this name in this home.
+/// What everything has that this keeper started: with the home and the instance, where its environment can be read.
 std::vector<string> marks_of(const Status& record) {
   string environment = environment_of(*record.pid);
   string name = variable_in(environment, "KEEPER_NAME"), keeper = variable_in(environment, "KEEPER_PID");
   if (name.empty() || keeper.empty()) {
     if (!record.keeper_pid) return {};
-    return {"KEEPER_NAME=" + record.name, "KEEPER_PID=" + std::to_string(*record.keeper_pid)};
+    return run_marks(record.name, *record.keeper_pid);
   }
   std::vector<string> out = {name, keeper};
   for (const char* more : {"KEEPER_HOME", "KEEPER_INSTANCE"})
@@ -53,14 +52,6 @@ OrphanTree::OrphanTree(const Status& record)
       session_(getsid(main_)),
       marks_(marks_of(record)) {}
 
-bool OrphanTree::is_root(int pid) const {
-  if (session_ > 0 && getsid(pid) == session_) return true;
-  if (marks_.empty()) return false;
-  string environment = environment_of(pid);
-  return std::all_of(marks_.begin(), marks_.end(),
-                     [&](const string& mark) { return has_variable(environment, mark); });
-}
-
 void OrphanTree::add_descendants(std::vector<int>& found) const {
   for (std::size_t i = 0; i < found.size(); ++i) {
     std::vector<int> below;
@@ -74,7 +65,7 @@ std::vector<int> OrphanTree::processes() const {
   std::vector<int> found;
   if (process_start(main_) == main_start_) found.push_back(main_);
   for (int pid : all_processes())
-    if (!in(found, pid) && is_root(pid) && !is_stranger(pid)) found.push_back(pid);
+    if (!in(found, pid) && comes_from(pid, session_, marks_) && !is_stranger(pid)) found.push_back(pid);
   add_descendants(found);
   std::erase_if(found, [](int pid) { return !process_start(pid).has_value(); });
   return found;

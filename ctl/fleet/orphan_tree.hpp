@@ -24,7 +24,6 @@ class OrphanTree {
   int group() const { return group_; }
 
  private:
-  bool is_root(int pid) const;
   void add_descendants(std::vector<int>& found) const;
 
   int main_;

@@ -111,6 +111,9 @@ KEEPER_CHILD_SIDE int child_side(void* argument) {
   if (sigprocmask(SIG_SETMASK, &none, nullptr) < 0) fail(side, Stage::signals);
   take_claim(side);
   execve(side.plan->executable(), side.plan->argv(), side.plan->envp());
+  const int error = errno;
+  if (side.claim.word != nullptr) *side.claim.word = side.claim.expected;  // nobody is to take it for a run
+  errno = error;
   fail(side, Stage::exec);
 }
 

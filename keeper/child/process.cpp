@@ -113,7 +113,17 @@ ExitInfo status_of_foreign(int pidfd) {
 
 }  // namespace
 
-std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used) {
+std::optional<ExitInfo> collect(int pid, int pidfd) {
+  auto exit = look_at_end(pid, pidfd);
+  if (exit) take_end(pid);
+  return exit;
+}
+
+void take_end(int pid) {
+  detail::reap(pid);
+}
+
+std::optional<ExitInfo> look_at_end(int pid, int pidfd, std::optional<Used>* used) {
   siginfo_t info{};
   rusage usage{};
   idtype_t kind = pidfd >= 0 ? P_PIDFD : P_PID;
@@ -121,7 +131,7 @@ std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used) {
   // The system call has a fifth argument that the library's function does not have (waitid(2), C library
   // differences).
   do
-    done = syscall(SYS_waitid, kind, pidfd >= 0 ? pidfd : pid, &info, WEXITED | WNOHANG, &usage);
+    done = syscall(SYS_waitid, kind, pidfd >= 0 ? pidfd : pid, &info, WEXITED | WNOHANG | WNOWAIT, &usage);
   while (done < 0 && errno == EINTR);
   if (done < 0) return status_of_foreign(pidfd);
   if (info.si_pid == 0) return std::nullopt;

@@ -42,11 +42,16 @@ struct Used {
   std::int64_t cpu_ms = 0;             ///< user and system time
 };
 
-/// Takes the exit status of an ended process of ours; nothing while it still runs. Of a process that is
+/// The exit status of an ended process of ours, which stays a zombie until take_end(): so a keeper that is
+/// killed before it has recorded the status loses nothing. Nothing while it still runs. Of a process that is
 /// another's child the kernel tells it once that one has taken it (PIDFD_GET_INFO, Linux 6.15), for which 100
 /// ms are waited; else it is `unknown`. `used` is filled in with the status, where it was asked for; it stays
 /// empty for `unknown`.
-std::optional<ExitInfo> collect(int pid, int pidfd, std::optional<Used>* used = nullptr);
+std::optional<ExitInfo> look_at_end(int pid, int pidfd, std::optional<Used>* used = nullptr);
+/// Of a process that is no child of ours it does nothing.
+void take_end(int pid);
+/// Both.
+std::optional<ExitInfo> collect(int pid, int pidfd);
 
 /// Whether the process of a pidfd has ended, also one that is no child of ours (pidfd_open(2)).
 bool has_ended(int pidfd);
@@ -56,7 +61,7 @@ enum class StopChange { none, stopped, continued };
 StopChange stop_or_continue(int pidfd);
 
 /// Processes that ended and are nobody's run (this process is a subreaper, or pid 1): taken away. `ours` says
-/// which pids are runs; those are left for collect(). True if any was taken.
+/// which pids are runs; those are left for look_at_end(). True if any was taken.
 template <class IsRun>
 bool reap_strangers(IsRun ours);
 

@@ -41,15 +41,6 @@ bool carries_mark(int pid, int session) {
   return has_variable(environment_of(pid), "KEEPER_PID=" + std::to_string(getpid()));
 }
 
-/// Whether a process comes from a run that another keeper started.
-bool carries(int pid, const RunIds& run) {
-  if (run.session > 0 && getsid(pid) == run.session) return true;
-  const string environment = environment_of(pid);
-  return !environment.empty() && std::all_of(run.marks.begin(), run.marks.end(), [&](const string& mark) {
-    return has_variable(environment, mark);
-  });
-}
-
 }  // namespace
 
 bool has_other_children(const std::vector<int>& known) {
@@ -76,7 +67,7 @@ std::vector<int> tree_of(const RunIds& run) {
   if (run.main > 0 && !in(found, run.main)) found.push_back(run.main);
   if (!run.marks.empty())
     for (int pid : all_processes())
-      if (!in(found, pid) && pid != self && carries(pid, run) && !is_keeper(pid)) found.push_back(pid);
+      if (!in(found, pid) && pid != self && comes_from(pid, run.session, run.marks) && !is_keeper(pid)) found.push_back(pid);
   for (std::size_t i = 0; i < found.size(); ++i) {
     std::vector<int> below;
     add_children(found[i], 0, below);

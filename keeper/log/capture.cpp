@@ -70,6 +70,13 @@ std::optional<OutputPipe> find_output_pipe(const std::vector<int>& pids, std::ui
   return std::nullopt;
 }
 
+std::optional<OutputPipe> output_pipe_of(Fd reading) {
+  const std::string path = "/proc/self/fd/" + std::to_string(reading.get());
+  OutputPipe out{std::move(reading), Fd(open(path.c_str(), O_WRONLY | O_CLOEXEC))};
+  if (!out.reading || !out.writing) return std::nullopt;
+  return out;
+}
+
 Result<std::unique_ptr<Capture>> Capture::make(asio::io_context& io, Fd reading, Take take) {
   auto out = std::unique_ptr<Capture>(new Capture(io, std::move(reading), std::move(take)));
   std::array<int, 2> ends{};

@@ -27,6 +27,8 @@ Result<OutputPipe> make_output_pipe();
 /// The pipe that processes which an earlier keeper started write into, by its inode: both ends of it, opened
 /// again through /proc. Nothing where none of them has it any more.
 std::optional<OutputPipe> find_output_pipe(const std::vector<int>& pids, std::uint64_t inode);
+/// The pipe of such a reading end, with a writing end of its own; nothing where none can be had.
+std::optional<OutputPipe> output_pipe_of(Fd reading);
 std::uint64_t inode_of(const Fd& pipe);
 
 class Capture {
@@ -57,7 +59,7 @@ class Capture {
   /// The second pipe, to be read or spliced from: no more than was peeked, and all of it before the next
   /// peek.
   int copy() const { return copy_reading_.get(); }
-  /// The pipe itself, to be spliced from into a file: at most `waiting` bytes.
+  /// The pipe itself, to be spliced from into a file (at most `waiting` bytes), or to be handed on.
   int pipe() const { return pipe_.get(); }
   void went(std::size_t bytes) { taken_ += bytes; }
   /// `stored` of the `peeked` bytes are taken from the pipe; of the copy, `left` bytes were not read.

@@ -43,6 +43,7 @@ class OutputLog {
   /// The run that wrote has ended, and its output was drained: the beginning of a line has no end any more.
   void end_run();
   bool has_file() const { return route_.file != nullptr; }
+  int pipe() const { return capture_->pipe(); }
   /// A line of keeper's own.
   void add_own(std::string_view text, WallTime time);
   /// Something about the sink may have changed.

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "protocol/wire/finally.hpp"
+
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD 76  // asm-generic/socket.h of Linux 6.5
 #endif
@@ -138,6 +140,7 @@ void NotifySocket::wait() {
 
 /// False if there was none. Whoever is told may let go of this object.
 bool NotifySocket::receive() {
+  if (handling_) return false;  // who is told of one may ask for the next
   char text[kMostText];
   alignas(cmsghdr) char
       beside[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(kMostFds * sizeof(int)) + CMSG_SPACE(sizeof(int))];
@@ -147,8 +150,14 @@ bool NotifySocket::receive() {
   header.msg_iovlen = 1;
   header.msg_control = beside;
   header.msg_controllen = sizeof beside;
-  ssize_t got = recvmsg(socket_.native_handle(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  ssize_t got = recvmsg(socket_.native_handle(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT | MSG_PEEK);
   if (got < 0) return errno == EINTR;
+  // It is taken when it was acted on: whoever takes this keeper's place in between finds it again.
+  auto mark = living_.mark();
+  Finally taken([this, &mark] {
+    char nothing = 0;
+    if (!mark.expired()) recv(socket_.native_handle(), &nothing, sizeof nothing, MSG_DONTWAIT);
+  });
   Beside with = take_parts(header);
   auto message = parse_notify({text, static_cast<std::size_t>(got)});
   if (!with.named || !message || (header.msg_flags & MSG_TRUNC) != 0) {
@@ -160,6 +169,10 @@ bool NotifySocket::receive() {
   Notification out{std::move(with.sender), std::move(*message), {}};
   if (out.message.barrier && with.count == 1) out.barrier = std::move(with.fds[0]);
   auto tell = on_message_;
+  handling_ = true;
+  Finally handled([this, &mark] {
+    if (!mark.expired()) handling_ = false;
+  });
   tell(std::move(out));
   return true;
 }

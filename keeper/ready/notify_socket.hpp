@@ -38,6 +38,7 @@ class NotifySocket {
 
   /// The value for NOTIFY_SOCKET: "@..." for the abstract namespace.
   const std::string& environment() const { return environment_; }
+  int descriptor() { return socket_.native_handle(); }
   /// Reads what is there now, 64 datagrams at most; false if more may be waiting.
   bool drain();
   /// Datagrams that were no messages: over 4096 bytes, with a NUL, without credentials.
@@ -51,6 +52,7 @@ class NotifySocket {
   OnMessage on_message_;
   std::string environment_;
   std::uint64_t ignored_ = 0;
+  bool handling_ = false;
   Living living_;
 };
 

@@ -15,71 +15,89 @@ namespace {
 
 constexpr const char* kVariable = "KEEPER_ROLE";
 
-struct Number {
-  const char* key;
+struct Named {
+  const char* name;
   int RoleTable::*member;
 };
-constexpr std::array kDescriptors = {Number{"lock", &RoleTable::lock}, Number{"socket", &RoleTable::socket},
-                                     Number{"report", &RoleTable::report}};
+constexpr std::array kDescriptors = {Named{"lock", &RoleTable::lock}, Named{"socket", &RoleTable::socket},
+                                     Named{"report", &RoleTable::report}};
+constexpr const char* kInherited = "in";
 
 void keep_on_exec(int fd, bool keep) {
   if (fd >= 0) fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
-void keep_all_on_exec(const RoleTable& table, bool keep) {
-  for (const Number& d : kDescriptors)
-    keep_on_exec(table.*d.member, keep);
+/// All descriptors that go with it, by name.
+std::vector<HeldFd> all_of(const RoleTable& table) {
+  std::vector<HeldFd> out;
+  for (const Named& d : kDescriptors)
+    if (table.*d.member >= 0) out.push_back({d.name, table.*d.member});
   for (int fd : table.inherit)
-    keep_on_exec(fd, keep);
-}
-
-std::string list_text(const std::vector<int>& numbers) {
-  std::string out;
-  for (int n : numbers)
-    out += (out.empty() ? "" : ",") + std::to_string(n);
+    out.push_back({kInherited, fd});
+  out.insert(out.end(), table.held.begin(), table.held.end());
   return out;
 }
 
-std::vector<int> read_list(std::string_view text) {
-  std::vector<int> out;
+void keep_all_on_exec(const RoleTable& table, bool keep) {
+  for (const HeldFd& one : all_of(table))
+    keep_on_exec(one.fd, keep);
+}
+
+int number_in(std::string_view digits, int otherwise) {
+  std::from_chars(digits.data(), digits.data() + digits.size(), otherwise);
+  return otherwise;
+}
+
+void read_descriptors(std::string_view text, RoleTable& out) {
   while (!text.empty()) {
-    int number = -1;
-    auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc()) break;
-    out.push_back(number);
-    text.remove_prefix(std::min(text.size(), static_cast<std::size_t>(at - text.data()) + 1));
+    const std::string_view one = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), one.size() + 1));
+    const auto colon = one.find(':');
+    if (colon == std::string_view::npos) return;
+    const std::string name(one.substr(0, colon));
+    const int fd = number_in(one.substr(colon + 1), -1);
+    auto known = std::find_if(kDescriptors.begin(), kDescriptors.end(), [&](auto& d) { return d.name == name; });
+    if (known != kDescriptors.end())
+      out.*known->member = fd;
+    else if (name == kInherited)
+      out.inherit.push_back(fd);
+    else
+      out.held.push_back({name, fd});
   }
-  return out;
 }
 
-/// "lock=5 socket=6 ... home=/path with spaces": the path comes last.
-std::string to_text(const RoleTable& t) {
-  std::string out;
-  for (const Number& d : kDescriptors)
-    out += std::string(d.key) + "=" + std::to_string(t.*d.member) + " ";
-  out += std::string("foreground=") + (t.foreground ? "1" : "0") + " fresh=" + (t.fresh ? "1" : "0") +
-         " replace=" + (t.replace ? "1" : "0") + " inherit=" + list_text(t.inherit) + " stem=" + t.stem;
-  return out + " home=" + t.home;
+/// The path comes last: it may hold anything.
+std::string to_text(Role role, const RoleTable& t) {
+  std::string fds;
+  for (const HeldFd& one : all_of(t))
+    fds += (fds.empty() ? "" : ",") + one.name + ":" + std::to_string(one.fd);
+  std::string out = std::string(role == Role::guard ? "guard" : "keeper") + " fds=" + fds;
+  if (t.next) out += " next=1";
+  return out + ";foreground=" + (t.foreground ? "1" : "0") + " fresh=" + (t.fresh ? "1" : "0") +
+         " replace=" + (t.replace ? "1" : "0") + " stem=" + t.stem + " home=" + t.home;
 }
 
 RoleTable from_text(std::string_view text) {
   RoleTable out;
-  auto word = [&](std::string_view key) {
-    auto at = text.find(std::string(key) + "=");
+  const auto middle = text.find(';');
+  if (middle == std::string_view::npos) return out;
+  const std::string_view changing = text.substr(0, middle), lasting = text.substr(middle + 1);
+  auto word = [](std::string_view part, const std::string& key) {
+    auto at = part.find(key + "=");
     if (at == std::string_view::npos) return std::string_view();
-    std::string_view rest = text.substr(at + key.size() + 1);
+    std::string_view rest = part.substr(at + key.size() + 1);
     return key == "home" ? rest : rest.substr(0, rest.find(' '));
   };
-  for (const Number& d : kDescriptors) {
-    std::string_view digits = word(d.key);
-    std::from_chars(digits.data(), digits.data() + digits.size(), out.*d.member);
-  }
-  out.foreground = word("foreground") == "1";
-  out.fresh = word("fresh") == "1";
-  out.replace = word("replace") == "1";
-  out.inherit = read_list(word("inherit"));
-  out.stem = word("stem");
-  out.home = word("home");
+  read_descriptors(word(changing, "fds"), out);
+  out.guard = number_in(word(changing, " guard"), -1);
+  out.next = word(changing, " next") == "1";
+  out.died = number_in(word(changing, " died"), 0);
+  out.failed = word(changing, " failed");
+  out.foreground = word(lasting, "foreground") == "1";
+  out.fresh = word(lasting, " fresh") == "1";
+  out.replace = word(lasting, " replace") == "1";
+  out.stem = word(lasting, " stem");
+  out.home = word(lasting, "home");
   return out;
 }
 
@@ -90,6 +108,14 @@ bool is_ours(const RoleTable& t) {
 
 }  // namespace
 
+Fd take_held(RoleTable& table, const std::string& name) {
+  auto one = std::find_if(table.held.begin(), table.held.end(), [&](auto& h) { return h.name == name; });
+  if (one == table.held.end()) return {};
+  Fd out(one->fd);
+  table.held.erase(one);
+  return out;
+}
+
 std::optional<RoleTable> take_role() {
   const char* text = std::getenv(kVariable);
   if (text == nullptr) return std::nullopt;
@@ -97,13 +123,14 @@ std::optional<RoleTable> take_role() {
   unsetenv(kVariable);
   if (!is_ours(table)) return std::nullopt;
   keep_all_on_exec(table, false);
+  keep_on_exec(table.guard, false);
   prctl(PR_SET_NAME, "keeper");  // the exec named it "exe"
   return table;
 }
 
-Error enter_role(const RoleTable& table, const std::string& process_name,
-                 const std::vector<std::string>& environment) {
-  std::string variable = std::string(kVariable) + "=" + to_text(table);
+Error enter_role(Role role, const RoleTable& table, const std::vector<std::string>& environment) {
+  const std::string variable = std::string(kVariable) + "=" + to_text(role, table);
+  const std::string process_name = (role == Role::guard ? "keeper: guard " : "keeper: ") + table.stem;
   std::vector<const char*> envp;
   for (const std::string& v : environment)
     envp.push_back(v.c_str());
@@ -111,6 +138,7 @@ Error enter_role(const RoleTable& table, const std::string& process_name,
   envp.push_back(nullptr);
   std::array<const char*, 2> argv = {process_name.c_str(), nullptr};
   keep_all_on_exec(table, true);
+  // The guard, which has no library, finds all signals as they were left (own_all_signals).
   execve("/proc/self/exe", const_cast<char* const*>(argv.data()), const_cast<char* const*>(envp.data()));
   Error error = system_error("start the keeper", "exec /proc/self/exe");
   keep_all_on_exec(table, false);

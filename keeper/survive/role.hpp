@@ -1,9 +1,13 @@
-// A role is entered by exec of this same binary: the program that parsed the command line becomes the keeper
-// (later: its guard, and one becomes the other), so no role carries another's heap, and a change of role
-// nests nothing.
+// A role is entered by exec of this same binary: the program that parsed the command line becomes the guard,
+// which starts its keeper; a keeper whose guard was killed becomes the guard. So no role carries another's
+// heap, and a change of role nests nothing.
 //
-// What a role needs comes with it in one environment variable: words, and descriptors under the numbers they
-// have. Descriptors are close-on-exec but for the instant of that exec.
+// What a role needs comes with it in one environment variable, KEEPER_ROLE:
+//
+//   ROLE fds=lock:5,socket:6,out:9 [next=1] [guard=7] [died=9] [failed=WHY];foreground=1 ... stem=api home=/x
+//
+// What stands behind the semicolon is passed on as it is (guard.cpp, which is its other reader and writer).
+// Descriptors have the numbers that they have; they are close-on-exec but for the instant of that exec.
 #pragma once
 #include <optional>
 #include <string>
@@ -12,6 +16,14 @@
 #include "protocol/home/home.hpp"
 
 namespace keeper {
+
+enum class Role { keeper, guard };
+
+/// A descriptor that outlives a keeper, by its name.
+struct HeldFd {
+  std::string name;
+  int fd;
+};
 
 struct RoleTable {
   std::string home;          ///< path of the home
@@ -23,15 +35,25 @@ struct RoleTable {
   bool foreground = false;
   bool fresh = false;    ///< this app had no record before
   bool replace = false;  ///< a program that an earlier keeper left is ended, and another one started
+
+  // of a keeper that a guard has started
+  int guard = -1;            ///< the line to it (guard_link.hpp)
+  std::vector<HeldFd> held;  ///< what the guard holds besides those above
+  bool next = false;         ///< there was one before it, whose place it takes
+  int died = 0;              ///< how that one ended: exit code << 8 | 0x10000, else the signal
+  std::string failed;        ///< why another program file, which was to be tried, is not used: died, silent
 };
+
+/// That descriptor, which is no longer in the table; none where there is none of that name.
+Fd take_held(RoleTable& table, const std::string& name);
 
 /// The table of this process's role, taken out of the environment; nothing if it was started by a user.
 std::optional<RoleTable> take_role();
 
 /// Becomes that role: same process, same program file (also when it was deleted or replaced meanwhile), named
-/// `process_name` in ps(1), with `environment` ("K=V"). Returns only if it could not be done.
-Error enter_role(const RoleTable& table, const std::string& process_name,
-                 const std::vector<std::string>& environment);
+/// "keeper: NAME" or "keeper: guard NAME" in ps(1), with `environment` ("K=V"). Returns only if it could not
+/// be done.
+Error enter_role(Role role, const RoleTable& table, const std::vector<std::string>& environment);
 
 /// Those of these descriptors that are not open.
 std::vector<int> not_open(const std::vector<int>& descriptors);

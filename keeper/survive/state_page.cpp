@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x31'65'74'61'74'73'6bull;  // "kstate1"
 constexpr std::uint32_t kSmallAt = 512, kSmall = 1792;       // two of them fill the first page
-constexpr std::uint32_t kMapped = 4096;
+constexpr std::uint32_t kMapped = kStatePageMapped;
 constexpr std::uint32_t kLargeAt = kMapped;
 
 /// FNV-1a.
@@ -27,10 +27,19 @@ std::uint64_t mix(std::uint64_t hash, const void* bytes, std::size_t count) {
 
 }  // namespace
 
+std::uint64_t StatePage::begin_claim(std::uint64_t run) {
+  const std::uint64_t claim = claim_of(spawn_of_claim(head().claim) + 1u, 0);
+  head().claim_run = 0;  // whoever is killed between these has not spawned
+  head().claim = claim;
+  head().claim_run = run;
+  return claim;
+}
+
 static_assert(kSmallAt + 2 * kSmall <= kLargeAt);
 static_assert(kLargeAt + 2 * StatePage::kMost <= StatePage::kSize);
 
 Result<StatePage> StatePage::open(const Home& home, const std::string& stem) {
+  static_assert(offsetof(Head, inbox) == kInboxAt);
   const std::string path = home.state_path(stem);
   auto file = home.open_state(stem);
   if (!file) return file.error();

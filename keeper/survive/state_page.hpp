@@ -15,20 +15,22 @@
 #include <string>
 #include <string_view>
 
+#include "keeper/survive/inbox.hpp"
 #include "protocol/home/home.hpp"
 
 namespace keeper {
 
-/// Which process is the run's, as one word: whoever swaps it first has decided. The child side writes its pid
-/// just before it executes the program; a keeper that gives up on a spawn takes the claim away before.
+/// Which process is the run's, as one word {number of the spawn, pid}: whoever swaps it first has decided. The
+/// child side writes its pid just before it executes the program (and takes it back where that fails); a
+/// keeper that gives up on a spawn takes the claim away before.
 using Claimed = std::atomic<std::uint64_t>;
-constexpr std::uint64_t claim_of(std::uint64_t run, int pid) {
-  return run << 32 | static_cast<std::uint32_t>(pid);
+constexpr std::uint64_t claim_of(std::uint64_t spawn, int pid) {
+  return spawn << 32 | static_cast<std::uint32_t>(pid);
 }
 constexpr int pid_of_claim(std::uint64_t claim) {
   return static_cast<int>(claim & 0xffffffffu);
 }
-constexpr std::uint32_t run_of_claim(std::uint64_t claim) {
+constexpr std::uint32_t spawn_of_claim(std::uint64_t claim) {
   return static_cast<std::uint32_t>(claim >> 32);
 }
 
@@ -52,7 +54,13 @@ class StatePage {
   /// False: it is longer than kMost, or cannot be written, and the last one stays.
   bool write(std::string_view content);
 
+  /// A claim for that run, which nobody has taken yet.
+  std::uint64_t begin_claim(std::uint64_t run);
   Claimed& claim() { return head().claim; }
+  /// The run that the claim is for; 0: none.
+  std::uint64_t claim_run() const { return head().claim_run; }
+  Inbox& inbox() { return head().inbox; }
+  int file() const { return file_.get(); }
   /// Memory for who writes a piece into log number `number`; zero in a new page.
   void* place(std::size_t number) { return head().places[number]; }
 
@@ -68,6 +76,8 @@ class StatePage {
     Claimed claim;
     Slot slots[2];
     alignas(64) unsigned char places[kPlaces][kPlace];
+    Inbox inbox;
+    std::uint64_t claim_run;
   };
   static_assert(sizeof(Head) <= 512);
 

@@ -12,6 +12,7 @@ struct SignalFact {
   bool from_terminal;  ///< the kernel sent it: Ctrl-C, which reaches every process of the group
   int pid;             ///< who sent it, 0 for the kernel
   unsigned uid;
+  bool passed_on = false;  ///< by the guard, which got it
 };
 
 /// Blocks every signal but the ones of program errors and job control, and puts all dispositions to their

@@ -196,10 +196,7 @@ void look_closer(const Home& home, Row& row, Error error, Millis wait, Reading r
 
 std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait,
                                           Home::Listed listed) {
-  Answers answers;
-  answers.reserve(calls.size());
-  for (const Call& call : calls)
-    answers.emplace_back(Error{Reason::timeout, call.doing, "its keeper does not answer", 0});
+  Answers answers(calls.size(), std::string());
   std::size_t room = room_for_sockets(calls.size());
   for (std::size_t from = 0; from < calls.size(); from += room)
     call_batch(home, calls, from, std::min(from + room, calls.size()), Deadline(wait), listed, answers);

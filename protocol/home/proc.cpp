@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <climits>
 #include <cstdio>
@@ -113,6 +114,18 @@ void add_children(int pid, std::uint64_t threads, std::vector<int>& out) {
     std::from_chars(entry->d_name, entry->d_name + std::strlen(entry->d_name), task);
     if (task > 0) add_children_of_task(pid, task, out);
   }
+}
+
+std::vector<std::string> run_marks(const std::string& name, int keeper) {
+  return {"KEEPER_NAME=" + name, "KEEPER_PID=" + std::to_string(keeper)};
+}
+
+bool comes_from(int pid, int session, const std::vector<std::string>& marks) {
+  if (session > 0 && getsid(pid) == session) return true;
+  if (marks.empty()) return false;
+  const std::string environment = environment_of(pid);
+  return std::all_of(marks.begin(), marks.end(),
+                     [&](const std::string& mark) { return has_variable(environment, mark); });
 }
 
 std::vector<int> all_processes() {

@@ -384,6 +384,7 @@ constexpr Field kFields[] = {
         "read variables from FILE (dotenv); may be given again, the last goes before; -e "
         "before all"),
     field<&Spec::clear_env>("clear_env", 0, "", "pass on none of this shell's variables"),
+    field<&Spec::guard>("guard", 0, "", "run without the process that takes over when the keeper is killed"),
     field<&Spec::environment>("environment", 0, "", ""),
     field<&Spec::interpreter, not_empty>("interpreter", 0, "PROGRAM",
                                          "run PROGRAM through this (default: by #! or extension)"),

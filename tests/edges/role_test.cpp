@@ -60,7 +60,7 @@ TEST(Role, IsTakenWithItsDescriptorsByTheProgramThatIsEntered) {
   setenv("NOT_PASSED_ON", "no", 1);
   pid_t pid = fork();
   if (pid == 0) {
-    enter_role(table, "keeper: api:2",
+    enter_role(Role::keeper, table,
                {"GTEST_FILTER=Role.IsTakenWithItsDescriptorsByTheProgramThatIsEntered", "PASSED_ON=yes"});
     _exit(99);
   }

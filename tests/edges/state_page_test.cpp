@@ -165,7 +165,7 @@ TEST(StatePage, AClaimIsGivenOnce) {
   EXPECT_TRUE(other.claim().compare_exchange_strong(expected, claim_of(8, 0)));
   expected = claim_of(7, 0);
   EXPECT_FALSE(one.claim().compare_exchange_strong(expected, claim_of(7, 1234)));
-  EXPECT_EQ(8u, run_of_claim(one.claim()));
+  EXPECT_EQ(8u, spawn_of_claim(one.claim()));
   EXPECT_EQ(0, pid_of_claim(one.claim()));
   EXPECT_EQ(1234, pid_of_claim(claim_of(7, 1234)));
 }

@@ -1,0 +1,124 @@
+// A keeper and its guard: what it hands up, what it is told, and how it takes the guard's place.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "keeper/keeper.hpp"
+#include "protocol/home/clock.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr Millis kBothWithin{100};   // a signal to the whole group reaches both halves
+constexpr Millis kGuardAgain{1000};  // until it tries again to become the guard
+constexpr int kStatusSteps = 100;    // of a millisecond, for the guard to take a process that has ended
+
+ExitInfo exit_of(const InboxEntry& entry) {
+  if (entry.what == InboxEntry::exited) return ExitInfo::code(entry.value);
+  return ExitInfo::signal(entry.value, entry.what == InboxEntry::dumped);
+}
+
+}  // namespace
+
+/// All that the next keeper needs. Before anything is spawned: it relies on it.
+Done Keeper::hand_up() {
+  if (!guard_) return {};
+  if (page_)
+    if (Done done = guard_->put("state", page_->file()); !done) return done;
+  const char* names[] = {"out", "err"};
+  const std::vector<int> pipes = output_->pipes();
+  for (std::size_t i = 0; i < pipes.size(); ++i)
+    if (Done done = guard_->put(names[i], pipes[i]); !done) return done;
+  if (notify_) return guard_->put("notify", notify_->descriptor());
+  return {};
+}
+
+/// From the entry on that was acted on last. What it brings about is recorded with it.
+void Keeper::read_inbox() {
+  if (!page_) return;
+  Inbox& inbox = page_->inbox();
+  const std::uint32_t written = inbox.written;
+  const bool was_full = written - inbox.read >= Inbox::kEntries;
+  bool ended = false;
+  while (inbox_ != written && !leaving_as_) {
+    const InboxEntry* entry = inbox.at(++inbox_);
+    if (entry == nullptr) continue;
+    if (entry->what == InboxEntry::signal)
+      on_signal({entry->value, entry->pid == 0, entry->pid, entry->uid, true});
+    else
+      ended = true;
+  }
+  if (ended && !leaving_as_) on_child_signal();
+  if (leaving_as_) return;
+  persist();
+  inbox.read = inbox_;
+  if (was_full && guard_) guard_->room();
+}
+
+std::optional<ExitInfo> Keeper::status_in_inbox(int pid, std::uint32_t since) {
+  if (!page_) return std::nullopt;
+  const Inbox& inbox = page_->inbox();
+  for (std::uint32_t number = inbox.written; number > since; --number) {
+    const InboxEntry* entry = inbox.at(number);
+    if (entry == nullptr) return std::nullopt;
+    if (entry->what != InboxEntry::signal && entry->pid == pid) return exit_of(*entry);
+  }
+  return std::nullopt;
+}
+
+/// How a run's main process has ended; nothing while it has not. Whose parent is the guard is taken by that,
+/// a moment later.
+std::optional<ExitInfo> Keeper::status_of(Run& run, std::optional<Used>* used) {
+  auto out = look_at_end(run.pid, run.pidfd.native_handle(), used);
+  if (out && out->kind == ExitInfo::Kind::unknown && guard_)
+    for (int step = 0; step < kStatusSteps; ++step) {
+      if (auto status = status_in_inbox(run.pid, run.since)) return status;
+      if (!process_start(run.pid)) break;
+      usleep(1000);
+    }
+  return out;
+}
+
+/// A signal to the process group reaches both halves, and the guard passes on what it gets: it counts once.
+/// The terminal's are taken from the guard, as long as there is one.
+bool Keeper::said_by_both(const SignalFact& fact) {
+  if (!guard_) return false;
+  if (!fact.passed_on && fact.from_terminal) return true;
+  const Millis now = steady_now();
+  if (!fact.passed_on) {
+    heard_ = {fact.number, fact.pid, now};
+    return false;
+  }
+  return heard_.number == fact.number && heard_.pid == fact.pid && now - heard_.at < kBothWithin;
+}
+
+/// The other half takes its place: this process.
+void Keeper::on_guard_lost() {
+  guard_.reset();
+  if (!leaving_as_) become_guard();
+}
+
+void Keeper::become_guard() {
+  persist();
+  RoleTable table = table_;
+  table.next = true;
+  if (page_) table.held.push_back({"state", page_->file()});
+  const char* names[] = {"out", "err"};
+  const std::vector<int> pipes = output_->pipes();
+  for (std::size_t i = 0; i < pipes.size(); ++i)
+    table.held.push_back({names[i], pipes[i]});
+  if (notify_) table.held.push_back({"notify", notify_->descriptor()});
+  std::vector<std::string> environment;
+  for (char** at = environ; *at != nullptr; ++at)
+    environment.emplace_back(*at);
+  const Error error = enter_role(Role::guard, table, environment);
+  marker(error.text() + "; this keeper goes on without a guard, and tries again");
+  flush_markers();
+  guard_again_.expires_after(kGuardAgain);
+  guard_again_.async_wait([this](std::error_code stopped) {
+    if (!stopped && !leaving_as_) become_guard();
+  });
+}
+
+}  // namespace keeper

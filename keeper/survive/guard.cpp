@@ -1,0 +1,501 @@
+#include "keeper/survive/guard.hpp"
+
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "keeper/survive/bare_calls.hpp"
+#include "keeper/survive/guard_words.hpp"
+#include "keeper/survive/inbox.hpp"
+
+namespace keeper {
+namespace {
+
+using bare::address;
+using bare::call;
+
+constexpr const char* kVariable = "KEEPER_ROLE=";
+constexpr const char* kOwnImage = "/proc/self/exe";
+constexpr int kMostText = 1024;   // of the part of a role that changes
+constexpr long kSecond = 1000;    // ms
+constexpr long kFirstWait = 50;   // ms before the third keeper of a row that died early
+constexpr long kLongestWait = 5 * kSecond;
+constexpr long kUpWithin = 2 * kSecond;  // for the first keeper of a new program file
+constexpr long kForever = -1;
+constexpr int kPathMost = 4096 + kMostText;
+
+struct Held {
+  char name[GuardWord::kName];
+  int fd;
+};
+
+struct Guard {
+  char** argv;
+  char** envp;
+  char** slot;       // of the environment: where the role stands
+  const char* rest;  // of the role: what does not change
+  Inbox* inbox;
+  int signals;
+  int link;    // to the keeper
+  int keeper;  // its pid; 0: there is none just now
+  bool up;     // it has said so
+  bool again;  // there was one before it
+  bool leaving;
+  int code;            // to end with
+  long started;        // ms
+  long next;           // ms: when to start the next one
+  int early;           // so many died early, one after the other
+  int died;            // wait status of the last one
+  const char* failed;  // why the program file that was to be tried is not used
+  bool trying;         // the keeper runs the image of `path`
+  char path[kGuardPathMost];
+  int count;
+  Held held[kGuardWordsMost];
+};
+
+// --- text
+
+bool starts_with(const char* text, const char* with) {
+  for (; *with != 0; ++text, ++with)
+    if (*text != *with) return false;
+  return true;
+}
+
+bool same_name(const char* a, const char* b) {
+  for (int i = 0; i < GuardWord::kName; ++i) {
+    if (a[i] != b[i]) return false;
+    if (a[i] == 0) return true;
+  }
+  return true;
+}
+
+const char* read_number(const char* at, int& out) {
+  out = 0;
+  for (; *at >= '0' && *at <= '9'; ++at)
+    out = out * 10 + (*at - '0');
+  return at;
+}
+
+/// Text into a buffer; what does not fit is left out.
+struct Writer {
+  char* at;
+  char* end;
+  void text(const char* from) {
+    for (; *from != 0 && at < end - 1; ++from)
+      *at++ = *from;
+    *at = 0;
+  }
+  void number(int value) {
+    char digits[12];
+    char* digit = digits + sizeof digits;
+    *--digit = 0;
+    do
+      *--digit = static_cast<char>('0' + value % 10);
+    while ((value /= 10) > 0);
+    text(digit);
+  }
+};
+
+// --- what it was born with
+
+/// "lock:5,socket:6": false where that is not ours (anybody may have set the variable).
+bool read_held(Guard& g, const char* at) {
+  while (*at != 0 && *at != ' ' && *at != ';' && g.count < kGuardWordsMost) {
+    Held& one = g.held[g.count];
+    int length = 0;
+    for (; *at != ':'; ++at) {
+      if (*at == 0 || length >= GuardWord::kName - 1) return false;
+      one.name[length++] = *at;
+    }
+    one.name[length] = 0;
+    at = read_number(at + 1, one.fd);
+    if (call(SYS_fcntl, one.fd, F_SETFD, FD_CLOEXEC) < 0) return false;
+    ++g.count;
+    if (*at == ',') ++at;
+  }
+  return g.count > 0;
+}
+
+int held(const Guard& g, const char* name) {
+  for (int i = 0; i < g.count; ++i)
+    if (same_name(g.held[i].name, name)) return g.held[i].fd;
+  return -1;
+}
+
+bool read_role(Guard& g) {
+  const char* at = *g.slot;
+  while (*at++ != '=') {
+  }
+  if (!starts_with(at, "guard ")) return false;
+  for (g.rest = at; *g.rest != ';'; ++g.rest)
+    if (*g.rest == 0) return false;
+  for (; at < g.rest; ++at) {
+    if (at[-1] != ' ') continue;
+    if (starts_with(at, "fds=") && !read_held(g, at + 4)) return false;
+    if (starts_with(at, "keeper=")) read_number(at + 7, g.keeper);
+    if (starts_with(at, "link=")) read_number(at + 5, g.link);
+    if (starts_with(at, "next=1")) g.again = true;
+  }
+  return held(g, "lock") >= 0 && held(g, "socket") >= 0;
+}
+
+/// Of the state page; the one of an earlier file is let go.
+void map_inbox(Guard& g) {
+  const int file = held(g, "state");
+  if (file < 0) return;
+  const long memory = call(SYS_mmap, 0, kStatePageMapped, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (memory < 0 && memory >= -4096) return;
+  if (g.inbox != nullptr) call(SYS_munmap, address(g.inbox) - kInboxAt, kStatePageMapped);
+  g.inbox = reinterpret_cast<Inbox*>(memory + kInboxAt);
+}
+
+long now() {
+  timespec time{};
+  call(SYS_clock_gettime, CLOCK_MONOTONIC, address(&time));
+  return time.tv_sec * 1000 + time.tv_nsec / 1'000'000;
+}
+
+// --- its keeper
+
+/// KEEPER_ROLE=ROLE fds=...  and what `more` adds, then what does not change.
+void write_role(const Guard& g, char* text, const char* role, const char* key1, int value1, const char* key2,
+                int value2) {
+  Writer out{text, text + kPathMost};
+  out.text(kVariable);
+  out.text(role);
+  out.text(" fds=");
+  for (int i = 0; i < g.count; ++i) {
+    if (i > 0) out.text(",");
+    out.text(g.held[i].name);
+    out.text(":");
+    out.number(g.held[i].fd);
+  }
+  out.text(key1), out.number(value1);
+  out.text(key2), out.number(value2);
+  if (g.died != 0) out.text(" died="), out.number(g.died);
+  if (g.failed != nullptr) out.text(" failed="), out.text(g.failed);
+  out.text(g.rest);
+}
+
+void keep_on_exec(const Guard& g, bool keep) {
+  for (int i = 0; i < g.count; ++i)
+    call(SYS_fcntl, g.held[i].fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
+}
+
+/// In the new process. Its name is the guard's, without that word.
+[[noreturn]] void become_keeper(Guard& g, const char* image, int link) {
+  char name[128];
+  Writer out{name, name + sizeof name};
+  out.text("keeper: ");
+  if (starts_with(g.argv[0], "keeper: guard ")) out.text(g.argv[0] + 14);
+  char* argv[2] = {name, nullptr};
+  char role[kPathMost];
+  write_role(g, role, "keeper", " guard=", link, " next=", g.again ? 1 : 0);
+  *g.slot = role;
+  keep_on_exec(g, true);
+  call(SYS_fcntl, link, F_SETFD, 0);
+  call(SYS_execve, address(image), address(argv), address(g.envp));
+  for (;;)
+    call(SYS_exit_group, 127);
+}
+
+void end_link(Guard& g) {
+  if (g.link >= 0) call(SYS_close, g.link);
+  g.link = -1;
+}
+
+/// When the next one is to be started, after one that ended or could not be started.
+void wait_longer(Guard& g) {
+  ++g.early;
+  long wait = g.early == 1 ? 0 : kFirstWait;
+  for (int i = 2; i < g.early && wait < kLongestWait; ++i)
+    wait *= 2;
+  g.next = now() + (wait < kLongestWait ? wait : kLongestWait);
+}
+
+void start_keeper(Guard& g) {
+  g.next = kForever;
+  g.started = now();
+  g.up = false;
+  int ends[2];
+  if (call(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, address(ends)) < 0)
+    return wait_longer(g);
+  const char* image = g.trying ? g.path : kOwnImage;
+  const long pid = call(SYS_clone, SIGCHLD);
+  if (pid == 0) become_keeper(g, image, ends[1]);
+  call(SYS_close, ends[1]);
+  if (pid < 0) {
+    call(SYS_close, ends[0]);
+    return wait_longer(g);
+  }
+  g.link = ends[0];
+  g.keeper = static_cast<int>(pid);
+  g.again = true;
+}
+
+/// A program file that was to be tried and did not do: the one of this process goes on.
+void roll_back(Guard& g, const char* why) {
+  g.trying = false;
+  g.failed = why;
+}
+
+// --- words
+
+void say(Guard& g, GuardWord::Kind kind, int code) {
+  if (g.link < 0) return;
+  GuardWord word{};
+  word.kind = kind;
+  word.code = code;
+  call(SYS_sendto, g.link, address(&word), sizeof word, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void let_go(Guard& g, const char* name) {
+  for (int i = 0; i < g.count; ++i) {
+    if (!same_name(g.held[i].name, name)) continue;
+    call(SYS_close, g.held[i].fd);
+    g.held[i] = g.held[--g.count];
+    return;
+  }
+}
+
+void hold(Guard& g, const GuardWord& word, int fd) {
+  if (fd < 0) return say(g, GuardWord::kept, 1);
+  let_go(g, word.name);
+  if (g.count >= kGuardWordsMost) {
+    call(SYS_close, fd);
+    return say(g, GuardWord::kept, 1);
+  }
+  Held& one = g.held[g.count++];
+  for (int i = 0; i < GuardWord::kName; ++i)
+    one.name[i] = word.name[i];
+  one.name[GuardWord::kName - 1] = 0;
+  one.fd = fd;
+  if (same_name(one.name, "state")) map_inbox(g);
+  say(g, GuardWord::kept, 0);
+}
+
+/// The keeper of a new program file has gone on: this process takes it too, with the same keeper. If that
+/// cannot be, it stays what it is.
+void follow(Guard& g) {
+  char role[kPathMost];
+  char* before = *g.slot;
+  write_role(g, role, "guard", " keeper=", g.keeper, " link=", g.link);
+  *g.slot = role;
+  keep_on_exec(g, true);
+  call(SYS_fcntl, g.link, F_SETFD, 0);
+  call(SYS_execve, address(g.path), address(g.argv), address(g.envp));
+  keep_on_exec(g, false);
+  call(SYS_fcntl, g.link, F_SETFD, FD_CLOEXEC);
+  *g.slot = before;
+}
+
+/// False: there was none. All that its keeper has said is read before its end counts.
+bool take_word(Guard& g) {
+  if (g.link < 0) return false;
+  struct {
+    GuardWord word;
+    char path[kGuardPathMost];
+  } said;
+  said.path[0] = 0;
+  alignas(cmsghdr) char beside[CMSG_SPACE(sizeof(int))];
+  iovec piece{&said, sizeof said};
+  msghdr header{};
+  header.msg_iov = &piece;
+  header.msg_iovlen = 1;
+  header.msg_control = beside;
+  header.msg_controllen = sizeof beside;
+  const long got = call(SYS_recvmsg, g.link, address(&header), MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got == 0) end_link(g);
+  if (got < static_cast<long>(sizeof(GuardWord))) return false;
+  int fd = -1;
+  const auto* part = reinterpret_cast<const cmsghdr*>(beside);
+  if (header.msg_controllen >= CMSG_LEN(sizeof(int)) && part->cmsg_type == SCM_RIGHTS)
+    fd = *reinterpret_cast<const int*>(part + 1);
+  switch (said.word.kind) {
+    case GuardWord::put: hold(g, said.word, fd); break;
+    case GuardWord::drop: let_go(g, said.word.name); break;
+    case GuardWord::up:
+      g.up = true;
+      g.failed = nullptr;
+      if (g.trying) g.trying = false, follow(g);
+      break;
+    case GuardWord::leave: g.leaving = true, g.code = said.word.code; break;
+    case GuardWord::renew:
+      said.path[kGuardPathMost - 1] = 0;
+      Writer{g.path, g.path + sizeof g.path}.text(said.path);
+      g.trying = true;
+      g.failed = nullptr;
+      break;
+    case GuardWord::room: break;  // it was woken, which is all
+    default: break;
+  }
+  return true;
+}
+
+// --- what ends, and signals
+
+/// Its own keeper's end is looked at last: whoever the next one is finds all the others in the inbox.
+void note_ended(Guard& g) {
+  for (;;) {
+    siginfo_t info;
+    info.si_pid = 0;
+    // With five arguments; no rusage.
+    if (call(SYS_waitid, P_ALL, 0, address(&info), WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) return;
+    if (info.si_pid == g.keeper) return;
+    const InboxEntry::What what = info.si_code == CLD_EXITED   ? InboxEntry::exited
+                                  : info.si_code == CLD_DUMPED ? InboxEntry::dumped
+                                                               : InboxEntry::killed;
+    if (g.inbox != nullptr && !g.inbox->put(what, info.si_status, info.si_pid)) return;
+    call(SYS_waitid, P_PID, info.si_pid, address(&info), WEXITED | WNOHANG);
+    say(g, GuardWord::news, 0);
+  }
+}
+
+[[noreturn]] void leave(const Guard& g) {
+  for (;;)
+    call(SYS_exit_group, g.code);
+}
+
+void keeper_ended(Guard& g, const siginfo_t& info) {
+  while (take_word(g)) {
+  }
+  end_link(g);
+  const bool was_up = g.up;
+  g.keeper = 0;
+  if (g.leaving) leave(g);
+  const bool killed = info.si_code == CLD_KILLED && info.si_status == SIGKILL;
+  const bool gave_way = g.trying && was_up;  // it ended so that another program file can be tried
+  g.died = info.si_code == CLD_EXITED ? info.si_status << 8 | 1 << 16 : info.si_status;
+  if (g.trying && !was_up) roll_back(g, "died");
+  if (gave_way || (killed && was_up)) {
+    g.next = now();
+    return;
+  }
+  if (now() - g.started >= kSecond) g.early = 0;
+  wait_longer(g);
+}
+
+void look_at_children(Guard& g) {
+  note_ended(g);
+  if (g.keeper == 0) return;
+  siginfo_t info;
+  info.si_pid = 0;
+  if (call(SYS_waitid, P_PID, g.keeper, address(&info), WEXITED | WNOHANG) < 0) info.si_pid = g.keeper;
+  if (info.si_pid == 0) return;
+  keeper_ended(g, info);
+  note_ended(g);  // what stood behind it
+}
+
+void take_signals(Guard& g) {
+  signalfd_siginfo info;
+  while (call(SYS_read, g.signals, address(&info), sizeof info) == static_cast<long>(sizeof info)) {
+    if (info.ssi_signo == SIGCHLD) continue;
+    const bool put = g.inbox != nullptr &&
+                     g.inbox->put(InboxEntry::signal, static_cast<int>(info.ssi_signo),
+                                  static_cast<int>(info.ssi_pid), info.ssi_uid);
+    if (!put && g.keeper > 0) call(SYS_kill, g.keeper, info.ssi_signo);
+    say(g, GuardWord::news, 0);
+  }
+}
+
+void open_signals(Guard& g) {
+  unsigned long set = 0;
+  for (int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD})
+    set |= 1ul << (signal - 1);
+  g.signals =
+      static_cast<int>(call(SYS_signalfd4, -1, address(&set), sizeof set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+/// Until when nothing but news is waited for.
+long due(const Guard& g) {
+  if (g.keeper == 0) return g.next;
+  return g.trying && !g.up ? g.started + kUpWithin : kForever;
+}
+
+[[noreturn]] void keep_guard(Guard& g) {
+  call(SYS_prctl, PR_SET_NAME, address("keeper"));
+  call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
+  map_inbox(g);
+  if (g.keeper == 0)
+    start_keeper(g);
+  else
+    g.up = g.again = true;
+  for (;;) {
+    if (g.signals < 0) open_signals(g);
+    pollfd waits[2] = {{g.signals, POLLIN, 0}, {g.link, POLLIN, 0}};
+    const long until = due(g);
+    timespec time{};
+    if (until != kForever) {
+      const long left = until - now();
+      time.tv_sec = left > 0 ? left / 1000 : 0;
+      time.tv_nsec = left > 0 ? left % 1000 * 1'000'000 : 0;
+    }
+    call(SYS_ppoll, address(waits), 2, until == kForever ? 0 : address(&time), 0, 8);
+    take_signals(g);
+    while (take_word(g)) {
+    }
+    look_at_children(g);
+    if (until == kForever || now() < until) continue;
+    if (g.keeper != 0 && g.trying && !g.up) {
+      roll_back(g, "silent");
+      call(SYS_kill, g.keeper, SIGKILL);
+    } else if (g.keeper == 0) {
+      start_keeper(g);
+    }
+  }
+}
+
+}  // namespace
+
+void guard_if_asked(char** argv, char** envp) {
+  for (char** at = envp; *at != nullptr; ++at) {
+    if (!starts_with(*at, kVariable)) continue;
+    Guard g;
+    g.argv = argv, g.envp = envp, g.slot = at, g.rest = nullptr, g.inbox = nullptr;
+    g.signals = g.link = -1;
+    g.keeper = g.code = g.early = g.died = g.count = 0;
+    g.up = g.again = g.leaving = g.trying = false;
+    g.started = 0, g.next = kForever, g.failed = nullptr;
+    g.path[0] = 0;
+    if (read_role(g)) keep_guard(g);
+    return;
+  }
+}
+
+}  // namespace keeper
+
+#if defined(KEEPER_EARLY_GUARD)
+extern "C" void keeper_guard_entry(char** stack) {
+  const long count = reinterpret_cast<long>(stack[0]);
+  keeper::guard_if_asked(stack + 1, stack + 1 + count + 1);
+}
+
+// Where the kernel enters a release: the guard, if that is what it is to be, and else what would have been
+// entered. The stack pointer is at argc (x86-64 psABI, "Process Initialization"; the same on AArch64).
+#if defined(__x86_64__)
+asm(R"(
+  .pushsection .text.keeper_start,"ax"
+  .globl keeper_start
+  .type keeper_start,@function
+keeper_start:
+  endbr64
+  xor %ebp,%ebp
+  mov %rsp,%rbx
+  mov %rdx,%r12
+  mov %rsp,%rdi
+  and $-16,%rsp
+  call keeper_guard_entry
+  mov %rbx,%rsp
+  mov %r12,%rdx
+  jmp _start
+  .size keeper_start,.-keeper_start
+  .popsection
+)");
+#endif
+#endif

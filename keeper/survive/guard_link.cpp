@@ -1,0 +1,123 @@
+#include "keeper/survive/guard_link.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "keeper/survive/guard_words.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr int kAnswersWithin = 1000;  // ms
+
+GuardWord word_of(GuardWord::Kind kind, const std::string& name = "", int code = 0) {
+  GuardWord out{};
+  out.kind = kind;
+  out.code = code;
+  std::copy_n(name.data(), std::min(name.size(), sizeof out.name - 1), out.name);
+  return out;
+}
+
+bool send_word(int socket, const GuardWord& word) {
+  return send(socket, &word, sizeof word, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(sizeof word);
+}
+
+bool send_with(int socket, GuardWord word, int fd) {
+  alignas(cmsghdr) char beside[CMSG_SPACE(sizeof fd)] = {};
+  iovec piece{&word, sizeof word};
+  msghdr header{};
+  header.msg_iov = &piece;
+  header.msg_iovlen = 1;
+  header.msg_control = beside;
+  header.msg_controllen = sizeof beside;
+  cmsghdr* part = CMSG_FIRSTHDR(&header);
+  part->cmsg_level = SOL_SOCKET;
+  part->cmsg_type = SCM_RIGHTS;
+  part->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(part), &fd, sizeof fd);
+  return sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(sizeof word);
+}
+
+}  // namespace
+
+GuardLink::GuardLink(asio::io_context& io, Fd socket, std::function<void()> on_news,
+                     std::function<void()> on_lost)
+    : socket_(io, socket.get()), on_news_(std::move(on_news)), on_lost_(std::move(on_lost)) {
+  static_cast<void>(socket.release());
+  wait();
+}
+
+void GuardLink::wait() {
+  socket_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
+    if (!error && take()) wait();
+  });
+}
+
+/// False: that was its end.
+bool GuardLink::take() {
+  bool news = false;
+  for (;;) {
+    GuardWord word{};
+    const ssize_t got = recv(socket_.native_handle(), &word, sizeof word, MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got == static_cast<ssize_t>(sizeof word)) {
+      news = news || word.kind == GuardWord::news;
+      continue;
+    }
+    const bool gone = got >= 0 || errno != EAGAIN;
+    if (news) on_news_();
+    if (gone) on_lost_();
+    return !gone;
+  }
+}
+
+Done GuardLink::put(const std::string& name, int fd) {
+  const Error gone{Reason::failed, "hand " + name + " up", "the guard is gone", 0};
+  const int socket = socket_.native_handle();
+  if (!send_with(socket, word_of(GuardWord::put, name), fd)) return gone;
+  for (;;) {
+    pollfd p{socket, POLLIN, 0};
+    if (poll(&p, 1, kAnswersWithin) <= 0) return Error{Reason::timeout, gone.doing, "the guard is silent", 0};
+    GuardWord word{};
+    if (recv(socket, &word, sizeof word, MSG_DONTWAIT) != static_cast<ssize_t>(sizeof word)) return gone;
+    if (word.kind == GuardWord::news) asio::post(socket_.get_executor(), [this] { on_news_(); });
+    if (word.kind != GuardWord::kept) continue;
+    if (word.code == 0) return {};
+    return Error{Reason::failed, gone.doing, "the guard has no room for it", 0};
+  }
+}
+
+void GuardLink::drop(const std::string& name) {
+  send_word(socket_.native_handle(), word_of(GuardWord::drop, name));
+}
+
+void GuardLink::up() {
+  send_word(socket_.native_handle(), word_of(GuardWord::up));
+}
+
+void GuardLink::room() {
+  send_word(socket_.native_handle(), word_of(GuardWord::room));
+}
+
+Done GuardLink::renew(const std::string& path) {
+  struct {
+    GuardWord word;
+    char path[kGuardPathMost];
+  } out{word_of(GuardWord::renew), {}};
+  const Error cannot{Reason::failed, "hand over to " + path, "", 0};
+  if (path.size() >= sizeof out.path) return Error{cannot.reason, cannot.doing, "its path is too long", 0};
+  std::copy(path.begin(), path.end(), out.path);
+  if (send(socket_.native_handle(), &out, sizeof out.word + path.size() + 1, MSG_NOSIGNAL) > 0) return {};
+  return Error{cannot.reason, cannot.doing, "the guard is gone", 0};
+}
+
+void leave_guard(int socket, int code) {
+  if (socket >= 0) send_word(socket, word_of(GuardWord::leave, "", code));
+}
+
+}  // namespace keeper
