@@ -42,6 +42,7 @@ Status Keeper::status() {
   s.pid = machine_.pid();
   s.run = machine_.run();
   if (!leaving_as_) s.keeper_pid = getpid();
+  if (!leaving_as_ && guard_) s.guard_pid = getppid();
   if (plan_) {
     s.command = plan_->command();
   } else {
@@ -77,7 +78,6 @@ Status Keeper::status() {
     if (left.lives()) s.left.push_back(left.pid);
   s.logs = output_->files();
   s.syslog = output_->syslog();
-  if (guard_) s.guard_pid = getppid();
   s.version = KEEPER_VERSION;
   s.boot_id = boot_id_;
   if (s.pid) s.pid_start = pid_start_;

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,9 +16,12 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "keeper/child/pidfd.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -90,6 +94,11 @@ std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds
 
 namespace {
 
+ExitInfo exit_info_of(int status) {
+  if (WIFEXITED(status)) return ExitInfo::code(WEXITSTATUS(status));
+  return ExitInfo::signal(WTERMSIG(status), WCOREDUMP(status));
+}
+
 /// pidfd_info of linux/pidfd.h as of Linux 6.15, which the headers here do not have yet.
 struct PidfdInfo {
   std::uint64_t mask;
@@ -99,7 +108,24 @@ struct PidfdInfo {
 };
 constexpr std::uint64_t kExit = 1u << 3;  // PIDFD_INFO_EXIT
 
-ExitInfo status_of_foreign(int pidfd) {
+/// Who looks at it in time sees it as a zombie, of whom the kernel tells us more than that it is one
+/// (proc_pid_stat(5): exit_code) as long as it was of our user; of others it says 0.
+std::optional<ExitInfo> status_of_zombie(int pid) {
+  char path[32], text[1024];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  struct stat st {};
+  if (stat(path, &st) < 0 || (geteuid() != 0 && st.st_uid != geteuid())) return std::nullopt;
+  const long got = read_proc(path, text, sizeof text - 1);
+  if (got <= 0) return std::nullopt;
+  text[got] = 0;
+  const char* after = strrchr(text, ')');  // the name may hold anything
+  const char* last = strrchr(text, ' ');
+  if (after == nullptr || last == nullptr || strncmp(after, ") Z", 3) != 0) return std::nullopt;
+  return exit_info_of(std::atoi(last + 1));
+}
+
+ExitInfo status_of_foreign(int pid, int pidfd) {
+  if (auto status = status_of_zombie(pid)) return *status;
   constexpr int kWait = 100;  // ms, until its parent has taken it
   pollfd p{pidfd, 0, 0};
   if (pidfd < 0 || poll(&p, 1, kWait) <= 0) return ExitInfo::unknown();
@@ -107,8 +133,7 @@ ExitInfo status_of_foreign(int pidfd) {
   info.mask = kExit;
   if (ioctl(pidfd, _IOWR(0xFF, 11, PidfdInfo), &info) < 0 || (info.mask & kExit) == 0)
     return ExitInfo::unknown();
-  if (WIFEXITED(info.exit_code)) return ExitInfo::code(WEXITSTATUS(info.exit_code));
-  return ExitInfo::signal(WTERMSIG(info.exit_code), WCOREDUMP(info.exit_code));
+  return exit_info_of(info.exit_code);
 }
 
 }  // namespace
@@ -133,7 +158,7 @@ std::optional<ExitInfo> look_at_end(int pid, int pidfd, std::optional<Used>* use
   do
     done = syscall(SYS_waitid, kind, pidfd >= 0 ? pidfd : pid, &info, WEXITED | WNOHANG | WNOWAIT, &usage);
   while (done < 0 && errno == EINTR);
-  if (done < 0) return status_of_foreign(pidfd);
+  if (done < 0) return status_of_foreign(pid, pidfd);
   if (info.si_pid == 0) return std::nullopt;
   if (used != nullptr) *used = used_of(usage);
   if (info.si_code == CLD_EXITED) return ExitInfo::code(info.si_status);

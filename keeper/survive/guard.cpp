@@ -176,8 +176,8 @@ void write_role(const Guard& g, char* text, const char* role, const char* key1, 
     out.text(":");
     out.number(g.held[i].fd);
   }
-  out.text(key1), out.number(value1);
-  out.text(key2), out.number(value2);
+  if (value1 >= 0) out.text(key1), out.number(value1);
+  if (value2 >= 0) out.text(key2), out.number(value2);
   if (g.died != 0) out.text(" died="), out.number(g.died);
   if (g.failed != nullptr) out.text(" failed="), out.text(g.failed);
   out.text(g.rest);
@@ -199,7 +199,7 @@ void keep_on_exec(const Guard& g, bool keep) {
   write_role(g, role, "keeper", " guard=", link, " next=", g.again ? 1 : 0);
   *g.slot = role;
   keep_on_exec(g, true);
-  call(SYS_fcntl, link, F_SETFD, 0);
+  if (link >= 0) call(SYS_fcntl, link, F_SETFD, 0);
   call(SYS_execve, address(image), address(argv), address(g.envp));
   for (;;)
     call(SYS_exit_group, 127);
@@ -219,20 +219,26 @@ void wait_longer(Guard& g) {
   g.next = now() + (wait < kLongestWait ? wait : kLongestWait);
 }
 
+/// Where there is not even room for the first one, this process is it: a keeper without a guard can say so.
+void cannot_start(Guard& g) {
+  if (!g.again) become_keeper(g, kOwnImage, -1);
+  wait_longer(g);
+}
+
 void start_keeper(Guard& g) {
   g.next = kForever;
   g.started = now();
   g.up = false;
   int ends[2];
   if (call(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, address(ends)) < 0)
-    return wait_longer(g);
+    return cannot_start(g);
   const char* image = g.trying ? g.path : kOwnImage;
   const long pid = call(SYS_clone, SIGCHLD);
   if (pid == 0) become_keeper(g, image, ends[1]);
   call(SYS_close, ends[1]);
   if (pid < 0) {
     call(SYS_close, ends[0]);
-    return wait_longer(g);
+    return cannot_start(g);
   }
   g.link = ends[0];
   g.keeper = static_cast<int>(pid);

@@ -73,7 +73,7 @@ TEST(Again, TwoRestartsAtOnceEndWithOneNewRun) {
     int now = box.pid("api");
     EXPECT_NE(before, now) << turn;
     EXPECT_FALSE(alive(before)) << turn;
-    EXPECT_EQ(2u, box.processes().size()) << turn;
+    EXPECT_EQ(3u, box.processes().size()) << turn;
     EXPECT_EQ(0u, box.status("api")->restarts) << turn;
   }
 }
@@ -99,7 +99,7 @@ TEST(Again, AStopAndAStartInARowAreBothDone) {
     EXPECT_EQ(0, box.ctl({"stop", "api"}).code) << turn;
     EXPECT_EQ(0, box.ctl({"start", "api"}).code) << turn;
     EXPECT_NE(before, box.pid("api")) << turn;
-    EXPECT_EQ(2u, box.processes().size()) << turn;
+    EXPECT_EQ(3u, box.processes().size()) << turn;
   }
 }
 

@@ -109,7 +109,7 @@ TEST(Events, TellOfAKeeperThatWasKilled) {
   Follower follower(box);
   ASSERT_TRUE(follower.comes("api", "now"));
   int child = box.pid("api");
-  kill(box.keeper_pid("api"), SIGKILL);
+  box.kill_keeper("api");
   ASSERT_TRUE(follower.comes("api", "gone")) << follower.all();
   EXPECT_FALSE(follower.fleet().apps().at({"api", 0}).kept);
   EXPECT_TRUE(alive(child));

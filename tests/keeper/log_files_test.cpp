@@ -196,18 +196,18 @@ TEST(Packing, ThatWasBrokenOffByTheEndOfItsKeeperIsDoneByTheNextOne) {
     return !none && size > 0;
   };
   EVENTUALLY(begun());
-  int keeper_pid = box.keeper_pid("job");
+  const int keeper_pid = box.keeper_pid("job"), guard_pid = box.guard_pid("job");
   // What packs is stopped, so that it is surely not done yet.
   int packer = 0;
   for (int pid : box.processes())
-    if (pid != keeper_pid && has(read_text("/proc/" + std::to_string(pid) + "/cmdline"), "keeper"))
+    if (pid != keeper_pid && pid != guard_pid && has(read_text("/proc/" + std::to_string(pid) + "/cmdline"), "keeper"))
       packer = pid;
   ASSERT_GT(packer, 0);
   kill(packer, SIGSTOP);
   ASSERT_TRUE(fs::exists(path_of(box, ".gz.tmp")));
   string before = output_in(read_text(path_of(box, ".1")));
   ASSERT_FALSE(before.empty());
-  kill(keeper_pid, SIGKILL);
+  box.kill_keeper("job");
   EVENTUALLY(box.state("job") == "unreachable");
   EXPECT_EQ(0, box.ctl({"stop", "job"}).code);
   box.detach("job", words);

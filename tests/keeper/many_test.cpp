@@ -23,7 +23,7 @@ TEST(Many, AreStartedListedInOneCallAndStoppedTogether) {
   Outcome list = box.ctl({"list", "--timeout", "30s"});
   EXPECT_EQ(0, list.code) << list.err;
   EXPECT_EQ(count, count_of(list.out, " running "));
-  EXPECT_EQ(2u * static_cast<std::size_t>(count), box.processes().size());
+  EXPECT_EQ(3u * static_cast<std::size_t>(count), box.processes().size());
   Outcome stop = box.ctl({"stop", "all"});
   EXPECT_EQ(0, stop.code) << stop.err;
   EXPECT_TRUE(box.processes().empty());

@@ -20,11 +20,11 @@ Words in_container() {
   return out;
 }
 
-/// keeper as pid 1 of a namespace of its own, seen from outside.
+/// keeper as pid 1 of a namespace of its own, seen from outside: its guard, that is.
 struct Container {
   Sandbox box;
   Background outside;
-  int keeper = 0;
+  int first = 0;
 
   void start(const Words& program_words) {
     Start how{in_container()};
@@ -33,8 +33,8 @@ struct Container {
     outside = box.start(how);
     ASSERT_TRUE(eventually([&] {
       auto below = children_of(outside.pid());
-      keeper = below.empty() ? 0 : below.front();
-      return keeper > 0 && box.logged("job", "ready\n");
+      first = below.empty() ? 0 : below.front();
+      return first > 0 && box.logged("job", "ready\n");
     })) << outside.err();
   }
   static std::vector<int> children_of(int pid) {
@@ -43,7 +43,10 @@ struct Container {
     return out;
   }
   /// Zombies count here: they are what is not to be left.
-  bool keeper_has_only_the_program() { return children_of(keeper).size() == 1; }
+  bool has_only_the_program() {
+    auto keepers = children_of(first);
+    return keepers.size() == 1 && children_of(keepers.front()).size() == 1;
+  }
 };
 
 bool possible() {
@@ -58,9 +61,9 @@ TEST(FirstProcess, TakesAwayOrphansThatEnd) {
   Container container;
   container.start({"sh", "-c", "(setsid sleep 0.3 &); (setsid sleep 0.3 &); echo ready; exec sleep 1000"});
   ASSERT_NO_FATAL_FAILURE();
-  EVENTUALLY(container.keeper_has_only_the_program());
+  EVENTUALLY(container.has_only_the_program());
   EXPECT_TRUE(container.outside.running());
-  kill(container.keeper, SIGTERM);
+  kill(container.first, SIGTERM);
   EXPECT_EQ(128 + SIGTERM, container.outside.wait());
 }
 
@@ -70,13 +73,13 @@ TEST(FirstProcess, TakesAwayStrangersThatComeFromOutside) {
   container.start({"sh", "-c", "echo ready; exec sleep 1000"});
   ASSERT_NO_FATAL_FAILURE();
   string enter =
-      "nsenter -t " + std::to_string(container.keeper) + (geteuid() == 0 ? " -p -m " : " -U -p -m ");
+      "nsenter -t " + std::to_string(container.first) + (geteuid() == 0 ? " -p -m " : " -U -p -m ");
   Outcome out = container.box.run({{"sh", "-c", enter + "sh -c 'setsid sleep 0.3 >/dev/null & echo left'"}});
   if (out.code != 0) GTEST_SKIP() << "nsenter(1): " << out.err;
   EXPECT_TRUE(has(out.out, "left"));
-  EVENTUALLY(container.keeper_has_only_the_program());
+  EVENTUALLY(container.has_only_the_program());
   EXPECT_TRUE(container.outside.running());
-  kill(container.keeper, SIGTERM);
+  kill(container.first, SIGTERM);
   EXPECT_EQ(128 + SIGTERM, container.outside.wait());
 }
 
@@ -85,10 +88,24 @@ TEST(FirstProcess, StopsProperlyOnTerm) {
   Container container;
   container.start({child("slow_term"), "200"});
   ASSERT_NO_FATAL_FAILURE();
-  kill(container.keeper, SIGTERM);
+  kill(container.first, SIGTERM);
   EXPECT_EQ(0, container.outside.wait());
   EXPECT_TRUE(container.box.logged("job", "bye\n"));
   EXPECT_EQ("stopped", container.box.state("job"));
+}
+
+TEST(FirstProcess, StartsItsKeeperAgainWhenThatIsKilled) {
+  if (!possible()) GTEST_SKIP() << "no pid namespace can be made here";
+  Container container;
+  container.start({"sh", "-c", "echo ready; trap 'exit 7' TERM; while :; do sleep 0.05; done"});
+  ASSERT_NO_FATAL_FAILURE();
+  const int keeper = Container::children_of(container.first).front();
+  kill(keeper, SIGKILL);
+  // Its program is the first one's child now, beside the next keeper.
+  EVENTUALLY(!alive(keeper) && Container::children_of(container.first).size() == 2);
+  kill(container.first, SIGTERM);
+  EXPECT_EQ(7, container.outside.wait());
+  EXPECT_EQ(1u, count_of(container.box.log("job"), "ready\n"));
 }
 
 TEST(FirstProcess, StartsItsProgramAgain) {
@@ -96,11 +113,11 @@ TEST(FirstProcess, StartsItsProgramAgain) {
   Container container;
   container.start({"--backoff", "none", "sh", "-c", "echo ready; exec sleep 1000"});
   ASSERT_NO_FATAL_FAILURE();
-  auto program = Container::children_of(container.keeper);
-  ASSERT_EQ(1u, program.size());
+  ASSERT_TRUE(container.has_only_the_program());
+  auto program = Container::children_of(Container::children_of(container.first).front());
   kill(program.front(), SIGKILL);
   EVENTUALLY(count_of(container.box.log("job"), "ready\n") == 2);
-  kill(container.keeper, SIGTERM);
+  kill(container.first, SIGTERM);
   EXPECT_EQ(128 + SIGTERM, container.outside.wait());
 }
 

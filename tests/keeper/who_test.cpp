@@ -470,7 +470,7 @@ TEST(PidFile, OfAnOrphanIsRemovedWithItByCtl) {
   fs::path file = box.work() / "app.pid";
   box.detach("api", {"--pid-file", file.string(), "sleep", "1000"});
   EVENTUALLY(fs::exists(file));
-  kill(box.keeper_pid("api"), SIGKILL);
+  box.kill_keeper("api");
   EVENTUALLY(box.state("api") == "unreachable");
   ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
   EXPECT_FALSE(fs::exists(file));

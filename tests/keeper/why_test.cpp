@@ -167,9 +167,8 @@ TEST(Why, KnowsOfTheRunWhoseKeeperWasKilled) {
   Sandbox box;
   box.detach("api", {"sleep", "1000"});
   EVENTUALLY(box.open_home().read_status("api")->pid.has_value());
-  int child = box.pid("api"), keeper = box.keeper_pid("api");
-  kill(keeper, SIGKILL);
-  EVENTUALLY(!alive(keeper));
+  const int child = box.pid("api");
+  box.kill_keeper("api");
   kill(child, SIGKILL);
   EVENTUALLY(!alive(child));
   EXPECT_TRUE(has(box.ctl({"why", "api"}).out, "its keeper was killed")) << "from the record";

@@ -23,15 +23,24 @@ await() {
 member() { ctl list "$1" --json --timeout 2s 2>/dev/null | grep -o "\"$2\":[^,]*" | head -n 1 | cut -d: -f2- | tr -d '"'; }
 pid() { member "$1" pid; }
 keeper_pid() { member "$1" keeper_pid; }
+guard_pid() { member "$1" guard_pid; }
 state() { member "$1" state; }
 has() { case $(member "$1" "$2") in '' | null) false ;; esac; }
 is() { [ "$(state "$1")" = "$2" ]; }
 gone() { ! kill -0 "$1" || grep -q '^State:.*Z' "/proc/$1/status"; }
 
-# Keeper and program of an app that was left alone: kill -9 of its keeper.
+# kill -9 of a keeper and its guard at once, so that neither can start the other anew.
+kill_keeper() {
+  killed_keeper=$(keeper_pid "$1")
+  killed_guard=$(guard_pid "$1")
+  kill -STOP "$killed_guard"
+  kill -KILL "$killed_keeper" "$killed_guard"
+}
+
+# Keeper and program of an app that was left alone.
 orphaned() {
-  orphan_keeper=$(keeper_pid "$1")
-  kill -KILL "$orphan_keeper"
+  kill_keeper "$1"
+  orphan_keeper=$killed_keeper
   await is "$1" unreachable
   await gone "$orphan_keeper"
 }

@@ -361,6 +361,21 @@ int Sandbox::keeper_pid(const string& stem) const {
   return found ? found->keeper_pid.value_or(0) : 0;
 }
 
+int Sandbox::guard_pid(const string& stem) const {
+  auto found = status(stem);
+  return found ? found->guard_pid.value_or(0) : 0;
+}
+
+int Sandbox::kill_keeper(const string& stem) {
+  auto found = status(stem);
+  const int keeper = found ? found->keeper_pid.value_or(0) : 0, guard = found ? found->guard_pid.value_or(0) : 0;
+  if (guard > 0) kill(guard, SIGSTOP);
+  if (keeper > 0) kill(keeper, SIGKILL);
+  if (guard > 0) kill(guard, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return (keeper == 0 || !alive(keeper)) && (guard == 0 || !alive(guard)); }));
+  return keeper;
+}
+
 bool Sandbox::ended(const string& stem) const {
   auto home = open_home();
   return access(home.socket_path(stem).c_str(), F_OK) != 0 && !home.locked(stem);
