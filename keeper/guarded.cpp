@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <utility>
 
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
@@ -96,6 +97,7 @@ bool Keeper::said_by_both(const SignalFact& fact) {
 /// The other half takes its place: this process.
 void Keeper::on_guard_lost() {
   guard_.reset();
+  close(std::exchange(table_.guard, -1));
   if (!leaving_as_) become_guard();
 }
 

@@ -230,7 +230,7 @@ class Keeper : public Service {
   asio::steady_timer leaving_{io_};
   asio::steady_timer record_timer_{io_};
   Millis recorded_at_{-10'000};
-  bool record_waits_ = false;
+  std::optional<Millis> record_due_;
   std::optional<int> recorded_pid_;
 
   std::optional<WallTime> confirmed_at_;  ///< the run that began at started_at_

@@ -228,14 +228,16 @@ void Keeper::record() {
   Millis now = steady_now();
   // A new pid at once, so that a keeper that dies does not leave a program that nobody knows of; but not for
   // each of a thousand runs a second.
-  bool new_pid = machine_.pid() && machine_.pid() != recorded_pid_ && now - recorded_at_ >= kRecordRuns;
-  if (new_pid || now - recorded_at_ >= kRecordEvery) return write_record();
-  if (record_waits_) return;
-  record_waits_ = true;
-  record_timer_.expires_at(std::chrono::steady_clock::time_point(recorded_at_ + kRecordEvery));
+  const bool new_pid = machine_.pid() && machine_.pid() != recorded_pid_;
+  const Millis due = recorded_at_ + (new_pid ? kRecordRuns : kRecordEvery);
+  if (now >= due) return write_record();
+  if (record_due_ && *record_due_ <= due) return;
+  record_due_ = due;
+  record_timer_.expires_at(std::chrono::steady_clock::time_point(due));
   record_timer_.async_wait([this](std::error_code error) {
-    record_waits_ = false;
-    if (!error && !leaving_as_) write_record();
+    if (error) return;
+    record_due_.reset();
+    if (!leaving_as_) write_record();
   });
 }
 

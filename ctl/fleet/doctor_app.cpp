@@ -88,6 +88,7 @@ void Examined::keepers() {
   for (const KeeperProcess& keeper : app_.keepers) {
     all.push_back(keeper.pid);
     if (keeper.pid == answering || (!answering && &keeper == &app_.keepers.back())) continue;
+    if (keeper.guard != 0) others.push_back(keeper.guard);  // the first to go
     others.push_back(keeper.pid);
     for (int pid : keeper.children)
       others.push_back(pid);

@@ -28,6 +28,7 @@ struct NeededFile {
 /// A process that says it keeps an app.
 struct KeeperProcess {
   int pid = 0;
+  int guard = 0;                ///< would start the next one; 0: it has none
   std::vector<int> children{};  ///< its program, and what that left to it
 };
 

@@ -20,12 +20,13 @@ namespace {
 using std::string;
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
-constexpr std::string_view kTitle = "keeper: ";  // argv[0] of a keeper
+constexpr std::string_view kTitle = "keeper: ", kGuards = "guard ";  // argv[0] of a keeper, and of its guard
 
-/// One that calls itself the keeper of STEM.
+/// One that calls itself the keeper of STEM, or its guard.
 struct Titled {
   int pid = 0;
   string stem;
+  bool guard = false;
 };
 
 string link_of(const string& path) {
@@ -55,14 +56,17 @@ bool look_at_descriptors(const string& process, const string& lock, Processes& o
   return holds;
 }
 
-/// The stem in a keeper's title; empty for any other process.
-string titled_stem(const string& process) {
+/// By its title; an empty stem for any process that is no keeper.
+Titled titled_process(int pid, const string& process) {
   char text[128];
   long got = read_proc((process + "/cmdline").c_str(), text, sizeof text - 1);
   if (got <= 0) return {};
   text[got] = 0;
   std::string_view title = text;
-  return title.starts_with(kTitle) ? string(title.substr(kTitle.size())) : string();
+  if (!title.starts_with(kTitle)) return {};
+  title.remove_prefix(kTitle.size());
+  const bool guard = title.starts_with(kGuards);
+  return {pid, string(title.substr(guard ? kGuards.size() : 0)), guard};
 }
 
 int parent_of(int pid) {
@@ -74,11 +78,12 @@ int parent_of(int pid) {
 /// A keeper's helpers, and what it has forked and is about to exec, carry its title too.
 void take_keepers(const std::vector<Titled>& titled, Processes& out) {
   for (const Titled& one : titled) {
-    int parent = parent_of(one.pid);
-    bool helper =
-        std::any_of(titled.begin(), titled.end(), [&](const Titled& other) { return other.pid == parent; });
-    if (helper || parent <= 0) continue;
-    KeeperProcess keeper{one.pid};
+    const int parent = parent_of(one.pid);
+    auto above =
+        std::find_if(titled.begin(), titled.end(), [&](const Titled& other) { return other.pid == parent; });
+    const bool guarded = above != titled.end() && above->guard;
+    if (one.guard || (above != titled.end() && !guarded) || parent <= 0) continue;
+    KeeperProcess keeper{one.pid, guarded ? parent : 0};
     add_children(one.pid, 0, keeper.children);
     out.keepers[one.stem].push_back(std::move(keeper));
   }
@@ -105,9 +110,9 @@ Processes look_at_processes(const Home& home) {
     struct stat st {};
     if (pid <= 0 || stat(process.c_str(), &st) != 0 || st.st_uid != geteuid()) continue;
     if (stat((process + "/task").c_str(), &st) == 0 && st.st_nlink > 2) out.user_tasks += st.st_nlink - 2;
-    string stem = titled_stem(process);
-    string lock = AppId::parse(stem) ? home.app_dir(stem) + "/lock" : string();
-    if (look_at_descriptors(process, lock, out)) titled.push_back({pid, stem});
+    Titled one = titled_process(pid, process);
+    string lock = AppId::parse(one.stem) ? home.app_dir(one.stem) + "/lock" : string();
+    if (look_at_descriptors(process, lock, out)) titled.push_back(std::move(one));
   }
   take_keepers(titled, out);
   return out;

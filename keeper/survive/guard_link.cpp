@@ -52,6 +52,10 @@ GuardLink::GuardLink(asio::io_context& io, Fd socket, std::function<void()> on_n
   wait();
 }
 
+GuardLink::~GuardLink() {
+  socket_.release();
+}
+
 void GuardLink::wait() {
   socket_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
     if (!error && take()) wait();

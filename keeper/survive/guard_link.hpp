@@ -12,6 +12,10 @@ class GuardLink {
  public:
   /// `on_news`: there is something in the inbox. `on_lost`, once: the guard is gone. Both from the loop.
   GuardLink(asio::io_context& io, Fd socket, std::function<void()> on_news, std::function<void()> on_lost);
+  /// Leaves the descriptor open: there may be a last word to say.
+  ~GuardLink();
+  GuardLink(const GuardLink&) = delete;
+  GuardLink& operator=(const GuardLink&) = delete;
 
   /// The guard holds this descriptor too from now on, under that name (at most 19 bytes; what had it before
   /// is let go). Waits until it says so, a second at most. Errors: it is gone or has no room (64).

@@ -39,6 +39,7 @@ constexpr Millis kLockRetry{5};
 constexpr int kMostLost = 1000;  // times that the directory may be deleted under a lock that is being taken
 constexpr std::size_t kMostSpec = 4 << 20;
 constexpr std::size_t kMostStatus = 1 << 20;
+constexpr std::size_t kMostPid = 32;
 constexpr string_view kSocketSuffix = ".sock";
 
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
@@ -638,7 +639,19 @@ Result<Status> Home::read_status(string_view stem) const {
   if (!text) return text.error();
   Result<Status> status = read_as<Status>(*text);
   if (!status) return Error{Reason::invalid, "read " + status_path(stem), status.error().text(), 0};
+  if (has_keeper(status->state) && !still_runs(*status)) take_newer_pid(stem, *status);
   return status;
+}
+
+/// The pid file is written for each run at once, the record of it a moment later.
+void Home::take_newer_pid(string_view stem, Status& status) const {
+  if (status.boot_id != boot_id()) return;
+  auto text = read_record(stem, "pid", kMostPid);
+  const int pid = text ? std::atoi(text->c_str()) : 0;
+  auto start = process_start(pid);
+  if (!start || !has_variable(environment_of(pid), "KEEPER_NAME=" + status.name)) return;
+  status.pid = pid;
+  status.pid_start = start;
 }
 
 std::vector<RunRecord> Home::read_runs(string_view stem) const {

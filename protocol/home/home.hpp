@@ -121,6 +121,7 @@ class Home {
   Result<Spec> read_spec(std::string_view stem) const;
   Done write_status(std::string_view stem, const Status& status,
                     const std::vector<RunRecord>& runs = {}) const;
+  /// Where a keeper was killed before it could record its newest run, that run's pid is in it all the same.
   Result<Status> read_status(std::string_view stem) const;
   /// The runs that the record holds, newest last; none where there is no record, or an older one.
   std::vector<RunRecord> read_runs(std::string_view stem) const;
@@ -130,6 +131,7 @@ class Home {
   Done finish_removal(std::string_view stem) const;
 
  private:
+  void take_newer_pid(std::string_view stem, Status& status) const;
   Home(std::string path, Fd directory, unsigned owner)
       : path_(std::move(path)), directory_(std::move(directory)), owner_(owner) {}
   Done make_rooms() const;

@@ -346,7 +346,7 @@ TEST(Descriptors, HoweverFewTheProgramIsNotFoundUnfit) {
 TEST(Descriptors, WhereThereAreTooFewForAProgramItIsTriedUntilThereAreMore) {
   if (sanitized()) GTEST_SKIP() << kNotSanitized;
   Sandbox box;
-  Outcome out = box.run(with_descriptors(19, {"--backoff", "50ms..50ms", "sleep", "1000"}));
+  Outcome out = box.run(with_descriptors(21, {"--backoff", "50ms..50ms", "sleep", "1000"}));
   EXPECT_EQ(1, out.code);
   EXPECT_TRUE(has(out.err, "Too many open files")) << out.err;
   ASSERT_EQ("backoff", box.state("api"));
@@ -393,7 +393,7 @@ TEST(Memory, AStartThatThereIsNoneForIsTriedAgain) {
 TEST(Descriptors, WhereThereAreTooFewItAnswersAlsoWithoutBackoff) {
   if (sanitized()) GTEST_SKIP() << kNotSanitized;
   Sandbox box;
-  Background starting = box.start(with_descriptors(19, {"--backoff", "none", "sleep", "1000"}));
+  Background starting = box.start(with_descriptors(21, {"--backoff", "none", "sleep", "1000"}));
   EXPECT_TRUE(eventually([&] { return box.state("api") == "backoff"; }, Millis(4'000)))
       << "what cannot be spawned is tried again without a pause, and nothing else is done";
   EXPECT_EQ(1, starting.wait(Millis(4'000)));

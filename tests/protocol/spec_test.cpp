@@ -19,6 +19,7 @@ const std::map<std::string, std::string, std::less<>> kOther = {
     {"env", "A=1=2"},
     {"env_file", ".env"},
     {"clear_env", "true"},
+    {"guard", "false"},
     {"environment", "PATH=/bin"},
     {"interpreter", "/usr/bin/node"},
     {"interpreter_args", "--inspect"},
