@@ -86,12 +86,12 @@ std::optional<ExitInfo> Keeper::status_of(Run& run, std::optional<Used>* used) {
 bool Keeper::said_by_both(const SignalFact& fact) {
   if (!guard_) return false;
   if (!fact.passed_on && fact.from_terminal) return true;
-  const Millis now = steady_now();
-  if (!fact.passed_on) {
-    heard_ = {fact.number, fact.pid, now};
-    return false;
-  }
-  return heard_.number == fact.number && heard_.pid == fact.pid && now - heard_.at < kBothWithin;
+  const Heard now{fact.number, fact.pid, fact.passed_on, steady_now()};
+  const Heard before = std::exchange(heard_, now);
+  const bool same = before.number == now.number && before.pid == now.pid &&
+                    before.passed_on != now.passed_on && now.at - before.at < kBothWithin;
+  if (same) heard_ = {};
+  return same;
 }
 
 /// The other half takes its place: this process.

@@ -145,6 +145,7 @@ class Keeper : public Service {
   SpawnClaim claim_for(RunId id);
   OutputMemory output_memory(const std::optional<LeftBehind>& left, RoleTable& table);
   void take_over(const LeftBehind& left);
+  void remember_end(const KeptState& state);
   void adopt(const KeptRun& kept, const Life* life);
   void go_on();
   void go_on_with(const LeftBehind& left);
@@ -263,8 +264,9 @@ class Keeper : public Service {
   struct Heard {
     int number = 0;
     int pid = 0;
+    bool passed_on = false;
     Millis at{-10'000};
-  } heard_;  ///< the last signal that came to this process itself
+  } heard_;  ///< the last signal, and from whom
 
   std::unique_ptr<AppOutput> output_;
   std::unique_ptr<Echo> echo_;   ///< the program's output on stdout, in the foreground

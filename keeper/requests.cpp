@@ -46,6 +46,12 @@ void Keeper::handle(const Stop& stop, const Caller& caller, Answer answer) {
 }
 
 void Keeper::handle(const RestartRun& restart, const Caller& caller, Answer answer) {
+  const auto& end = machine_.last_end();
+  if (restart.run && end && end->run == *restart.run && end->cause == Cause::restart) {
+    // Somebody had the same run restarted, or this is asked again: that is done.
+    if (machine_.pid()) return answer.give(status());
+    return restart_answers_.push_back(std::move(answer));
+  }
   if (outdated(restart, machine_.run(), "restart " + table_.stem, answer)) return;
   restart_answers_.push_back(std::move(answer));
   tell_for(asker_of("restart", caller), event::Restart{});

@@ -120,6 +120,7 @@ void Keeper::take_over(const LeftBehind& left) {
   missed_text_ = state.missed_text;
   survivors_ = state.survivors;
   inbox_ = state.inbox;
+  remember_end(state);
   for (const KeptRun& run : state.runs)
     adopt(run, life_of(state.machine, run.id));
   const std::optional<Life>& serving = state.machine.serving;
@@ -139,6 +140,21 @@ void Keeper::take_over(const LeftBehind& left) {
     late_marker_ = "keeper " + std::to_string(getpid()) + " goes on for keeper " +
                    std::to_string(state.keeper) + ", which was killed; the program runs on as pid " +
                    std::to_string(left.pid);
+}
+
+/// The last end of all may be in no record yet.
+void Keeper::remember_end(const KeptState& state) {
+  const auto& end = state.machine.last_end;
+  if (!end || !state.last_exit_at) return;
+  const auto& known = recorder_.runs();
+  if (std::any_of(known.begin(), known.end(), [&](const RunRecord& one) { return one.run == end->run; }))
+    return;
+  action::Announce exited{action::What::exited, end->run, end->pid};
+  exited.exit = end->exit;
+  exited.cause = end->cause;
+  exited.lived = end->lived;
+  recorder_.resume(end->run, end->pid, *state.last_exit_at - end->lived, std::nullopt);
+  recorder_.note(exited, *state.last_exit_at, steady_now());
 }
 
 /// A line that the program has begun is not to be cut in two: then it is said with the next that there is to
@@ -175,7 +191,9 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
 void Keeper::go_on() {
   auto left = std::exchange(left_, std::nullopt);
   if (!left) {
-    persist();  // what an earlier keeper left there means nothing any more
+    // What an earlier keeper left there means nothing any more.
+    if (page_) inbox_ = page_->inbox().read = page_->inbox().written.load();
+    persist();
     return tell(event::Start{});
   }
   if (left->state.machine.finished) return perform(action::Leave{left->state.machine.ends_as});
@@ -200,6 +218,7 @@ void Keeper::go_on_with(const LeftBehind& left) {
     auto exit = run->exit ? run->exit : status_in_inbox(run->pid, run->since);
     end_main(*run, exit.value_or(ExitInfo::unknown()), std::nullopt);
   }
+  if (!leaving_as_) on_child_signal();  // what was waited for may be gone already
   if (leaving_as_) return;
   if (table_.next) {
     read_inbox();

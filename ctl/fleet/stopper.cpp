@@ -1,5 +1,7 @@
 #include "ctl/fleet/stopper.hpp"
 
+#include <unistd.h>
+
 #include "ctl/fleet/asking.hpp"
 #include "ctl/fleet/orphan.hpp"
 #include "ctl/fleet/orphan_end.hpp"
@@ -10,6 +12,7 @@ namespace keeper {
 namespace {
 
 constexpr Millis kLockStep{100};
+constexpr Millis kLockWait{500};
 
 std::string stopped_text(const Row& row) {
   return "stopped " + row.id.stem() +
@@ -42,6 +45,9 @@ bool wait_until_gone(const Home& home, const Row& row, const Deadline& deadline)
       if (!home.locked(row.id.stem())) break;
     }
   }
+  // One that took another's place meanwhile is not in the row.
+  for (Deadline gone(kLockWait); home.locked(row.id.stem()) && !gone.passed() && !deadline.passed();)
+    usleep(1000);
   return true;
 }
 

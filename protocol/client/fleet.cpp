@@ -15,6 +15,7 @@ namespace keeper {
 namespace {
 
 constexpr std::size_t kAtATime = 500;
+constexpr int kTriesMore = 100;
 constexpr rlim_t kOwnDescriptors = 32;
 constexpr Millis kBetweenStates{250};  // a keeper holds its lock before its socket, and a moment longer
 
@@ -54,7 +55,7 @@ std::vector<Open> ask(const Home& home, const std::vector<Call>& calls, std::siz
     }
     Open one{i, std::move(*socket), calls[i].line};
     Done done = send_some(one.socket.get(), one.unsent, calls[i].doing);
-    if (done)
+    if (done || done.error().reason == Reason::unreachable)  // then it is tried again
       open.push_back(std::move(one));
     else
       answers[i] = done.error();
@@ -62,15 +63,29 @@ std::vector<Open> ask(const Home& home, const std::vector<Call>& calls, std::siz
   return open;
 }
 
+Result<std::string> finish(Open& open, const Call& call, const Deadline& deadline) {
+  LineBuffer lines(kMostReply);
+  return finish_exchange(open.socket.get(), open.unsent, lines, kCallId, deadline, call.doing);
+}
+
+/// Its keeper took the request, and died.
+bool lost(const Result<std::string>& answer) {
+  return !answer && answer.error().reason == Reason::unreachable;
+}
+
 /// One batch of calls, all at the same time. They are waited for one after the other: whoever answers
 /// meanwhile has its answer kept by its socket, and few waits do for all.
 void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
                 const Deadline& deadline, Home::Listed listed, Answers& answers) {
   for (Open& open : ask(home, calls, from, to, listed, answers)) {
-    LineBuffer lines(kMostReply);
-    answers[open.index] =
-        finish_exchange(open.socket.get(), open.unsent, lines, kCallId, deadline, calls[open.index].doing);
+    answers[open.index] = finish(open, calls[open.index], deadline);
     open.socket.reset();
+    for (int more = kTriesMore; more > 0 && lost(answers[open.index]) && calls[open.index].again; --more) {
+      // Whoever takes its place has the same socket; one that has left has none.
+      std::vector<Open> next = ask(home, calls, open.index, open.index + 1, Home::Listed::no, answers);
+      if (next.empty() || deadline.passed()) break;
+      answers[open.index] = finish(next.front(), calls[open.index], deadline);
+    }
   }
 }
 

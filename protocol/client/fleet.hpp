@@ -2,6 +2,7 @@
 // costs a row and never the list. Apps without a keeper come from their records.
 #pragma once
 #include <functional>
+#include <type_traits>
 #include <vector>
 
 #include "protocol/home/home.hpp"
@@ -14,17 +15,21 @@ struct Call {
   AppId id;
   std::string line;     ///< as call_to makes it
   std::string doing{};  ///< begins the text of an error: "stop api"
+  /// Asked again where the keeper dies over it and another takes its place: it acts once all the same.
+  bool again = true;
 };
 inline constexpr std::uint64_t kCallId = 1;
 
 template <class M>
 Call call_to(const AppId& id, const M& request) {
-  return {id, request_line(kCallId, request, Last::yes)};
+  Call out{id, request_line(kCallId, request, Last::yes)};
+  out.again = !std::is_same_v<M, SignalRun>;
+  return out;
 }
 
 /// Sends every call and waits for the replies until the deadline (negative: for ever). For each call, in
 /// order: its result as JSON text (read_as), or an error: timeout, unreachable, not_found (no socket),
-/// refused, or the keeper's. As many at a time as descriptors can be had (the soft limit is raised first),
+/// refused, or the keeper's. A keeper that is replaced by another meanwhile is asked again. As many at a time as descriptors can be had (the soft limit is raised first),
 /// 500 at most.
 std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait,
                                           Home::Listed listed = Home::Listed::no);

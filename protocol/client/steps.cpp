@@ -14,6 +14,8 @@ Done send_some(int socket, std::string_view& unsent, const std::string& doing) {
     ssize_t put = send(socket, unsent.data(), unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0 && errno == EAGAIN) return {};
+    if (put < 0 && errno == ECONNRESET)
+      return Error{Reason::unreachable, doing, "its keeper closed the connection", 0};
     if (put < 0 && errno != EPIPE) return system_error(doing, "its keeper closed the connection");
     unsent.remove_prefix(put < 0 ? unsent.size() : static_cast<std::size_t>(put));
   }
