@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <asio/post.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -33,6 +35,16 @@ Snapshot beginning_after(RunId last) {
   Snapshot out;
   out.next_run = last + 1;
   return out;
+}
+
+/// What starting needed is given back: this process will mostly sleep from now on. Of the stack, all that is
+/// below this frame: nobody's, until it is used again.
+[[gnu::noinline]] void give_back_memory() {
+  malloc_trim(0);
+  constexpr std::uintptr_t page = 4096, deep = 256 * 1024;
+  char here = 0;
+  const std::uintptr_t below = (reinterpret_cast<std::uintptr_t>(&here) - page) & ~(page - 1);
+  madvise(reinterpret_cast<void*>(below - deep), deep, MADV_DONTNEED);
 }
 
 std::uint64_t jitter_seed() {
@@ -123,8 +135,7 @@ Done Keeper::listen_to_program(const std::string& name, Fd known) {
 int Keeper::run() {
   go_on();
   if (guard_) guard_->up();
-  // What starting needed is given back: this process will mostly sleep from now on.
-  malloc_trim(0);
+  give_back_memory();
   while (!leaving_as_) {
     try {
       io_.run();
@@ -386,7 +397,10 @@ void Keeper::perform(const action::Announce& a) {
     missed_ = machine_.waiting_for(spec_.ready);
     missed_text_ = a.text;
   }
-  if (a.what == action::What::confirmed) confirmed_at_ = wall_now();
+  if (a.what == action::What::confirmed) {
+    confirmed_at_ = wall_now();
+    asio::post(io_, [] { give_back_memory(); });  // what its start needed
+  }
   if (a.what == action::What::main_moved) pid_start_ = process_start(a.pid);
   if (a.what == action::What::exited) stopped_at_ = last_exit_at_ = wall_now();
   if (a.what == action::What::started) {
