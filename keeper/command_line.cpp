@@ -80,7 +80,8 @@ void add_fields(CLI::App& app, CommandLine& out, string& error) {
     };
     if (field.value.empty()) {
       app.add_flag_callback(
-          option_names(field), [set, off = turns_off(field)] { set(off ? "false" : "true"); }, string(field.help));
+          option_names(field), [set, off = turns_off(field)] { set(off ? "false" : "true"); },
+          string(field.help));
       continue;
     }
     auto* option = app.add_option_function<std::vector<string>>(

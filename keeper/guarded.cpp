@@ -1,6 +1,7 @@
 // A keeper and its guard: what it hands up, what it is told, and how it takes the guard's place.
 #include <unistd.h>
 
+#include <asio/post.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <utility>
@@ -11,7 +12,8 @@
 namespace keeper {
 namespace {
 
-constexpr Millis kBothWithin{100};   // a signal to the whole group reaches both halves
+constexpr Millis kBothWithin{100};  // a signal to the whole group reaches both halves
+constexpr Millis kLastEcho{100};
 constexpr Millis kGuardAgain{1000};  // until it tries again to become the guard
 constexpr int kStatusSteps = 100;    // of a millisecond, for the guard to take a process that has ended
 
@@ -121,6 +123,35 @@ void Keeper::become_guard() {
   guard_again_.async_wait([this](std::error_code stopped) {
     if (!stopped && !leaving_as_) become_guard();
   });
+}
+
+// --- another program file
+
+void Keeper::handle(const Upgrade& request, const Caller&, Answer answer) {
+  const std::string doing = "upgrade the keeper of " + table_.stem;
+  auto refuse = [&](const std::string& why) { answer.fail({Reason::refused, doing, why, 0}); };
+  char own[4096] = {};
+  if (readlink("/proc/self/exe", own, sizeof own - 1) < 0) return answer.fail(system_error(doing));
+  KeeperProgram now{own, KEEPER_VERSION, {}};
+  if (!table_.failed.empty()) now.failed = table_.failed;
+  if (!request.program) return answer.give(now);
+  if (!guard_) return refuse("it runs without a guard; stop and start it instead");
+  if (!request.program->starts_with('/')) return refuse(*request.program + " is no absolute path");
+  if (access(request.program->c_str(), X_OK) < 0) return answer.fail(system_error(doing, *request.program));
+  persist();
+  if (Done done = guard_->renew(*request.program); !done) return answer.fail(done.error());
+  answer.give(now);
+  gives_way_ = true;
+  // The answer goes out first.
+  asio::post(io_, [this] { give_way(); });
+}
+
+/// All is recorded; who is connected sees the end, and finds the next one at the same socket.
+void Keeper::give_way() {
+  server_->close();
+  if (echo_) echo_->finish(kLastEcho);
+  if (notes_) notes_->finish(kLastEcho);
+  io_.stop();
 }
 
 }  // namespace keeper

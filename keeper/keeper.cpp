@@ -115,8 +115,7 @@ Done Keeper::open_log(OutputMemory memory) {
   hooks.on_trouble = [this](const std::string& what, std::uint64_t dropped) {
     on_log_trouble(what, dropped);
   };
-  auto made =
-      AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks), std::move(memory));
+  auto made = AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks), std::move(memory));
   if (!made) return made.error();
   output_ = std::move(*made);
   return {};
@@ -136,7 +135,7 @@ int Keeper::run() {
   go_on();
   if (guard_) guard_->up();
   give_back_memory();
-  while (!leaving_as_) {
+  while (!leaving_as_ && !gives_way_) {
     try {
       io_.run();
     } catch (const std::exception& error) {
@@ -145,6 +144,7 @@ int Keeper::run() {
       flush_markers();
     }
   }
+  if (!leaving_as_) return 0;  // for the guard to start the next one
   const int code = exit_code(*leaving_as_);
   leave_guard(table_.guard, code);
   return code;
@@ -217,7 +217,7 @@ void Keeper::end_main(Run& ended, const ExitInfo& exit, const std::optional<Used
                    (run->keeper != 0 || has_other_children(other_mains(run))) &&
                    !tree_of(ids_of(*run)).empty();
   note_exit(*run, exit, used);
-  run->exit.reset();  // from the next step on the machine knows
+  run->exit.reset();    // from the next step on the machine knows
   std::list<Run> gone;  // what it held is given back when the next one is on its way
   if (leftovers) {
     std::error_code ignored;

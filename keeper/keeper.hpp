@@ -61,6 +61,7 @@ class Keeper : public Service {
   void handle(const RotateLogs&, const Caller&, Answer) override;
   void handle(const ReopenLogs&, const Caller&, Answer) override;
   void handle(const FlushLogs&, const Caller&, Answer) override;
+  void handle(const Upgrade&, const Caller&, Answer) override;
   void handle(const GetWhy&, const Caller&, Answer) override;
   void handle(const WatchEvents&, const Caller&, Answer) override;
   void handle(const Discover&, const Caller&, Answer) override;
@@ -78,8 +79,8 @@ class Keeper : public Service {
     bool sent_kill = false;   ///< KILL came from here
     std::uint64_t start = 0;  ///< of its main process (/proc/PID/stat)
     int keeper = 0;  ///< of the keeper that started it, where that was another: it is no child of this one
-    std::uint32_t since = 0;          ///< of the inbox, when it was spawned
-    std::optional<ExitInfo> exit{};   ///< known, and not told to the machine yet
+    std::uint32_t since = 0;         ///< of the inbox, when it was spawned
+    std::optional<ExitInfo> exit{};  ///< known, and not told to the machine yet
     std::optional<OomMark> oom{};
     std::unique_ptr<RunReadiness> ready{};  ///< null where nothing has to be shown
   };
@@ -160,6 +161,7 @@ class Keeper : public Service {
   std::optional<ExitInfo> status_of(Run& run, std::optional<Used>* used);
   void on_guard_lost();
   void become_guard();
+  void give_way();
   bool said_by_both(const SignalFact& fact);
 
   // what is remembered, and told to subscribers (flight.cpp)
@@ -260,6 +262,7 @@ class Keeper : public Service {
 
   std::unique_ptr<GuardLink> guard_;  ///< null: it has none
   std::uint32_t inbox_ = 0;           ///< the last entry that was acted on
+  bool gives_way_ = false;            ///< to a keeper of another program file
   asio::steady_timer guard_again_{io_};
   struct Heard {
     int number = 0;

@@ -214,7 +214,8 @@ bool Keeper::has_one_of(const Run& run, const std::vector<int>& pids) const {
 Keeper::Run* Keeper::run_of(const Sender& sender) {
   if (sender.pid <= 0) return nullptr;
   // systemd-notify speaks for its parent, which is this process once its own has ended; nobody but root can.
-  if (sender.pid == getpid() || (guard_ && sender.pid == getppid())) return runs_.empty() ? nullptr : &runs_.back();
+  if (sender.pid == getpid() || (guard_ && sender.pid == getppid()))
+    return runs_.empty() ? nullptr : &runs_.back();
   std::vector<int> line = sender.parents;
   line.insert(line.begin(), sender.pid);
   for (Run& run : runs_) {

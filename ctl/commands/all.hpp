@@ -19,5 +19,6 @@ Command rotate_command();
 Command reopen_command();
 Command flush_command();
 Command doctor_command();
+Command upgrade_command();
 
 }  // namespace keeper

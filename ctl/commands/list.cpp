@@ -6,6 +6,7 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
+#include "ctl/fleet/upgrade.hpp"
 #include "ctl/output/app_table.hpp"
 #include "protocol/wire/codec.hpp"
 
@@ -26,8 +27,11 @@ void print_json(std::vector<Chosen>& apps) {
 
 void print_table(const std::vector<Chosen>& apps, bool all, bool wide) {
   std::vector<Status> list;
-  for (const Chosen& app : apps)
+  for (const Chosen& app : apps) {
     list.push_back(app.row.status);
+    const Status& s = app.row.status;
+    if (wide && s.keeper_pid && is_stale(*s.keeper_pid).value_or(false)) list.back().version += " stale";
+  }
   std::fputs(app_table(list, {terminal_width(), colours_on_stdout(), wide}, wall_now()).c_str(), stdout);
   if (list.empty() && all && isatty(STDOUT_FILENO) != 0)
     std::fputs("nothing is kept; keeper -d ./program starts something\n", stderr);
@@ -40,7 +44,8 @@ int run(Arguments& arguments) {
   arguments.words(targets, "TARGET", 0);
   arguments.flag("--json", json, "an array of JSON objects, and nothing but that on stdout");
   arguments.flag("-w,--wide", wide,
-                 "also when it started, its log, its user, what comes next, keeper's version");
+                 "also when it started, its log, its user, what comes next, keeper's version (stale: another "
+                 "is installed)");
   arguments.duration("--timeout", timeout, "how long each keeper may take to answer (2s)");
   if (auto code = arguments.parse()) return *code;
 

@@ -20,7 +20,8 @@ string variable_in(const string& environment, const string& name) {
   return environment.substr(at, end - at);
 }
 
-/// What everything has that this keeper started: with the home and the instance, where its environment can be read.
+/// What everything has that this keeper started: with the home and the instance, where its environment can be
+/// read.
 std::vector<string> marks_of(const Status& record) {
   string environment = environment_of(*record.pid);
   string name = variable_in(environment, "KEEPER_NAME"), keeper = variable_in(environment, "KEEPER_PID");

@@ -67,7 +67,8 @@ std::vector<int> tree_of(const RunIds& run) {
   if (run.main > 0 && !in(found, run.main)) found.push_back(run.main);
   if (!run.marks.empty())
     for (int pid : all_processes())
-      if (!in(found, pid) && pid != self && comes_from(pid, run.session, run.marks) && !is_keeper(pid)) found.push_back(pid);
+      if (!in(found, pid) && pid != self && comes_from(pid, run.session, run.marks) && !is_keeper(pid))
+        found.push_back(pid);
   for (std::size_t i = 0; i < found.size(); ++i) {
     std::vector<int> below;
     add_children(found[i], 0, below);

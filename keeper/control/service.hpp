@@ -76,6 +76,7 @@ class Service {
   virtual void handle(const RotateLogs&, const Caller&, Answer) = 0;
   virtual void handle(const ReopenLogs&, const Caller&, Answer) = 0;
   virtual void handle(const FlushLogs&, const Caller&, Answer) = 0;
+  virtual void handle(const Upgrade&, const Caller&, Answer) = 0;
   virtual void handle(const GetWhy&, const Caller&, Answer) = 0;
   virtual void handle(const WatchEvents&, const Caller&, Answer) = 0;
   virtual void handle(const Discover&, const Caller&, Answer) = 0;

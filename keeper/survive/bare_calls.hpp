@@ -5,15 +5,14 @@
 #include <sys/syscall.h>
 
 #if !defined(__x86_64__) && !defined(__aarch64__)
-#include <cerrno>
 #include <unistd.h>
+#include <cerrno>
 #endif
 
 namespace keeper::bare {
 
 #if defined(__x86_64__)
-inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0,
-                 long f = 0) {
+inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   long result = 0;
   register long r10 asm("r10") = d;
   register long r8 asm("r8") = e;
@@ -25,8 +24,7 @@ inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, lo
   return result;
 }
 #elif defined(__aarch64__)
-inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0,
-                 long f = 0) {
+inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   register long x8 asm("x8") = number;
   register long x0 asm("x0") = a;
   register long x1 asm("x1") = b;
@@ -38,8 +36,7 @@ inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, lo
   return x0;
 }
 #else
-inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0,
-                 long f = 0) {
+inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   const long result = ::syscall(number, a, b, c, d, e, f);
   return result < 0 ? -errno : result;
 }

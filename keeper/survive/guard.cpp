@@ -22,9 +22,9 @@ using bare::call;
 
 constexpr const char* kVariable = "KEEPER_ROLE=";
 constexpr const char* kOwnImage = "/proc/self/exe";
-constexpr int kMostText = 1024;   // of the part of a role that changes
-constexpr long kSecond = 1000;    // ms
-constexpr long kFirstWait = 50;   // ms before the third keeper of a row that died early
+constexpr int kMostText = 1024;  // of the part of a role that changes
+constexpr long kSecond = 1000;   // ms
+constexpr long kFirstWait = 50;  // ms before the third keeper of a row that died early
 constexpr long kLongestWait = 5 * kSecond;
 constexpr long kUpWithin = 2 * kSecond;  // for the first keeper of a new program file
 constexpr long kForever = -1;
@@ -352,7 +352,8 @@ void note_ended(Guard& g) {
     siginfo_t info;
     info.si_pid = 0;
     // With five arguments; no rusage.
-    if (call(SYS_waitid, P_ALL, 0, address(&info), WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) return;
+    if (call(SYS_waitid, P_ALL, 0, address(&info), WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+      return;
     if (info.si_pid == g.keeper) return;
     const InboxEntry::What what = info.si_code == CLD_EXITED   ? InboxEntry::exited
                                   : info.si_code == CLD_DUMPED ? InboxEntry::dumped
@@ -402,9 +403,8 @@ void take_signals(Guard& g) {
   signalfd_siginfo info;
   while (call(SYS_read, g.signals, address(&info), sizeof info) == static_cast<long>(sizeof info)) {
     if (info.ssi_signo == SIGCHLD) continue;
-    const bool put = g.inbox != nullptr &&
-                     g.inbox->put(InboxEntry::signal, static_cast<int>(info.ssi_signo),
-                                  static_cast<int>(info.ssi_pid), info.ssi_uid);
+    const bool put = g.inbox != nullptr && g.inbox->put(InboxEntry::signal, static_cast<int>(info.ssi_signo),
+                                                        static_cast<int>(info.ssi_pid), info.ssi_uid);
     if (!put && g.keeper > 0) call(SYS_kill, g.keeper, info.ssi_signo);
     say(g, GuardWord::news, 0);
   }

@@ -9,21 +9,21 @@ namespace keeper {
 struct GuardWord {
   static constexpr int kName = 20;  ///< bytes of a descriptor's name, with its NUL
   enum Kind : std::uint8_t {
-    put = 'p',      ///< keeper: hold this descriptor (SCM_RIGHTS), by this name; answered with `kept`
-    drop = 'd',     ///< keeper: let go of what has this name
-    up = 'u',       ///< keeper: it goes on where the one before it was
-    leave = 'l',    ///< keeper: all is done; when it has ended, the guard ends with this code
-    renew = 'n',    ///< keeper: it ends now; the next one is to run the program file that the path names
-    room = 'r',     ///< keeper: it has read its inbox
-    kept = 'k',     ///< guard: it holds the descriptor; a code of 1: it does not, there is no room
-    news = 'i',     ///< guard: there is something in the inbox
+    put = 'p',    ///< keeper: hold this descriptor (SCM_RIGHTS), by this name; answered with `kept`
+    drop = 'd',   ///< keeper: let go of what has this name
+    up = 'u',     ///< keeper: it goes on where the one before it was
+    leave = 'l',  ///< keeper: all is done; when it has ended, the guard ends with this code
+    renew = 'n',  ///< keeper: it ends now; the next one is to run the program file that the path names
+    room = 'r',   ///< keeper: it has read its inbox
+    kept = 'k',   ///< guard: it holds the descriptor; a code of 1: it does not, there is no room
+    news = 'i',   ///< guard: there is something in the inbox
   };
   std::uint8_t kind;
   std::uint8_t spare[3];
   std::int32_t code;
   char name[kName];
 };
-constexpr int kGuardWordsMost = 64;  ///< descriptors that a guard holds
+constexpr int kGuardWordsMost = 64;   ///< descriptors that a guard holds
 constexpr int kGuardPathMost = 1024;  ///< bytes of the path of `renew`, behind the word, with its NUL
 
 }  // namespace keeper

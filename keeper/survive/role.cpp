@@ -56,7 +56,8 @@ void read_descriptors(std::string_view text, RoleTable& out) {
     if (colon == std::string_view::npos) return;
     const std::string name(one.substr(0, colon));
     const int fd = number_in(one.substr(colon + 1), -1);
-    auto known = std::find_if(kDescriptors.begin(), kDescriptors.end(), [&](auto& d) { return d.name == name; });
+    auto known =
+        std::find_if(kDescriptors.begin(), kDescriptors.end(), [&](auto& d) { return d.name == name; });
     if (known != kDescriptors.end())
       out.*known->member = fd;
     else if (name == kInherited)

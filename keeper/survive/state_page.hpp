@@ -20,8 +20,8 @@
 
 namespace keeper {
 
-/// Which process is the run's, as one word {number of the spawn, pid}: whoever swaps it first has decided. The
-/// child side writes its pid just before it executes the program (and takes it back where that fails); a
+/// Which process is the run's, as one word {number of the spawn, pid}: whoever swaps it first has decided.
+/// The child side writes its pid just before it executes the program (and takes it back where that fails); a
 /// keeper that gives up on a spawn takes the claim away before.
 using Claimed = std::atomic<std::uint64_t>;
 constexpr std::uint64_t claim_of(std::uint64_t spawn, int pid) {

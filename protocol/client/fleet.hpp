@@ -29,8 +29,8 @@ Call call_to(const AppId& id, const M& request) {
 
 /// Sends every call and waits for the replies until the deadline (negative: for ever). For each call, in
 /// order: its result as JSON text (read_as), or an error: timeout, unreachable, not_found (no socket),
-/// refused, or the keeper's. A keeper that is replaced by another meanwhile is asked again. As many at a time as descriptors can be had (the soft limit is raised first),
-/// 500 at most.
+/// refused, or the keeper's. A keeper that is replaced by another meanwhile is asked again. As many at a time
+/// as descriptors can be had (the soft limit is raised first), 500 at most.
 std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait,
                                           Home::Listed listed = Home::Listed::no);
 

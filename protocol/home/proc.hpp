@@ -31,8 +31,8 @@ std::string environment_of(int pid);
 /// Whether "NAME=VALUE" is among them.
 bool has_variable(const std::string& environment, const std::string& variable);
 
-/// "NAME=VALUE" that all processes have which that keeper started for an app of that name. The number of a keeper may be
-/// given again, but hardly to one that keeps an app of the same name.
+/// "NAME=VALUE" that all processes have which that keeper started for an app of that name. The number of a
+/// keeper may be given again, but hardly to one that keeps an app of the same name.
 std::vector<std::string> run_marks(const std::string& name, int keeper);
 /// Whether a process is of that session (0: of none), or has all of these marks (none: no).
 bool comes_from(int pid, int session, const std::vector<std::string>& marks);

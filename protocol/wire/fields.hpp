@@ -206,6 +206,18 @@ struct Fields<Finding> {
   }
 };
 template <>
+struct Fields<KeeperProgram> {
+  static void each(auto&& v) {
+    v("program", &KeeperProgram::program, "path of the program file");
+    v("version", &KeeperProgram::version, "of it");
+    v("failed", &KeeperProgram::failed, "why the last one that was to take its place did not");
+  }
+};
+template <>
+struct Fields<Upgrade> {
+  static void each(auto&& v) { v("program", &Upgrade::program, "absolute path of a keeper"); }
+};
+template <>
 struct Fields<GetWhy> {
   static void each(auto&& v) { v("lines", &GetWhy::lines, "of output for each run, at most; 20 if absent"); }
 };

@@ -117,6 +117,21 @@ struct FlushLogs {
   using Reply = LogsNow;
 };
 
+/// Which program file a keeper runs.
+struct KeeperProgram {
+  std::string program;  ///< path; " (deleted)" behind it where it is another file by now
+  std::string version;
+  std::optional<std::string> failed;  ///< why the last one that was to take its place did not
+};
+struct Upgrade {
+  static constexpr std::string_view method = "upgrade";
+  static constexpr std::string_view summary =
+      "Goes on as another program file, with the same program and the same sockets; the connection ends. "
+      "Without one: says which it runs, and how the last upgrade went.";
+  std::optional<std::string> program;  ///< absolute path of a keeper
+  using Reply = KeeperProgram;
+};
+
 struct GetWhy {
   static constexpr std::string_view method = "why";
   static constexpr std::string_view summary =
@@ -147,6 +162,6 @@ struct Discover {
 };
 
 using AnyRequest = std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, GetLogs, RotateLogs,
-                                ReopenLogs, FlushLogs, GetWhy, WatchEvents, Discover>;
+                                ReopenLogs, FlushLogs, Upgrade, GetWhy, WatchEvents, Discover>;
 
 }  // namespace keeper

@@ -53,7 +53,7 @@ struct Spec {
   std::map<std::string, std::string> env;  ///< on top of the caller's; -e K=V
   std::vector<std::string> env_file;       ///< a later one goes before an earlier one
   bool clear_env = false;
-  bool guard = true;  ///< a second process that starts a keeper that dies anew
+  bool guard = true;                     ///< a second process that starts a keeper that dies anew
   std::vector<std::string> environment;  ///< the caller's, K=V, as it was when the app was defined
   std::string interpreter;
   std::vector<std::string> interpreter_args;

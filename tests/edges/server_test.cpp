@@ -35,6 +35,7 @@ class FakeService : public Service {
   void handle(const RotateLogs&, const Caller&, Answer answer) override { answer.give(LogsNow{}); }
   void handle(const ReopenLogs&, const Caller&, Answer answer) override { answer.give(LogsNow{}); }
   void handle(const FlushLogs&, const Caller&, Answer answer) override { answer.give(LogsNow{}); }
+  void handle(const Upgrade&, const Caller&, Answer) override {}
   void handle(const GetWhy&, const Caller&, Answer answer) override { answer.give(RunHistory{}); }
   void handle(const WatchEvents&, const Caller&, Answer answer) override { streams.add(answer); }
   void handle(const Discover&, const Caller&, Answer answer) override { answer.give(open_rpc()); }

@@ -64,8 +64,9 @@ TEST(Guard, KeepsItsMemoryToItself) {
   Sandbox box;
   box.detach("api", {"sleep", "1000"});
   const int guard = box.guard_pid("api");
-  EXPECT_LE(memory_of(guard, "Private_Dirty") , 60u) << "kB";
-  EXPECT_FALSE(has(read_text("/proc/" + std::to_string(guard) + "/maps"), "[heap]")) << "it allocates nothing";
+  EXPECT_LE(memory_of(guard, "Private_Dirty"), 60u) << "kB";
+  EXPECT_FALSE(has(read_text("/proc/" + std::to_string(guard) + "/maps"), "[heap]"))
+      << "it allocates nothing";
 }
 
 class Halves : public testing::TestWithParam<string> {};
@@ -156,7 +157,8 @@ TEST(Guard, GoesOnWithAPauseBeforeTheNextStart) {
   EXPECT_EQ(State::backoff, after->state);
   EXPECT_EQ(before.run, after->run);
   const auto moved = *after->next->at - *before.next->at;
-  EXPECT_LT(std::abs(std::chrono::duration_cast<Millis>(moved).count()), 100) << "the pause is not begun anew";
+  EXPECT_LT(std::abs(std::chrono::duration_cast<Millis>(moved).count()), 100)
+      << "the pause is not begun anew";
   EVENTUALLY(box.status("api")->run > before.run);
 }
 
@@ -175,8 +177,8 @@ TEST(Guard, CarriesOutAStopThatWasUnderWay) {
 
 TEST(Guard, InTheForegroundEndsWithTheCodeOfTheProgramAlsoAfterATakeover) {
   Sandbox box;
-  Background keeper = box.foreground(
-      "api", {"--restart", "never", "sh", "-c", "trap 'echo bye; exit 7' TERM; while :; do sleep 0.01; done"});
+  Background keeper = box.foreground("api", {"--restart", "never", "sh", "-c",
+                                             "trap 'echo bye; exit 7' TERM; while :; do sleep 0.01; done"});
   const Status before = *box.status("api");
   EXPECT_EQ(keeper.pid(), *before.guard_pid) << "who is waited for is the guard";
   kill(*before.keeper_pid, SIGKILL);

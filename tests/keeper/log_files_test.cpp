@@ -200,7 +200,8 @@ TEST(Packing, ThatWasBrokenOffByTheEndOfItsKeeperIsDoneByTheNextOne) {
   // What packs is stopped, so that it is surely not done yet.
   int packer = 0;
   for (int pid : box.processes())
-    if (pid != keeper_pid && pid != guard_pid && has(read_text("/proc/" + std::to_string(pid) + "/cmdline"), "keeper"))
+    if (pid != keeper_pid && pid != guard_pid &&
+        has(read_text("/proc/" + std::to_string(pid) + "/cmdline"), "keeper"))
       packer = pid;
   ASSERT_GT(packer, 0);
   kill(packer, SIGSTOP);

@@ -368,7 +368,8 @@ int Sandbox::guard_pid(const string& stem) const {
 
 int Sandbox::kill_keeper(const string& stem) {
   auto found = status(stem);
-  const int keeper = found ? found->keeper_pid.value_or(0) : 0, guard = found ? found->guard_pid.value_or(0) : 0;
+  const int keeper = found ? found->keeper_pid.value_or(0) : 0,
+            guard = found ? found->guard_pid.value_or(0) : 0;
   if (guard > 0) kill(guard, SIGSTOP);
   if (keeper > 0) kill(keeper, SIGKILL);
   if (guard > 0) kill(guard, SIGKILL);
