@@ -118,12 +118,12 @@ TEST(Doctor, NamesKeepersThatDoNotAnswer) {
 
 TEST(Doctor, NamesTwoKeepersOfOneApp) {
   AppFacts app = running();
-  app.keepers = {{1138, {1140}}, {1200, {1201}}};
+  app.keepers = {{1138, 1137, {1140}}, {1200, 1199, {1201}}};
   app.record->keeper_pid = 1200;
   EXPECT_EQ(
       "error api: 2 keepers claim it: pid 1138 pid 1200; 1138 answers at its socket, the record names 1200",
       only_of_app(app));
-  EXPECT_EQ("'kill -KILL 1200 1201' ends the other with its program", remedy_of(app)) << "not what answers";
+  EXPECT_EQ("'kill -KILL 1199 1200 1201' ends the other with its program", remedy_of(app)) << "not what answers";
 }
 
 TEST(Doctor, CountsAnAnsweringKeeperOnce) {
