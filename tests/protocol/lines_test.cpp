@@ -47,7 +47,7 @@ std::vector<Request> requests() {
 
 TEST(LinesOfV1, RequestsAreStillUnderstood) {
   auto all = requests();
-  ASSERT_EQ(all.size(), 18u);
+  ASSERT_EQ(all.size(), 19u);
   EXPECT_TRUE(std::holds_alternative<Ping>(all[0].what));
   EXPECT_TRUE(std::holds_alternative<GetStatus>(all[1].what));
   EXPECT_TRUE(std::holds_alternative<GetSpec>(all[2].what));
