@@ -142,6 +142,11 @@ std::uint64_t AppOutput::newly_dropped(Sink& sink) {
   return all - std::exchange(sink.told_dropped, all);
 }
 
+void AppOutput::use_marks(const std::array<PieceMark*, 2>& marks) {
+  for (std::size_t i = 0; i < streams_.size(); ++i)
+    streams_[i]->log->use_mark(marks[i]);
+}
+
 std::vector<int> AppOutput::pipes() const {
   std::vector<int> out;
   for (const auto& stream : streams_)

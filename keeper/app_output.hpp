@@ -42,6 +42,8 @@ class AppOutput {
   int out() const { return streams_.front()->writing.get(); }
   int err() const { return streams_.back()->writing.get(); }
   const std::vector<std::uint64_t>& pipe_inodes() const { return inodes_; }
+  /// Where what is being written is marked from now on, by stream.
+  void use_marks(const std::array<PieceMark*, 2>& marks);
   /// Their reading ends, in the order of the streams.
   std::vector<int> pipes() const;
   /// Takes what is there, at most about `most` bytes of each.

@@ -37,6 +37,11 @@ Done Keeper::hand_up() {
   return {};
 }
 
+void Keeper::hand_up(const std::string& name, int fd) {
+  if (!guard_) return;
+  if (Done done = guard_->put(name, fd); !done) marker(done.error().text());
+}
+
 /// From the entry on that was acted on last. What it brings about is recorded with it.
 void Keeper::read_inbox() {
   if (!page_) return;

@@ -132,6 +132,7 @@ Done Keeper::listen_to_program(const std::string& name, Fd known) {
 }
 
 int Keeper::run() {
+  watch_socket();
   go_on();
   if (guard_) guard_->up();
   give_back_memory();
@@ -237,6 +238,7 @@ void Keeper::on_signal(const SignalFact& fact) {
     case SIGINT:
     case SIGQUIT:
     case SIGTERM: return on_interrupt(fact);
+    case SIGUSR1: return heal();  // ctl, which sees our lock and no socket
     case SIGHUP:
       // The terminal went away. The program is kept all the same, without its echo.
       echo_.reset();
@@ -446,7 +448,8 @@ void Keeper::leave(State as) {
   recorder_.note_end(as, machine_.reason());
   output_->give_up();
   write_pid_file();
-  home_.unlink_socket(table_.stem);
+  socket_watch_.reset();
+  if (!nameless_) home_.unlink_socket(table_.stem);
   if (never_ran(as) && undo_first_record(home_, table_.stem, table_.fresh))
     markers_.clear();
   else

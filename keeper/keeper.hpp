@@ -30,6 +30,7 @@
 #include "keeper/survive/role.hpp"
 #include "keeper/watch/file_watch.hpp"
 #include "keeper/watch/oom.hpp"
+#include "keeper/watch/removal_watch.hpp"
 #include "keeper/watch/sampler.hpp"
 #include "keeper/watch/signals.hpp"
 
@@ -43,6 +44,12 @@ struct Earlier {
 };
 /// `adopted`: its program lives on, and is kept on.
 Earlier read_earlier(const Home& home, const std::string& stem, bool adopted);
+
+/// Which file something is.
+struct FileId {
+  std::uint64_t device = 0, inode = 0;
+  bool operator==(const FileId&) const = default;
+};
 
 class Keeper : public Service {
  public:
@@ -153,6 +160,14 @@ class Keeper : public Service {
   void watch_adopted_rest();
   void say_taken_over();
 
+  // when its files are gone (heal.cpp)
+  void watch_socket();
+  void heal_after(Millis pause);
+  void heal();
+  Done make_home_again();
+  Done write_spec_again();
+  void renew_page();
+
   // with its guard (guarded.cpp)
   Done hand_up();
   void hand_up(const std::string& name, int fd);
@@ -259,6 +274,13 @@ class Keeper : public Service {
   std::vector<RunId> lost_;         ///< runs that ended while nobody kept them
   std::vector<KeptSignal> unsent_;  ///< what the machine asks for just now
   asio::steady_timer adopted_rest_{io_};
+
+  std::unique_ptr<RemovalWatch> socket_watch_;  ///< null: there is no inotify instance left
+  std::optional<FileId> socket_file_;           ///< of its own socket
+  asio::steady_timer heal_{io_};
+  Millis heal_pause_{0};
+  std::string heal_said_;
+  bool nameless_ = false;  ///< another keeper has its name, its lock and its files
 
   std::unique_ptr<GuardLink> guard_;  ///< null: it has none
   std::uint32_t inbox_ = 0;           ///< the last entry that was acted on

@@ -242,6 +242,7 @@ void Keeper::record() {
 }
 
 void Keeper::write_record() {
+  if (nameless_) return;  // they are another keeper's
   recorded_at_ = steady_now();
   recorded_pid_ = machine_.pid();
   Status s = status();
@@ -259,6 +260,7 @@ std::optional<SpawnError> Keeper::foreign_pid_file() const {
 }
 
 void Keeper::write_pid_file() {
+  if (nameless_) return;
   auto pid = machine_.pid();
   std::string text = pid ? std::to_string(*pid) + "\n" : "";
   if (text == pid_written_) return;

@@ -43,6 +43,14 @@ Server::Server(asio::io_context& io, Fd listening, Service& service)
   wait();
 }
 
+void Server::listen_at(Fd listening) {
+  std::error_code ignored;
+  listening_.close(ignored);
+  listening_.assign(listening.release());
+  listen(listening_.native_handle(), kBacklog);
+  wait();
+}
+
 Server::~Server() {
   while (!sessions_.empty()) {
     auto session = sessions_.front();

@@ -35,6 +35,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  /// From now on clients come to this one.
+  void listen_at(Fd listening);
   /// Puts out what clients have not been sent yet as far as they take it at once, and closes everything. For
   /// the end.
   void close();

@@ -44,6 +44,7 @@ class OutputLog {
   void end_run();
   bool has_file() const { return route_.file != nullptr; }
   int pipe() const { return capture_->pipe(); }
+  void use_mark(PieceMark* mark) { route_.mark = mark; }
   /// A line of keeper's own.
   void add_own(std::string_view text, WallTime time);
   /// Something about the sink may have changed.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <set>
 
 #include "protocol/client/steps.hpp"
@@ -174,11 +175,20 @@ bool take_status(Row& row, Result<std::string>& answer, Reading reading) {
   return true;
 }
 
+/// A keeper that lives and has no socket binds it again. It may not have noticed: there are few inotify
+/// instances.
+void tell_that_its_socket_is_gone(const Home& home, const std::string& stem) {
+  auto record = home.read_status(stem);
+  if (!record || !record->keeper_pid || !home.locked(stem)) return;
+  if (wrote_record(home, stem, *record, *record->keeper_pid)) kill(*record->keeper_pid, SIGUSR1);
+}
+
 /// No socket, but a lock: a keeper that is just starting or leaving. It is one or the other within a moment;
 /// or there is something else in its socket's place, which `error` is then about.
 void ask_again(const Home& home, Row& row, Error& error, Millis wait, Reading reading) {
   Deadline deadline(std::min(wait, kBetweenStates));
   std::string stem = row.id.stem();
+  if (error.reason == Reason::not_found) tell_that_its_socket_is_gone(home, stem);
   while (home.locked(stem) && !deadline.passed()) {
     usleep(2000);
     auto answer = call_all(home, {call_to(row.id, GetStatus{})}, wait);

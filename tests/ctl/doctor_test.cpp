@@ -123,7 +123,8 @@ TEST(Doctor, NamesTwoKeepersOfOneApp) {
   EXPECT_EQ(
       "error api: 2 keepers claim it: pid 1138 pid 1200; 1138 answers at its socket, the record names 1200",
       only_of_app(app));
-  EXPECT_EQ("'kill -KILL 1199 1200 1201' ends the other with its program", remedy_of(app)) << "not what answers";
+  EXPECT_EQ("'kill -KILL 1199 1200 1201' ends the other with its program", remedy_of(app))
+      << "not what answers";
 }
 
 TEST(Doctor, CountsAnAnsweringKeeperOnce) {

@@ -1,0 +1,134 @@
+// What a keeper does when its files are gone: somebody removed the socket, the home, or a part of it. The
+// program runs on; what it is kept by is made again, under the lock, in the order in which a start makes it.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "keeper/keeper.hpp"
+#include "protocol/home/clock.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr Millis kLetItFinish{100};  // an rm -r that is under way
+constexpr Millis kFirstRetry{1000};  // where the home cannot be made again
+constexpr Millis kLastRetry{60'000};
+
+std::optional<FileId> file_at(const std::string& path) {
+  struct stat st {};
+  if (lstat(path.c_str(), &st) != 0) return std::nullopt;
+  return FileId{st.st_dev, st.st_ino};
+}
+
+std::optional<FileId> file_of(int fd) {
+  struct stat st {};
+  if (fstat(fd, &st) != 0) return std::nullopt;
+  return FileId{st.st_dev, st.st_ino};
+}
+
+}  // namespace
+
+/// From now on it is noticed when the socket goes. Without an inotify instance ctl tells us (SIGUSR1).
+void Keeper::watch_socket() {
+  const std::string path = home_.socket_path(table_.stem);
+  socket_file_ = file_at(path);
+  socket_watch_.reset();
+  auto made = RemovalWatch::make(io_, path, [this] { heal_after(kLetItFinish); });
+  if (made) socket_watch_ = std::move(*made);
+}
+
+void Keeper::heal_after(Millis pause) {
+  heal_.expires_after(pause);
+  heal_.async_wait([this](std::error_code error) {
+    if (!error) heal();
+  });
+}
+
+void Keeper::heal() {
+  if (leaving_as_ || gives_way_) return;
+  Done done = make_home_again();
+  if (done) {
+    heal_pause_ = Millis{0};
+    heal_said_.clear();
+    return;
+  }
+  if (done.error().text() != heal_said_) {
+    heal_said_ = done.error().text();
+    marker(heal_said_);
+    flush_markers();
+    say(table_.stem + ": " + heal_said_);
+  }
+  heal_pause_ = std::clamp(heal_pause_ * 2, kFirstRetry, kLastRetry);
+  heal_after(heal_pause_);
+}
+
+/// The lock first: if another keeper has the new one, the name is that one's, and nothing is touched.
+Done Keeper::make_home_again() {
+  auto home = Home::open(home_.path(), Home::Create::yes);
+  if (!home) return home.error();
+  const std::string& stem = table_.stem;
+  if (file_at(home->app_dir(stem) + "/lock") != file_of(lock_.get())) {
+    auto lock = home->lock(stem, Millis(0));
+    nameless_ = !lock && lock.error().reason == Reason::already;
+    if (!lock) {
+      if (!nameless_) return lock.error();
+      return Error{Reason::already, "be " + stem,
+                   "its files were deleted, and another keeper has the name now; this one keeps pid " +
+                       std::to_string(machine_.pid().value_or(0)) + " on, and can be reached by its pid, " +
+                       std::to_string(getpid()) + ", alone",
+                   0};
+    }
+    lock_ = std::move(*lock);
+    table_.lock = lock_.get();
+    hand_up("lock", table_.lock);
+  }
+  nameless_ = false;
+  home_ = std::move(*home);
+  if (Done done = write_spec_again(); !done) return done;
+  if (!page_ || file_at(home_.state_path(stem)) != file_of(page_->file())) renew_page();
+  if (auto now = file_at(home_.socket_path(stem)); !now || now != socket_file_) {
+    auto socket = home_.bind_socket(stem);
+    if (!socket) return socket.error();
+    table_.socket = socket->get();
+    hand_up("socket", table_.socket);
+    server_->listen_at(std::move(*socket));
+    watch_socket();
+  } else if (!socket_watch_) {
+    watch_socket();
+  }
+  pid_written_.clear();
+  write_pid_file();
+  write_record();
+  return {};
+}
+
+/// This process has the environment of the spec as its own.
+Done Keeper::write_spec_again() {
+  if (access(home_.spec_path(table_.stem).c_str(), F_OK) == 0) return {};
+  Spec spec = spec_;
+  for (char** at = environ; *at != nullptr; ++at)
+    spec.environment.emplace_back(*at);
+  return home_.write_spec(table_.stem, spec);
+}
+
+/// What is being written into the logs is marked in the new one from now on.
+void Keeper::renew_page() {
+  auto page = StatePage::open(home_, table_.stem);
+  if (!page) return;  // the old one is still there for the guard
+  if (page_) {
+    for (std::size_t i = 0; i < StatePage::kPlaces; ++i)
+      std::memcpy(page->place(i), page_->place(i), StatePage::kPlace);
+    std::memcpy(static_cast<void*>(&page->inbox()), static_cast<const void*>(&page_->inbox()), sizeof(Inbox));
+  }
+  std::array<PieceMark*, StatePage::kPlaces> marks{};
+  for (std::size_t i = 0; i < marks.size(); ++i)
+    marks[i] = static_cast<PieceMark*>(page->place(i));
+  output_->use_marks(marks);
+  page_.emplace(std::move(*page));
+  persist();
+  hand_up("state", page_->file());
+}
+
+}  // namespace keeper
