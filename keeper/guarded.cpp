@@ -118,6 +118,7 @@ void Keeper::become_guard() {
   for (std::size_t i = 0; i < pipes.size(); ++i)
     table.held.push_back({names[i], pipes[i]});
   if (notify_) table.held.push_back({"notify", notify_->descriptor()});
+  if (socket_watch_) table.held.push_back({"watch", socket_watch_->descriptor()});
   std::vector<std::string> environment;
   for (char** at = environ; *at != nullptr; ++at)
     environment.emplace_back(*at);

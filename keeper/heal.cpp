@@ -30,13 +30,21 @@ std::optional<FileId> file_of(int fd) {
 
 }  // namespace
 
-/// From now on it is noticed when the socket goes. Without an inotify instance ctl tells us (SIGUSR1).
-void Keeper::watch_socket() {
+/// From now on it is noticed when the socket goes. Without an inotify instance ctl tells us (SIGUSR1). The
+/// guard holds it too: whoever closes one last waits 10 ms for the kernel.
+void Keeper::watch_socket(Fd known) {
   const std::string path = home_.socket_path(table_.stem);
   socket_file_ = file_at(path);
   socket_watch_.reset();
-  auto made = RemovalWatch::make(io_, path, [this] { heal_after(kLetItFinish); });
-  if (made) socket_watch_ = std::move(*made);
+  auto noticed = [this] { heal_after(kLetItFinish); };
+  if (known) {
+    socket_watch_ = std::make_unique<RemovalWatch>(io_, std::move(known), noticed);
+    return;
+  }
+  auto made = RemovalWatch::make(io_, path, noticed);
+  if (!made) return;
+  socket_watch_ = std::move(*made);
+  hand_up("watch", socket_watch_->descriptor());
 }
 
 void Keeper::heal_after(Millis pause) {

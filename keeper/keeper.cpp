@@ -73,6 +73,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   if (Done done = out->listen_to_program(left ? left->state.notify : "", take_held(table, "notify")); !done)
     return done.error();
   if (Done done = out->hand_up(); !done) return done.error();
+  out->watch_socket(take_held(table, "watch"));
   for (const HeldFd& unknown : table.held)
     close(unknown.fd);  // of a keeper that knew more
   if (left) out->take_over(*left);
@@ -132,7 +133,6 @@ Done Keeper::listen_to_program(const std::string& name, Fd known) {
 }
 
 int Keeper::run() {
-  watch_socket();
   go_on();
   if (guard_) guard_->up();
   give_back_memory();

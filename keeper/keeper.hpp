@@ -161,7 +161,7 @@ class Keeper : public Service {
   void say_taken_over();
 
   // when its files are gone (heal.cpp)
-  void watch_socket();
+  void watch_socket(Fd known = {});
   void heal_after(Millis pause);
   void heal();
   Done make_home_again();

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "protocol/wire/result.hpp"
+#include "protocol/home/home.hpp"
 
 namespace keeper {
 
@@ -17,9 +17,11 @@ class RemovalWatch {
   /// ordinary user has 128; or there is no such file).
   static Result<std::unique_ptr<RemovalWatch>> make(asio::io_context& io, const std::string& path,
                                                     std::function<void()> on_change);
+  /// Goes on with the instance of an earlier process: what has happened since is reported.
+  RemovalWatch(asio::io_context& io, Fd instance, std::function<void()> on_change);
+  int descriptor() { return fd_.native_handle(); }
 
  private:
-  RemovalWatch(asio::io_context& io, int fd, std::function<void()> on_change);
   asio::posix::stream_descriptor fd_;
   std::function<void()> on_change_;
 };
