@@ -118,6 +118,9 @@ void Keeper::become_guard() {
   for (std::size_t i = 0; i < pipes.size(); ++i)
     table.held.push_back({names[i], pipes[i]});
   if (notify_) table.held.push_back({"notify", notify_->descriptor()});
+  for (const Run& run : runs_)
+    if (run.ready && run.ready->descriptor_held() >= 0)
+      table.held.push_back({held_name(run.id), run.ready->descriptor_held()});
   if (socket_watch_) table.held.push_back({"watch", socket_watch_->descriptor()});
   std::vector<std::string> environment;
   for (char** at = environ; *at != nullptr; ++at)

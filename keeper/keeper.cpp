@@ -70,13 +70,14 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
       new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier), std::move(machine)));
   out->open_page();
   if (Done done = out->open_log(out->output_memory(left, table)); !done) return done.error();
-  if (Done done = out->listen_to_program(left ? left->state.notify : "", take_held(table, "notify")); !done)
+  if (Done done = out->listen_to_program(left ? left->state.notify : "", take_held(table.held, "notify"));
+      !done)
     return done.error();
   if (Done done = out->hand_up(); !done) return done.error();
-  out->watch_socket(take_held(table, "watch"));
-  for (const HeldFd& unknown : table.held)
-    close(unknown.fd);  // of a keeper that knew more
+  out->watch_socket(take_held(table.held, "watch"));
+  out->ready_pipes_ = std::move(table.held);
   if (left) out->take_over(*left);
+  out->drop_unused_pipes();
   out->left_ = std::move(left);
   // Last: what goes wrong before is told through the one, and put right under the other.
   out->lock_ = Fd(table.lock);
@@ -183,6 +184,8 @@ Keeper::Run* Keeper::find(RunId id) {
 }
 
 void Keeper::forget(RunId id) {
+  if (Run* run = find(id); guard_ && run != nullptr && run->ready && run->ready->descriptor_held() >= 0)
+    guard_->drop(held_name(id));
   runs_.remove_if([&](const Run& r) { return r.id == id; });
 }
 
@@ -224,6 +227,7 @@ void Keeper::end_main(Run& ended, const ExitInfo& exit, const std::optional<Used
     std::error_code ignored;
     run->pidfd.close(ignored);
   } else {
+    if (guard_ && run->ready && run->ready->descriptor_held() >= 0) guard_->drop(held_name(id));
     gone.splice(gone.end(), runs_,
                 std::find_if(runs_.begin(), runs_.end(), [&](auto& r) { return r.id == id; }));
   }

@@ -133,7 +133,8 @@ class Keeper : public Service {
   bool make_plan();
   void watch_program(const std::string& path);
   Commands commands();
-  Result<std::unique_ptr<RunReadiness>> readiness_of(RunId id);
+  Result<std::unique_ptr<RunReadiness>> readiness_of(RunId id, Fd known = {});
+  static std::string held_name(RunId id);
   void try_to_spawn(RunId id);
   void began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready);
   bool watch(RunId id, Spawned& spawned);
@@ -155,6 +156,7 @@ class Keeper : public Service {
   void take_over(const LeftBehind& left);
   void remember_end(const KeptState& state);
   void adopt(const KeptRun& kept, const Life* life);
+  void drop_unused_pipes();
   void go_on();
   void go_on_with(const LeftBehind& left);
   void watch_adopted_rest();
@@ -267,12 +269,13 @@ class Keeper : public Service {
   };
   std::vector<Marker> markers_;  ///< lines of the log that wait until the spawn is done
 
-  std::optional<StatePage> page_;   ///< nothing: it cannot be had
-  bool page_failed_ = false;        ///< and that was said
-  std::optional<LeftBehind> left_;  ///< by the keeper that had this program before, until it is taken up
-  std::string late_marker_;         ///< that waits for the end of a line
-  std::vector<RunId> lost_;         ///< runs that ended while nobody kept them
-  std::vector<KeptSignal> unsent_;  ///< what the machine asks for just now
+  std::optional<StatePage> page_;    ///< nothing: it cannot be had
+  bool page_failed_ = false;         ///< and that was said
+  std::vector<HeldFd> ready_pipes_;  ///< of runs that an earlier keeper began, until they are taken up
+  std::optional<LeftBehind> left_;   ///< by the keeper that had this program before, until it is taken up
+  std::string late_marker_;          ///< that waits for the end of a line
+  std::vector<RunId> lost_;          ///< runs that ended while nobody kept them
+  std::vector<KeptSignal> unsent_;   ///< what the machine asks for just now
   asio::steady_timer adopted_rest_{io_};
 
   std::unique_ptr<RemovalWatch> socket_watch_;  ///< null: there is no inotify instance left

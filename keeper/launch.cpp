@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 
 #include "keeper/claim.hpp"
 #include "keeper/complain.hpp"
@@ -14,6 +15,7 @@
 #include "keeper/start_report.hpp"
 #include "keeper/survive/role.hpp"
 #include "keeper/watch/signals.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -60,6 +62,21 @@ Result<Ready> make_ready(const Home& home, const Spec& spec, Claim claimed, bool
   return out;
 }
 
+/// Of all processes the keeper and its guard are the last to be ended when memory is short, where that is
+/// permitted (proc_pid_oom_score_adj(5)). What it was before; nothing where it stays.
+std::optional<int> lower_oom_score() {
+  constexpr const char* path = "/proc/self/oom_score_adj";
+  constexpr int low = -900;
+  char text[16] = {};
+  if (read_proc(path, text, sizeof text - 1) <= 0) return std::nullopt;
+  const int before = std::atoi(text);
+  if (before <= low) return std::nullopt;
+  Fd file(open(path, O_WRONLY | O_CLOEXEC));
+  const string wanted = std::to_string(low);
+  if (!file || write(file.get(), wanted.data(), wanted.size()) < 0) return std::nullopt;
+  return before;
+}
+
 Role role_of(const Spec& spec) {
   return spec.guard ? Role::guard : Role::keeper;
 }
@@ -80,6 +97,7 @@ Result<Fd> start_detached(Ready& ready, const Spec& spec) {
   ready.table.report = writing.get();
   // The keeper's own environment is the caller's, without what a child must not see either.
   own_all_signals();
+  ready.table.oom_score_adj = lower_oom_score();
   Error error = enter_role(role_of(spec), ready.table, spec.environment);
   StartReport report;
   report.status.spawn_error = error.text();
@@ -184,6 +202,7 @@ int launch(CommandLine line) {
     if (!line.detach) {
       ready->table.foreground = true;
       own_all_signals();
+      ready->table.oom_score_adj = lower_oom_score();
       Error error = enter_role(role_of(spec), ready->table, spec.environment);
       return take_back(*home, *ready, error);
     }

@@ -6,22 +6,24 @@ namespace keeper {
 
 Result<std::unique_ptr<RunReadiness>> RunReadiness::make(asio::io_context& io, const Readiness& wanted,
                                                          const Commands& commands, Millis limit,
-                                                         std::function<void(int)> shown) {
+                                                         std::function<void(int)> shown, Fd known) {
   std::unique_ptr<RunReadiness> out(new RunReadiness(std::move(shown)));
   int place = 0;
   for (const ReadyCondition& condition : wanted.events())
-    if (Done done = out->add(io, condition, place++, commands, limit); !done) return done.error();
+    if (Done done = out->add(io, condition, place++, commands, limit, known); !done) return done.error();
   return out;
 }
 
 Done RunReadiness::add(asio::io_context& io, const ReadyCondition& condition, int place,
-                       const Commands& commands, Millis limit) {
+                       const Commands& commands, Millis limit, Fd& known) {
   auto show = [this, place] { shown_(place); };
   if (condition.kind == ReadyCondition::Kind::fd) {
-    auto made = NotifyFd::make(io, [this, show](NotifyFd::Said said) {
-      fd_closed_ = said == NotifyFd::Said::closed;
-      if (said == NotifyFd::Said::ready) show();
-    });
+    auto said = [this, show](NotifyFd::Said what) {
+      fd_closed_ = what == NotifyFd::Said::closed;
+      if (what == NotifyFd::Said::ready) show();
+    };
+    auto made = known ? Result<std::unique_ptr<NotifyFd>>(NotifyFd::go_on(io, std::move(known), said))
+                      : NotifyFd::make(io, said);
     if (!made) return made.error();
     fd_ = std::move(*made);
     number_ = condition.fd;

@@ -20,14 +20,16 @@ namespace keeper {
 class RunReadiness {
  public:
   /// `shown` is called with the place of a condition in Readiness::events(), from the loop or from output().
-  /// Errors: failed (no descriptors).
+  /// `known`: descriptor_held() of an earlier keeper, whose run this is. Errors: failed (no descriptors).
   static Result<std::unique_ptr<RunReadiness>> make(asio::io_context& io, const Readiness& wanted,
                                                     const Commands& commands, Millis limit,
-                                                    std::function<void(int condition)> shown);
+                                                    std::function<void(int condition)> shown, Fd known = {});
 
   /// For the spawn: what the child gets, and as which number; -1 and -1 for none.
   int descriptor() const { return fd_ ? fd_->writing() : -1; }
   int number() const { return number_; }
+  /// What the next keeper needs to go on with this run; -1: nothing.
+  int descriptor_held() const { return fd_ ? fd_->reading() : -1; }
   /// It was spawned: the probes begin.
   void begin();
   void output(std::string_view bytes);
@@ -46,7 +48,7 @@ class RunReadiness {
  private:
   explicit RunReadiness(std::function<void(int)> shown) : shown_(std::move(shown)) {}
   Done add(asio::io_context& io, const ReadyCondition& condition, int place, const Commands& commands,
-           Millis limit);
+           Millis limit, Fd& known);
 
   struct Line {
     int place;

@@ -46,7 +46,7 @@ bool Keeper::make_plan() {
   };
   auto added = added_variables();
   if (!added) return fail(added.error());
-  auto settings = make_settings(spec_, table_.inherit);
+  auto settings = make_settings(spec_, table_.inherit, table_.oom_score_adj);
   if (!settings) return fail(settings.error());
   // This process was given the environment that the child is to inherit: it need not be held a second time.
   std::string path(variable_in(merge_environment(environ, *added), "PATH"));
@@ -87,7 +87,7 @@ void Keeper::watch_program(const std::string& path) {
 Commands Keeper::commands() {
   auto start = [this](const std::string& command) -> std::optional<StartedCommand> {
     auto added = added_variables();
-    auto settings = make_settings(spec_, table_.inherit);
+    auto settings = make_settings(spec_, table_.inherit, table_.oom_score_adj);
     if (!added || !settings) return std::nullopt;
     SpawnPlan plan({"/bin/sh", "-c", command}, environ, std::move(*added), spec_.cwd, std::move(*settings));
     auto result = spawn(plan, {null_.get(), null_.get(), null_.get()});
@@ -105,11 +105,19 @@ Commands Keeper::commands() {
 }
 
 /// Null where the run shows nothing itself. Errors: no descriptors.
-Result<std::unique_ptr<RunReadiness>> Keeper::readiness_of(RunId id) {
+Result<std::unique_ptr<RunReadiness>> Keeper::readiness_of(RunId id, Fd known) {
   if (spec_.ready.events().empty()) return std::unique_ptr<RunReadiness>();
-  return RunReadiness::make(io_, spec_.ready, commands(), spec_.ready_timeout, [this, id](int condition) {
-    tell(event::Ready{id, condition});
-  });
+  return RunReadiness::make(
+      io_, spec_.ready, commands(), spec_.ready_timeout,
+      [this, id](int condition) {
+        tell(event::Ready{id, condition});
+      },
+      std::move(known));
+}
+
+/// By which the guard holds what its program says that it is ready with.
+std::string Keeper::held_name(RunId id) {
+  return "ready." + std::to_string(id);
 }
 
 /// The machine has to hear how it went, whatever went wrong.
@@ -132,6 +140,7 @@ void Keeper::try_to_spawn(RunId id) {
   if (!ready) return fail({Stage::prepare, ready.error().errnum, ready.error().text()});
   ExtraFd extra;
   if (*ready) extra = {(*ready)->descriptor(), (*ready)->number()};
+  if (*ready && (*ready)->descriptor_held() >= 0) hand_up(held_name(id), (*ready)->descriptor_held());
   auto result = spawn(*plan_, {null_.get(), output_->out(), output_->err()}, extra, claim_for(id));
   if (auto* failed = std::get_if<SpawnError>(&result)) {
     plan_error_ = *failed;

@@ -93,7 +93,7 @@ OutputMemory Keeper::output_memory(const std::optional<LeftBehind>& left, RoleTa
   for (std::size_t i = 0; page_ && i < out.marks.size(); ++i)
     out.marks[i] = static_cast<PieceMark*>(page_->place(i));
   for (const char* name : {"out", "err"})
-    if (Fd held = take_held(table, name))
+    if (Fd held = take_held(table.held, name))
       out.pipes.push_back(output_pipe_of(std::move(held)).value_or(OutputPipe{}));
   if (!left || !out.pipes.empty()) return out;
   std::vector<int> pids = {left->pid};
@@ -182,9 +182,18 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
     run.oom = oom_mark(kept.pid);
   }
   if (lives && life != nullptr && (life->phase == Phase::starting || life->phase == Phase::spawning))
-    if (auto ready = readiness_of(kept.id)) run.ready = std::move(*ready);
+    if (auto ready = readiness_of(kept.id, take_held(ready_pipes_, held_name(kept.id))))
+      run.ready = std::move(*ready);
   runs_.push_back(std::move(run));
   if (lives) await_end(runs_.back());
+}
+
+/// Of runs that are over, or of a keeper that knew more.
+void Keeper::drop_unused_pipes() {
+  for (const HeldFd& unused : std::exchange(ready_pipes_, {})) {
+    close(unused.fd);
+    if (guard_) guard_->drop(unused.name);
+  }
 }
 
 /// The first of all that it does in its loop.

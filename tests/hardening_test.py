@@ -54,6 +54,24 @@ class Programs(unittest.TestCase):
             self.assertTrue('no dynamic section' in dynamic or 'NOW' in dynamic, dynamic)
 
 
+class Guard(unittest.TestCase):
+    """It runs before the C library has started, and so must not need it: no allocation, no errno, no memcpy."""
+
+    def test_needs_nothing_but_the_kernel(self):
+        objects = [path for path in BUILD.rglob('guard.cpp.o') if 'survive' in str(path)]
+        self.assertEqual(1, len(objects))
+        wanted = {line.split()[-1] for line in output(NM, '-u', objects[0]).splitlines() if line.strip()}
+        self.assertLessEqual(wanted, {'_start'})
+
+    @unittest.skipUnless(platform.machine() == 'x86_64', 'elsewhere it starts in main')
+    def test_is_entered_before_the_library(self):
+        header = output(READELF, '-hW', PROGRAMS[0])
+        entry = re.search(r'Entry point address:\s+(0x\w+)', header)[1]
+        listing = subprocess.run(['objdump', '-d', f'--start-address={entry}', f'--stop-address={int(entry, 16) + 32}',
+                                  PROGRAMS[0]], check=True, capture_output=True, text=True).stdout
+        self.assertIn('%rsp,%rdi', listing)  # keeper_start, not _start
+
+
 class Libraries(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -27,11 +27,13 @@ std::vector<ResourceLimit> resource_limits(const Limits& limits) {
   return out;
 }
 
-Result<ChildSettings> make_settings(const Spec& spec, const std::vector<int>& inherited) {
+Result<ChildSettings> make_settings(const Spec& spec, const std::vector<int>& inherited,
+                                    std::optional<int> oom_score_adj) {
   ChildSettings out;
   if (spec.umask) out.umask = spec.umask->bits;
   if (spec.nice) out.nice = spec.nice->value;
-  if (spec.oom_score_adj) out.oom_score_adj = std::to_string(spec.oom_score_adj->value);
+  if (spec.oom_score_adj) oom_score_adj = spec.oom_score_adj->value;
+  if (oom_score_adj) out.oom_score_adj = std::to_string(*oom_score_adj);
   out.limits = resource_limits(spec.limits);
   for (int fd : spec.inherit_fds) {
     if (std::find(inherited.begin(), inherited.end(), fd) == inherited.end()) return not_inherited(fd);

@@ -37,7 +37,8 @@ struct ChildSettings {
 
 /// From a spec. Errors: invalid (a record that was tampered with), refused (descriptors are asked for that
 /// are not among `inherited`: an app that is started from its record has none).
-Result<ChildSettings> make_settings(const Spec& spec, const std::vector<int>& inherited);
+Result<ChildSettings> make_settings(const Spec& spec, const std::vector<int>& inherited,
+                                    std::optional<int> oom_score_adj = std::nullopt);
 
 /// What the user that was asked for adds to the environment, as "K=V"; nothing where none was.
 std::vector<std::string> user_environment(const Spec& spec);

@@ -24,6 +24,10 @@ Result<std::unique_ptr<NotifyFd>> NotifyFd::make(asio::io_context& io, OnSaid on
       new NotifyFd(io, std::move(reading), std::move(writing), std::move(on_said)));
 }
 
+std::unique_ptr<NotifyFd> NotifyFd::go_on(asio::io_context& io, Fd reading, OnSaid on_said) {
+  return std::unique_ptr<NotifyFd>(new NotifyFd(io, std::move(reading), Fd(), std::move(on_said)));
+}
+
 NotifyFd::NotifyFd(asio::io_context& io, Fd reading, Fd writing, OnSaid on_said)
     : reading_(io, reading.get()), writing_(std::move(writing)), on_said_(std::move(on_said)) {
   static_cast<void>(reading.release());

@@ -25,6 +25,10 @@ class NotifyFd {
   /// may let go of this object. Errors: failed.
   static Result<std::unique_ptr<NotifyFd>> make(asio::io_context& io, OnSaid on_said);
 
+  /// Goes on with the reading end of an earlier process.
+  static std::unique_ptr<NotifyFd> go_on(asio::io_context& io, Fd reading, OnSaid on_said);
+  int reading() { return reading_.native_handle(); }
+
   /// What the child gets. Valid until spawned().
   int writing() const { return writing_.get(); }
   /// The spawn was tried: the child has its own copy, or there is no child.

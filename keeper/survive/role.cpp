@@ -75,7 +75,9 @@ std::string to_text(Role role, const RoleTable& t) {
   std::string out = std::string(role == Role::guard ? "guard" : "keeper") + " fds=" + fds;
   if (t.next) out += " next=1";
   return out + ";foreground=" + (t.foreground ? "1" : "0") + " fresh=" + (t.fresh ? "1" : "0") +
-         " replace=" + (t.replace ? "1" : "0") + " stem=" + t.stem + " home=" + t.home;
+         " replace=" + (t.replace ? "1" : "0") +
+         (t.oom_score_adj ? " oom=" + std::to_string(*t.oom_score_adj) : "") + " stem=" + t.stem +
+         " home=" + t.home;
 }
 
 RoleTable from_text(std::string_view text) {
@@ -97,6 +99,7 @@ RoleTable from_text(std::string_view text) {
   out.foreground = word(lasting, "foreground") == "1";
   out.fresh = word(lasting, " fresh") == "1";
   out.replace = word(lasting, " replace") == "1";
+  if (auto oom = word(lasting, " oom"); !oom.empty()) out.oom_score_adj = number_in(oom, 0);
   out.stem = word(lasting, " stem");
   out.home = word(lasting, "home");
   return out;
@@ -109,11 +112,11 @@ bool is_ours(const RoleTable& t) {
 
 }  // namespace
 
-Fd take_held(RoleTable& table, const std::string& name) {
-  auto one = std::find_if(table.held.begin(), table.held.end(), [&](auto& h) { return h.name == name; });
-  if (one == table.held.end()) return {};
+Fd take_held(std::vector<HeldFd>& held, const std::string& name) {
+  auto one = std::find_if(held.begin(), held.end(), [&](auto& h) { return h.name == name; });
+  if (one == held.end()) return {};
   Fd out(one->fd);
-  table.held.erase(one);
+  held.erase(one);
   return out;
 }
 

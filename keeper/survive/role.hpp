@@ -35,6 +35,7 @@ struct RoleTable {
   bool foreground = false;
   bool fresh = false;    ///< this app had no record before
   bool replace = false;  ///< a program that an earlier keeper left is ended, and another one started
+  std::optional<int> oom_score_adj;  ///< the caller's, where ours was lowered: the program gets this one
 
   // of a keeper that a guard has started
   int guard = -1;            ///< the line to it (guard_link.hpp)
@@ -44,8 +45,8 @@ struct RoleTable {
   std::string failed;        ///< why another program file, which was to be tried, is not used: died, silent
 };
 
-/// That descriptor, which is no longer in the table; none where there is none of that name.
-Fd take_held(RoleTable& table, const std::string& name);
+/// That descriptor, which is no longer in the list; none where there is none of that name.
+Fd take_held(std::vector<HeldFd>& held, const std::string& name);
 
 /// The table of this process's role, taken out of the environment; nothing if it was started by a user.
 std::optional<RoleTable> take_role();

@@ -223,6 +223,49 @@ TEST(Guard, KeepsWhatTheProgramSaysOfItself) {
   EXPECT_EQ("fine", after->status_text);
 }
 
+/// s6's way: a newline into a descriptor. The reading end outlives the keeper that made it.
+TEST(Guard, HearsAProgramThatSaysItIsReadyAfterATakeover) {
+  Sandbox box;
+  const fs::path go = box.work() / "go";
+  Outcome out =
+      box.keeper({"-d", "--no-wait", "-n", "api", "--ready", "fd:3", "sh", "-c",
+                  "until [ -e " + go.string() + " ]; do sleep 0.01; done; echo >&3; exec sleep 1000"});
+  ASSERT_EQ(0, out.code) << out.all();
+  for (bool guard : {false, true}) {
+    const Status before = *both_live(box, "api", 0);
+    kill(guard ? *before.guard_pid : *before.keeper_pid, SIGKILL);
+    ASSERT_TRUE(both_live(box, "api", *before.keeper_pid));
+  }
+  EXPECT_EQ("starting", box.state("api"));
+  const int pid = box.pid("api");
+  write_text(go, "");
+  EVENTUALLY(box.status("api")->ready);
+  EXPECT_EQ(pid, box.pid("api"));
+}
+
+TEST(Guard, IsLastToBeEndedWhenMemoryIsShortAndItsProgramIsNot) {
+  Sandbox box;
+  auto score_of = [](int pid) {
+    return std::atoi(read_text("/proc/" + std::to_string(pid) + "/oom_score_adj").c_str());
+  };
+  const int ours = score_of(getpid());
+  const bool permitted = box.run({{"sh", "-c", "echo -900 >/proc/self/oom_score_adj"}}).code == 0;
+  const int expected = permitted ? -900 : ours;
+  box.detach("api", {"sleep", "1000"});
+  box.detach("own", {"--oom-score-adj", "500", "sleep", "1000"});
+  for (int look = 0; look < 2; ++look) {
+    const Status status = *both_live(box, "api", 0);
+    EXPECT_EQ(expected, score_of(*status.keeper_pid));
+    EXPECT_EQ(expected, score_of(*status.guard_pid));
+    EXPECT_EQ(ours, score_of(*status.pid));
+    EXPECT_EQ(500, score_of(box.pid("own")));
+    if (look > 0) break;
+    kill(*status.keeper_pid, SIGKILL);  // and after a takeover
+    ASSERT_TRUE(both_live(box, "api", *status.keeper_pid));
+    EXPECT_EQ(0, box.ctl({"restart", "api"}).code);
+  }
+}
+
 TEST(Guard, RemembersAnEndThatWasInNoRecordYet) {
   Sandbox box;
   box.detach("api", {"--backoff", "none", "--start-secs", "0", "sh", "-c", "echo up; exec sleep 1000"});
