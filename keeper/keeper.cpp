@@ -146,7 +146,10 @@ int Keeper::run() {
       flush_markers();
     }
   }
-  if (!leaving_as_) return 0;  // for the guard to start the next one
+  if (!leaving_as_) {
+    if (!guard_ || guard_->lost()) become_guard();
+    return 0;  // for the guard to start the next one
+  }
   const int code = exit_code(*leaving_as_);
   leave_guard(table_.guard, code);
   return code;

@@ -22,7 +22,7 @@ using bare::call;
 
 constexpr const char* kVariable = "KEEPER_ROLE=";
 constexpr const char* kOwnImage = "/proc/self/exe";
-constexpr int kMostText = 1024;  // of the part of a role that changes
+constexpr int kMostText = 3072;  // of the part of a role that changes: 64 descriptors with their names
 constexpr long kSecond = 1000;   // ms
 constexpr long kFirstWait = 50;  // ms before the third keeper of a row that died early
 constexpr long kLongestWait = 5 * kSecond;
@@ -351,7 +351,6 @@ void note_ended(Guard& g) {
   for (;;) {
     siginfo_t info;
     info.si_pid = 0;
-    // With five arguments; no rusage.
     if (call(SYS_waitid, P_ALL, 0, address(&info), WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
       return;
     if (info.si_pid == g.keeper) return;
@@ -393,6 +392,8 @@ void look_at_children(Guard& g) {
   if (g.keeper == 0) return;
   siginfo_t info;
   info.si_pid = 0;
+  info.si_code = CLD_KILLED;
+  info.si_status = SIGKILL;
   if (call(SYS_waitid, P_PID, g.keeper, address(&info), WEXITED | WNOHANG) < 0) info.si_pid = g.keeper;
   if (info.si_pid == 0) return;
   keeper_ended(g, info);

@@ -96,6 +96,11 @@ Done GuardLink::put(const std::string& name, int fd) {
   }
 }
 
+bool GuardLink::lost() {
+  char byte = 0;
+  return recv(socket_.native_handle(), &byte, sizeof byte, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+
 void GuardLink::drop(const std::string& name) {
   send_word(socket_.native_handle(), word_of(GuardWord::drop, name));
 }

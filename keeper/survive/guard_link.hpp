@@ -23,6 +23,8 @@ class GuardLink {
   void drop(const std::string& name);
   /// This keeper goes on where the one before it was.
   void up();
+  /// Whether the guard is gone, though on_lost was not called yet.
+  bool lost();
   /// The inbox was read when it was full.
   void room();
   /// This keeper ends now; the next one runs the program file at `path` (less than 1024 bytes).
