@@ -108,7 +108,7 @@ TEST_P(Halves, OneIsKilledAndTheEndOfTheProgramIsSeenAllTheSame) {
   kill(GetParam() == "guard" ? *before.guard_pid : *before.keeper_pid, SIGKILL);
   ASSERT_TRUE(both_live(box, "api", *before.keeper_pid));
   kill(*before.pid, SIGUSR1);
-  EVENTUALLY(box.pid("api") > 0 && box.pid("api") != *before.pid);
+  EVENTUALLY(box.runs_another("api", *before.pid));
   const Status after = *box.status("api");
   EXPECT_EQ(1u, after.restarts);
   EXPECT_EQ(ExitInfo::code(7), after.last_exit->exit) << exit_text(after.last_exit->exit);
@@ -131,7 +131,7 @@ TEST(Guard, TakesTheStatusOfAProgramThatEndsWhileThereIsNoKeeper) {
   EVENTUALLY(!alive(*before.pid) && !alive(*before.keeper_pid));
   kill(*before.guard_pid, SIGCONT);
   ASSERT_TRUE(both_live(box, "api", *before.keeper_pid));
-  EVENTUALLY(box.pid("api") > 0 && box.pid("api") != *before.pid);
+  EVENTUALLY(box.runs_another("api", *before.pid));
   const Status after = *box.status("api");
   EXPECT_EQ(*before.guard_pid, *after.guard_pid);
   EXPECT_EQ(ExitInfo::code(9), after.last_exit->exit) << exit_text(after.last_exit->exit);
@@ -272,7 +272,7 @@ TEST(Guard, RemembersAnEndThatWasInNoRecordYet) {
   for (int i = 0; i < 3; ++i) {
     const Status before = *both_live(box, "api", 0);
     kill(*before.pid, SIGUSR1);
-    EVENTUALLY(box.pid("api") > 0 && box.pid("api") != *before.pid);
+    EVENTUALLY(box.runs_another("api", *before.pid));
     kill(*box.status("api")->keeper_pid, SIGKILL);  // a moment later: the record is not written yet
   }
   ASSERT_TRUE(both_live(box, "api", 0));

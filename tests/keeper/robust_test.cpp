@@ -412,7 +412,7 @@ TEST(Descriptors, WhereClientsTakeThemAllTheNextIsToldSo) {
     EXPECT_TRUE(alive(first));
     kill(first, SIGKILL);
   }
-  EVENTUALLY(box.state("api") == "running" && box.pid("api") != first);
+  EVENTUALLY(box.runs_another("api", first));
 }
 
 TEST(Fleet, AKeeperThatHangsCostsItsRowAndNoOther) {

@@ -51,7 +51,7 @@ TEST(Takeover, ItsEndIsSeenAndItIsStartedAgain) {
   expect_kept_on(box, "api", pid);
   EXPECT_EQ(0, box.ctl({"signal", "USR1", "api"}).code);
   // Its parent is this test now, which has to take it.
-  EVENTUALLY(!alive(pid) && box.pid("api") > 0 && box.pid("api") != pid);
+  EVENTUALLY(!alive(pid) && box.runs_another("api", pid));
   auto status = box.status("api");
   EXPECT_EQ(1u, status->restarts);
   EXPECT_EQ(pid, status->last_exit->pid);
@@ -69,7 +69,7 @@ TEST(Takeover, WhatEndedMeanwhileIsCountedOnce) {
   kill(pid, SIGKILL);
   EVENTUALLY(!alive(pid));
   EXPECT_EQ(0, box.ctl({"start", "api"}).code);
-  EVENTUALLY(box.state("api") == "running" && box.pid("api") != pid);
+  EVENTUALLY(box.runs_another("api", pid));
   EXPECT_EQ(run + 1, box.status("api")->run);
   EXPECT_TRUE(has(box.ctl({"why", "api"}).out, std::to_string(pid)));
 }
@@ -104,7 +104,7 @@ TEST(Takeover, AStopThatWasUnderWayIsCarriedOutAndTheProgramStartedAgain) {
   const int pid = box.pid("job");
   kill_keeper(box, "job");
   EXPECT_EQ(0, box.ctl({"start", "job"}).code);
-  EVENTUALLY(box.state("job") == "running" && box.pid("job") != pid);
+  EVENTUALLY(box.runs_another("job", pid));
   EXPECT_FALSE(alive(pid));
 }
 

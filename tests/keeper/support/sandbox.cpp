@@ -361,6 +361,11 @@ int Sandbox::keeper_pid(const string& stem) const {
   return found ? found->keeper_pid.value_or(0) : 0;
 }
 
+bool Sandbox::runs_another(const string& stem, int than) const {
+  const int now = pid(stem);
+  return now > 0 && now != than;
+}
+
 int Sandbox::guard_pid(const string& stem) const {
   auto found = status(stem);
   return found ? found->guard_pid.value_or(0) : 0;

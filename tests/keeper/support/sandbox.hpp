@@ -119,6 +119,8 @@ class Sandbox {
   int pid(const std::string& stem) const;            ///< of the child, 0 without one
   int keeper_pid(const std::string& stem) const;
   int guard_pid(const std::string& stem) const;
+  /// Whether there is a program, and another than that one.
+  bool runs_another(const std::string& stem, int than) const;
   /// kill -9 of keeper and guard at once, so that neither can start the other anew. Returns when both are
   /// gone; the keeper's pid.
   int kill_keeper(const std::string& stem);
