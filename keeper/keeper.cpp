@@ -75,6 +75,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
     return done.error();
   if (Done done = out->hand_up(); !done) return done.error();
   out->watch_socket(take_held(table.held, "watch"));
+  take_held(table.held, "state").reset();  // it was opened by its path, and handed up anew
   out->ready_pipes_ = std::move(table.held);
   if (left) out->take_over(*left);
   out->drop_unused_pipes();

@@ -83,11 +83,12 @@ TEST(Heal, WhoseNameAnotherKeeperHasTakenLeavesItAlone) {
   Sandbox box;
   box.detach("api", {"sleep", "1000"});
   const int first = box.pid("api"), first_keeper = box.keeper_pid("api");
-  // At once: before it could be noticed.
+  kill(first_keeper, SIGSTOP);  // it notices when the other is there
   Outcome out =
       box.run({{"sh", "-c",
                 "rm -r " + box.home().string() + "/apps/api " + box.home().string() +
                     "/sock/api.sock; exec " + program("keeper") + " -d -n api --start-secs 0 sleep 2000"}});
+  kill(first_keeper, SIGCONT);
   ASSERT_EQ(0, out.code) << out.all();
   const int second = box.pid("api");
   ASSERT_NE(first, second);
