@@ -24,16 +24,27 @@ ExitInfo exit_of(const InboxEntry& entry) {
 
 }  // namespace
 
-/// All that the next keeper needs. Before anything is spawned: it relies on it.
-Done Keeper::hand_up() {
-  if (!guard_) return {};
-  if (page_)
-    if (Done done = guard_->put("state", page_->file()); !done) return done;
+/// All that the next keeper needs, beside what it was born with.
+std::vector<HeldFd> Keeper::held_descriptors() const {
+  std::vector<HeldFd> out;
+  if (page_) out.push_back({"state", page_->file()});
   const char* names[] = {"out", "err"};
   const std::vector<int> pipes = output_->pipes();
   for (std::size_t i = 0; i < pipes.size(); ++i)
-    if (Done done = guard_->put(names[i], pipes[i]); !done) return done;
-  if (notify_) return guard_->put("notify", notify_->descriptor());
+    out.push_back({names[i], pipes[i]});
+  if (notify_) out.push_back({"notify", notify_->descriptor()});
+  for (const Run& run : runs_)
+    if (run.ready && run.ready->descriptor_held() >= 0)
+      out.push_back({held_name(run.id), run.ready->descriptor_held()});
+  if (socket_watch_) out.push_back({"watch", socket_watch_->descriptor()});
+  return out;
+}
+
+/// Before anything is spawned: it relies on it.
+Done Keeper::hand_up() {
+  if (!guard_) return {};
+  for (const HeldFd& one : held_descriptors())
+    if (Done done = guard_->put(one.name, one.fd); !done) return done;
   return {};
 }
 
@@ -112,16 +123,7 @@ void Keeper::become_guard() {
   persist();
   RoleTable table = table_;
   table.next = true;
-  if (page_) table.held.push_back({"state", page_->file()});
-  const char* names[] = {"out", "err"};
-  const std::vector<int> pipes = output_->pipes();
-  for (std::size_t i = 0; i < pipes.size(); ++i)
-    table.held.push_back({names[i], pipes[i]});
-  if (notify_) table.held.push_back({"notify", notify_->descriptor()});
-  for (const Run& run : runs_)
-    if (run.ready && run.ready->descriptor_held() >= 0)
-      table.held.push_back({held_name(run.id), run.ready->descriptor_held()});
-  if (socket_watch_) table.held.push_back({"watch", socket_watch_->descriptor()});
+  table.held = held_descriptors();
   std::vector<std::string> environment;
   for (char** at = environ; *at != nullptr; ++at)
     environment.emplace_back(*at);

@@ -171,6 +171,7 @@ class Keeper : public Service {
   void renew_page();
 
   // with its guard (guarded.cpp)
+  std::vector<HeldFd> held_descriptors() const;
   Done hand_up();
   void hand_up(const std::string& name, int fd);
   void read_inbox();

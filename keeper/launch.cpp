@@ -77,8 +77,11 @@ std::optional<int> lower_oom_score() {
   return before;
 }
 
-Role role_of(const Spec& spec) {
-  return spec.guard ? Role::guard : Role::keeper;
+/// Returns only if it could not be done.
+Error become(RoleTable& table, const Spec& spec) {
+  own_all_signals();
+  table.oom_score_adj = lower_oom_score();
+  return enter_role(spec.guard ? Role::guard : Role::keeper, table, spec.environment);
 }
 
 /// A process of its own: no terminal, no descriptor of the caller's.
@@ -96,9 +99,7 @@ Result<Fd> start_detached(Ready& ready, const Spec& spec) {
     dup2(null, fd);
   ready.table.report = writing.get();
   // The keeper's own environment is the caller's, without what a child must not see either.
-  own_all_signals();
-  ready.table.oom_score_adj = lower_oom_score();
-  Error error = enter_role(role_of(spec), ready.table, spec.environment);
+  Error error = become(ready.table, spec);
   StartReport report;
   report.status.spawn_error = error.text();
   std::string line = report_line(report);
@@ -201,9 +202,7 @@ int launch(CommandLine line) {
     ready->table.inherit.assign(spec.inherit_fds.begin(), spec.inherit_fds.end());
     if (!line.detach) {
       ready->table.foreground = true;
-      own_all_signals();
-      ready->table.oom_score_adj = lower_oom_score();
-      Error error = enter_role(role_of(spec), ready->table, spec.environment);
+      Error error = become(ready->table, spec);
       return take_back(*home, *ready, error);
     }
     auto pipe = start_detached(*ready, spec);
