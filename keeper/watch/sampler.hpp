@@ -25,10 +25,11 @@ class Sampler {
   void follow(int root);
 
   int root_ = 0;
-  Fd stat_;      ///< /proc/ROOT/stat, kept open: opening it costs five times as much as reading it
-  Fd children_;  ///< and its children, likewise
+  Fd statm_;     ///< /proc/ROOT/statm, kept open: opening it costs five times as much as reading it
+  Fd tasks_;     ///< /proc/ROOT/task, and
+  Fd children_;  ///< its children, likewise
   bool measured_ = false;
-  std::uint64_t ticks_ = 0;
+  std::uint64_t cpu_ns_ = 0;
   Millis at_{0};
 };
 

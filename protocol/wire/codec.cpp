@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "protocol/wire/fields.hpp"
@@ -21,23 +22,91 @@ constexpr string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
 // --- values <-> JSON -------------------------------------------------------------------------------------
 
 constexpr string_view kSpace = " \t\r\n";
+constexpr std::size_t kUsualReply = 1024;  // a status and what goes around it
 
 string dump(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
+/// A text that is written piece by piece. A keeper answers `status` more often than anything, out of caches
+/// that others have emptied meanwhile: what a string does for each piece is half of the answer.
+class Text {
+ public:
+  explicit Text(std::size_t expected = 0)
+      : text_(expected, '\0'), at_(text_.data()), end_(at_ + text_.size()) {}
+  Text(const Text&) = delete;
+  Text& operator=(const Text&) = delete;
+
+  Text& operator+=(char c) {
+    make_room(1);
+    *at_++ = c;
+    return *this;
+  }
+  Text& operator+=(string_view piece) {
+    make_room(piece.size());
+    copy(piece);
+    return *this;
+  }
+  template <std::integral T>
+  void number(T value) {
+    make_room(kLongestNumber);
+    at_ = std::to_chars(at_, end_, value).ptr;
+  }
+  /// Characters that need no escape.
+  void quoted(string_view plain) {
+    make_room(plain.size() + 2);
+    *at_++ = '"';
+    copy(plain);
+    *at_++ = '"';
+  }
+  /// `{"name":` or `,"name":`.
+  void member(char before, string_view name) {
+    make_room(name.size() + 4);
+    *at_++ = before;
+    *at_++ = '"';
+    copy(name);
+    *at_++ = '"';
+    *at_++ = ':';
+  }
+  string take() && {
+    text_.resize(static_cast<std::size_t>(at_ - text_.data()));
+    return std::move(text_);
+  }
+
+ private:
+  static constexpr std::size_t kLongestNumber = 24;
+
+  void make_room(std::size_t bytes) {
+    if (static_cast<std::size_t>(end_ - at_) < bytes) grow(bytes);
+  }
+  void copy(string_view piece) {
+    std::memcpy(at_, piece.data(), piece.size());
+    at_ += piece.size();
+  }
+  [[gnu::noinline]] void grow(std::size_t bytes) {
+    const auto size = static_cast<std::size_t>(at_ - text_.data());
+    text_.resize(2 * text_.size() + bytes);
+    at_ = text_.data() + size;
+    end_ = text_.data() + text_.size();
+  }
+
+  string text_;
+  char* at_;
+  char* end_;
+};
+
 template <class T>
-void to_text(const T& value, string& out);
+void to_text(const T& value, Text& out);
 template <class T>
 bool from_text(string_view piece, T& value);
 
 template <class T>
 concept Word = std::is_enum_v<T>;
 
-/// `{"a":1,"b":null}`, member by member.
+/// `{"a":1,"b":null}`, member by member; there is one at least.
 class ObjectText {
  public:
-  explicit ObjectText(string& out) : out_(out) { out_ += '{'; }
+  explicit ObjectText(Text& out) : out_(out) {}
   ~ObjectText() { out_ += '}'; }
   ObjectText(const ObjectText&) = delete;
   ObjectText& operator=(const ObjectText&) = delete;
@@ -45,20 +114,16 @@ class ObjectText {
   /// A declared name: it needs no escape.
   template <class T>
   void add(string_view name, const T& value) {
-    if (!first_) out_ += ',';
-    first_ = false;
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
+    out_.member(std::exchange(before_, ','), name);
     to_text(value, out_);
   }
 
  private:
-  string& out_;
-  bool first_ = true;
+  Text& out_;
+  char before_ = '{';
 };
 
-void exit_to_text(const LastExit& e, string& out) {
+void exit_to_text(const LastExit& e, Text& out) {
   using Kind = ExitInfo::Kind;
   std::optional<int> code;
   std::optional<string> signal;
@@ -75,17 +140,11 @@ void exit_to_text(const LastExit& e, string& out) {
   if (e.kill_reason) object.add("kill_reason", e.kill_reason);
 }
 
-void end_to_text(const ExitInfo& e, string& out) {
+void end_to_text(const ExitInfo& e, Text& out) {
   ObjectText object(out);
   object.add("code", e.kind == ExitInfo::Kind::code ? std::optional(e.value) : std::nullopt);
   object.add("signal", e.kind == ExitInfo::Kind::signal ? std::optional(signal_name(e.value)) : std::nullopt);
   if (e.core_dumped) object.add("core_dumped", true);
-}
-
-/// Whether a JSON string of these characters is the characters themselves between quotes.
-bool is_plain(string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
 }
 
 /// The members of a LastExit as they are written: one of code and signal, or neither.
@@ -136,17 +195,16 @@ bool end_from_text(string_view piece, ExitInfo& e) {
 template <class T>
 struct Arm {};  // picks an overload without making a T
 
-// Written as text at once: a keeper answers `status` more often than anything, and a tree of it costs five
-// times as much.
+// Written as text at once: a tree costs five times as much.
 template <class T>
-void put(Arm<std::optional<T>>, const std::optional<T>& v, string& out) {
+void put(Arm<std::optional<T>>, const std::optional<T>& v, Text& out) {
   if (v)
     to_text(*v, out);
   else
     out += "null";
 }
 template <class T>
-void put(Arm<std::vector<T>>, const std::vector<T>& v, string& out) {
+void put(Arm<std::vector<T>>, const std::vector<T>& v, Text& out) {
   out += '[';
   for (const T& item : v) {
     if (&item != v.data()) out += ',';
@@ -154,25 +212,23 @@ void put(Arm<std::vector<T>>, const std::vector<T>& v, string& out) {
   }
   out += ']';
 }
-void put(Arm<string>, const string& v, string& out) {
+void put(Arm<string>, const string& v, Text& out) {
   if (!is_plain(v)) {
     out += dump(carry_bytes(v));
     return;
   }
-  out += '"';
-  out += v;
-  out += '"';
+  out.quoted(v);
 }
-void put(Arm<WallTime>, WallTime v, string& out) {
-  to_text(time_text(v), out);
+void put(Arm<WallTime>, WallTime v, Text& out) {
+  out.quoted(time_text(v));
 }
-void put(Arm<LastExit>, const LastExit& v, string& out) {
+void put(Arm<LastExit>, const LastExit& v, Text& out) {
   exit_to_text(v, out);
 }
-void put(Arm<ExitInfo>, const ExitInfo& v, string& out) {
+void put(Arm<ExitInfo>, const ExitInfo& v, Text& out) {
   end_to_text(v, out);
 }
-void put(Arm<OutputLines>, const OutputLines& v, string& out) {
+void put(Arm<OutputLines>, const OutputLines& v, Text& out) {
   std::vector<string> lines;
   for (string_view rest = v.text; !rest.empty() || !lines.empty();) {
     std::size_t end = rest.find('\n');
@@ -182,20 +238,20 @@ void put(Arm<OutputLines>, const OutputLines& v, string& out) {
   }
   to_text(lines, out);
 }
-void put(Arm<Spec>, const Spec& v, string& out) {
+void put(Arm<Spec>, const Spec& v, Text& out) {
   out += dump(spec_to_json(v));
 }
-void put(Arm<OpenRpc>, const OpenRpc& v, string& out) {
+void put(Arm<OpenRpc>, const OpenRpc& v, Text& out) {
   out += v.document;
 }
 template <Word T>
-void put(Arm<T>, T v, string& out) {
-  to_text(string(word_for(v)), out);
+void put(Arm<T>, T v, Text& out) {
+  out.quoted(word_for(v));
 }
-void put(Arm<bool>, bool v, string& out) {
-  out += v ? "true" : "false";
+void put(Arm<bool>, bool v, Text& out) {
+  out += v ? string_view("true") : string_view("false");
 }
-void put(Arm<double>, double v, string& out) {
+void put(Arm<double>, double v, Text& out) {
   constexpr double kMost = 1e12;
   std::int64_t tenths = v > -kMost && v < kMost ? std::llround(v * 10) : 0;
   if (tenths < 0 || static_cast<double>(tenths) / 10 != v) {
@@ -203,16 +259,16 @@ void put(Arm<double>, double v, string& out) {
     return;
   }
   // The shares of a processor that every status has: the library's way is long.
-  out += std::to_string(tenths / 10);
+  out.number(tenths / 10);
   out += '.';
   out += static_cast<char>('0' + tenths % 10);
 }
 template <std::integral T>
-requires(!std::is_same_v<T, bool>) void put(Arm<T>, T v, string& out) {
-  out += std::to_string(v);
+requires(!std::is_same_v<T, bool>) void put(Arm<T>, T v, Text& out) {
+  out.number(v);
 }
 template <HasFields T>
-void put(Arm<T>, const T& v, string& out) {
+void put(Arm<T>, const T& v, Text& out) {
   ObjectText object(out);
   Fields<T>::each([&](const char* name, auto member, const char*) { object.add(name, v.*member); });
 }
@@ -305,7 +361,7 @@ bool take(Arm<T>, string_view piece, T& v) {
 }
 
 template <class T>
-void to_text(const T& value, string& out) {
+void to_text(const T& value, Text& out) {
   put(Arm<T>{}, value, out);
 }
 template <class T>
@@ -357,16 +413,14 @@ struct RequestPieces {
   string_view version, id, method, params, last;
 };
 
-RequestPieces cut_request(string_view object) {
-  RequestPieces out;
-  for_each_member(object, [&](string_view key, string_view value) {
+EachMember into(RequestPieces& out) {
+  return [&out](string_view key, string_view value) {
     if (key == "jsonrpc") out.version = value;
     if (key == "id") out.id = value;
     if (key == "method") out.method = value;
     if (key == "params") out.params = value;
     if (key == "last") out.last = value;
-  });
-  return out;
+  };
 }
 
 /// JSON-RPC 2.0, section 4: a text, a number or null.
@@ -375,10 +429,10 @@ bool is_id(string_view piece) {
   return kind != '{' && kind != '[' && kind != 't' && kind != 'f';
 }
 
-/// `last` becomes true where the request says so, and stays otherwise.
-Incoming read_request(string_view json, bool& last) {
-  if (kind_of(json) != '{') return BadRequest{"null", true, invalid_request("a request is a JSON object")};
-  RequestPieces pieces = cut_request(json);
+/// `kind` of the text that these are the pieces of. `last` becomes true where the request says so, and stays
+/// otherwise.
+Incoming read_request(char kind, const RequestPieces& pieces, bool& last) {
+  if (kind != '{') return BadRequest{"null", true, invalid_request("a request is a JSON object")};
   if (pieces.last == "true") last = true;
   if (!is_id(pieces.id))
     return BadRequest{"null", true, invalid_request("an id is a text, a number or null")};
@@ -482,12 +536,14 @@ Error from_rpc(const RpcError& error, string doing) {
 RequestLine decode_requests(string_view line) {
   RequestLine out;
   if (line.find_first_not_of(kSpace) == string_view::npos) return out;
-  if (auto error = line_error(line, kMostValues)) {
+  RequestPieces only;
+  if (auto error = text_error(check_object(line, kMostDepth, kMostValues, into(only)), kMostValues)) {
     out.items.emplace_back(BadRequest{"null", true, std::move(*error)});
     return out;
   }
-  if (kind_of(line) != '[') {
-    out.items.push_back(read_request(line, out.last));
+  const char kind = kind_of(line);
+  if (kind != '[') {
+    out.items.push_back(read_request(kind, only, out.last));
     return out;
   }
   auto items = array_items(line);
@@ -497,8 +553,11 @@ RequestLine decode_requests(string_view line) {
   }
   out.batch = true;
   out.items.reserve(items.size());
-  for (string_view item : items)
-    out.items.push_back(read_request(item, out.last));
+  for (string_view item : items) {
+    RequestPieces pieces;
+    for_each_member(item, into(pieces));
+    out.items.push_back(read_request(kind_of(item), pieces, out.last));
+  }
   return out;
 }
 
@@ -506,8 +565,7 @@ template <class M>
 string request_line(std::uint64_t id, const M& request, Last last) {
   string params;
   Fields<M>::each([&](const char* name, auto member, const char*) {
-    string value;
-    to_text(request.*member, value);
+    const string value = write_as(request.*member);
     if (value == "null") return;
     params += (params.empty() ? "\"" : ",\"") + string(name) + "\":" + value;
   });
@@ -519,7 +577,13 @@ string request_line(std::uint64_t id, const M& request, Last last) {
 
 template <class R>
 string reply_text(const IdText& id, const R& result) {
-  return R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":)" + write_as(result) + "}";
+  Text out(kUsualReply);
+  out += R"({"jsonrpc":"2.0","id":)";
+  out += id;
+  out += R"(,"result":)";
+  to_text(result, out);
+  out += '}';
+  return std::move(out).take();
 }
 
 string error_text(const IdText& id, const RpcError& error) {
@@ -543,7 +607,7 @@ string record_text(const Status& status, const std::vector<RunRecord>& runs) {
   out += ",\n  \"runs\": [";
   for (const RunRecord& run : runs) {
     out += &run == runs.data() ? "\n    " : ",\n    ";
-    to_text(run, out);
+    out += write_as(run);
   }
   return out + "\n  ]\n}\n";
 }
@@ -639,8 +703,9 @@ Result<R> read_as(string_view json) {
 
 template <class R>
 string write_as(const R& value, int indent) {
-  string out;
-  to_text(value, out);
+  Text text;
+  to_text(value, text);
+  string out = std::move(text).take();
   return indent < 0 ? out : dump(tree_of(out), indent);
 }
 

@@ -1,6 +1,7 @@
 #include "protocol/wire/json_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <cstring>
@@ -14,8 +15,6 @@ namespace {
 
 using std::string;
 using std::string_view;
-
-constexpr string_view kSpace = " \t\r\n";
 
 /// Bytes of the UTF-8 character at `at`; 0 for what is none (RFC 3629: overlong, surrogate, over U+10FFFF,
 /// cut off).
@@ -35,6 +34,31 @@ std::size_t character_size(string_view text, std::size_t at) {
 
 bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/// Whether a character stands for itself in a JSON string, and is not its end.
+constexpr std::array<bool, 256> plain_characters() {
+  std::array<bool, 256> out{};
+  for (std::size_t c = 0x20; c < 0x80; ++c)
+    out[c] = c != '"' && c != '\\';
+  return out;
+}
+constexpr std::array<bool, 256> kPlain = plain_characters();
+
+/// The place of the next character, from `at` on, that does not simply stand for itself.
+inline std::size_t skip_plain(string_view text, std::size_t at) {
+  const char* here = text.data() + at;
+  const char* const end = text.data() + std::max(at, text.size());
+  while (here < end && kPlain[static_cast<unsigned char>(*here)])
+    ++here;
+  return static_cast<std::size_t>(here - text.data());
+}
+
+/// The place after white space, from `at` on.
+std::size_t skip_space(string_view text, std::size_t at) {
+  while (at < text.size() && is_space(text[at]))
+    ++at;
+  return std::min(at, text.size());
 }
 
 /// Where a key (with its quotes) and its value stand in a text.
@@ -65,8 +89,8 @@ class Checker {
     return true;
   }
   void space() {
-    while (at_ < text_.size() && is_space(text_[at_]))
-      ++at_;
+    if (at_ < text_.size() && text_[at_] <= ' ')
+      at_ = skip_space(text_, at_);  // what programs write has none
   }
   bool within(int& left) {
     if (--left < 0) too_much_ = true;
@@ -134,14 +158,11 @@ class Checker {
     return digits();
   }
   bool quoted() {
-    ++at_;
-    while (at_ < text_.size()) {
+    for (++at_;;) {
+      at_ = skip_plain(text_, at_);
+      if (at_ >= text_.size()) break;
       auto c = static_cast<unsigned char>(text_[at_]);
       if (c == '"' || c < 0x20) break;
-      if (c < 0x80 && c != '\\') {
-        ++at_;
-        continue;
-      }
       std::size_t size = character_size(text_, at_);
       if (size == 0) return false;
       at_ += size;
@@ -182,14 +203,9 @@ class Checker {
   bool too_much_ = false;
 };
 
-/// The place after white space, from `at` on.
-std::size_t skip_space(string_view text, std::size_t at) {
-  return std::min(text.find_first_not_of(kSpace, at), text.size());
-}
-
 /// The place after the string that begins at `at`.
 std::size_t skip_string(string_view text, std::size_t at) {
-  for (++at; at < text.size() && text[at] != '"'; ++at)
+  for (at = skip_plain(text, at + 1); at < text.size() && text[at] != '"'; at = skip_plain(text, at + 1))
     if (text[at] == '\\') ++at;
   return std::min(at + 1, text.size());
 }
@@ -210,7 +226,9 @@ std::size_t skip_value(string_view text, std::size_t at) {
     } else if (depth > 0) {
       ++at;
     } else {
-      return std::min(text.find_first_of(",]} \t\r\n", at), text.size());
+      while (at < text.size() && text[at] != ',' && text[at] != ']' && text[at] != '}' && !is_space(text[at]))
+        ++at;
+      return at;
     }
     if (depth == 0) return at;
   }
@@ -228,13 +246,17 @@ string_view unquoted(string_view quoted, string& scratch) {
 
 }  // namespace
 
+bool is_plain(string_view text) {
+  return skip_plain(text, 0) == text.size();
+}
+
 TextCheck check_json(string_view text, int depth, int values) {
   return Checker(text, depth, values).check();
 }
 
 TextCheck check_object(string_view text, int depth, int values, const EachMember& each) {
   std::vector<Place> members;
-  members.reserve(4);  // a reply has three
+  members.reserve(5);  // a request has five, a reply three
   TextCheck checked = Checker(text, depth, values, &members).check();
   if (checked != TextCheck::good) return checked;
   if (kind_of(text) != '{') return TextCheck::good;

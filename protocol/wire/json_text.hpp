@@ -15,6 +15,9 @@
 
 namespace keeper {
 
+/// Whether a JSON string of these characters is the characters themselves between quotes.
+bool is_plain(std::string_view text);
+
 enum class TextCheck { good, malformed, too_much };
 /// Whether `text` is one JSON text (RFC 8259, in UTF-8) of at most `depth` levels and `values` values. Stops
 /// at a bound.
