@@ -72,6 +72,15 @@ class Guard(unittest.TestCase):
         self.assertIn('%rsp,%rdi', listing)  # keeper_start, not _start
 
 
+class HotFunctions(unittest.TestCase):
+    @unittest.skipUnless(platform.machine() == 'x86_64', 'the list is of that machine')
+    def test_stand_side_by_side(self):
+        section = re.search(r'\s\.hot\s+PROGBITS\s+\w+\s+\w+\s+(\w+)', output(READELF, '-SW', PROGRAMS[0]))
+        self.assertIsNotNone(section)
+        # Functions that were renamed fall out of the list: tests/bench/hot_functions.py makes it anew.
+        self.assertGreater(int(section[1], 16), 250 << 10)
+
+
 class Libraries(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
