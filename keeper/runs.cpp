@@ -138,10 +138,12 @@ void Keeper::try_to_spawn(RunId id) {
   }
   auto ready = readiness_of(id);
   if (!ready) return fail({Stage::prepare, ready.error().errnum, ready.error().text()});
-  ExtraFd extra;
-  if (*ready) extra = {(*ready)->descriptor(), (*ready)->number()};
+  RunExtras extras;
+  if (*ready && (*ready)->descriptor() >= 0)
+    extras.fds.push_back({(*ready)->descriptor(), (*ready)->number()});
   if (*ready && (*ready)->descriptor_held() >= 0) hand_up(held_name(id), (*ready)->descriptor_held());
-  auto result = spawn(*plan_, {null_.get(), output_->out(), output_->err()}, extra, claim_for(id));
+  auto result =
+      spawn(*plan_, {null_.get(), output_->out(), output_->err()}, std::move(extras), claim_for(id));
   if (auto* failed = std::get_if<SpawnError>(&result)) {
     plan_error_ = *failed;
     plan_.reset();

@@ -37,15 +37,30 @@ KEEPER_CHILD_SIDE void take_output(ChildSide& side) {
   if (side.error != side.output) give_away(side.error, *identity);
 }
 
+/// A descriptor that stands where another one is to go moves out of the way, above all of them.
+KEEPER_CHILD_SIDE void make_room(ChildSide& side) {
+  int above = 0;
+  for (const ExtraFd& extra : side.extras.fds)
+    if (extra.to >= above) above = extra.to + 1;
+  for (ExtraFd& extra : side.extras.fds)
+    for (const ExtraFd& other : side.extras.fds) {
+      if (&other == &extra || other.to != extra.from) continue;
+      extra.from = fcntl(extra.from, F_DUPFD_CLOEXEC, above);
+      if (extra.from < 0) fail(side, Stage::descriptors, extra.to);
+      break;
+    }
+}
+
 /// What is passed on stays open after the exec, under its number. Before the limits: a low one on descriptors
 /// would be in the way.
 KEEPER_CHILD_SIDE void take_descriptors(ChildSide& side) {
   for (int fd : side.plan->settings().inherit_fds)
     if (fcntl(fd, F_SETFD, 0) < 0) fail(side, Stage::descriptors, fd);
-  const ExtraFd& extra = side.extra;
-  if (extra.from < 0) return;
-  bool placed = extra.from == extra.to ? fcntl(extra.to, F_SETFD, 0) == 0 : dup2(extra.from, extra.to) >= 0;
-  if (!placed) fail(side, Stage::descriptors, extra.to);
+  make_room(side);
+  for (const ExtraFd& extra : side.extras.fds) {
+    bool placed = extra.from == extra.to ? fcntl(extra.to, F_SETFD, 0) == 0 : dup2(extra.from, extra.to) >= 0;
+    if (!placed) fail(side, Stage::descriptors, extra.to);
+  }
 }
 
 KEEPER_CHILD_SIDE void write_oom_score_adj(ChildSide& side, const std::string& text) {
@@ -85,6 +100,17 @@ KEEPER_CHILD_SIDE void become(ChildSide& side, const Identity& who) {
   if (who.uid != 0) drop_capabilities(side);
 }
 
+/// Into memory that the keeper made ready for it: nothing may be allocated here.
+KEEPER_CHILD_SIDE void write_own_pid(ChildSide& side) {
+  if (side.pid_digits == nullptr) return;
+  char digits[kPidDigits];
+  int count = 0;
+  for (long pid = syscall(SYS_getpid); pid > 0; pid /= 10)
+    digits[count++] = static_cast<char>('0' + pid % 10);
+  for (int i = 0; i < count; ++i)
+    side.pid_digits[i] = digits[count - 1 - i];
+}
+
 /// By the system call: the library may remember the number of the process that it shares its memory with.
 KEEPER_CHILD_SIDE void take_claim(ChildSide& side) {
   if (side.claim.word == nullptr) return;
@@ -109,8 +135,10 @@ KEEPER_CHILD_SIDE int child_side(void* argument) {
   sigset_t none;
   sigemptyset(&none);
   if (sigprocmask(SIG_SETMASK, &none, nullptr) < 0) fail(side, Stage::signals);
+  write_own_pid(side);
   take_claim(side);
-  execve(side.plan->executable(), side.plan->argv(), side.plan->envp());
+  execve(side.plan->executable(), side.plan->argv(),
+         side.environment != nullptr ? side.environment : side.plan->envp());
   const int error = errno;
   if (side.claim.word != nullptr) *side.claim.word = side.claim.expected;  // nobody is to take it for a run
   errno = error;

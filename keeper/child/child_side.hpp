@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "keeper/child/run_extras.hpp"
 #include "keeper/child/spawn_plan.hpp"
 
 namespace keeper {
@@ -41,12 +42,6 @@ struct ChildFailure {
   std::int32_t which;
 };
 
-/// A descriptor that the child gets under another number; -1: none. What had that number is not passed on.
-struct ExtraFd {
-  int from = -1;
-  int to = -1;
-};
-
 /// The word in which a spawn is claimed (keeper/survive/state_page.hpp): swapped from `expected` to `expected
 /// | pid` before the exec. Who cannot swap it has been given up, and ends.
 struct SpawnClaim {
@@ -59,7 +54,9 @@ struct ChildSide {
   int input;   ///< becomes 0
   int output;  ///< becomes 1; another user's from then on, where the plan has one
   int error;   ///< becomes 2, in the same way
-  ExtraFd extra = {};
+  RunExtras extras = {};
+  char* const* environment = nullptr;  ///< where it is not the plan's
+  char* pid_digits = nullptr;          ///< where it writes its own pid, as text; null: nowhere
   SpawnClaim claim = {};
   ChildFailure failure = {};  ///< set by the child side
   bool failed = false;

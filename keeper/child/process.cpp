@@ -71,14 +71,40 @@ Fd open_output(int output) {
   return Fd(open(path, O_RDWR | O_CLOEXEC));
 }
 
+/// The plan's variables and this run's; the pid is filled in by the child side.
+class RunEnvironment {
+ public:
+  RunEnvironment(const SpawnPlan& plan, RunExtras& extras) {
+    if (!extras.pid_variable.empty()) {
+      const std::size_t name = extras.pid_variable.size() + 1;
+      extras.variables.push_back(extras.pid_variable + "=" + std::string(kPidDigits, '\0'));
+      pid_digits_ = extras.variables.back().data() + name;
+    }
+    if (!extras.variables.empty()) all_ = merge_environment(plan.envp(), extras.variables, Inherited::all);
+  }
+  RunEnvironment(const RunEnvironment&) = delete;
+  RunEnvironment& operator=(const RunEnvironment&) = delete;
+
+  char* const* get() const { return all_.empty() ? nullptr : const_cast<char* const*>(all_.data()); }
+  char* pid_digits() const { return pid_digits_; }
+
+ private:
+  std::vector<const char*> all_;
+  char* pid_digits_ = nullptr;
+};
+
 }  // namespace
 
-std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds& fds, ExtraFd extra,
+std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds& fds, RunExtras extras,
                                         SpawnClaim claim) {
   Fd own = open_output(fds.output), own_error;
   if (own && fds.error != fds.output) own_error = open_output(fds.error);
   if (!own || (!own_error && fds.error != fds.output)) return error_at(Stage::output, errno, plan);
-  ChildSide side{&plan, fds.input, own.get(), own_error ? own_error.get() : own.get(), extra, claim};
+  ChildSide side{&plan, fds.input, own.get(), own_error ? own_error.get() : own.get(), std::move(extras)};
+  const RunEnvironment environment(plan, side.extras);
+  side.environment = environment.get();
+  side.pid_digits = environment.pid_digits();
+  side.claim = claim;
   int pidfd = -1;
   std::optional<Dumpable> as_before;
   if (plan.settings().identity) as_before.emplace();

@@ -28,10 +28,10 @@ struct StandardFds {
 };
 
 /// Starts a process: own session, its standard descriptors as said, each pipe opened for it anew, no other
-/// descriptor but those of the plan and `extra`, every signal at its default, none blocked, and the plan's
+/// descriptor but those of the plan and `extras`, every signal at its default, none blocked, and the plan's
 /// settings. Returns when exec has succeeded or a step failed
 /// (vfork(2): no copy of page tables, which is a third of the time of a restart).
-std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds& fds, ExtraFd extra = {},
+std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds& fds, RunExtras extras = {},
                                         SpawnClaim claim = {});
 
 /// What a process and the children that it waited for have used (getrusage(2)). The kernel counts the memory

@@ -228,13 +228,15 @@ std::vector<string> added_environment(const Spec& spec, int keeper_pid,
   return out;
 }
 
-std::vector<const char*> merge_environment(const char* const* inherited, const std::vector<string>& added) {
+std::vector<const char*> merge_environment(const char* const* inherited, const std::vector<string>& added,
+                                           Inherited which) {
   std::vector<const char*> out;
   for (; *inherited != nullptr; ++inherited) {
     string_view variable = *inherited;
     string_view key = variable.substr(0, variable.find('=') + 1);
     auto replaced = [&](const string& v) { return v.starts_with(key); };
-    if (passed_on(variable) && std::none_of(added.begin(), added.end(), replaced)) out.push_back(*inherited);
+    const bool wanted = which == Inherited::all || passed_on(variable);
+    if (wanted && std::none_of(added.begin(), added.end(), replaced)) out.push_back(*inherited);
   }
   for (const string& variable : added)
     out.push_back(variable.c_str());

@@ -45,9 +45,12 @@ std::vector<std::string> added_environment(const Spec& spec, int keeper_pid,
                                            const std::vector<std::string>& from_file);
 /// The whole of it, as pointers into `inherited` (null-terminated, as environ(7)) and `added`, which goes
 /// before. Left out of the inherited: what speaks of another manager (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*,
-/// NODE_CHANNEL_*, NODE_UNIQUE_ID, KEEPER_* but KEEPER_HOME). Ends with a null pointer.
+/// NODE_CHANNEL_*, NODE_UNIQUE_ID, KEEPER_* but KEEPER_HOME), where it comes from a caller. Ends with a null
+/// pointer.
+enum class Inherited { from_caller, all };
 std::vector<const char*> merge_environment(const char* const* inherited,
-                                           const std::vector<std::string>& added);
+                                           const std::vector<std::string>& added,
+                                           Inherited which = Inherited::from_caller);
 /// The value of a variable in such a list; empty if it is not there.
 std::string_view variable_in(const std::vector<const char*>& environment, std::string_view key);
 /// Whether a caller's variable ("K=V") is passed on to a child.

@@ -10,8 +10,8 @@ namespace {
 using std::string;
 
 /// The line of children/says that begins with these words, without them.
-string told(const ChildSettings& settings, const string& words, ExtraFd extra = {}) {
-  TestRun run({CHILDREN_DIR "/says"}, settings, extra);
+string told(const ChildSettings& settings, const string& words, RunExtras extras = {}) {
+  TestRun run({CHILDREN_DIR "/says"}, settings, std::move(extras));
   run.end();
   string all = run.said();
   auto at = ("\n" + all).find("\n" + words + " ");
@@ -20,13 +20,13 @@ string told(const ChildSettings& settings, const string& words, ExtraFd extra = 
   return rest.substr(0, rest.find('\n'));
 }
 
-SpawnError failure_of(const ChildSettings& settings, ExtraFd extra = {}, const string& program = "/bin/true",
-                      const string& directory = "/") {
+SpawnError failure_of(const ChildSettings& settings, RunExtras extras = {},
+                      const string& program = "/bin/true", const string& directory = "/") {
   static const char* const none[] = {nullptr};
   SpawnPlan plan({program}, none, {}, directory, settings);
   Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   Pipe pipe;
-  auto result = spawn(plan, {null.get(), pipe.writing.get(), pipe.writing.get()}, extra);
+  auto result = spawn(plan, {null.get(), pipe.writing.get(), pipe.writing.get()}, std::move(extras));
   if (auto* failed = std::get_if<SpawnError>(&result)) return *failed;
   ADD_FAILURE() << "it was spawned";
   waitpid(std::get<Spawned>(result).pid, nullptr, 0);
@@ -116,7 +116,7 @@ TEST(Settings, TheLimitThatMayNotBeHadIsNamed) {
 TEST(Settings, ALowLimitOnDescriptorsIsInNobodysWay) {
   ChildSettings settings = settings_of(R"({"limits":"nofile=32","oom_score_adj":600})");
   Pipe pipe;
-  EXPECT_EQ("32 32", told(settings, "limit nofile", {pipe.writing.get(), 50}));
+  EXPECT_EQ("32 32", told(settings, "limit nofile", passing(pipe.writing.get(), 50)));
 }
 
 TEST(Settings, TheUserHasItsIdsAndGroupsAndNoOthers) {
@@ -192,16 +192,63 @@ TEST(Settings, AnExtraDescriptorGetsTheNumberThatIsAskedFor) {
   Pipe pipe;
   int from = pipe.writing.get();
   string pipe_name = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(from)).string();
-  EXPECT_EQ(pipe_name, told({}, "fd 40", {from, 40}));
-  EXPECT_EQ(pipe_name, told({}, "fd " + std::to_string(from), {from, from}));
-  EXPECT_TRUE(told({}, "fd " + std::to_string(from), {from, 40}).starts_with("nothing was said"));
+  EXPECT_EQ(pipe_name, told({}, "fd 40", passing(from, 40)));
+  EXPECT_EQ(pipe_name, told({}, "fd " + std::to_string(from), passing(from, from)));
+  EXPECT_TRUE(told({}, "fd " + std::to_string(from), passing(from, 40)).starts_with("nothing was said"));
 }
 
 TEST(Settings, AnExtraDescriptorUnderAnyNumberHidesNoFailure) {
   Pipe pipe;
   for (int to = 3; to < 40; ++to) {  // one of them is the number of the pipe that failures come through
-    SpawnError error = failure_of({}, {pipe.writing.get(), to}, "/no/such");
+    SpawnError error = failure_of({}, passing(pipe.writing.get(), to), "/no/such");
     EXPECT_EQ("exec /no/such: No such file or directory", error.text) << to;
+  }
+}
+
+string name_of(int fd) {
+  return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)).string();
+}
+
+TEST(Settings, ExtraDescriptorsMayChangePlaces) {
+  Pipe a, b;
+  const int one = a.writing.get(), two = b.writing.get(), three = b.reading.get();
+  RunExtras extras;
+  extras.fds = {{one, two}, {two, three}, {three, one}};
+  TestRun run({CHILDREN_DIR "/says"}, {}, extras);
+  run.end();
+  const string said = run.said();
+  for (auto [from, to] : {std::pair(one, two), std::pair(two, three), std::pair(three, one)})
+    EXPECT_NE(string::npos, said.find("fd " + std::to_string(to) + " " + name_of(from) + "\n")) << said;
+}
+
+TEST(Settings, AFreeNumberIsAboveAllOthers) {
+  RunExtras extras;
+  EXPECT_EQ(3, extras.free_number({}));
+  EXPECT_EQ(10, extras.free_number({4, 9}));
+  extras.fds = {{7, 3}, {8, 4}};
+  EXPECT_EQ(5, extras.free_number({}));
+  EXPECT_EQ(6, extras.free_number({5}));
+}
+
+TEST(Settings, ARunHasVariablesOfItsOwnAndOneWithItsPid) {
+  RunExtras extras;
+  extras.variables = {"LISTEN_FDS=2", "OTHER=x"};
+  extras.pid_variable = "LISTEN_PID";
+  static const char* const none[] = {nullptr};
+  SpawnPlan plan({CHILDREN_DIR "/says"}, none, {"KEPT=1", "OTHER=of the plan"}, "/");
+  Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  for (int again = 0; again < 2; ++again) {
+    Pipe pipe;
+    auto result = spawn(plan, {null.get(), pipe.writing.get(), pipe.writing.get()}, extras);
+    ASSERT_TRUE(std::holds_alternative<Spawned>(result));
+    const int pid = std::get<Spawned>(result).pid;
+    waitpid(pid, nullptr, 0);
+    char said[16 * 1024] = {};
+    ASSERT_GT(read(pipe.reading.get(), said, sizeof said - 1), 0);
+    for (const string& line : {"env LISTEN_PID=" + std::to_string(pid), string("env LISTEN_FDS=2"),
+                               string("env KEPT=1"), string("env OTHER=x")})
+      EXPECT_NE(string::npos, string(said).find("\n" + line + "\n")) << said;
+    EXPECT_EQ(string::npos, string(said).find("of the plan"));
   }
 }
 

@@ -10,13 +10,19 @@
 
 namespace keeper {
 
+inline RunExtras passing(int from, int to) {
+  RunExtras out;
+  out.fds.push_back({from, to});
+  return out;
+}
+
 class TestRun {
  public:
-  explicit TestRun(std::vector<std::string> command, ChildSettings settings = {}, ExtraFd extra = {}) {
+  explicit TestRun(std::vector<std::string> command, ChildSettings settings = {}, RunExtras extras = {}) {
     static const char* const none[] = {nullptr};
     SpawnPlan plan(std::move(command), none, {}, "/", std::move(settings));
     Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-    auto result = spawn(plan, {null.get(), pipe_.writing.get(), pipe_.writing.get()}, extra);
+    auto result = spawn(plan, {null.get(), pipe_.writing.get(), pipe_.writing.get()}, std::move(extras));
     if (auto* failed = std::get_if<SpawnError>(&result))
       ADD_FAILURE() << failed->text;
     else
