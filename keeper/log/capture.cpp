@@ -166,8 +166,8 @@ void Capture::wait() {
 void Capture::look() {
   taken_ = 0;
   Took took = Took::all;
-  const std::size_t there = waiting();
-  const bool full = there + kPage > capacity_;  // its writer may have to wait
+  const std::size_t there = std::exchange(seldom_, false) ? kUnasked : waiting();
+  const bool full = there != kUnasked && there + kPage > capacity_;  // its writer may have to wait
   {
     // Whatever happens while it is stored, the next look comes.
     Finally again([&] {
@@ -175,6 +175,7 @@ void Capture::look() {
       if (took == Took::part) return pause_for_the_rest();
       // While it may still grow a pause is measured by what it may become.
       Micros time = pace_.after(taken_, grows_ ? kMost : capacity_, micros_now());
+      seldom_ = time.count() == 0 && taken_ > 0 && taken_ <= kPage / 2;
       if (time.count() > 0)
         pause(time);
       else

@@ -38,6 +38,9 @@ class Capture {
   enum class Took { all, more, part, nothing };
   /// `there`: bytes in the pipe.
   using Take = std::function<Took(std::size_t there)>;
+  /// Instead of how much is there: something, and nobody has asked how much. It was a line now and then so
+  /// far, and what takes a page in one call has all of the next one too.
+  static constexpr std::size_t kUnasked = ~std::size_t{0};
 
   /// Takes over the reading end and calls `take` from the loop whenever there is something, after a pause
   /// where it comes little and often. Errors: no descriptors.
@@ -93,6 +96,7 @@ class Capture {
   std::size_t taken_ = 0;  ///< in this look
   bool grows_ = true;      ///< it has not tried since it was small
   bool comes_ = false;     ///< the next look
+  bool seldom_ = false;    ///< the last look found little, and comes when there is something
   std::size_t part_ = 0;   ///< what was left for what comes behind it
   Micros part_pause_{0};
   Pace pace_;

@@ -18,7 +18,8 @@ namespace {
 constexpr std::uint64_t kPastSize = 1 << 20;  // a line without end is cut there
 constexpr std::int64_t kLookEvery = 5000;     // ms, at the path, where the file itself tells nothing
 constexpr std::int64_t kLineEnd = 1000;       // ms, that the end of a line may take in a file that was left
-constexpr std::int64_t kRotateAgain = 1000;   // ms, after a rotation that failed
+constexpr std::int64_t kRotateAgain =
+    600;  // ms, after a rotation that failed: it is well again within a second
 
 /// mkdir -p of what a path is in.
 void make_parents(const std::string& path) {
@@ -217,7 +218,7 @@ std::size_t FileSink::share(std::string_view bytes, bool& rotates) {
 
 /// The size to rotate at. 0: it does not rotate, or not just now.
 std::uint64_t FileSink::size_limit() const {
-  if (!regular_ || now_ms() < next_rotation_) return 0;
+  if (!regular_ || (next_rotation_ > 0 && now_ms() < next_rotation_)) return 0;
   return asked_ > 0 && (rules_.most == 0 || asked_ < rules_.most) ? asked_ : rules_.most;
 }
 
@@ -274,6 +275,7 @@ std::size_t FileSink::splice_from(int pipe, std::size_t most) {
     size_ += static_cast<std::uint64_t>(count);
     done += static_cast<std::size_t>(count);
     at_line_start_.reset();
+    if (static_cast<std::size_t>(count) < most) break;  // asking again would only be told so
   }
   total_ += done;
   return done;

@@ -53,6 +53,10 @@ void OutputLog::drain(std::size_t most) {
 /// What is there now, and not what is written meanwhile: a writer that never rests would be read forever.
 Capture::Took OutputLog::take(std::size_t there) {
   Capture::Took took = Capture::Took::all;
+  if (there == Capture::kUnasked) {
+    if (take_line()) return Capture::Took::more;
+    there = capture_->waiting();
+  }
   // Nothing is asked of the file before there is something for it: it is made then.
   const std::size_t until = capture_->taken() + there;
   while (capture_->taken() < until) {
@@ -61,8 +65,7 @@ Capture::Took OutputLog::take(std::size_t there) {
       took = Capture::Took::nothing;
       break;
     }
-    bool unseen = route_.file != nullptr && !route_.lines && !route_.is_watched();
-    std::size_t room = unseen ? route_.file->splice_room() : 0;
+    const std::size_t room = unseen_room();
     const std::size_t rest = until - capture_->taken();
     if (!(room > 0 ? take_unseen(room, rest) : take_seen(rest))) break;
     took = Capture::Took::more;
@@ -75,6 +78,21 @@ Capture::Took OutputLog::take(std::size_t there) {
   }
   look_at_sink();
   return took;
+}
+
+/// How much may go into the file without being seen.
+std::size_t OutputLog::unseen_room() {
+  const bool unseen = route_.file != nullptr && !route_.lines && !route_.is_watched();
+  return unseen ? route_.file->splice_room() : 0;
+}
+
+/// What came after a pause, where it is less than a page: then one call shows that it was all. False: look.
+bool OutputLog::take_line() {
+  const std::size_t room = unseen_room();
+  const std::size_t stored =
+      room >= kPage && route_.file->trouble().empty() ? route_.file->splice_from(capture_->pipe(), kPage) : 0;
+  capture_->went(stored);
+  return stored > 0 && stored < kPage;
 }
 
 /// Straight into the file. False: there is nothing more.

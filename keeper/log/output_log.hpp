@@ -57,6 +57,8 @@ class OutputLog {
  private:
   OutputLog(asio::io_context& io, OutputRoute route);
   Capture::Took take(std::size_t there);
+  std::size_t unseen_room();
+  bool take_line();
   bool take_unseen(std::size_t room, std::size_t rest);
   bool take_seen(std::size_t rest);
   void begin_made();
