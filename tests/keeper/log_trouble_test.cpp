@@ -373,5 +373,20 @@ TEST_F(SmallDisk, MakesTheProgramWaitWhereThatIsWanted) {
   EXPECT_EQ(0u, status()->dropped);
 }
 
+// Four files of 240 KiB, and their indexes; a fifth would have no room.
+TEST_F(SmallDisk, IsNeverFullOfALogThatHasJustTheSpaceItMayTake) {
+  if (!begin({"--log-max-size", "240K", "--log-backups", "3"}, 100, 30'000)) GTEST_SKIP() << kNoMountsHere;
+  Background events = box.start({{program("ctl"), "events", "--json"}});
+  EVENTUALLY(has(events.out(), "\"name\":\"job\""));
+  touch("go1");
+  touch("go2");
+  EVENTUALLY(ends_with_line(disk_ / "job.log", 60'100));
+  EXPECT_EQ(4u, files_of(disk_ / "job.log").size());
+  EXPECT_EQ(0, box.ctl({"stop", "job"}).code);
+  EVENTUALLY(has(events.out(), "\"event\":\"stopped\""));
+  EXPECT_FALSE(has(events.out(), "log_trouble")) << events.out();
+  events.signal(SIGKILL);
+}
+
 }  // namespace
 }  // namespace keeper
