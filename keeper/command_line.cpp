@@ -47,7 +47,7 @@ class Help : public CLI::Formatter {
 
 /// A flag that turns off what is on by default.
 bool turns_off(const Field& field) {
-  return field.name == "guard";
+  return field.name == "guard" || field.name == "ipc";
 }
 
 /// What a value is called in --help: "--backoff LOW..HIGH".

@@ -33,9 +33,11 @@ std::vector<HeldFd> Keeper::held_descriptors() const {
   for (std::size_t i = 0; i < pipes.size(); ++i)
     out.push_back({names[i], pipes[i]});
   if (notify_) out.push_back({"notify", notify_->descriptor()});
-  for (const Run& run : runs_)
+  for (const Run& run : runs_) {
     if (run.ready && run.ready->descriptor_held() >= 0)
       out.push_back({held_name(run.id), run.ready->descriptor_held()});
+    if (run.channel) out.push_back({held_channel(run.id), run.channel->descriptor()});
+  }
   if (socket_watch_) out.push_back({"watch", socket_watch_->descriptor()});
   return out;
 }

@@ -188,8 +188,7 @@ Keeper::Run* Keeper::find(RunId id) {
 }
 
 void Keeper::forget(RunId id) {
-  if (Run* run = find(id); guard_ && run != nullptr && run->ready && run->ready->descriptor_held() >= 0)
-    guard_->drop(held_name(id));
+  if (Run* run = find(id)) drop_held(*run);
   runs_.remove_if([&](const Run& r) { return r.id == id; });
 }
 
@@ -217,6 +216,8 @@ void Keeper::end_main(Run& ended, const ExitInfo& exit, const std::optional<Used
   run = find(id);                // they may have shown that it was ready
   if (run != nullptr && run->ready) run->ready->drain();
   run = find(id);
+  if (run != nullptr && run->channel) run->channel->drain();
+  run = find(id);
   if (run == nullptr) return;
   output_->end_run();
   if (run->ready) run->ready->end();
@@ -231,7 +232,7 @@ void Keeper::end_main(Run& ended, const ExitInfo& exit, const std::optional<Used
     std::error_code ignored;
     run->pidfd.close(ignored);
   } else {
-    if (guard_ && run->ready && run->ready->descriptor_held() >= 0) guard_->drop(held_name(id));
+    drop_held(*run);
     gone.splice(gone.end(), runs_,
                 std::find_if(runs_.begin(), runs_.end(), [&](auto& r) { return r.id == id; }));
   }
@@ -372,6 +373,14 @@ RunIds Keeper::ids_of(const Run& run) const {
 void Keeper::perform(const action::Signal& wanted) {
   Run* run = find(wanted.run);
   if (run == nullptr) return;
+  if (wanted.signal == action::Signal::stop_message) {
+    if (send_stop_message(*run)) return;
+    // It has closed its channel, or does not read: what would follow comes at once.
+    const StopStep step = stop_step(machine_.policy(), std::nullopt, 1);
+    for (const StopStep::Send& each : step.sends)
+      send_signal(*run, each.signal, each.scope);
+    return;
+  }
   if (wanted.signal == SIGKILL) run->sent_kill = true;
   if (wanted.signal == SIGKILL && wanted.scope == Scope::tree) run->kill_all = true;
   send_signal(*run, wanted.signal, wanted.scope);

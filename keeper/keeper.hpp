@@ -23,6 +23,7 @@
 #include "keeper/core/recorder.hpp"
 #include "keeper/kept_state.hpp"
 #include "keeper/log/echo.hpp"
+#include "keeper/node/channel.hpp"
 #include "keeper/ready/notify_socket.hpp"
 #include "keeper/run_readiness.hpp"
 #include "keeper/start_report.hpp"
@@ -64,6 +65,7 @@ class Keeper : public Service {
   void handle(const Stop&, const Caller&, Answer) override;
   void handle(const RestartRun&, const Caller&, Answer) override;
   void handle(const SignalRun&, const Caller&, Answer) override;
+  void handle(const SendMessage&, const Caller&, Answer) override;
   void handle(const GetLogs&, const Caller&, Answer) override;
   void handle(const RotateLogs&, const Caller&, Answer) override;
   void handle(const ReopenLogs&, const Caller&, Answer) override;
@@ -90,6 +92,9 @@ class Keeper : public Service {
     std::optional<ExitInfo> exit{};  ///< known, and not told to the machine yet
     std::optional<OomMark> oom{};
     std::unique_ptr<RunReadiness> ready{};  ///< null where nothing has to be shown
+    std::unique_ptr<Channel> channel{};     ///< null: node does not run it, or it has closed it
+    bool skips = false;                     ///< its channel throws a message away just now
+    int twin = -1;                          ///< its number for our end of the channel
   };
 
   Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Snapshot machine);
@@ -135,8 +140,11 @@ class Keeper : public Service {
   Commands commands();
   Result<std::unique_ptr<RunReadiness>> readiness_of(RunId id, Fd known = {});
   static std::string held_name(RunId id);
+  static std::string held_channel(RunId id);
+  void drop_held(Run& run);
   void try_to_spawn(RunId id);
-  void began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready);
+  void began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready,
+             std::unique_ptr<Channel> channel);
   bool watch(RunId id, Spawned& spawned);
   void await_end(Run& run);
   void move_main(Run& run, int pid);
@@ -145,7 +153,17 @@ class Keeper : public Service {
   Run* run_of(const Sender& sender);
   void on_notification(Notification n);
   void note_said(const NotifyMessage& m);
-  void show_notified(RunId id);
+  void show(RunId id, ReadyCondition::Kind kind);
+
+  // what is said over the channel of a node program (channels.cpp)
+  void give_channel(RunId id, Channel& channel, RunExtras& extras);
+  Result<std::unique_ptr<Channel>> make_channel(RunId id);
+  void take_up_channel(Run& run, const KeptRun& kept);
+  ChannelHooks channel_hooks(RunId id);
+  bool on_line(RunId id, std::string_view line);
+  void on_channel_closed(RunId id);
+  void tell_of_message(RunId id, const char* event, std::string text);
+  bool send_stop_message(Run& run);
 
   // what outlives this process (takeover.cpp)
   void open_page();
@@ -221,7 +239,9 @@ class Keeper : public Service {
   Machine machine_;
   std::unique_ptr<SpawnPlan> plan_;
   std::optional<SpawnError> plan_error_;
-  bool replan_ = false;  ///< the program is another one now
+  bool replan_ = false;   ///< the program is another one now
+  bool by_node_ = false;  ///< of the plan: its runs have a channel
+  int twin_ = -1;         ///< Run::twin of the run that is spawned last
   std::unique_ptr<FileWatch> program_watch_;
   bool program_not_watched_ = false;
   std::unique_ptr<NotifySocket> notify_;  ///< before the runs: they name it

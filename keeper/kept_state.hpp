@@ -23,6 +23,8 @@ struct KeptRun {
   bool sent_kill = false;
   std::uint32_t since = 0;         ///< the inbox's last entry when it was spawned: older ones mean others
   std::optional<ExitInfo> exit{};  ///< its main process has ended so, and the machine does not know it yet
+  bool skips = false;              ///< a message on its channel is being thrown away
+  int twin = -1;                   ///< its own number for the keeper's end of its channel; -1: it has none
   bool operator==(const KeptRun&) const = default;
 };
 
@@ -50,6 +52,7 @@ struct KeptState {
   std::vector<int> survivors;
   std::uint32_t inbox = 0;  ///< the last entry that was acted on
   std::vector<KeptSignal> signals;
+  int twin = -1;  ///< KeptRun::twin of the run that is spawned last
 };
 
 std::string to_bytes(const KeptState& state);

@@ -141,6 +141,15 @@ std::optional<int> take_syslog(Spec& spec) {
   return std::nullopt;
 }
 
+/// What is said over the channel needs one.
+std::optional<int> check_channel(const Spec& spec, bool by_node) {
+  const bool asks = spec.ready.has(ReadyCondition::Kind::node) || !spec.stop_message.empty();
+  if (!asks || (by_node && spec.ipc)) return std::nullopt;
+  const char* field = spec.stop_message.empty() ? "ready" : "stop-message";
+  return refuse(field, by_node ? "it goes over the channel that --no-ipc leaves out; give one of the two"
+                               : "only a program that node runs has a channel for it");
+}
+
 /// Node listens for a debugger without a change of the command line.
 void take_debug(Spec& spec) {
   const char* debug = std::getenv("KEEPER_DEBUG");
@@ -178,7 +187,9 @@ std::optional<int> prepare(Spec& spec) {
   string path(variable_in(merge_environment(inherited.data(), added), "PATH"));
   auto found = resolve(spec.program, here, spec.interpreter, spec.interpreter_args, path);
   if (auto* no = std::get_if<CannotRun>(&found)) return complain(no->error, no->exit_code);
-  spec.program = std::get<Resolved>(found).program;
+  Resolved& resolved = std::get<Resolved>(found);
+  if (auto code = check_channel(spec, runs_node(resolved.command, path))) return code;
+  spec.program = std::move(resolved.program);
   return std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "keeper/keeper.hpp"
+#include "keeper/node/message.hpp"
 #include "protocol/home/log_files.hpp"
 
 namespace keeper {
@@ -69,6 +70,24 @@ void Keeper::handle(const SignalRun& request, const Caller& caller, Answer answe
   tell(event::UserSignal{machine_.run(), *signal});
   if (signal_error_ != 0) return answer.fail({Reason::failed, doing, {}, signal_error_});
   answer.give(Signalled{*pid});
+}
+
+void Keeper::handle(const SendMessage& request, const Caller&, Answer answer) {
+  const std::string doing = "send to " + table_.stem;
+  auto fail = [&](Reason reason, const char* why) { answer.fail({reason, doing, why, 0}); };
+  if (outdated(request, machine_.run(), doing, answer)) return;
+  const std::string& line = request.message.text;
+  if (line.empty()) return fail(Reason::invalid, "there is no message");
+  if (line.size() > kMostMessage) return fail(Reason::too_large, "a message has at most 64 KiB");
+  if (read_node_message(line).is_nodes_own())
+    return fail(Reason::invalid, "a message whose \"cmd\" begins with NODE_ is node's own");
+  Run* run = find(machine_.run());
+  if (run == nullptr || run->main_ended) return fail(Reason::not_running, "it has no process just now");
+  if (!run->channel)
+    return fail(Reason::failed, by_node_ ? "its program has closed its channel"
+                                         : "it has no channel: only a program that node runs has one");
+  if (!run->channel->send(line)) return fail(Reason::busy, "it does not read what it was sent before");
+  answer.give(Sent{run->pid});
 }
 
 void Keeper::handle(const GetLogs& request, const Caller&, Answer answer) {

@@ -81,6 +81,7 @@ std::string RunReadiness::unshown(const ReadyCondition& condition, int place) co
              (asked.probe->answer().empty() ? "has not answered" : asked.probe->answer());
   switch (condition.kind) {
     case ReadyCondition::Kind::notify: return condition.text + ": no READY=1 has come";
+    case ReadyCondition::Kind::node: return condition.text + ": no process.send('ready') has come";
     case ReadyCondition::Kind::fd:
       return condition.text + (fd_closed_ ? " was closed without a newline" : ": no newline has come");
     case ReadyCondition::Kind::log: return condition.text + ": no line has matched";

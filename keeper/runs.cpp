@@ -59,6 +59,7 @@ bool Keeper::make_plan() {
   Resolved& resolved = std::get<Resolved>(found);
   if (spec_.restart_on_change) watch_program(resolved.program);
   auto command = std::move(resolved.command);
+  by_node_ = spec_.ipc && runs_node(command, path);
   if (spec_.inspect) command = inspected(std::move(command), spec_.inspect->value + spec_.instance, path);
   command.insert(command.end(), spec_.args.begin(), spec_.args.end());
   plan_ = std::make_unique<SpawnPlan>(std::move(command), environ, std::move(*added), spec_.cwd,
@@ -120,6 +121,17 @@ std::string Keeper::held_name(RunId id) {
   return "ready." + std::to_string(id);
 }
 
+std::string Keeper::held_channel(RunId id) {
+  return "node." + std::to_string(id);
+}
+
+/// What the guard holds for a run that is over.
+void Keeper::drop_held(Run& run) {
+  if (!guard_) return;
+  if (run.ready && run.ready->descriptor_held() >= 0) guard_->drop(held_name(run.id));
+  if (run.channel) guard_->drop(held_channel(run.id));
+}
+
 /// The machine has to hear how it went, whatever went wrong.
 void Keeper::perform(const action::Spawn& wanted) {
   try {
@@ -138,24 +150,31 @@ void Keeper::try_to_spawn(RunId id) {
   }
   auto ready = readiness_of(id);
   if (!ready) return fail({Stage::prepare, ready.error().errnum, ready.error().text()});
+  auto channel = make_channel(id);
+  if (!channel) return fail({Stage::prepare, channel.error().errnum, channel.error().text()});
   RunExtras extras;
   if (*ready && (*ready)->descriptor() >= 0)
     extras.fds.push_back({(*ready)->descriptor(), (*ready)->number()});
+  if (*channel) give_channel(id, **channel, extras);
   if (*ready && (*ready)->descriptor_held() >= 0) hand_up(held_name(id), (*ready)->descriptor_held());
   auto result =
       spawn(*plan_, {null_.get(), output_->out(), output_->err()}, std::move(extras), claim_for(id));
   if (auto* failed = std::get_if<SpawnError>(&result)) {
     plan_error_ = *failed;
     plan_.reset();
+    if (guard_ && *channel) guard_->drop(held_channel(id));
     return fail(*failed);
   }
   plan_error_.reset();
-  began(id, std::get<Spawned>(result), std::move(*ready));
+  began(id, std::get<Spawned>(result), std::move(*ready), std::move(*channel));
 }
 
-void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready) {
+void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready,
+                   std::unique_ptr<Channel> channel) {
   if (!watch(id, spawned)) return;
   runs_.back().ready = std::move(ready);
+  runs_.back().channel = std::move(channel);
+  if (runs_.back().channel) runs_.back().twin = twin_;
   started_ = steady_now();
   started_at_ = wall_now();
   confirmed_at_.reset();
@@ -163,6 +182,7 @@ void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> rea
   said_ = {};
   tell(event::SpawnSucceeded{id, spawned.pid});
   if (Run* run = find(id); run != nullptr && run->ready) run->ready->begin();
+  if (Run* run = find(id); run != nullptr && run->channel) run->channel->begin();
 }
 
 /// From now on its end is noticed. Where that cannot be had, the run is ended again: it would be one that
@@ -248,7 +268,7 @@ void Keeper::on_notification(Notification n) {
   if (m.watchdog) tell(event::Watchdog{id, *m.watchdog});
   if (m.extend) tell(event::Extend{id, *m.extend});
   if (id == machine_.run()) note_said(m);
-  if (m.ready) show_notified(id);
+  if (m.ready) show(id, ReadyCondition::Kind::notify);
   if (m.alive) tell(event::Alive{id});
   if (m.stopping) tell(event::EndsItself{id});
   if (m.hangs) tell(event::Hangs{id});
@@ -263,10 +283,10 @@ void Keeper::note_said(const NotifyMessage& m) {
   if (m.stopping) said_.doing = "stopping";
 }
 
-void Keeper::show_notified(RunId id) {
+void Keeper::show(RunId id, ReadyCondition::Kind kind) {
   const auto& events = spec_.ready.events();
   for (std::size_t i = 0; i < events.size(); ++i)
-    if (events[i].kind == ReadyCondition::Kind::notify) tell(event::Ready{id, static_cast<int>(i)});
+    if (events[i].kind == kind) tell(event::Ready{id, static_cast<int>(i)});
 }
 
 }  // namespace keeper

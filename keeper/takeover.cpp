@@ -45,7 +45,8 @@ KeptState Keeper::kept_state() const {
   out.machine = machine_.snapshot();
   for (const Run& run : runs_)
     out.runs.push_back({run.id, run.pid, run.start, run.session, run.keeper != 0 ? run.keeper : getpid(),
-                        run.main_ended, run.kill_all, run.sent_kill, run.since, run.exit});
+                        run.main_ended, run.kill_all, run.sent_kill, run.since, run.exit, run.skips,
+                        run.channel ? run.twin : -1});
   out.started_at = started_at_;
   out.confirmed_at = confirmed_at_;
   out.stopped_at = stopped_at_;
@@ -60,6 +61,7 @@ KeptState Keeper::kept_state() const {
   out.survivors = survivors_;
   out.inbox = inbox_;
   out.signals = unsent_;
+  out.twin = twin_;
   return out;
 }
 
@@ -125,7 +127,8 @@ void Keeper::take_over(const LeftBehind& left) {
     adopt(run, life_of(state.machine, run.id));
   const std::optional<Life>& serving = state.machine.serving;
   if (serving && left.claimed) {
-    const KeptRun run{serving->run, left.pid, process_start(left.pid).value_or(0), left.pid, state.keeper};
+    KeptRun run{serving->run, left.pid, process_start(left.pid).value_or(0), left.pid, state.keeper};
+    run.twin = state.twin;
     adopt(run, &*serving);
     started_ = steady_now();
     started_at_ = wall_now();
@@ -184,6 +187,7 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
   if (lives && life != nullptr && (life->phase == Phase::starting || life->phase == Phase::spawning))
     if (auto ready = readiness_of(kept.id, take_held(ready_pipes_, held_name(kept.id))))
       run.ready = std::move(*ready);
+  if (lives) take_up_channel(run, kept);
   runs_.push_back(std::move(run));
   if (lives) await_end(runs_.back());
 }
@@ -219,8 +223,10 @@ void Keeper::go_on_with(const LeftBehind& left) {
     perform(action::Spawn{serving->run});
   for (const KeptSignal& signal : left.state.signals)
     perform(action::Signal{signal.run, signal.signal, signal.scope});
-  for (Run& run : runs_)
+  for (Run& run : runs_) {
     if (run.ready) run.ready->begin();
+    if (run.channel) run.channel->begin();
+  }
   for (RunId id : std::exchange(lost_, {})) {
     Run* run = find(id);
     if (run == nullptr || leaving_as_) continue;

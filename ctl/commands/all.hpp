@@ -12,6 +12,7 @@ Command start_command();
 Command show_command();
 Command why_command();
 Command signal_command();
+Command send_command();
 Command delete_command();
 Command events_command();
 Command wait_command();

@@ -2,31 +2,10 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
-#include "ctl/fleet/reach.hpp"
 #include "ctl/fleet/runner.hpp"
 
 namespace keeper {
 namespace {
-
-/// The ones that can be asked; says of the others why not.
-std::vector<Row> to_be_asked(Work& work) {
-  std::vector<Row> out;
-  for (const Chosen& app : work.apps) {
-    const Row& row = app.row;
-    if (row.answered && row.status.pid)
-      out.push_back(row);
-    else if (is_deaf(row))
-      work.fail(row.id, exit_code::partly, deaf(row).why());
-    else if (is_being_ended(row))
-      work.fail(row.id, exit_code::partly, *row.status.reason);
-    else if (is_orphan(row))
-      work.fail(row.id, exit_code::partly,
-                "its keeper was killed; 'ctl start " + row.id.stem() + "' keeps it on");
-    else if (app.is_explicit)
-      work.fail(row.id, exit_code::not_running, "it is not running");
-  }
-  return out;
-}
 
 int run(Arguments& arguments) {
   std::vector<std::string> words;
@@ -41,7 +20,7 @@ int run(Arguments& arguments) {
   Deadline deadline = whole_command(timeout);
   Work work("signal");
   if (auto code = work.find(words, to_find(timeout))) return *code;
-  std::vector<Row> rows = to_be_asked(work);
+  std::vector<Row> rows = work.with_a_process();
   if (!rows.empty()) work.report(signal_apps(work.home(), rows, signal_name(*signal), deadline));
   return work.exit_code();
 }

@@ -54,6 +54,24 @@ std::optional<int> Work::find(const std::vector<std::string>& words, Millis wait
   return std::nullopt;
 }
 
+std::vector<Row> Work::with_a_process() {
+  std::vector<Row> out;
+  for (const Chosen& app : apps) {
+    const Row& row = app.row;
+    if (row.answered && row.status.pid)
+      out.push_back(row);
+    else if (is_deaf(row))
+      fail(row.id, exit_code::partly, deaf(row).why());
+    else if (is_being_ended(row))
+      fail(row.id, exit_code::partly, *row.status.reason);
+    else if (is_orphan(row))
+      fail(row.id, exit_code::partly, "its keeper was killed; 'ctl start " + row.id.stem() + "' keeps it on");
+    else if (app.is_explicit)
+      fail(row.id, exit_code::not_running, "it is not running");
+  }
+  return out;
+}
+
 void Work::fail(const std::string& what, int code, const std::string& why) {
   tally_.add(code);
   if (why.empty()) return;  // somebody else has said it

@@ -27,6 +27,9 @@ class Work {
   std::optional<int> find(const std::vector<std::string>& words, Millis wait, bool earlier_runs = false,
                           Reading reading = Reading::values);
 
+  /// Of the apps, those whose program can be asked something just now; says of the others why not.
+  std::vector<Row> with_a_process();
+
   std::vector<Chosen> apps;
   /// Only where there are apps.
   const Home& home() const { return *home_; }

@@ -42,7 +42,8 @@ Answers ask(const Home& home, std::vector<Row>& rows, const M& request, const De
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (!answers[i] && answers[i].error().reason == Reason::changed) changed.insert(rows[i].id);
   if (changed.empty()) return answers;
-  constexpr About about = std::is_same_v<M, SignalRun> ? About::this_run : About::any_run;
+  constexpr bool once = std::is_same_v<M, SignalRun> || std::is_same_v<M, SendMessage>;
+  constexpr About about = once ? About::this_run : About::any_run;
   std::vector<Row> fresh = look_again(home, changed, deadline);
   Answers second = call(home, fresh, request, about, deadline);
   for (std::size_t i = 0; i < rows.size(); ++i)

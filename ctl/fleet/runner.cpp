@@ -114,21 +114,35 @@ std::vector<Outcome> restart_apps(const Home& home, const std::vector<Row>& rows
   return begin_next_runs(home, rows, restarted, until_ready, deadline);
 }
 
-std::vector<Outcome> signal_apps(const Home& home, const std::vector<Row>& rows, const std::string& signal,
-                                 const Deadline& deadline) {
+namespace {
+
+/// Has each of the current runs sent something: SignalRun, SendMessage.
+template <class M>
+std::vector<Outcome> pass_on(const Home& home, const std::vector<Row>& rows, const M& request,
+                             const std::string& what, const Deadline& deadline) {
   std::vector<Outcome> out;
   std::vector<Row> kept = rows;
-  SignalRun request;
-  request.signal = signal;
   Answers answers = ask(home, kept, request, deadline);
   for (std::size_t i = 0; i < kept.size(); ++i) {
     const AppId& id = kept[i].id;
-    auto reply = reply_of<SignalRun>(id, answers[i]);
-    out.push_back(reply ? Outcome::done(id, "sent " + signal + " to " + id.stem() + " (pid " +
-                                                std::to_string(reply->pid) + ")")
-                        : Outcome::failed(id, reply.error()));
+    auto reply = reply_of<M>(id, answers[i]);
+    out.push_back(
+        reply ? Outcome::done(id, "sent " + what + id.stem() + " (pid " + std::to_string(reply->pid) + ")")
+              : Outcome::failed(id, reply.error()));
   }
   return out;
+}
+
+}  // namespace
+
+std::vector<Outcome> signal_apps(const Home& home, const std::vector<Row>& rows, const std::string& signal,
+                                 const Deadline& deadline) {
+  return pass_on(home, rows, SignalRun{signal, {}}, signal + " to ", deadline);
+}
+
+std::vector<Outcome> send_to_apps(const Home& home, const std::vector<Row>& rows, const JsonText& message,
+                                  const Deadline& deadline) {
+  return pass_on(home, rows, SendMessage{message, {}}, "to ", deadline);
 }
 
 }  // namespace keeper

@@ -23,4 +23,8 @@ void await_ready(const Home& home, std::vector<Outcome>& outcomes, const Deadlin
 std::vector<Outcome> signal_apps(const Home& home, const std::vector<Row>& rows, const std::string& signal,
                                  const Deadline& deadline);
 
+/// To the programs, over their channels.
+std::vector<Outcome> send_to_apps(const Home& home, const std::vector<Row>& rows, const JsonText& message,
+                                  const Deadline& deadline);
+
 }  // namespace keeper

@@ -187,6 +187,11 @@ string node_of_script(const string& program, string_view path_variable) {
 
 }  // namespace
 
+bool runs_node(const std::vector<string>& command, string_view path_variable) {
+  if (command.empty()) return false;
+  return is_node(command.front()) || !node_of_script(command.front(), path_variable).empty();
+}
+
 std::vector<string> inspected(std::vector<string> command, int port, string_view path_variable) {
   if (command.empty()) return command;
   if (!is_node(command.front())) {

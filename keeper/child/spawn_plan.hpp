@@ -34,8 +34,10 @@ std::variant<Resolved, CannotRun> resolve(const std::string& program, const std:
                                           const std::vector<std::string>& interpreter_args,
                                           std::string_view path_variable);
 
-/// The command with --inspect=PORT for node, where node is what is executed: by name, by extension, or by a
-/// "#!" line that names it or env(1) and it (without further words). Any other command is left as it is.
+/// Whether node is what is executed: by name, by extension, or by a "#!" line that names it or env(1) and it
+/// (without further words).
+bool runs_node(const std::vector<std::string>& command, std::string_view path_variable);
+/// The command with --inspect=PORT for node, where that is what is executed. Any other is left as it is.
 std::vector<std::string> inspected(std::vector<std::string> command, int port,
                                    std::string_view path_variable);
 

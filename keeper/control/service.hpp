@@ -72,6 +72,7 @@ class Service {
   virtual void handle(const Stop&, const Caller&, Answer) = 0;
   virtual void handle(const RestartRun&, const Caller&, Answer) = 0;
   virtual void handle(const SignalRun&, const Caller&, Answer) = 0;
+  virtual void handle(const SendMessage&, const Caller&, Answer) = 0;
   virtual void handle(const GetLogs&, const Caller&, Answer) = 0;
   virtual void handle(const RotateLogs&, const Caller&, Answer) = 0;
   virtual void handle(const ReopenLogs&, const Caller&, Answer) = 0;

@@ -65,6 +65,7 @@ struct Spawn {
   bool operator==(const Spawn&) const = default;
 };
 struct Signal {
+  static constexpr int stop_message = 0;  ///< no signal: the message that asks it to stop, to the process
   RunId run = 0;
   int signal = 0;
   Scope scope = Scope::process;

@@ -3,11 +3,17 @@
 namespace keeper {
 namespace {
 
-/// 0: there is none of that number.
-int stop_signal(const Policy& policy, const std::optional<Cause>& why, int index) {
-  if (why == Cause::watchdog) return index == 0 ? SIGABRT : 0;
+/// What asks a run to end, number `index`: a signal, or the message; nothing where there is none of that
+/// number.
+std::optional<int> stop_signal(const Policy& policy, const std::optional<Cause>& why, int index) {
+  if (why == Cause::watchdog) return index == 0 ? std::optional(SIGABRT) : std::nullopt;
+  if (policy.stop_message && index-- == 0) return action::Signal::stop_message;
   auto i = static_cast<std::size_t>(index);
-  return i < policy.stop_signal.size() ? policy.stop_signal[i] : 0;
+  return i < policy.stop_signal.size() ? std::optional(policy.stop_signal[i]) : std::nullopt;
+}
+
+std::string name_of(int signal) {
+  return signal == action::Signal::stop_message ? "its stop message" : signal_name(signal);
 }
 
 Scope scope_of(KillMode mode) {
@@ -22,17 +28,18 @@ Scope scope_of(KillMode mode) {
 }  // namespace
 
 StopStep stop_step(const Policy& policy, const std::optional<Cause>& why, int index) {
-  int signal = stop_signal(policy, why, index);
-  if (signal == 0) return kill_step(policy);
-  Scope scope = scope_of(policy.kill_mode);
-  return {Phase::stopping, policy.stop_timeout, {{signal, scope}, {SIGCONT, scope}}};
+  const auto signal = stop_signal(policy, why, index);
+  if (!signal) return kill_step(policy);
+  const bool message = *signal == action::Signal::stop_message;
+  Scope scope = message ? Scope::process : scope_of(policy.kill_mode);
+  return {Phase::stopping, policy.stop_timeout, {{*signal, scope}, {SIGCONT, scope}}};
 }
 
 std::string unheeded_text(const Policy& policy, const std::optional<Cause>& why, int index, Millis wait) {
   std::string text = "it did not end within " + duration_text(wait) + " of ";
-  text += signal_name(stop_signal(policy, why, index));
+  text += name_of(stop_signal(policy, why, index).value_or(SIGKILL));
   for (int i = index; i > 0; --i)
-    text += (i == index ? ", nor by " : ", ") + signal_name(stop_signal(policy, why, i - 1));
+    text += (i == index ? ", nor by " : ", ") + name_of(stop_signal(policy, why, i - 1).value_or(SIGKILL));
   return text + (index > 0 ? " before" : "");
 }
 
@@ -42,13 +49,16 @@ StopStep kill_step(const Policy& policy) {
 }
 
 StopStep clear_step(const Policy& policy, const Life& life) {
-  int signal = stop_signal(policy, life.ending, life.step);
+  auto signal = stop_signal(policy, life.ending, life.step);
+  const bool message = signal == action::Signal::stop_message;  // which the others have not heard
+  if (message) signal = stop_signal(policy, life.ending, life.step + 1);
   // After KILL it is KILL again: a process may have been born between that signal and the end of its parent.
-  if (life.phase == Phase::killing || signal == 0) return kill_step(policy);
-  if (life.phase != Phase::stopping) return {Phase::clearing, policy.kill_timeout, {{signal, Scope::tree}}};
+  if (life.phase == Phase::killing || !signal) return kill_step(policy);
+  if (message || life.phase != Phase::stopping)
+    return {Phase::clearing, policy.kill_timeout, {{*signal, Scope::tree}}};
   // The group, or all of them, have had it.
   if (policy.kill_mode == KillMode::tree) return {Phase::clearing, policy.kill_timeout, {}};
-  return {Phase::clearing, policy.kill_timeout, {{signal, Scope::rest}}};
+  return {Phase::clearing, policy.kill_timeout, {{*signal, Scope::rest}}};
 }
 
 }  // namespace keeper

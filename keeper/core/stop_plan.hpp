@@ -1,7 +1,8 @@
 // The steps by which a run is ended. Each is a few signals and a time to wait for what they do; whoever has
 // not ended by then gets the next step.
 //
-//   the main process lives    stop signal 0 and CONT to the group, 1 and CONT, ... then KILL to the tree
+//   the main process lives    stop signal 0 and CONT to the group, 1 and CONT, ... then KILL to the tree;
+//                             where there is a stop message that comes first, to the main process and CONT
 //   it is gone, others live   the stop signal to those, then KILL to the tree
 //   it hangs (watchdog)       ABRT in place of the stop signals, so that it may leave a core
 //
@@ -30,10 +31,10 @@ struct StopStep {
   std::vector<Send> sends;
 };
 
-/// Stop signal number `index`; KILL after the last one. `why` is the reason to end it.
+/// What asks it to stop, number `index`; KILL after the last one. `why` is the reason to end it.
 StopStep stop_step(const Policy& policy, const std::optional<Cause>& why, int index);
-/// What there is to say when stop signal number `index` was not heeded within `wait`: "it did not end within
-/// 10s of SIGTERM".
+/// What there is to say when number `index` of what asks it to stop was not heeded within `wait`: "it did not
+/// end within 10s of SIGTERM".
 std::string unheeded_text(const Policy& policy, const std::optional<Cause>& why, int index, Millis wait);
 /// KILL to everything.
 StopStep kill_step(const Policy& policy);

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "keeper/ready/living.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 

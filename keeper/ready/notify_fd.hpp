@@ -8,8 +8,8 @@
 #include <functional>
 #include <memory>
 
-#include "keeper/ready/living.hpp"
 #include "protocol/home/home.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 

@@ -9,9 +9,9 @@
 #include <functional>
 #include <string>
 
-#include "keeper/ready/living.hpp"
 #include "keeper/ready/notify_message.hpp"
 #include "keeper/ready/sender.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 

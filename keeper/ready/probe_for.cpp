@@ -14,6 +14,7 @@ std::unique_ptr<Probe> probe_for(asio::io_context& io, const ReadyCondition& c, 
     case Kind::cmd: return cmd_probe(io, c.argument, commands, limit, std::move(on_success));
     case Kind::secs:
     case Kind::notify:
+    case Kind::node:
     case Kind::fd:
     case Kind::log: break;
   }

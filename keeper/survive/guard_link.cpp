@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <asio/post.hpp>
 #include <cerrno>
-#include <cstring>
+#include <string_view>
 
 #include "keeper/survive/guard_words.hpp"
+#include "protocol/home/pass_fd.hpp"
 
 namespace keeper {
 namespace {
@@ -27,20 +28,9 @@ bool send_word(int socket, const GuardWord& word) {
   return send(socket, &word, sizeof word, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(sizeof word);
 }
 
-bool send_with(int socket, GuardWord word, int fd) {
-  alignas(cmsghdr) char beside[CMSG_SPACE(sizeof fd)] = {};
-  iovec piece{&word, sizeof word};
-  msghdr header{};
-  header.msg_iov = &piece;
-  header.msg_iovlen = 1;
-  header.msg_control = beside;
-  header.msg_controllen = sizeof beside;
-  cmsghdr* part = CMSG_FIRSTHDR(&header);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof fd);
-  std::memcpy(CMSG_DATA(part), &fd, sizeof fd);
-  return sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(sizeof word);
+bool send_with(int socket, const GuardWord& word, int fd) {
+  const std::string_view bytes(reinterpret_cast<const char*>(&word), sizeof word);
+  return send_beside(socket, bytes, fd) == static_cast<ssize_t>(sizeof word);
 }
 
 }  // namespace

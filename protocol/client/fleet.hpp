@@ -23,7 +23,7 @@ inline constexpr std::uint64_t kCallId = 1;
 template <class M>
 Call call_to(const AppId& id, const M& request) {
   Call out{id, request_line(kCallId, request, Last::yes)};
-  out.again = !std::is_same_v<M, SignalRun>;
+  out.again = !std::is_same_v<M, SignalRun> && !std::is_same_v<M, SendMessage>;
   return out;
 }
 

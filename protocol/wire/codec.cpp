@@ -244,6 +244,9 @@ void put(Arm<Spec>, const Spec& v, Text& out) {
 void put(Arm<OpenRpc>, const OpenRpc& v, Text& out) {
   out += v.document;
 }
+void put(Arm<JsonText>, const JsonText& v, Text& out) {
+  out += v.text.empty() ? string_view("null") : string_view(v.text);
+}
 template <Word T>
 void put(Arm<T>, T v, Text& out) {
   out.quoted(word_for(v));
@@ -320,6 +323,10 @@ bool take(Arm<OpenRpc>, string_view piece, OpenRpc& v) {
   Json json = tree_of(piece);
   v.document = dump(json);
   return json.is_object();
+}
+bool take(Arm<JsonText>, string_view piece, JsonText& v) {
+  v.text = piece;
+  return true;
 }
 template <Word T>
 bool take(Arm<T>, string_view piece, T& v) {
@@ -477,6 +484,9 @@ Json schema_of(Arm<T>) {
     return Json{{"type", "object"}, {"properties", std::move(properties)}};
   }
   return Json{{"type", "object"}};
+}
+Json schema_of(Arm<JsonText>) {
+  return Json::object();
 }
 Json schema_of(Arm<OutputLines>) {
   return Json{{"type", "array"}, {"items", {{"type", "string"}}}};
@@ -767,6 +777,7 @@ template string request_line(std::uint64_t, const GetSpec&, Last);
 template string request_line(std::uint64_t, const Stop&, Last);
 template string request_line(std::uint64_t, const RestartRun&, Last);
 template string request_line(std::uint64_t, const SignalRun&, Last);
+template string request_line(std::uint64_t, const SendMessage&, Last);
 template string request_line(std::uint64_t, const GetLogs&, Last);
 template string request_line(std::uint64_t, const RotateLogs&, Last);
 template string request_line(std::uint64_t, const ReopenLogs&, Last);
@@ -784,6 +795,7 @@ KEEPER_RESULT(Pong);
 KEEPER_RESULT(Status);
 KEEPER_RESULT(Spec);
 KEEPER_RESULT(Signalled);
+KEEPER_RESULT(Sent);
 KEEPER_RESULT(LogLines);
 KEEPER_RESULT(NewLines);
 KEEPER_RESULT(LogsNow);

@@ -96,6 +96,10 @@ struct Fields<Signalled> {
   static void each(auto&& v) { v("pid", &Signalled::pid, "the process that got it"); }
 };
 template <>
+struct Fields<Sent> {
+  static void each(auto&& v) { v("pid", &Sent::pid, "the process that it was sent to"); }
+};
+template <>
 struct Fields<LogLines> {
   static void each(auto&& v) {
     v("path", &LogLines::path, "the log file");
@@ -270,6 +274,13 @@ struct Fields<SignalRun> {
   static void each(auto&& v) {
     v("signal", &SignalRun::signal, "TERM, SIGHUP, 10");
     v("run", &SignalRun::run, "only if this is still the current run");
+  }
+};
+template <>
+struct Fields<SendMessage> {
+  static void each(auto&& v) {
+    v("message", &SendMessage::message, "any JSON value; at most 64 KiB");
+    v("run", &SendMessage::run, "only if this is still the current run");
   }
 };
 template <>

@@ -77,7 +77,7 @@ struct AppEvent {
   std::optional<ExitInfo> exit;  ///< of "exited"
   std::optional<std::string> cause;
   std::optional<WallTime> until;         ///< of "backoff": the next start
-  std::optional<std::string> text;       ///< what went wrong, or who asked
+  std::optional<std::string> text;       ///< what went wrong, or who asked; the JSON of "message"
   std::optional<std::uint64_t> dropped;  ///< of "dropped": events that this subscriber was too slow for
   std::optional<Status> status;          ///< of "now" and "left"
 };

@@ -71,6 +71,22 @@ struct SignalRun {
   using Reply = Signalled;
 };
 
+/// Any JSON value, as it is written.
+struct JsonText {
+  std::string text;
+};
+struct Sent {
+  int pid = 0;
+};
+struct SendMessage {
+  static constexpr std::string_view method = "send";
+  static constexpr std::string_view summary =
+      "Sends a message to a program that node runs: what its process.on('message') gets.";
+  JsonText message;  ///< at most 64 KiB
+  std::optional<std::uint64_t> run{};
+  using Reply = Sent;
+};
+
 struct LogLines {
   std::string path;
   std::uint64_t bytes = 0;  ///< size of the log now
@@ -161,7 +177,7 @@ struct Discover {
   using Reply = OpenRpc;
 };
 
-using AnyRequest = std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, GetLogs, RotateLogs,
-                                ReopenLogs, FlushLogs, Upgrade, GetWhy, WatchEvents, Discover>;
+using AnyRequest = std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, SendMessage, GetLogs,
+                                RotateLogs, ReopenLogs, FlushLogs, Upgrade, GetWhy, WatchEvents, Discover>;
 
 }  // namespace keeper

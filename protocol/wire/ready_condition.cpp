@@ -116,7 +116,8 @@ Done read_expression(ReadyCondition& c) {
 Done read_argument(ReadyCondition& c) {
   switch (c.kind) {
     case Kind::secs:
-    case Kind::notify: break;
+    case Kind::notify:
+    case Kind::node: break;
     case Kind::fd: return read_fd(c);
     case Kind::tcp: return read_tcp(c);
     case Kind::http: return read_http(c);
@@ -135,15 +136,12 @@ Result<ReadyCondition> ReadyCondition::parse(string_view text) {
   out.text = text;
   auto colon = text.find(':');
   string_view word = text.substr(0, colon);
-  if (text == "node")
-    return Error{
-        Reason::unsupported, {}, "'node' is not yet supported; notify, tcp:PORT and log:REGEX are", 0};
   if (word == "https")
     return wrong(out, "is not served: there is no https here; cmd:COMMAND can ask (cmd:curl -fs URL)");
   auto kind = value_for<Kind>(word);
-  bool bare = kind == Kind::secs || kind == Kind::notify;
+  bool bare = kind == Kind::secs || kind == Kind::notify || kind == Kind::node;
   if (!kind || (bare && colon != string_view::npos) || (!bare && colon == string_view::npos))
-    return wrong(out, "is not secs, notify, fd:N, tcp:PORT, http:URL, cmd:COMMAND or log:REGEX");
+    return wrong(out, "is not secs, notify, node, fd:N, tcp:PORT, http:URL, cmd:COMMAND or log:REGEX");
   out.kind = *kind;
   if (!bare) out.argument = text.substr(colon + 1);
   if (Done done = read_argument(out); !done) return done.error();

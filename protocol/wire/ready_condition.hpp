@@ -2,6 +2,7 @@
 //
 //   secs              it has lived for start_secs
 //   notify            it says READY=1 (sd_notify(3))
+//   node              its program says process.send('ready') to its keeper
 //   fd:N              it writes a newline into its descriptor N (s6's notification-fd)
 //   tcp:PORT          a connection can be made; also tcp:HOST:PORT, tcp:[V6]:PORT
 //   http:URL          a GET is answered by 2xx or 3xx: http://HOST:PORT/PATH, http:PORT/PATH, http:PORT
@@ -21,9 +22,9 @@
 namespace keeper {
 
 struct ReadyCondition {
-  enum class Kind { secs, notify, fd, tcp, http, cmd, log };
+  enum class Kind { secs, notify, node, fd, tcp, http, cmd, log };
 
-  /// Errors: invalid, with what would be right; unsupported for `node`, which is not served yet.
+  /// Errors: invalid, with what would be right.
   static Result<ReadyCondition> parse(std::string_view text);
 
   Kind kind = Kind::secs;
@@ -37,9 +38,10 @@ struct ReadyCondition {
 };
 
 template <>
-inline constexpr std::array<WordOf<ReadyCondition::Kind>, 7> kWordsOf<ReadyCondition::Kind>{
+inline constexpr std::array<WordOf<ReadyCondition::Kind>, 8> kWordsOf<ReadyCondition::Kind>{
     {{ReadyCondition::Kind::secs, "secs"},
      {ReadyCondition::Kind::notify, "notify"},
+     {ReadyCondition::Kind::node, "node"},
      {ReadyCondition::Kind::fd, "fd"},
      {ReadyCondition::Kind::tcp, "tcp"},
      {ReadyCondition::Kind::http, "http"},

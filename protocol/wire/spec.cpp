@@ -343,6 +343,14 @@ Done none_empty(const std::vector<string>& values) {
   return {};
 }
 
+/// It goes out with one write, and stands in a command line.
+Done check_stop_message(const string& value) {
+  if (Done done = not_empty(value); !done) return done;
+  if (value.size() > 4096) return wrong("it has more than 4096 bytes");
+  if (!is_utf8(value)) return wrong("it is no UTF-8");
+  return {};
+}
+
 /// What was read into `member` as well, where the reading went well.
 template <auto Check>
 Done checked(Done done, const auto& member) {
@@ -404,6 +412,8 @@ constexpr Field kFields[] = {
                               "pass on these open descriptors under the same numbers: 3,7"),
     field<&Spec::inspect>("inspect", 0, "PORT",
                           "node: --inspect=PORT, instance N on PORT + N (with KEEPER_DEBUG=1: 9229)"),
+    field<&Spec::ipc>("ipc", 0, "",
+                      "node: give it no channel to its keeper (process.send, process.on('message'))"),
     field<&Spec::restart>("restart", 0, "WHEN", "always, on-failure or never (default: always)"),
     field<&Spec::exit_codes>("exit_codes", 0, "LIST",
                              "what counts as expected: 0,2,10-19,SIGTERM (default: 0)"),
@@ -417,9 +427,10 @@ constexpr Field kFields[] = {
     field<&Spec::restart_delay>("restart_delay", 0, "DURATION", "pause before a restart (default: 0)"),
     field<&Spec::backoff>("backoff", 0, "LOW..HIGH",
                           "pause after an early end, doubling, or none (default: 100ms..30s)"),
-    field<&Spec::ready>("ready", 0, "WHEN",
-                        "what shows that it works: secs, notify, fd:N, tcp:PORT, http:URL, cmd:COMMAND, "
-                        "log:REGEX; given again, all have to (default: secs)"),
+    field<&Spec::ready>(
+        "ready", 0, "WHEN",
+        "what shows that it works: secs, notify, node (process.send('ready')), fd:N, tcp:PORT, "
+        "http:URL, cmd:COMMAND, log:REGEX; given again, all have to (default: secs)"),
     field<&Spec::ready_timeout, above_zero>("ready_timeout", 0, "DURATION",
                                             "a start that has not shown it by then failed (default: 30s)"),
     field<&Spec::watchdog, above_zero>("watchdog", 0, "DURATION",
@@ -427,6 +438,9 @@ constexpr Field kFields[] = {
                                        "never)"),
     field<&Spec::stop_signal>("stop_signal", 0, "LIST",
                               "signals that ask it to stop, one after the other (default: TERM)"),
+    field<&Spec::stop_message, check_stop_message>(
+        "stop_message", 0, "MESSAGE",
+        "node: send it this first (JSON, or a text such as shutdown), then the stop signals"),
     field<&Spec::stop_timeout>("stop_timeout", 0, "DURATION",
                                "wait so long after each of them, then KILL (default: 10s)"),
     field<&Spec::kill_timeout>("kill_timeout", 0, "DURATION",

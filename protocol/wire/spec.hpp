@@ -65,6 +65,7 @@ struct Spec {
   Limits limits;
   Descriptors inherit_fds;            ///< passed on under the same numbers
   std::optional<PortNumber> inspect;  ///< instance N of node listens for a debugger on this + N
+  bool ipc = true;                    ///< a program that node runs has a channel to its keeper
 
   Restart restart = Restart::always;
   ExitCodes exit_codes;
@@ -79,6 +80,7 @@ struct Spec {
   std::optional<Millis> watchdog;
 
   std::vector<int> stop_signal{SIGTERM};
+  std::string stop_message;  ///< sent over the channel before the first of them; JSON, else a text
   Millis stop_timeout{10'000};
   Millis kill_timeout{2'000};
   KillMode kill_mode = KillMode::group;

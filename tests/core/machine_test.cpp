@@ -80,6 +80,7 @@ TEST(Policy, IsMadeFromASpec) {
   spec.restart_delay = Millis{6};
   spec.backoff = {Millis{7}, Millis{8}};
   spec.stop_signal = {SIGINT};
+  spec.stop_message = "shutdown";
   spec.stop_timeout = Millis{9};
   spec.kill_timeout = Millis{10};
   Policy policy = make_policy(spec, 11);
@@ -92,6 +93,7 @@ TEST(Policy, IsMadeFromASpec) {
   EXPECT_EQ(policy.restart_delay, spec.restart_delay);
   EXPECT_EQ(policy.backoff, spec.backoff);
   EXPECT_EQ(policy.stop_signal, spec.stop_signal);
+  EXPECT_TRUE(policy.stop_message);
   EXPECT_EQ(policy.stop_timeout, spec.stop_timeout);
   EXPECT_EQ(policy.kill_timeout, spec.kill_timeout);
   EXPECT_EQ(policy.jitter_seed, 11U);

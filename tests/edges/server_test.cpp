@@ -29,6 +29,10 @@ class FakeService : public Service {
   void handle(const SignalRun&, const Caller&, Answer answer) override {
     answer.fail({Reason::not_running, "signal api", "it has no process just now", 0});
   }
+  void handle(const SendMessage& send, const Caller&, Answer answer) override {
+    messages.push_back(send.message.text);
+    answer.give(Sent{43});
+  }
   void handle(const GetStatus&, const Caller&, Answer answer) override { answer.give(Status{}); }
   void handle(const GetSpec&, const Caller&, Answer answer) override { answer.give(Spec{}); }
   void handle(const RestartRun&, const Caller&, Answer) override {}  // lets the answer go
@@ -44,6 +48,7 @@ class FakeService : public Service {
   int pings = 0, logs = 0, refusals = 0;
   Caller last;
   std::vector<Answer> waiting;
+  std::vector<string> messages;
   Streams streams{[] { return event("now"); }};
 
   static AppEvent event(string what) {

@@ -155,14 +155,18 @@ TEST(Inspected, IsNodeHoweverItIsRun) {
   EXPECT_EQ((Words{"/usr/bin/nodejs", "--inspect=1"}), inspected({"/usr/bin/nodejs"}, 1, bin));
   EXPECT_EQ((Words{bin + "/node", "--inspect=9229", by_env, "-a"}), inspected({by_env, "-a"}, 9229, bin));
   EXPECT_EQ((Words{"/opt/nodejs", "--inspect=9229", by_path}), inspected({by_path}, 9229, bin));
+  for (const Words& words : {Words{"/usr/bin/node", "x.js"}, Words{by_env, "-a"}, Words{by_path}})
+    EXPECT_TRUE(runs_node(words, bin)) << words.front();
 }
 
 TEST(Inspected, LeavesEveryOtherProgramAsItIs) {
   Files files;
   for (const Words& words :
        {Words{"/bin/sh", "node"}, Words{"/usr/bin/python3", "x.py"}, Words{"/opt/node18"},
-        Words{(files.place / "script").string()}, Words{"/no/such"}, Words{}})
+        Words{(files.place / "script").string()}, Words{"/no/such"}, Words{}}) {
     EXPECT_EQ(words, inspected(words, 9229, "bin"));
+    EXPECT_FALSE(runs_node(words, "bin"));
+  }
 }
 
 // --- environment

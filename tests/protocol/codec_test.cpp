@@ -78,6 +78,9 @@ TEST(Requests, ComeBackAsTheyWereSent) {
   SignalRun signal = round_trip(SignalRun{"SIGHUP", 4});
   EXPECT_EQ(signal.signal, "SIGHUP");
   EXPECT_EQ(signal.run, 4u);
+  for (const char* message : {"1", "\"a\\\"b\"", "[1,{\"a\":null}]", "{\"cmd\":\"go\"}", "false"})
+    EXPECT_EQ(round_trip(SendMessage{{message}, 4}).message.text, message);
+  EXPECT_EQ(round_trip(SendMessage{}).message.text, "");
   EXPECT_EQ(round_trip(GetLogs{50}).lines, 50u);
   EXPECT_EQ(round_trip(GetLogs{}).lines, std::nullopt);
 }

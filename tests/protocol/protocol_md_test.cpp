@@ -231,6 +231,7 @@ TEST(ProtocolDocument, ListsEveryFieldOfASpecAndEveryParameter) {
   Fields<Stop>::each(look);
   Fields<RestartRun>::each(look);
   Fields<SignalRun>::each(look);
+  Fields<SendMessage>::each(look);
   Fields<GetLogs>::each(look);
   Fields<GetWhy>::each(look);
 }

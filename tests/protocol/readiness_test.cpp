@@ -90,15 +90,15 @@ TEST(ReadyCondition, IsACommandOrAnExpressionAsItStands) {
 TEST(ReadyCondition, ThatIsUnknownIsRefusedWithAllThereAre) {
   for (const char* text : {"", "frob", "SECS", "secs:", "secs:3", "notify:1", "fd", "tcp", "http", "cmd",
                            "log", ":", " secs", "notify,secs"})
-    expect_refused(
-        text, {"'" + string(text) + "'", "secs, notify, fd:N, tcp:PORT, http:URL, cmd:COMMAND or log:REGEX"});
+    expect_refused(text, {"'" + string(text) + "'",
+                          "secs, notify, node, fd:N, tcp:PORT, http:URL, cmd:COMMAND or log:REGEX"});
 }
 
-TEST(ReadyCondition, ThatIsNotServedYetIsNotTaken) {
+TEST(ReadyCondition, OfNodeHasNoArgument) {
   auto node = ReadyCondition::parse("node");
-  ASSERT_FALSE(node);
-  EXPECT_EQ(Reason::unsupported, node.error().reason);
-  EXPECT_NE(string::npos, node.error().text().find("not yet supported"));
+  ASSERT_TRUE(node) << node.error().text();
+  EXPECT_EQ(ReadyCondition::Kind::node, node->kind);
+  expect_refused("node:ready", {"'node:ready'", "secs, notify, node, fd:N"});
 }
 
 TEST(ReadyCondition, WithABadArgumentIsRefusedWithWhatWouldBeRight) {

@@ -1,0 +1,99 @@
+// What a node program and its keeper say to each other over its channel.
+#include <utility>
+
+#include "keeper/child/pidfd.hpp"
+#include "keeper/keeper.hpp"
+#include "keeper/node/message.hpp"
+
+namespace keeper {
+/// Null where it gets none.
+Result<std::unique_ptr<Channel>> Keeper::make_channel(RunId id) {
+  if (!by_node_) return std::unique_ptr<Channel>();
+  return Channel::make(io_, kMostMessage, channel_hooks(id));
+}
+
+/// Whoever finds the program without a record of this run has to know where our end is.
+void Keeper::give_channel(RunId id, Channel& channel, RunExtras& extras) {
+  const int number = extras.free_number(spec_.inherit_fds);
+  extras.fds.push_back({channel.programs_end(), number});
+  extras.fds.push_back({channel.descriptor(), number + 1});
+  extras.variables.push_back("NODE_CHANNEL_FD=" + std::to_string(number));
+  extras.variables.push_back("NODE_CHANNEL_SERIALIZATION_MODE=json");
+  hand_up(held_channel(id), channel.descriptor());
+  if (std::exchange(twin_, number + 1) != number + 1) persist();
+}
+
+/// The guard held it; else, where the guard was killed too, its program has it. Where that cannot be had it
+/// has no channel any more: the next run has one.
+void Keeper::take_up_channel(Run& run, const KeptRun& kept) {
+  Fd own = take_held(ready_pipes_, held_channel(kept.id));
+  if (!own && kept.twin >= 0)
+    if (auto fetched = fetch_channel(run.pidfd.native_handle(), kept.twin)) own = std::move(*fetched);
+  if (!own) return;
+  run.skips = kept.skips;
+  run.twin = kept.twin;
+  run.channel = Channel::go_on(io_, std::move(own), kept.skips, kMostMessage, channel_hooks(kept.id));
+  hand_up(held_channel(kept.id), run.channel->descriptor());
+}
+
+ChannelHooks Keeper::channel_hooks(RunId id) {
+  ChannelHooks out;
+  out.line = [this, id](std::string_view line) { return on_line(id, line); };
+  out.skips = [this, id](bool skips) {
+    if (Run* run = find(id)) run->skips = skips;
+    persist();
+    if (skips) tell_of_message(id, "message_dropped", "it had more than 64 KiB");
+  };
+  out.closed = [this, id] { on_channel_closed(id); };
+  return out;
+}
+
+/// True: all is done about it.
+bool Keeper::on_line(RunId id, std::string_view line) {
+  using Kind = NodeMessage::Kind;
+  const NodeMessage message = read_node_message(line);
+  switch (message.kind) {
+    case Kind::rubbish: tell_of_message(id, "message_dropped", "it was no JSON"); break;
+    case Kind::program:
+      tell_of_message(id, "message", std::string(line));
+      if (message.ready) show(id, ReadyCondition::Kind::node);
+      break;
+    case Kind::handle: {
+      // Nothing here can serve a connection: its sender is told that it did not come.
+      Run* run = find(id);
+      if (run != nullptr && run->channel && !run->channel->send(kHandleRefused)) return false;
+      tell_of_message(id, "message_dropped", "a handle came with it");
+      break;
+    }
+    case Kind::nothing:
+    case Kind::cluster:
+    case Kind::internal: break;
+  }
+  return true;
+}
+
+void Keeper::on_channel_closed(RunId id) {
+  Run* run = find(id);
+  if (run == nullptr || !run->channel) return;
+  if (guard_) guard_->drop(held_channel(id));
+  const bool lives = !run->main_ended;
+  run->channel.reset();
+  if (lives) tell_of_message(id, "disconnected", "");
+  persist();
+}
+
+void Keeper::tell_of_message(RunId id, const char* what, std::string text) {
+  if (streams_.empty()) return;
+  AppEvent event = event_now(what);
+  event.status.reset();
+  event.run = id;
+  if (const Run* run = find(id)) event.pid = run->pid;
+  if (!text.empty()) event.text = std::move(text);
+  streams_.send(std::move(event));
+}
+
+bool Keeper::send_stop_message(Run& run) {
+  return run.channel && run.channel->send(node_message_of(spec_.stop_message));
+}
+
+}  // namespace keeper

@@ -1,0 +1,247 @@
+#include "keeper/node/channel.hpp"
+
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "protocol/home/pass_fd.hpp"
+
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF 42
+#endif
+
+namespace keeper {
+namespace {
+
+constexpr int kOneLooks = 64;              // lines; then others get a turn
+constexpr std::size_t kSpare = 16 * 1024;  // of the socket's buffer, for what the kernel adds to each piece
+constexpr int kFinishWithin = 1000;        // ms
+
+int number_from(int socket, int option) {
+  int out = 0;
+  socklen_t size = sizeof out;
+  return getsockopt(socket, SOL_SOCKET, option, &out, &size) == 0 ? out : 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Channel>> Channel::make(asio::io_context& io, std::size_t most, ChannelHooks hooks) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+    return system_error("make a channel to the program");
+  Fd own(ends[0]), theirs(ends[1]);
+  fcntl(own.get(), F_SETFL, O_NONBLOCK);
+  return std::unique_ptr<Channel>(
+      new Channel(io, std::move(own), std::move(theirs), false, most, std::move(hooks)));
+}
+
+std::unique_ptr<Channel> Channel::go_on(asio::io_context& io, Fd own, bool skips, std::size_t most,
+                                        ChannelHooks hooks) {
+  return std::unique_ptr<Channel>(new Channel(io, std::move(own), Fd(), skips, most, std::move(hooks)));
+}
+
+Channel::Channel(asio::io_context& io, Fd own, Fd theirs, bool skips, std::size_t most, ChannelHooks hooks)
+    : own_(io, own.get()), theirs_(std::move(theirs)), skips_(skips), most_(most), hooks_(std::move(hooks)) {
+  static_cast<void>(own.release());
+}
+
+void Channel::begin() {
+  theirs_.reset();
+  if (!closed_) wait();
+}
+
+// --- reading
+
+void Channel::wait() {
+  own_.async_wait(asio::posix::descriptor_base::wait_read, living_.only([this] { go_on_reading(); }));
+}
+
+/// A socket with half a line in it is readable all the time: what is waited for is a change.
+void Channel::wait_for_more() {
+  if (!news_) {
+    Fd epoll(epoll_create1(EPOLL_CLOEXEC));
+    epoll_event what{};
+    what.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+    if (!epoll || epoll_ctl(epoll.get(), EPOLL_CTL_ADD, own_.native_handle(), &what) < 0) return wait();
+    news_.emplace(own_.get_executor(), epoll.release());
+  }
+  news_->async_wait(asio::posix::descriptor_base::wait_read, living_.only([this] {
+    epoll_event what{};
+    epoll_wait(news_->native_handle(), &what, 1, 0);
+    go_on_reading();
+  }));
+}
+
+void Channel::wait_for_room() {
+  own_.async_wait(asio::posix::descriptor_base::wait_write, living_.only([this] { go_on_reading(); }));
+}
+
+void Channel::go_on_reading() {
+  switch (take_lines()) {
+    case Left::gone: return;
+    case Left::part: return wait_for_more();
+    case Left::no_room: return wait_for_room();
+    case Left::nothing:
+    case Left::more: break;
+  }
+  news_.reset();
+  wait();
+}
+
+void Channel::drain() {
+  const auto mark = living_.mark();
+  while (!mark.expired() && !closed_ && take_lines() == Left::more) {
+  }
+}
+
+/// What is there, and nothing of it taken: one byte more than a message may have, at most.
+std::string Channel::look(bool& end) {
+  std::string out;
+  const int from_the_start = 0;
+  setsockopt(own_.native_handle(), SOL_SOCKET, SO_PEEK_OFF, &from_the_start, sizeof from_the_start);
+  for (end = false; out.size() <= most_;) {
+    int there = 0;
+    if (ioctl(own_.native_handle(), SIOCINQ, &there) < 0) there = 0;
+    const std::size_t had = out.size();
+    const std::size_t room =
+        std::min(std::max<std::size_t>(static_cast<std::size_t>(there), had + 1), most_ + 1);
+    if (room <= had) break;
+    out.resize(room);
+    // A handle that came with it is not asked for, and closed by the kernel.
+    const ssize_t got = recv(own_.native_handle(), out.data() + had, room - had, MSG_PEEK | MSG_DONTWAIT);
+    out.resize(had + (got > 0 ? static_cast<std::size_t>(got) : 0));
+    if (got > 0 || (got < 0 && errno == EINTR)) continue;
+    end = got == 0 || errno != EAGAIN;
+    break;
+  }
+  return out;
+}
+
+/// False: they are not there any more, which nobody but us could have done.
+bool Channel::take(std::size_t bytes) {
+  char thrown[4096];
+  while (bytes > 0) {
+    const ssize_t got = recv(own_.native_handle(), thrown, std::min(bytes, sizeof thrown), MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    bytes -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+Channel::Left Channel::take_lines() {
+  bool end = false;
+  std::string seen = look(end);
+  const bool all = seen.size() <= most_;
+  const auto tell = hooks_.line;
+  const auto mark = living_.mark();
+  std::size_t at = 0;
+  for (int lines = 0; !skips_ && lines < kOneLooks; ++lines) {
+    const std::size_t newline = seen.find('\n', at);
+    if (newline == std::string::npos) break;
+    const bool done = tell(std::string_view(seen).substr(at, newline - at));
+    if (mark.expired()) return Left::gone;
+    if (!done) return Left::no_room;
+    take(newline + 1 - at);
+    at = newline + 1;
+  }
+  seen.erase(0, at);
+  if (skips_ || seen.size() > most_) return throw_away(seen);
+  if (!all || seen.find('\n') != std::string::npos) return Left::more;
+  if (!end) return seen.empty() ? Left::nothing : Left::part;
+  close_up();
+  return Left::gone;
+}
+
+/// The newline of a message that is too long stays: alone it is an empty line, and so it does not matter
+/// whether it was taken when somebody else goes on here.
+Channel::Left Channel::throw_away(std::string& seen) {
+  auto mark = living_.mark();
+  if (!std::exchange(skips_, true)) hooks_.skips(true);
+  if (mark.expired()) return Left::gone;
+  const std::size_t newline = seen.find('\n');
+  const std::size_t size = std::min(newline, seen.size());
+  take(size);
+  if (newline == std::string::npos) {
+    if (size > 0) return Left::more;
+    bool end = false;
+    if (!look(end).empty()) return Left::more;
+    if (!end) return Left::nothing;
+    close_up();
+    return Left::gone;
+  }
+  skips_ = false;
+  hooks_.skips(false);
+  return mark.expired() ? Left::gone : Left::more;
+}
+
+/// The last thing that is done: this object may be gone afterwards.
+void Channel::close_up() {
+  if (std::exchange(closed_, true)) return;
+  living_.renew();
+  std::error_code ignored;
+  news_.reset();
+  auto tell = hooks_.closed;
+  own_.close(ignored);
+  tell();
+}
+
+// --- writing
+
+/// Pieces are made of a whole line at once, so that no reader ever gets half of one: what keeps the kernel
+/// from taking a piece is that its buffer is full before it.
+bool Channel::has_room(std::size_t bytes) {
+  int waiting = 0;
+  if (ioctl(own_.native_handle(), SIOCOUTQ, &waiting) < 0) return false;
+  const auto all = static_cast<std::size_t>(number_from(own_.native_handle(), SO_SNDBUF));
+  return static_cast<std::size_t>(waiting) + bytes + kSpare < all || waiting == 0;
+}
+
+bool Channel::send(std::string_view line, int fd) {
+  if (closed_ || !has_room(line.size() + 1)) return false;
+  std::string text(line);
+  text += '\n';
+  ssize_t sent = -1;
+  do
+    sent = send_beside(own_.native_handle(), text, fd);
+  while (sent < 0 && errno == EINTR);
+  if (sent <= 0) return false;
+  return finish_sending(std::string_view(text).substr(static_cast<std::size_t>(sent)));
+}
+
+/// Memory was short. Half a line must not stay: the program would not survive it. It is finished within a
+/// second, or the last word: the end of a channel ends a line too.
+bool Channel::finish_sending(std::string_view rest) {
+  while (!rest.empty()) {
+    pollfd p{own_.native_handle(), POLLOUT, 0};
+    const int ready = poll(&p, 1, kFinishWithin);
+    const ssize_t sent = ready > 0 ? send_beside(own_.native_handle(), rest, -1) : -1;
+    if (sent < 0 && (ready == 0 || (errno != EINTR && errno != EAGAIN))) {
+      shutdown(own_.native_handle(), SHUT_RDWR);
+      return false;
+    }
+    if (sent > 0) rest.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+Result<Fd> fetch_channel(int pidfd, int fd) {
+  Fd out(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd, fd, 0)));
+  if (!out) return system_error("fetch the program's channel");
+  struct stat st {};
+  if (fstat(out.get(), &st) < 0 || !S_ISSOCK(st.st_mode))
+    return Error{Reason::failed, "fetch the program's channel", "it is not where it was", 0};
+  return out;
+}
+
+}  // namespace keeper

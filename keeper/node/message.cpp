@@ -1,0 +1,45 @@
+#include "keeper/node/message.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "protocol/wire/json_text.hpp"
+
+namespace keeper {
+namespace {
+
+using Kind = NodeMessage::Kind;
+
+constexpr int kUnbounded = static_cast<int>(kMostMessage);  // a line has no more levels and values than bytes
+constexpr std::string_view kPrefix = "NODE_";
+
+Kind kind_of_command(std::string_view command) {
+  if (command.size() <= kPrefix.size() || !command.starts_with(kPrefix)) return Kind::program;
+  if (command == "NODE_HANDLE") return Kind::handle;
+  if (command == "NODE_CLUSTER") return Kind::cluster;
+  return Kind::internal;
+}
+
+}  // namespace
+
+NodeMessage read_node_message(std::string_view line) {
+  if (line.empty()) return {};
+  std::string command;
+  const TextCheck check =
+      check_object(line, kUnbounded, kUnbounded, [&](std::string_view key, std::string_view value) {
+        if (key != "cmd") return;
+        command.clear();  // of two members of one name the last counts, as JSON.parse has it
+        if (kind_of(value) == '"') read_bytes(value, command);
+      });
+  if (check != TextCheck::good) return {Kind::rubbish};
+  return {kind_of_command(command), line == R"("ready")"};
+}
+
+std::string node_message_of(std::string_view text) {
+  const char kind = kind_of(text);
+  const bool shaped = kind == '{' || kind == '[' || kind == '"';
+  // On one line: a newline would be the end of the message.
+  if (shaped && check_json(text, kUnbounded, kUnbounded) == TextCheck::good) return tree_of(text).dump();
+  return carry_bytes(text).dump();
+}
+
+}  // namespace keeper
