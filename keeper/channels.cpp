@@ -6,6 +6,12 @@
 #include "keeper/node/message.hpp"
 
 namespace keeper {
+namespace {
+
+constexpr Millis kEndsByItself{500};
+
+}  // namespace
+
 /// Null where it gets none.
 Result<std::unique_ptr<Channel>> Keeper::make_channel(RunId id) {
   if (!by_node_) return std::unique_ptr<Channel>();
@@ -19,6 +25,7 @@ void Keeper::give_channel(RunId id, Channel& channel, RunExtras& extras) {
   extras.fds.push_back({channel.descriptor(), number + 1});
   extras.variables.push_back("NODE_CHANNEL_FD=" + std::to_string(number));
   extras.variables.push_back("NODE_CHANNEL_SERIALIZATION_MODE=json");
+  if (clustered()) extras.variables.push_back("NODE_UNIQUE_ID=" + std::to_string(spec_.instance + 1));
   hand_up(held_channel(id), channel.descriptor());
   if (std::exchange(twin_, number + 1) != number + 1) persist();
 }
@@ -48,8 +55,7 @@ ChannelHooks Keeper::channel_hooks(RunId id) {
   return out;
 }
 
-/// True: all is done about it.
-bool Keeper::on_line(RunId id, std::string_view line) {
+Told Keeper::on_line(RunId id, std::string_view line) {
   using Kind = NodeMessage::Kind;
   const NodeMessage message = read_node_message(line);
   switch (message.kind) {
@@ -61,15 +67,15 @@ bool Keeper::on_line(RunId id, std::string_view line) {
     case Kind::handle: {
       // Nothing here can serve a connection: its sender is told that it did not come.
       Run* run = find(id);
-      if (run != nullptr && run->channel && !run->channel->send(kHandleRefused)) return false;
+      if (run != nullptr && run->channel && !run->channel->send(kHandleRefused)) return Told::no_room;
       tell_of_message(id, "message_dropped", "a handle came with it");
       break;
     }
+    case Kind::cluster: return on_worker(id, line);
     case Kind::nothing:
-    case Kind::cluster:
     case Kind::internal: break;
   }
-  return true;
+  return Told::taken;
 }
 
 void Keeper::on_channel_closed(RunId id) {
@@ -79,6 +85,7 @@ void Keeper::on_channel_closed(RunId id) {
   const bool lives = !run->main_ended;
   run->channel.reset();
   if (lives) tell_of_message(id, "disconnected", "");
+  if (lives && run->asked_to_leave) end_who_has_left(id);
   persist();
 }
 
@@ -92,8 +99,29 @@ void Keeper::tell_of_message(RunId id, const char* what, std::string text) {
   streams_.send(std::move(event));
 }
 
-bool Keeper::send_stop_message(Run& run) {
-  return run.channel && run.channel->send(node_message_of(spec_.stop_message));
+/// Who has closed its channel, or does not read, gets the first of the stop signals at once.
+void Keeper::send_word(Run& run, int word) {
+  const bool leave = word == action::Signal::leave_cluster;
+  const std::string line = leave ? std::string(kLeaveCluster) : node_message_of(spec_.stop_message);
+  if (!run.channel || !run.channel->send(line)) return send_first_signal(run);
+  run.asked_to_leave = leave;
+}
+
+void Keeper::send_first_signal(Run& run) {
+  const Policy& policy = machine_.policy();
+  const StopStep step = stop_step(policy, std::nullopt, policy.stop_message ? 1 : 0);
+  for (const StopStep::Send& each : step.sends)
+    send_signal(run, each.signal, each.scope);
+}
+
+/// A worker that has left its cluster has finished what it had. Most end then; one that something else keeps
+/// running (a timer, a connection to a database) is not waited for.
+void Keeper::end_who_has_left(RunId id) {
+  has_left_.expires_after(kEndsByItself);
+  has_left_.async_wait([this, id](std::error_code error) {
+    Run* run = error ? nullptr : find(id);
+    if (run != nullptr && !run->main_ended) send_first_signal(*run);
+  });
 }
 
 }  // namespace keeper

@@ -50,6 +50,11 @@ bool turns_off(const Field& field) {
   return field.name == "guard" || field.name == "ipc";
 }
 
+/// A switch that can be turned off too, where what it is by default depends on the program.
+bool turns_both_ways(const Field& field) {
+  return field.name == "cluster";
+}
+
 /// What a value is called in --help: "--backoff LOW..HIGH".
 string option_names(const Field& field) {
   string out = turns_off(field) ? "--no-" + string(field.name) : flag_of(field);
@@ -82,6 +87,10 @@ void add_fields(CLI::App& app, CommandLine& out, string& error) {
       app.add_flag_callback(
           option_names(field), [set, off = turns_off(field)] { set(off ? "false" : "true"); },
           string(field.help));
+      if (turns_both_ways(field))
+        app.add_flag_callback(
+               "--no-" + string(field.name), [set] { set("false"); }, "")
+            ->group("");
       continue;
     }
     auto* option = app.add_option_function<std::vector<string>>(

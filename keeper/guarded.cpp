@@ -38,6 +38,8 @@ std::vector<HeldFd> Keeper::held_descriptors() const {
       out.push_back({held_name(run.id), run.ready->descriptor_held()});
     if (run.channel) out.push_back({held_channel(run.id), run.channel->descriptor()});
   }
+  for (const ServedSocket& socket : sockets_)
+    out.push_back({held_socket(socket.kept.number), socket.fd.get()});
   if (socket_watch_) out.push_back({"watch", socket_watch_->descriptor()});
   return out;
 }

@@ -373,14 +373,7 @@ RunIds Keeper::ids_of(const Run& run) const {
 void Keeper::perform(const action::Signal& wanted) {
   Run* run = find(wanted.run);
   if (run == nullptr) return;
-  if (wanted.signal == action::Signal::stop_message) {
-    if (send_stop_message(*run)) return;
-    // It has closed its channel, or does not read: what would follow comes at once.
-    const StopStep step = stop_step(machine_.policy(), std::nullopt, 1);
-    for (const StopStep::Send& each : step.sends)
-      send_signal(*run, each.signal, each.scope);
-    return;
-  }
+  if (wanted.signal <= 0) return send_word(*run, wanted.signal);
   if (wanted.signal == SIGKILL) run->sent_kill = true;
   if (wanted.signal == SIGKILL && wanted.scope == Scope::tree) run->kill_all = true;
   send_signal(*run, wanted.signal, wanted.scope);
@@ -418,6 +411,7 @@ void Keeper::perform(const action::Announce& a) {
   }
   if (a.what == action::What::confirmed) {
     confirmed_at_ = wall_now();
+    drop_unused_sockets();
     asio::post(io_, [] { give_back_memory(); });  // what its start needed
   }
   if (a.what == action::What::main_moved) pid_start_ = process_start(a.pid);
@@ -467,6 +461,7 @@ void Keeper::leave(State as) {
   write_pid_file();
   socket_watch_.reset();
   if (!nameless_) home_.unlink_socket(table_.stem);
+  unlink_sockets();
   if (never_ran(as) && undo_first_record(home_, table_.stem, table_.fresh))
     markers_.clear();
   else

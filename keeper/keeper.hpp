@@ -24,6 +24,7 @@
 #include "keeper/kept_state.hpp"
 #include "keeper/log/echo.hpp"
 #include "keeper/node/channel.hpp"
+#include "keeper/node/cluster.hpp"
 #include "keeper/ready/notify_socket.hpp"
 #include "keeper/run_readiness.hpp"
 #include "keeper/start_report.hpp"
@@ -66,6 +67,7 @@ class Keeper : public Service {
   void handle(const RestartRun&, const Caller&, Answer) override;
   void handle(const SignalRun&, const Caller&, Answer) override;
   void handle(const SendMessage&, const Caller&, Answer) override;
+  void handle(const ShareSocket&, const Caller&, Answer) override;
   void handle(const GetLogs&, const Caller&, Answer) override;
   void handle(const RotateLogs&, const Caller&, Answer) override;
   void handle(const ReopenLogs&, const Caller&, Answer) override;
@@ -95,6 +97,7 @@ class Keeper : public Service {
     std::unique_ptr<Channel> channel{};     ///< null: node does not run it, or it has closed it
     bool skips = false;                     ///< its channel throws a message away just now
     int twin = -1;                          ///< its number for our end of the channel
+    bool asked_to_leave = false;            ///< its cluster
   };
 
   Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Snapshot machine);
@@ -136,6 +139,7 @@ class Keeper : public Service {
   // starts, and what a program says of itself (runs.cpp)
   Result<std::vector<std::string>> added_variables() const;
   bool make_plan();
+  void make_room_for_output();
   void watch_program(const std::string& path);
   Commands commands();
   Result<std::unique_ptr<RunReadiness>> readiness_of(RunId id, Fd known = {});
@@ -160,10 +164,37 @@ class Keeper : public Service {
   Result<std::unique_ptr<Channel>> make_channel(RunId id);
   void take_up_channel(Run& run, const KeptRun& kept);
   ChannelHooks channel_hooks(RunId id);
-  bool on_line(RunId id, std::string_view line);
+  Told on_line(RunId id, std::string_view line);
   void on_channel_closed(RunId id);
   void tell_of_message(RunId id, const char* event, std::string text);
-  bool send_stop_message(Run& run);
+  void send_word(Run& run, int word);
+  void send_first_signal(Run& run);
+  void end_who_has_left(RunId id);
+
+  // workers of a cluster, and what they listen at (workers.cpp)
+  struct ServedSocket {
+    KeptSocket kept;
+    Fd fd;
+  };
+  struct Obtained {
+    int error = 0;       ///< errno: it cannot be had
+    bool again = false;  ///< it is not known yet
+  };
+  bool clustered() const;
+  static std::string held_socket(int number);
+  Told on_worker(RunId id, std::string_view line);
+  Told answer_query(Run& run, const WorkerMessage& query);
+  ServedSocket* find_socket(const std::string& key);
+  Obtained obtain(const WorkerMessage& query);
+  Fd take_turn() const;
+  bool get_from_sibling(const std::string& key, bool& all_answered);
+  Obtained open_socket(const WorkerMessage& query, const SocketWish& wish);
+  void give_to_user(const std::string& path) const;
+  void keep_socket(KeptSocket kept, Fd fd);
+  void take_up_sockets(const std::vector<KeptSocket>& all);
+  void drop_unused_sockets();
+  void unlink_sockets();
+  void ask_again();
 
   // what outlives this process (takeover.cpp)
   void open_page();
@@ -298,6 +329,10 @@ class Keeper : public Service {
   std::vector<RunId> lost_;          ///< runs that ended while nobody kept them
   std::vector<KeptSignal> unsent_;   ///< what the machine asks for just now
   asio::steady_timer adopted_rest_{io_};
+  std::vector<ServedSocket> sockets_;  ///< of its cluster
+  asio::steady_timer ask_again_{io_};
+  asio::steady_timer has_left_{io_};
+  std::optional<Millis> asked_since_;  ///< a socket that is not obtained yet
 
   std::unique_ptr<RemovalWatch> socket_watch_;  ///< null: there is no inotify instance left
   std::optional<FileId> socket_file_;           ///< of its own socket

@@ -56,11 +56,15 @@ template <class F>
 void fields(F& f, KeptRun& v) {
   f(1, v.id), f(2, v.pid), f(3, v.start), f(4, v.session), f(5, v.keeper), f(6, v.main_ended),
       f(7, v.kill_all);
-  f(8, v.sent_kill), f(9, v.since), f(10, v.exit), f(11, v.skips), f(12, v.twin);
+  f(8, v.sent_kill), f(9, v.since), f(10, v.exit), f(16, v.skips), f(17, v.twin);
 }
 template <class F>
 void fields(F& f, KeptSignal& v) {
   f(1, v.run), f(2, v.signal), f(3, v.scope);
+}
+template <class F>
+void fields(F& f, KeptSocket& v) {
+  f(1, v.key), f(2, v.data), f(3, v.path), f(4, v.number), f(5, v.inode), f(6, v.path_inode), f(7, v.run);
 }
 template <class F>
 void fields(F& f, KeptState& v) {
@@ -68,7 +72,7 @@ void fields(F& f, KeptState& v) {
   f(7, v.stopped_at), f(8, v.last_exit_at), f(9, v.started), f(10, v.pipes), f(11, v.notify),
       f(12, v.said_status);
   f(13, v.said_doing), f(14, v.missed), f(15, v.missed_text), f(16, v.survivors), f(17, v.inbox);
-  f(18, v.signals), f(19, v.twin);
+  f(18, v.signals), f(20, v.twin), f(21, v.sockets);
 }
 
 std::string to_bytes(const KeptState& state) {

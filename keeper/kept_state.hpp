@@ -36,6 +36,18 @@ struct KeptSignal {
   bool operator==(const KeptSignal&) const = default;
 };
 
+/// A listening socket of a cluster.
+struct KeptSocket {
+  std::string key;  ///< by which workers ask for it
+  std::string data;
+  std::string path;  ///< in the file system; else empty
+  int number = 0;    ///< by which the guard holds it
+  std::uint64_t inode = 0;
+  std::uint64_t path_inode = 0;
+  RunId run = 0;  ///< that asked for it last
+  bool operator==(const KeptSocket&) const = default;
+};
+
 struct KeptState {
   std::string
       boot;  ///< the kernel's boot id: pids and the monotonic clock mean something under this one only
@@ -52,6 +64,7 @@ struct KeptState {
   std::vector<int> survivors;
   std::uint32_t inbox = 0;  ///< the last entry that was acted on
   std::vector<KeptSignal> signals;
+  std::vector<KeptSocket> sockets;
   int twin = -1;  ///< KeptRun::twin of the run that is spawned last
 };
 

@@ -143,9 +143,10 @@ std::optional<int> take_syslog(Spec& spec) {
 
 /// What is said over the channel needs one.
 std::optional<int> check_channel(const Spec& spec, bool by_node) {
-  const bool asks = spec.ready.has(ReadyCondition::Kind::node) || !spec.stop_message.empty();
+  const bool cluster = spec.cluster.value_or(false);
+  const bool asks = cluster || spec.ready.has(ReadyCondition::Kind::node) || !spec.stop_message.empty();
   if (!asks || (by_node && spec.ipc)) return std::nullopt;
-  const char* field = spec.stop_message.empty() ? "ready" : "stop-message";
+  const char* field = cluster ? "cluster" : spec.stop_message.empty() ? "ready" : "stop-message";
   return refuse(field, by_node ? "it goes over the channel that --no-ipc leaves out; give one of the two"
                                : "only a program that node runs has a channel for it");
 }
@@ -188,7 +189,12 @@ std::optional<int> prepare(Spec& spec) {
   auto found = resolve(spec.program, here, spec.interpreter, spec.interpreter_args, path);
   if (auto* no = std::get_if<CannotRun>(&found)) return complain(no->error, no->exit_code);
   Resolved& resolved = std::get<Resolved>(found);
-  if (auto code = check_channel(spec, runs_node(resolved.command, path))) return code;
+  const bool by_node = runs_node(resolved.command, path);
+  if (auto code = check_channel(spec, by_node)) return code;
+  // As in pm2: several of them are a cluster. Of 'node -e' node makes no worker.
+  const bool script =
+      spec.args.empty() || !spec.args.front().starts_with('-') || default_name(resolved.program) != "node";
+  if (by_node && script && spec.ipc && spec.instances > 1 && !spec.cluster) spec.cluster = true;
   spec.program = std::move(resolved.program);
   return std::nullopt;
 }

@@ -43,7 +43,8 @@ void Keeper::handle(const GetSpec&, const Caller&, Answer answer) {
 void Keeper::handle(const Stop& stop, const Caller& caller, Answer answer) {
   if (outdated(stop, machine_.run(), "stop " + table_.stem, answer)) return;
   stop_answers_.push_back(std::move(answer));
-  tell_for(asker_of("stop", caller), event::Stop{});
+  const bool scale = stop.scale.value_or(false);
+  tell_for(asker_of(scale ? "scale" : "stop", caller), event::Stop{scale ? Cause::scale : Cause::stop});
 }
 
 void Keeper::handle(const RestartRun& restart, const Caller& caller, Answer answer) {

@@ -1,4 +1,5 @@
 // How a keeper starts its runs, and watches what they are and what they need.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,13 @@ Result<std::vector<std::string>> Keeper::added_variables() const {
   return added_environment(spec_, getpid(), from_file);
 }
 
+/// Node writes at once while the pipe has room, and forgets what had none when it ends by process.exit().
+void Keeper::make_room_for_output() {
+  constexpr int most = 1 << 20;  // without privileges (pipe(7))
+  for (int pipe : {output_->out(), output_->err()})
+    fcntl(pipe, F_SETPIPE_SZ, most);
+}
+
 /// The plan is made once, and again after a spawn that failed or when the program has changed: it may have
 /// moved.
 bool Keeper::make_plan() {
@@ -59,7 +67,9 @@ bool Keeper::make_plan() {
   Resolved& resolved = std::get<Resolved>(found);
   if (spec_.restart_on_change) watch_program(resolved.program);
   auto command = std::move(resolved.command);
-  by_node_ = spec_.ipc && runs_node(command, path);
+  const bool node = runs_node(command, path);
+  by_node_ = spec_.ipc && node;
+  if (node) make_room_for_output();
   if (spec_.inspect) command = inspected(std::move(command), spec_.inspect->value + spec_.instance, path);
   command.insert(command.end(), spec_.args.begin(), spec_.args.end());
   plan_ = std::make_unique<SpawnPlan>(std::move(command), environ, std::move(*added), spec_.cwd,

@@ -62,6 +62,8 @@ KeptState Keeper::kept_state() const {
   out.inbox = inbox_;
   out.signals = unsent_;
   out.twin = twin_;
+  for (const ServedSocket& socket : sockets_)
+    out.sockets.push_back(socket.kept);
   return out;
 }
 
@@ -122,9 +124,11 @@ void Keeper::take_over(const LeftBehind& left) {
   missed_text_ = state.missed_text;
   survivors_ = state.survivors;
   inbox_ = state.inbox;
+  twin_ = state.twin;
   remember_end(state);
   for (const KeptRun& run : state.runs)
     adopt(run, life_of(state.machine, run.id));
+  take_up_sockets(state.sockets);
   const std::optional<Life>& serving = state.machine.serving;
   if (serving && left.claimed) {
     KeptRun run{serving->run, left.pid, process_start(left.pid).value_or(0), left.pid, state.keeper};

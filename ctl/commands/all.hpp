@@ -13,6 +13,7 @@ Command show_command();
 Command why_command();
 Command signal_command();
 Command send_command();
+Command scale_command();
 Command delete_command();
 Command events_command();
 Command wait_command();

@@ -22,6 +22,12 @@ std::string padded(const std::string& text, std::size_t width) {
   return text + std::string(text.size() < width ? width - text.size() : 1, ' ');
 }
 
+/// "-1": a word like others.
+bool is_number(std::string_view word) {
+  return word.size() > 1 && word.front() == '-' &&
+         word.find_first_not_of("0123456789", 1) == std::string_view::npos;
+}
+
 }  // namespace
 
 struct Arguments::Parser {
@@ -69,6 +75,8 @@ void Arguments::duration(const char* names, std::optional<Millis>& into, const c
 void Arguments::words(std::vector<std::string>& into, const char* what, std::size_t least) {
   parser_->app.add_option(what, into);
   checks_.push_back([&into, what, least]() -> std::string {
+    for (std::string& word : into)
+      if (word.starts_with(" -") && is_number(std::string_view(word).substr(1))) word.erase(0, 1);
     return into.size() >= least ? "" : "no " + std::string(what) + " is given";
   });
 }
@@ -104,6 +112,8 @@ std::string Arguments::help() const {
 
 std::optional<int> Arguments::parse() {
   std::vector<std::string> reversed(given_.rbegin(), given_.rend());  // what CLI11 takes
+  for (std::string& word : reversed)
+    if (is_number(word)) word.insert(0, " ");  // no option to CLI11
   try {
     parser_->app.parse(reversed);
   } catch (const CLI::CallForHelp&) {

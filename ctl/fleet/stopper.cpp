@@ -73,10 +73,8 @@ Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, con
   return stopped(row, *status);
 }
 
-}  // namespace
-
-std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline,
-                               std::string_view asked) {
+std::vector<Outcome> stop_all(const Home& home, const std::vector<Row>& rows, const Stop& request,
+                              std::string_view asked, const Deadline& deadline) {
   std::vector<Outcome> out;
   std::vector<Row> kept, orphans;
   for (const Row& row : rows) {
@@ -87,12 +85,25 @@ std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, c
     else if (is_deaf(row))
       out.push_back(Outcome::failed(row.id, deaf(row)));
   }
-  Answers answers = ask(home, kept, Stop{}, deadline);
+  Answers answers = ask(home, kept, request, deadline);
   for (std::size_t i = 0; i < kept.size(); ++i)
     out.push_back(stop_outcome(home, kept[i], answers[i], deadline));
   for (const Row& row : orphans)
     out.push_back(end_without_keeper(home, row, asked, deadline));
   return out;
+}
+
+}  // namespace
+
+std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline,
+                               std::string_view asked) {
+  return stop_all(home, rows, Stop{}, asked, deadline);
+}
+
+std::vector<Outcome> scale_down(const Home& home, const std::vector<Row>& rows, const Deadline& deadline) {
+  Stop request;
+  request.scale = true;
+  return stop_all(home, rows, request, "scale", deadline);
 }
 
 }  // namespace keeper

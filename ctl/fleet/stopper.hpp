@@ -13,5 +13,7 @@ namespace keeper {
 /// already. Past the deadline: `partly`; the work goes on.
 std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline,
                                std::string_view asked = "stop");
+/// The same for instances of which others go on: workers leave their cluster first.
+std::vector<Outcome> scale_down(const Home& home, const std::vector<Row>& rows, const Deadline& deadline);
 
 }  // namespace keeper

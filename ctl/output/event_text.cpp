@@ -25,6 +25,7 @@ string words_of(const AppEvent& event) {
   if (event.event == "stopping") return "is being stopped";
   if (event.event == "message") return "says";
   if (event.event == "message_dropped") return "sent a message that is not passed on";
+  if (event.event == "listen_failed") return "cannot listen";
   if (event.event == "disconnected") return "has closed its channel";
   if (event.event == "killing") return "is being killed";
   return escaped(event.event);

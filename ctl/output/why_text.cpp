@@ -70,6 +70,7 @@ string why_it_ended(const RunRecord& run) {
   if (run.cause == "ready timeout")
     return "It was ended because it was not ready in time" +
            (run.not_ready ? ": " + escaped(*run.not_ready) : string()) + ".";
+  if (run.cause == "scale") return "Its app was to have fewer instances.";
   if (run.cause == "watchdog") return "It was ended because it gave no sign of life in time (watchdog).";
   if (run.cause == "program changed") return "It was ended because its program's file had changed.";
   if (run.cause == "crash" || run.cause == "exit") return "Nobody asked for it.";

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "protocol/home/home.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {
@@ -38,6 +39,8 @@ class Answer {
     /// Whether a reply of that size may be queued: all clients together leave at most 4 MiB unread.
     virtual bool room_for(std::size_t bytes) const = 0;
     virtual void deliver(std::string reply) = 0;
+    /// Goes beside the next bytes.
+    virtual void attach(Fd fd) = 0;
   };
   Answer(std::shared_ptr<Sink> sink, IdText id) : sink_(std::move(sink)), id_(std::move(id)) {}
 
@@ -53,6 +56,10 @@ class Answer {
   Result<std::shared_ptr<Outlet>> open_stream() const {
     if (!sink_) return std::shared_ptr<Outlet>();
     return sink_->open_stream();
+  }
+  /// A descriptor for who has asked, beside the reply: of one who asks nothing else on its connection.
+  void attach(Fd fd) const {
+    if (sink_) sink_->attach(std::move(fd));
   }
   void fail(const Error& error) const {
     if (sink_) sink_->deliver(error_text(id_, to_rpc(error)));
@@ -73,6 +80,7 @@ class Service {
   virtual void handle(const RestartRun&, const Caller&, Answer) = 0;
   virtual void handle(const SignalRun&, const Caller&, Answer) = 0;
   virtual void handle(const SendMessage&, const Caller&, Answer) = 0;
+  virtual void handle(const ShareSocket&, const Caller&, Answer) = 0;
   virtual void handle(const GetLogs&, const Caller&, Answer) = 0;
   virtual void handle(const RotateLogs&, const Caller&, Answer) = 0;
   virtual void handle(const ReopenLogs&, const Caller&, Answer) = 0;

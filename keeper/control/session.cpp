@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "protocol/home/pass_fd.hpp"
+
 namespace keeper {
 namespace {
 
@@ -67,6 +69,9 @@ class Session::Collector : public Answer::Sink {
     if (auto session = session_.lock(); session && !session->begin_stream())
       return Error{Reason::already, "begin a stream", "this connection has one already", 0};
     return std::shared_ptr<Answer::Outlet>(std::make_shared<EventOutlet>(session_));
+  }
+  void attach(Fd fd) override {
+    if (auto session = session_.lock()) session->attach(std::move(fd));
   }
   void deliver(std::string reply) override {
     if (!batch_) return put(std::move(reply));
@@ -262,10 +267,11 @@ void Session::queue(std::string line) {
 
 void Session::put_out() {
   while (!ended_ && sent_ < out_.size()) {
-    ssize_t put = ::send(fd(), out_.data() + sent_, out_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t put = send_beside(fd(), std::string_view(out_).substr(sent_), beside_.get());
     if (put < 0 && errno == EINTR) continue;
     if (put < 0 && errno != EAGAIN) return end();
     if (put < 0) break;
+    beside_.reset();
     sent_ += static_cast<std::size_t>(put);
     has_taken(static_cast<std::size_t>(put));
   }

@@ -28,6 +28,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool begin_stream();
   /// Queues one line (with its newline) of a stream; false where 1 MiB waits already, or 4 MiB for all.
   bool notify(std::string line);
+  /// The descriptor goes beside the next bytes.
+  void attach(Fd fd) { beside_ = std::move(fd); }
   /// Calls back when all that waits has been sent; where nothing waits, when another session has sent
   /// something or is over.
   void when_drained(std::function<void()> then);
@@ -62,6 +64,7 @@ class Session : public std::enable_shared_from_this<Session> {
   LineBuffer lines_{kMostLine};
   std::size_t counted_in_ = 0;
   std::string out_;
+  Fd beside_;  ///< goes with them
   std::size_t sent_ = 0;
   bool reading_ = false;
   bool writing_ = false;

@@ -65,7 +65,8 @@ struct Spawn {
   bool operator==(const Spawn&) const = default;
 };
 struct Signal {
-  static constexpr int stop_message = 0;  ///< no signal: the message that asks it to stop, to the process
+  static constexpr int stop_message = 0;    ///< no signal: the message that asks it to stop, to the process
+  static constexpr int leave_cluster = -1;  ///< no signal: node's message that asks a worker to leave
   RunId run = 0;
   int signal = 0;
   Scope scope = Scope::process;

@@ -72,6 +72,7 @@ struct EventText {
 struct ActionText {
   std::string operator()(const action::Spawn& a) const { return of_run("spawn", a.run); }
   std::string operator()(const action::Signal& a) const {
+    if (a.signal == action::Signal::leave_cluster) return of_run("leave-cluster", a.run);
     if (a.signal == action::Signal::stop_message) return of_run("stop-message", a.run);
     return of_run("signal", a.run) + ' ' + signal_name(a.signal) + ' ' + std::string(word_for(a.scope));
   }

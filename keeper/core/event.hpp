@@ -21,7 +21,9 @@ struct Start {
   By by = By::user;
 };
 /// Be down: end by the stop signals, then KILL.
-struct Stop {};
+struct Stop {
+  Cause cause = Cause::stop;  ///< or scale: others of the app go on
+};
 /// Be down at once: KILL for the whole tree.
 struct StopNow {};
 /// Be up with a new run, and forget earlier failures.

@@ -17,17 +17,29 @@ using RunId = std::uint64_t;
 using Time = Millis;
 
 /// Why a run ended, as people see it.
-enum class Cause { crash, exit, stop, restart, reload, ready_timeout, watchdog, changed, out_of_memory };
+enum class Cause {
+  crash,
+  exit,
+  stop,
+  restart,
+  reload,
+  ready_timeout,
+  watchdog,
+  changed,
+  out_of_memory,
+  scale
+};
 template <>
-inline constexpr std::array<WordOf<Cause>, 9> kWordsOf<Cause>{{{Cause::crash, "crash"},
-                                                               {Cause::exit, "exit"},
-                                                               {Cause::stop, "stop"},
-                                                               {Cause::restart, "restart"},
-                                                               {Cause::reload, "reload"},
-                                                               {Cause::ready_timeout, "ready timeout"},
-                                                               {Cause::watchdog, "watchdog"},
-                                                               {Cause::changed, "program changed"},
-                                                               {Cause::out_of_memory, "out of memory"}}};
+inline constexpr std::array<WordOf<Cause>, 10> kWordsOf<Cause>{{{Cause::crash, "crash"},
+                                                                {Cause::exit, "exit"},
+                                                                {Cause::stop, "stop"},
+                                                                {Cause::restart, "restart"},
+                                                                {Cause::reload, "reload"},
+                                                                {Cause::ready_timeout, "ready timeout"},
+                                                                {Cause::watchdog, "watchdog"},
+                                                                {Cause::changed, "program changed"},
+                                                                {Cause::out_of_memory, "out of memory"},
+                                                                {Cause::scale, "scale"}}};
 
 enum class Phase {
   spawning,   ///< ordered; neither success nor failure is known

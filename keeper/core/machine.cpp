@@ -42,12 +42,12 @@ void Machine::on(const event::Start& e) {
   s_.next = NextStart{now_, asked};
 }
 
-void Machine::on(const event::Stop&) {
+void Machine::on(const event::Stop& e) {
   s_.begun = true;
   if (s_.wanted == Wanted::down) return;
   want_down(State::stopped, {});
-  retire(s_.incoming, Cause::stop);
-  retire(s_.serving, Cause::stop);
+  retire(s_.incoming, e.cause);
+  retire(s_.serving, e.cause);
 }
 
 void Machine::on(const event::StopNow&) {
@@ -573,7 +573,8 @@ std::string Machine::failure_text(const Life& life) const {
 
 std::string Machine::why_reload_failed(const Life& life) const {
   switch (life.ending.value_or(Cause::stop)) {
-    case Cause::stop: return "stopped";
+    case Cause::stop:
+    case Cause::scale: return "stopped";
     case Cause::restart: return "restarted";
     case Cause::reload: return "a later reload was confirmed first";
     case Cause::changed: return "its program changed";

@@ -13,6 +13,7 @@ Policy make_policy(const Spec& spec, std::uint64_t jitter_seed) {
   policy.restart_delay = spec.restart_delay;
   policy.backoff = spec.backoff;
   policy.stop_signal = spec.stop_signal;
+  policy.leaves_cluster = spec.cluster.value_or(false);
   policy.stop_message = !spec.stop_message.empty();
   policy.stop_timeout = spec.stop_timeout;
   policy.kill_timeout = spec.kill_timeout;

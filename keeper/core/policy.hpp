@@ -14,7 +14,8 @@ struct Policy {
   Millis restart_delay{0};
   Backoff backoff;
   std::vector<int> stop_signal{SIGTERM};  ///< none at all: KILL is the first thing that is sent
-  bool stop_message = false;              ///< a message over its channel comes before them
+  bool leaves_cluster = false;  ///< a reload or a scale asks it to leave its cluster before all else
+  bool stop_message = false;    ///< a message over its channel comes before them
   Millis stop_timeout{10'000};
   Millis kill_timeout{2'000};
   KillMode kill_mode = KillMode::group;

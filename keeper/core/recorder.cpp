@@ -9,7 +9,7 @@ namespace {
 using action::What;
 
 bool is_asked(Cause cause) {
-  return cause == Cause::stop || cause == Cause::restart || cause == Cause::reload;
+  return cause == Cause::stop || cause == Cause::scale || cause == Cause::restart || cause == Cause::reload;
 }
 
 Decision asked_restart() {
@@ -113,8 +113,9 @@ void Recorder::add_failed_spawn(const action::Announce& a, WallTime wall) {
 
 /// What follows an end that was asked for is known with it; so is what follows one beside a reload's new run.
 std::optional<Decision> Recorder::decided_already(Cause cause) const {
-  if (cause == Cause::stop && stopper_) return Decision{"stopped", std::nullopt, "asked for"};
-  if (cause == Cause::stop || cause == Cause::restart) return asked_restart();
+  const bool stopped = cause == Cause::stop || cause == Cause::scale;
+  if (stopped && stopper_) return Decision{"stopped", std::nullopt, "asked for"};
+  if (stopped || cause == Cause::restart) return asked_restart();
   if (cause == Cause::changed) return Decision{"restart", 0, "its program changed"};
   if (cause == Cause::reload) return Decision{"restart", 0, "its successor had taken over"};
   bool successor = std::any_of(live_.begin(), live_.end(), [](const Live& l) { return l.pid != 0; });

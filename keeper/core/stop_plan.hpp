@@ -2,7 +2,9 @@
 // not ended by then gets the next step.
 //
 //   the main process lives    stop signal 0 and CONT to the group, 1 and CONT, ... then KILL to the tree;
-//                             where there is a stop message that comes first, to the main process and CONT
+//                             where there is a stop message that comes first, to the main process and CONT;
+//                             a worker of a cluster of which others go on (reload, scale) is asked to leave
+//                             it before that
 //   it is gone, others live   the stop signal to those, then KILL to the tree
 //   it hangs (watchdog)       ABRT in place of the stop signals, so that it may leave a core
 //

@@ -91,11 +91,16 @@ void Channel::go_on_reading() {
     case Left::gone: return;
     case Left::part: return wait_for_more();
     case Left::no_room: return wait_for_room();
+    case Left::later: return;
     case Left::nothing:
     case Left::more: break;
   }
   news_.reset();
   wait();
+}
+
+void Channel::ask_again() {
+  if (std::exchange(waits_, false)) go_on_reading();
 }
 
 void Channel::drain() {
@@ -149,9 +154,10 @@ Channel::Left Channel::take_lines() {
   for (int lines = 0; !skips_ && lines < kOneLooks; ++lines) {
     const std::size_t newline = seen.find('\n', at);
     if (newline == std::string::npos) break;
-    const bool done = tell(std::string_view(seen).substr(at, newline - at));
+    const Told heard = tell(std::string_view(seen).substr(at, newline - at));
     if (mark.expired()) return Left::gone;
-    if (!done) return Left::no_room;
+    waits_ = heard == Told::later;
+    if (heard != Told::taken) return waits_ ? Left::later : Left::no_room;
     take(newline + 1 - at);
     at = newline + 1;
   }

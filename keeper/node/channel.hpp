@@ -25,11 +25,17 @@
 
 namespace keeper {
 
+/// What became of a line.
+enum class Told {
+  taken,    ///< it was acted on, and that is recorded
+  no_room,  ///< for an answer: it is told again when there is
+  later,    ///< it is told again after ask_again()
+};
+
 /// All are called from the loop, or from drain(). Any of them may let go of the channel.
 struct ChannelHooks {
-  /// A line has come. True: it was acted on, and that is recorded; it is taken. False: there is no room for
-  /// an answer; it is asked again when there is.
-  std::function<bool(std::string_view line)> line;
+  /// A line has come.
+  std::function<Told(std::string_view line)> line;
   /// The beginning of a message that is too long is thrown away; with false: the whole of it was. To be
   /// recorded.
   std::function<void(bool)> skips;
@@ -51,6 +57,8 @@ class Channel {
   /// The spawn was tried: the program has its own copy, or there is no program. What comes is told from now
   /// on.
   void begin();
+  /// Tells again of the line that was to be told later.
+  void ask_again();
   /// What is there now, to its end: the last words of a run.
   void drain();
   /// Whether the program has not closed it.
@@ -65,7 +73,7 @@ class Channel {
   void wait_for_more();
   void wait_for_room();
   void go_on_reading();
-  enum class Left { nothing, part, no_room, more, gone };
+  enum class Left { nothing, part, no_room, later, more, gone };
   Left take_lines();
   Left throw_away(std::string& seen);
   std::string look(bool& end);
@@ -82,6 +90,7 @@ class Channel {
   std::size_t most_;
   ChannelHooks hooks_;
   bool closed_ = false;
+  bool waits_ = false;  ///< to be asked again
   Living living_;
 };
 

@@ -263,7 +263,10 @@ struct Fields<Discover> {
 };
 template <>
 struct Fields<Stop> {
-  static void each(auto&& v) { v("run", &Stop::run, "only if this is still the current run"); }
+  static void each(auto&& v) {
+    v("run", &Stop::run, "only if this is still the current run");
+    v("scale", &Stop::scale, "others of the app go on: a worker of a cluster leaves that first");
+  }
 };
 template <>
 struct Fields<RestartRun> {
@@ -275,6 +278,19 @@ struct Fields<SignalRun> {
     v("signal", &SignalRun::signal, "TERM, SIGHUP, 10");
     v("run", &SignalRun::run, "only if this is still the current run");
   }
+};
+template <>
+struct Fields<SharedSocket> {
+  static void each(auto&& v) {
+    v("held", &SharedSocket::held, "whether it has it; then the descriptor comes beside the reply");
+    v("data", &SharedSocket::data, "JSON: what the first worker gave along for the others");
+    v("path", &SharedSocket::path, "of a socket in the file system");
+    v("path_inode", &SharedSocket::path_inode, "of that path");
+  }
+};
+template <>
+struct Fields<ShareSocket> {
+  static void each(auto&& v) { v("key", &ShareSocket::key, "address:port:addressType:fd:index"); }
 };
 template <>
 struct Fields<SendMessage> {

@@ -49,6 +49,7 @@ struct Stop {
   static constexpr std::string_view summary =
       "Ends the program and then its keeper; answers when the whole tree is gone.";
   std::optional<std::uint64_t> run;  ///< only if this is still the current run, else error `changed`
+  std::optional<bool> scale{};       ///< others of the app go on: a worker of a cluster leaves that first
   using Reply = Status;
 };
 
@@ -85,6 +86,20 @@ struct SendMessage {
   JsonText message;  ///< at most 64 KiB
   std::optional<std::uint64_t> run{};
   using Reply = Sent;
+};
+
+struct SharedSocket {
+  bool held = false;             ///< then the descriptor comes beside the reply (SCM_RIGHTS)
+  std::string data;              ///< JSON: what the worker that asked first gave along for the others
+  std::string path;              ///< of a socket in the file system
+  std::uint64_t path_inode = 0;  ///< of that path
+};
+struct ShareSocket {
+  static constexpr std::string_view method = "share";
+  static constexpr std::string_view summary =
+      "A listening socket of a cluster, for another keeper of the same app, on a connection of its own.";
+  std::string key;
+  using Reply = SharedSocket;
 };
 
 struct LogLines {
@@ -177,7 +192,8 @@ struct Discover {
   using Reply = OpenRpc;
 };
 
-using AnyRequest = std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, SendMessage, GetLogs,
-                                RotateLogs, ReopenLogs, FlushLogs, Upgrade, GetWhy, WatchEvents, Discover>;
+using AnyRequest =
+    std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, SendMessage, ShareSocket, GetLogs,
+                 RotateLogs, ReopenLogs, FlushLogs, Upgrade, GetWhy, WatchEvents, Discover>;
 
 }  // namespace keeper

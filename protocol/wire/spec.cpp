@@ -77,6 +77,14 @@ struct Value<LogFormat> {
   static string text(LogFormat v) { return string(word_for(v)); }
 };
 template <>
+struct Value<ListenMode> {
+  static Result<ListenMode> parse(string_view t) {
+    if (auto v = value_for<ListenMode>(t)) return *v;
+    return wrong("'" + string(t) + "' is not shared or reuseport");
+  }
+  static string text(ListenMode v) { return string(word_for(v)); }
+};
+template <>
 struct Value<LogFull> {
   static Result<LogFull> parse(string_view t) {
     if (auto v = value_for<LogFull>(t)) return *v;
@@ -414,6 +422,13 @@ constexpr Field kFields[] = {
                           "node: --inspect=PORT, instance N on PORT + N (with KEEPER_DEBUG=1: 9229)"),
     field<&Spec::ipc>("ipc", 0, "",
                       "node: give it no channel to its keeper (process.send, process.on('message'))"),
+    field<&Spec::cluster>(
+        "cluster", 0, "",
+        "node: its instances share what they listen at (default with -i over 1; --no-cluster)"),
+    field<&Spec::listen_mode>(
+        "listen_mode", 0, "MODE",
+        "of a cluster: shared, or reuseport (a socket each: a second app of this user can have "
+        "the same port, and what waits in a socket that closes is lost; default: shared)"),
     field<&Spec::restart>("restart", 0, "WHEN", "always, on-failure or never (default: always)"),
     field<&Spec::exit_codes>("exit_codes", 0, "LIST",
                              "what counts as expected: 0,2,10-19,SIGTERM (default: 0)"),

@@ -32,6 +32,15 @@ inline constexpr std::array<WordOf<Restart>, 6> kWordsOf<Restart>{{{Restart::alw
                                                                    {Restart::always, "true"},
                                                                    {Restart::never, "false"}}};
 
+/// How the workers of a cluster come to a listening socket.
+enum class ListenMode {
+  shared,     ///< one for all of them
+  reuseport,  ///< each its own, on the same port (SO_REUSEPORT, socket(7))
+};
+template <>
+inline constexpr std::array<WordOf<ListenMode>, 2> kWordsOf<ListenMode>{
+    {{ListenMode::shared, "shared"}, {ListenMode::reuseport, "reuseport"}}};
+
 /// The pause before a start that follows an early end: doubles from `low` to `high`. Text: "100ms..30s",
 /// "none".
 struct Backoff {
@@ -66,6 +75,8 @@ struct Spec {
   Descriptors inherit_fds;            ///< passed on under the same numbers
   std::optional<PortNumber> inspect;  ///< instance N of node listens for a debugger on this + N
   bool ipc = true;                    ///< a program that node runs has a channel to its keeper
+  std::optional<bool> cluster;        ///< it is a worker of node's cluster module; default: of several
+  ListenMode listen_mode = ListenMode::shared;
 
   Restart restart = Restart::always;
   ExitCodes exit_codes;

@@ -94,6 +94,9 @@ TEST(Policy, IsMadeFromASpec) {
   EXPECT_EQ(policy.backoff, spec.backoff);
   EXPECT_EQ(policy.stop_signal, spec.stop_signal);
   EXPECT_TRUE(policy.stop_message);
+  EXPECT_FALSE(policy.leaves_cluster);
+  spec.cluster = true;
+  EXPECT_TRUE(make_policy(spec, 0).leaves_cluster);
   EXPECT_EQ(policy.stop_timeout, spec.stop_timeout);
   EXPECT_EQ(policy.kill_timeout, spec.kill_timeout);
   EXPECT_EQ(policy.jitter_seed, 11U);

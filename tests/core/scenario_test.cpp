@@ -50,6 +50,7 @@ bool has(const Words& words, const std::string& word) {
 
 const std::map<std::string, Event> kPlainEvents = {{"start", event::Start{}},
                                                    {"stop", event::Stop{}},
+                                                   {"scale", event::Stop{Cause::scale}},
                                                    {"stop-now", event::StopNow{}},
                                                    {"restart", event::Restart{}},
                                                    {"reload", event::Reload{}},

@@ -36,6 +36,7 @@ inline Policy any_policy(const Pick& pick) {
       std::array{Backoff{}, Backoff{Millis{0}, Millis{0}}, Backoff{Millis{0}, Millis{9}}}[pick(3)];
   policy.stop_signal = std::array<std::vector<int>, 3>{{{SIGTERM}, {SIGINT, SIGTERM}, {}}}[pick(3)];
   policy.stop_message = pick(4) == 0;
+  policy.leaves_cluster = pick(4) == 0;
   policy.jitter_seed = pick(2) * 77;
   if (pick(4) == 0) policy.start_retries = static_cast<int>(pick(4));
   if (pick(4) == 0) policy.max_restarts = static_cast<int>(pick(100));

@@ -32,10 +32,11 @@ class ChannelTest : public testing::Test {
   ChannelHooks hooks() {
     ChannelHooks out;
     out.line = [this](std::string_view line) {
-      if (full_) return false;
+      if (full_) return Told::no_room;
+      if (later_) return Told::later;
       lines_.emplace_back(line);
       if (after_line_) after_line_();
-      return true;
+      return Told::taken;
     };
     out.skips = [this](bool skips) {
       skips_ = skips;
@@ -72,7 +73,7 @@ class ChannelTest : public testing::Test {
   std::unique_ptr<Channel> channel_;
   Fd program_, held_;
   std::vector<string> lines_;
-  bool skips_ = false, full_ = false;
+  bool skips_ = false, full_ = false, later_ = false;
   int closed_ = 0;
   std::function<void()> after_line_, after_skip_;
 };
@@ -195,6 +196,21 @@ TEST_F(ChannelTest, LeavesALineWhereItIsWhileThereIsNoRoomForAnAnswer) {
                            read();
                            turn();
                          }));
+}
+
+TEST_F(ChannelTest, TellsAgainOfWhatIsToBeToldLater) {
+  begin();
+  later_ = true;
+  write("question\nmore\n");
+  std::size_t turns = 0;
+  for (int i = 0; i < 50; ++i)
+    turns += turn();
+  EXPECT_LT(turns, 10u);
+  channel_->ask_again();
+  EXPECT_TRUE(lines_.empty());
+  later_ = false;
+  channel_->ask_again();
+  EXPECT_TRUE(become({"question", "more"}));
 }
 
 TEST_F(ChannelTest, SendsAWholeLineOrNothing) {

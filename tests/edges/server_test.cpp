@@ -33,6 +33,10 @@ class FakeService : public Service {
     messages.push_back(send.message.text);
     answer.give(Sent{43});
   }
+  void handle(const ShareSocket& share, const Caller&, Answer answer) override {
+    answer.attach(Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)));
+    answer.give(SharedSocket{true, "null", share.key, 0});
+  }
   void handle(const GetStatus&, const Caller&, Answer answer) override { answer.give(Status{}); }
   void handle(const GetSpec&, const Caller&, Answer answer) override { answer.give(Spec{}); }
   void handle(const RestartRun&, const Caller&, Answer) override {}  // lets the answer go

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "keeper/node/cluster.hpp"
 #include "keeper/node/message.hpp"
 #include "protocol/wire/json_text.hpp"
 
@@ -24,6 +25,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require((message.kind == Kind::rubbish) == (!json && !text.empty()) || size > kMostMessage);
   require(!message.is_nodes_own() || text.find('{') != std::string_view::npos);
   require(!message.ready || text == "\"ready\"");
+  if (json)
+    if (auto worker = read_worker_message(text)) {
+      for (const std::string& answer :
+           {socket_answer(*worker, worker->data), refusal(*worker, 98), acknowledgement(*worker)})
+        require(read_node_message(answer).is_nodes_own());
+    }
   const std::string sent = node_message_of(text);
   require(sent.find('\n') == std::string::npos);
   require(check_json(sent, 1 << 20, 1 << 20) == TextCheck::good);

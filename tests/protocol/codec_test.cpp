@@ -81,6 +81,7 @@ TEST(Requests, ComeBackAsTheyWereSent) {
   for (const char* message : {"1", "\"a\\\"b\"", "[1,{\"a\":null}]", "{\"cmd\":\"go\"}", "false"})
     EXPECT_EQ(round_trip(SendMessage{{message}, 4}).message.text, message);
   EXPECT_EQ(round_trip(SendMessage{}).message.text, "");
+  EXPECT_EQ(round_trip(ShareSocket{"::8080"}).key, "::8080");
   EXPECT_EQ(round_trip(GetLogs{50}).lines, 50u);
   EXPECT_EQ(round_trip(GetLogs{}).lines, std::nullopt);
 }

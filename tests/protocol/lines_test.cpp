@@ -47,7 +47,7 @@ std::vector<Request> requests() {
 
 TEST(LinesOfV1, RequestsAreStillUnderstood) {
   auto all = requests();
-  ASSERT_EQ(all.size(), 20u);
+  ASSERT_EQ(all.size(), 21u);
   EXPECT_TRUE(std::holds_alternative<Ping>(all[0].what));
   EXPECT_TRUE(std::holds_alternative<GetStatus>(all[1].what));
   EXPECT_TRUE(std::holds_alternative<GetSpec>(all[2].what));
@@ -65,6 +65,7 @@ TEST(LinesOfV1, RequestsAreStillUnderstood) {
   EXPECT_TRUE(std::holds_alternative<RotateLogs>(all[15].what));
   EXPECT_TRUE(std::holds_alternative<ReopenLogs>(all[16].what));
   EXPECT_TRUE(std::holds_alternative<FlushLogs>(all[17].what));
+  EXPECT_EQ(std::get<ShareSocket>(all[20].what).key, "null:8080:4:undefined:0");
   EXPECT_EQ(std::get<SendMessage>(all[19].what).message.text, R"({"level":"debug"})");
 }
 

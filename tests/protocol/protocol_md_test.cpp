@@ -232,6 +232,7 @@ TEST(ProtocolDocument, ListsEveryFieldOfASpecAndEveryParameter) {
   Fields<RestartRun>::each(look);
   Fields<SignalRun>::each(look);
   Fields<SendMessage>::each(look);
+  Fields<ShareSocket>::each(look);
   Fields<GetLogs>::each(look);
   Fields<GetWhy>::each(look);
 }

@@ -21,6 +21,8 @@ const std::map<std::string, std::string, std::less<>> kOther = {
     {"clear_env", "true"},
     {"guard", "false"},
     {"ipc", "false"},
+    {"cluster", "true"},
+    {"listen_mode", "reuseport"},
     {"stop_message", "shutdown"},
     {"environment", "PATH=/bin"},
     {"interpreter", "/usr/bin/node"},

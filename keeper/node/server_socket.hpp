@@ -1,0 +1,43 @@
+// A socket that a node program wants to listen at, opened as libuv opens it, so that what it reports is what
+// the program would have got by itself: uv_tcp_bind, uv_pipe_bind, uv_udp_bind.
+//
+// Passive. Addresses are numeric: node has looked up the names.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "protocol/home/home.hpp"
+
+namespace keeper {
+
+struct SocketWish {
+  enum class Kind { tcp, udp, local };
+  Kind kind = Kind::tcp;
+  std::string address;  ///< numeric, or the path of a local one; empty: every address, "::" and with it IPv4
+  std::uint16_t port = 0;
+  bool v6 = false;
+  bool only_v6 = false;
+  bool reuse_address = false;  ///< of udp
+  bool reuse_port = false;     ///< SO_REUSEPORT: others of the same user may have the same
+  int backlog = 511;           ///< node's default
+  int number = -1;             ///< a descriptor of the program's parent (server.listen({fd}))
+  bool operator==(const SocketWish&) const = default;
+};
+
+struct ServerSocket {
+  Fd fd;
+  int error = 0;  ///< errno, where there is none
+};
+
+/// Bound and (but udp) listening; non-blocking, close-on-exec.
+ServerSocket open_server_socket(const SocketWish& wish);
+
+/// "tcp 0.0.0.0:80", "unix /run/x", for people.
+std::string wish_text(const SocketWish& wish);
+
+/// A socket that some process has open, by its inode (/proc/PID/fd, pidfd_getfd(2)): the first such
+/// descriptor. Errors: not_found, failed.
+Result<Fd> fetch_socket(int pid, int pidfd, std::uint64_t inode);
+
+}  // namespace keeper

@@ -1,0 +1,247 @@
+// Workers of node's cluster module: each has its own keeper, and there is no master. A listening socket is
+// opened once for all of an app, by the keeper whose worker asks first, and the others get it from that one.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "keeper/child/pidfd.hpp"
+#include "keeper/keeper.hpp"
+#include "keeper/listen/open_listener.hpp"
+#include "keeper/node/cluster.hpp"
+#include "protocol/home/clock.hpp"
+#include "protocol/home/pass_fd.hpp"
+#include "protocol/home/proc.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr Millis kAskAgain{5};
+constexpr Millis kSiblingWait{500};
+constexpr Millis kAskAtMost{10'000};
+constexpr std::size_t kMostReplyBytes = 64 * 1024;
+
+std::uint64_t inode_of(const std::string& path) {
+  struct stat st {};
+  return lstat(path.c_str(), &st) == 0 ? st.st_ino : 0;
+}
+
+/// What a keeper answers, with what came beside it; nothing if it does not in time.
+std::optional<std::string> ask(const Home& home, const std::string& stem, const std::string& request,
+                               Fd& fd) {
+  auto socket = home.connect_socket(stem);
+  if (!socket)
+    return socket.error().reason == Reason::not_found || socket.error().reason == Reason::unreachable
+               ? std::optional<std::string>("")
+               : std::nullopt;
+  if (send_beside(socket->get(), request, -1) != static_cast<ssize_t>(request.size())) return std::nullopt;
+  std::string out;
+  const Millis until = steady_now() + kSiblingWait;
+  for (Millis left = kSiblingWait; left.count() > 0; left = until - steady_now()) {
+    pollfd p{socket->get(), POLLIN, 0};
+    if (poll(&p, 1, static_cast<int>(left.count())) <= 0) return std::nullopt;
+    char bytes[4096];
+    const ssize_t got = receive_beside(socket->get(), bytes, sizeof bytes, fd);
+    if (got <= 0) return std::nullopt;
+    out.append(bytes, static_cast<std::size_t>(got));
+    if (out.ends_with('\n')) return out.substr(0, out.size() - 1);
+    if (out.size() > kMostReplyBytes) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+/// Whether its runs are workers.
+bool Keeper::clustered() const {
+  return by_node_ && spec_.cluster.value_or(false);
+}
+
+std::string Keeper::held_socket(int number) {
+  return "server." + std::to_string(number);
+}
+
+Told Keeper::on_worker(RunId id, std::string_view line) {
+  Run* run = find(id);
+  const auto message = read_worker_message(line);
+  if (run == nullptr || !run->channel || !message) return Told::taken;
+  switch (message->act) {
+    case WorkerMessage::Act::query: return answer_query(*run, *message);
+    case WorkerMessage::Act::exits:
+      return run->channel->send(acknowledgement(*message)) ? Told::taken : Told::no_room;
+    case WorkerMessage::Act::other: break;
+  }
+  return Told::taken;
+}
+
+Told Keeper::answer_query(Run& run, const WorkerMessage& query) {
+  ServerSocket opened;
+  ServedSocket* socket = find_socket(query.key);
+  if (socket == nullptr) {
+    const Obtained how = obtain(query);
+    if (how.again) {
+      ask_again();
+      return Told::later;
+    }
+    socket = find_socket(query.key);
+    opened.error = how.error;
+  }
+  asked_since_.reset();
+  if (socket == nullptr) {
+    if (!run.channel->send(refusal(query, opened.error))) return Told::no_room;
+    tell_of_message(run.id, "listen_failed", wish_text(query.wish) + ": " + strerror(opened.error));
+    return Told::taken;
+  }
+  socket->kept.run = run.id;
+  persist();
+  const bool sent = run.channel->send(socket_answer(query, socket->kept.data), socket->fd.get());
+  return sent ? Told::taken : Told::no_room;
+}
+
+Keeper::ServedSocket* Keeper::find_socket(const std::string& key) {
+  auto it = std::find_if(sockets_.begin(), sockets_.end(), [&](auto& one) { return one.kept.key == key; });
+  return it == sockets_.end() ? nullptr : &*it;
+}
+
+/// From a sibling, or opened. Only one keeper of an app looks for a socket at a time.
+Keeper::Obtained Keeper::obtain(const WorkerMessage& query) {
+  SocketWish wish = query.wish;
+  wish.reuse_port =
+      spec_.listen_mode == ListenMode::reuseport && wish.port != 0 && wish.kind != SocketWish::Kind::local;
+  if (!asked_since_) asked_since_ = steady_now();
+  if (wish.reuse_port) return open_socket(query, wish);
+  const Fd turn = take_turn();
+  if (!turn) return {0, steady_now() - *asked_since_ < kAskAtMost};
+  bool all_answered = true;
+  if (get_from_sibling(query.key, all_answered)) return {};
+  Obtained out = open_socket(query, wish);
+  out.again = out.error == EADDRINUSE && !all_answered && steady_now() - *asked_since_ < kAskAtMost;
+  return out;
+}
+
+/// Nothing while another keeper of this app has it.
+Fd Keeper::take_turn() const {
+  const std::string directory = home_.app_dir(spec_.name);
+  mkdir(directory.c_str(), 0700);
+  Fd file(open((directory + "/listen").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (file && fcntl(file.get(), F_OFD_SETLK, &whole) < 0) file.reset();
+  return file;
+}
+
+bool Keeper::get_from_sibling(const std::string& key, bool& all_answered) {
+  const std::string request = request_line(1, ShareSocket{key}, Last::yes);
+  for (const AppId& app : home_.sockets()) {
+    if (app.name != spec_.name || app.stem() == table_.stem) continue;
+    Fd fd;
+    const auto line = ask(home_, app.stem(), request, fd);
+    if (!line) all_answered = false;
+    auto reply = decode_reply(line.value_or(""));
+    if (!reply || reply->error || !fd) continue;
+    auto shared = read_as<SharedSocket>(reply->result);
+    if (!shared || !shared->held) continue;
+    keep_socket({key, shared->data, shared->path, 0, 0, shared->path_inode, 0}, std::move(fd));
+    return true;
+  }
+  return false;
+}
+
+Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWish& wish) {
+  const bool local = wish.kind == SocketWish::Kind::local;
+  const auto mask = local ? spec_.umask : std::nullopt;
+  const mode_t before = mask ? umask(mask->bits) : 0;
+  ServerSocket opened = open_server_socket(wish);
+  if (mask) umask(before);
+  if (!opened.fd) return {opened.error, false};
+  KeptSocket kept{query.key, query.data, local ? wish.address : "", 0, 0, local ? inode_of(wish.address) : 0,
+                  0};
+  if (local) give_to_user(wish.address);
+  keep_socket(std::move(kept), std::move(opened.fd));
+  return {};
+}
+
+/// A socket in the file system is the user's that it runs as.
+void Keeper::give_to_user(const std::string& path) const {
+  if (!plan_ || !plan_->settings().identity) return;
+  const Identity& who = *plan_->settings().identity;
+  if (lchown(path.c_str(), who.uid, who.gid) < 0) errno = 0;
+}
+
+/// Handed up before anything relies on it.
+void Keeper::keep_socket(KeptSocket kept, Fd fd) {
+  kept.inode = socket_inode(fd.get());
+  kept.number = 0;
+  for (const ServedSocket& one : sockets_)
+    kept.number = std::max(kept.number, one.kept.number + 1);
+  sockets_.push_back({std::move(kept), std::move(fd)});
+  hand_up(held_socket(sockets_.back().kept.number), sockets_.back().fd.get());
+  persist();
+}
+
+/// The guard held them; else the program has them.
+void Keeper::take_up_sockets(const std::vector<KeptSocket>& all) {
+  for (const KeptSocket& kept : all) {
+    Fd fd = take_held(ready_pipes_, held_socket(kept.number));
+    for (Run& run : runs_)
+      if (!fd && run.pidfd.is_open())
+        if (auto fetched = fetch_socket(run.pid, run.pidfd.native_handle(), kept.inode))
+          fd = std::move(*fetched);
+    if (!fd) continue;
+    sockets_.push_back({kept, std::move(fd)});
+    hand_up(held_socket(kept.number), sockets_.back().fd.get());
+  }
+}
+
+/// A confirmed run that listens elsewhere than the one before it: what nobody has asked for any more goes.
+void Keeper::drop_unused_sockets() {
+  auto lives = [this](RunId id) {
+    return std::any_of(runs_.begin(), runs_.end(), [id](const Run& run) { return run.id == id; });
+  };
+  const bool listens = std::any_of(sockets_.begin(), sockets_.end(),
+                                   [&](auto& one) { return one.kept.run == machine_.run(); });
+  if (!listens) return;
+  std::erase_if(sockets_, [&](const ServedSocket& one) {
+    if (lives(one.kept.run)) return false;
+    if (guard_) guard_->drop(held_socket(one.kept.number));
+    return true;
+  });
+}
+
+/// The last keeper of an app takes what it made in the file system along.
+void Keeper::unlink_sockets() {
+  if (sockets_.empty()) return;
+  const std::vector<AppId> all = home_.sockets();
+  if (std::any_of(all.begin(), all.end(), [this](const AppId& app) { return app.name == spec_.name; }))
+    return;
+  for (const ServedSocket& one : sockets_)
+    if (!one.kept.path.empty() && inode_of(one.kept.path) == one.kept.path_inode)
+      unlink(one.kept.path.c_str());
+}
+
+void Keeper::ask_again() {
+  ask_again_.expires_after(kAskAgain);
+  ask_again_.async_wait([this](std::error_code error) {
+    if (error) return;
+    std::vector<RunId> ids;
+    for (const Run& run : runs_)
+      ids.push_back(run.id);
+    for (RunId id : ids)
+      if (Run* run = find(id); run != nullptr && run->channel) run->channel->ask_again();
+  });
+}
+
+void Keeper::handle(const ShareSocket& request, const Caller&, Answer answer) {
+  ServedSocket* socket = find_socket(request.key);
+  if (socket == nullptr) return answer.give(SharedSocket{});
+  answer.attach(Fd(fcntl(socket->fd.get(), F_DUPFD_CLOEXEC, 3)));
+  answer.give(SharedSocket{true, socket->kept.data, socket->kept.path, socket->kept.path_inode});
+}
+
+}  // namespace keeper

@@ -1,0 +1,222 @@
+// Workers of node's cluster module without a master: programs that do not know of it share what they listen
+// at.
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "tests/keeper/support/follower.hpp"
+#include "tests/keeper/support/http.hpp"
+
+namespace keeper {
+namespace {
+
+namespace fs = std::filesystem;
+using std::string;
+
+const string kServes = CHILD_SCRIPTS "/serves.js";
+
+TEST(Cluster, WorkersShareAPortAndKnowWhoTheyAre) {
+  Sandbox box;
+  box.detach("api", {"-i", "3", kServes, "0"});
+  const int port = port_of(box, "api");
+  std::set<int> ids;
+  std::set<string> instances;
+  for (const char* stem : {"api", "api:1", "api:2"}) {
+    const Json said = listening(box, stem);
+    EXPECT_EQ(port, said["at"]["port"].get<int>()) << "port 0 is the same one for all";
+    EXPECT_TRUE(said["worker"].get<bool>());
+    ids.insert(said["id"].get<int>());
+    instances.insert(said["instance"].get<string>());
+  }
+  EXPECT_EQ((std::set<int>{1, 2, 3}), ids);
+  EXPECT_EQ((std::set<string>{"0", "1", "2"}), instances);
+  std::set<int> all;
+  EVENTUALLY((all.merge(who_answers(port, 30)), all.size() == 3));
+}
+
+TEST(Cluster, IsWhatOneInstanceIsWhenAskedFor) {
+  Sandbox box;
+  box.detach("one", {kServes, "0"});
+  EXPECT_FALSE(listening(box, "one")["worker"].get<bool>());
+  box.detach("worker", {"--cluster", kServes, "0"});
+  EXPECT_TRUE(listening(box, "worker")["worker"].get<bool>());
+  EXPECT_EQ(box.pid("worker"), Json::parse(get(port_of(box, "worker")))["pid"].get<int>());
+}
+
+TEST(Cluster, IsNoneWhereItIsTurnedOff) {
+  Sandbox box;
+  const string port = std::to_string(free_port());
+  box.detach("api", {"-i", "2", "--no-cluster", "--restart", "never", kServes, port});
+  EVENTUALLY(has(box.log("api") + box.log("api:1"), "error EADDRINUSE listen") &&
+             has(box.log("api") + box.log("api:1"), "listening {\"pid\""));
+}
+
+TEST(Cluster, OfAnotherProgramIsRefused) {
+  Sandbox box;
+  Outcome out = box.keeper({"-d", "--cluster", "sleep", "9"});
+  EXPECT_EQ(2, out.code);
+  EXPECT_TRUE(has(out.err, "--cluster: only a program that node runs")) << out.err;
+}
+
+TEST(Cluster, APortInUseIsAnErrorAsNodeHasIt) {
+  Sandbox box;
+  Fd taken;
+  const int port = free_port(&taken);
+  Follower follower(box);
+  box.detach("api", {"--cluster", kServes, "127.0.0.1:" + std::to_string(port)});
+  EVENTUALLY(box.logged("api", "error EADDRINUSE bind"));
+  ASSERT_TRUE(follower.comes("api", "now"));
+  ASSERT_EQ(0, box.ctl({"restart", "api"}).code);
+  EXPECT_TRUE(follower.says("api", "listen_failed",
+                            "tcp 127.0.0.1:" + std::to_string(port) + ": Address already in use"))
+      << follower.all();
+}
+
+TEST(Cluster, SharesASocketInTheFileSystemAndTakesItAlong) {
+  Sandbox box;
+  const string path = (box.work() / "api.sock").string();
+  box.detach("api", {"-i", "2", "--umask", "007", kServes, path});
+  EXPECT_EQ(path, listening(box, "api")["at"].get<string>());
+  EXPECT_EQ(path, listening(box, "api:1")["at"].get<string>());
+  EXPECT_EQ(fs::perms(0770), fs::status(path).permissions());
+  auto asked = [&] {
+    Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    std::copy(path.begin(), path.end(), to.sun_path);
+    return connect(socket.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0 &&
+           !get(std::move(socket)).empty();
+  };
+  EXPECT_TRUE(asked());
+  ASSERT_EQ(0, box.ctl({"stop", "api:0"}).code);
+  EXPECT_TRUE(asked()) << "the other one has it still";
+  ASSERT_EQ(0, box.ctl({"stop", "api:1"}).code);
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(Cluster, SharesDatagrams) {
+  Sandbox box;
+  box.detach("api", {"-i", "2", kServes, "udp:0"});
+  const int port = port_of(box, "api");
+  EXPECT_EQ(port, port_of(box, "api:1"));
+  Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in to = at(port);
+  ASSERT_EQ(0, connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to));
+  ASSERT_EQ(1, send(socket.get(), "?", 1, 0));
+  timeval limit{20, 0};
+  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  char bytes[1000];
+  const ssize_t got = recv(socket.get(), bytes, sizeof bytes, 0);
+  ASSERT_GT(got, 0);
+  EXPECT_TRUE(Json::parse(string(bytes, static_cast<std::size_t>(got)))["worker"].get<bool>());
+}
+
+TEST(Cluster, WhatAWorkerWantsForItselfIsItsOwn) {
+  Sandbox box;
+  const string port = std::to_string(free_port());
+  box.detach("api", {"-i", "2", kServes, "127.0.0.1:" + port, "exclusive"});
+  EVENTUALLY(has(box.log("api") + box.log("api:1"), "error EADDRINUSE listen") &&
+             has(box.log("api") + box.log("api:1"), "listening {\"pid\""));
+}
+
+TEST(Cluster, WorkersMayHaveASocketEach) {
+  Sandbox box;
+  const int port = free_port();
+  box.detach("api", {"-i", "2", "--listen-mode", "reuseport", kServes, "127.0.0.1:" + std::to_string(port)});
+  listening(box, "api"), listening(box, "api:1");
+  std::set<int> all;
+  EVENTUALLY((all.merge(who_answers(port, 30)), all.size() == 2));
+}
+
+TEST(Cluster, ARestartOfTheOnlyWorkerRefusesNobody) {
+  Sandbox box;
+  box.detach("api", {"--cluster", "--ready", "node", kServes, "0", "ready"});
+  const int port = port_of(box, "api");
+  for (int i = 0; i < 3; ++i) {
+    const int before = box.pid("api");
+    kill(before, SIGKILL);
+    const Json answer = Json::parse(get(port), nullptr, false);
+    ASSERT_TRUE(answer.is_object()) << i;
+    EXPECT_NE(before, answer["pid"].get<int>());
+  }
+  EXPECT_EQ(3u, box.status("api")->restarts);
+}
+
+TEST(Cluster, NobodyNoticesThatKeepersAndGuardsAreKilled) {
+  Sandbox box;
+  box.detach("api", {"-i", "2", kServes, "0"});
+  const int port = port_of(box, "api");
+  listening(box, "api:1");
+  const int first = box.pid("api"), second = box.pid("api:1");
+  Asking asking(port);
+  for (int i = 0; i < repeats(8); ++i) {
+    const string stem = i % 2 == 0 ? "api" : "api:1";
+    const int victim = i % 4 < 2 ? box.guard_pid(stem) : box.keeper_pid(stem);
+    kill(victim, SIGKILL);
+    EVENTUALLY(box.keeper_pid(stem) > 0 && box.guard_pid(stem) > 0 && box.keeper_pid(stem) != victim &&
+               box.guard_pid(stem) != victim);
+  }
+  asking.end();
+  EXPECT_GT(asking.asked(), 0);
+  EXPECT_EQ(0, asking.failed());
+  EXPECT_EQ(first, box.pid("api"));
+  EXPECT_EQ(second, box.pid("api:1"));
+  kill(first, SIGKILL);
+  EVENTUALLY(box.runs_another("api", first) && count_of(box.log("api"), "listening {") == 2);
+  EXPECT_EQ(port, port_of(box, "api")) << "the socket went from keeper to keeper";
+}
+
+TEST(Cluster, BothHalvesKilledTheSocketIsFoundWithTheProgram) {
+  Sandbox box;
+  box.detach("api", {"--cluster", kServes, "0"});
+  const int port = port_of(box, "api"), pid = box.pid("api");
+  box.kill_keeper("api");
+  ASSERT_EQ(0, box.ctl({"start", "api"}).code);
+  EXPECT_EQ(pid, box.pid("api"));
+  kill(pid, SIGKILL);
+  EVENTUALLY(box.runs_another("api", pid) && count_of(box.log("api"), "listening {") == 2);
+  EXPECT_EQ(port, port_of(box, "api"));
+}
+
+TEST(Cluster, AWorkerMayLeaveOfItsOwnAccord) {
+  Sandbox box;
+  const fs::path script = box.work() / "leaves.js";
+  write_text(script,
+             "const c = require('cluster'); require('http').createServer().listen(0, () => {"
+             "c.worker.on('disconnect', () => console.log('left ' + c.worker.exitedAfterDisconnect));"
+             "c.worker.disconnect(); })");
+  box.detach("api", {"--cluster", "--restart", "never", "--start-secs", "0", script.string()});
+  EVENTUALLY(box.state("api") == "exited");
+  EXPECT_TRUE(box.logged("api", "left true")) << box.log("api");
+  EXPECT_EQ(ExitInfo::code(0), box.status("api")->last_exit->exit);
+}
+
+TEST(Cluster, AnswersOverTlsToo) {
+  Sandbox box;
+  const fs::path key = box.work() / "key.pem", cert = box.work() / "cert.pem", script = box.work() / "tls.js";
+  const Outcome made =
+      box.run({{"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key.string(), "-out",
+                cert.string(), "-days", "2", "-subj", "/CN=localhost"}});
+  if (made.code != 0) GTEST_SKIP() << "no openssl: " << made.err;
+  write_text(script, "const fs = require('fs'); require('https').createServer({key: fs.readFileSync('" +
+                         key.string() + "'), cert: fs.readFileSync('" + cert.string() +
+                         "')}, (q, r) => r.end('tls')).listen(0, function () {"
+                         "console.log('listening ' + JSON.stringify({at: this.address()})); })");
+  box.detach("api", {"-i", "2", script.string()});
+  const int port = port_of(box, "api");
+  EXPECT_EQ(port, port_of(box, "api:1"));
+  const Outcome asked = box.run({{"node", "-e",
+                                  "require('https').get({port: " + std::to_string(port) +
+                                      ", rejectUnauthorized: false}, r => r.pipe(process.stdout))"}});
+  EXPECT_EQ("tls", asked.out) << asked.all();
+}
+
+TEST(Cluster, IsNoneOfWhatNodeMakesNoWorkerOf) {
+  Sandbox box;
+  box.detach("api", {"-i", "2", "--", "node", "-e",
+                     "console.log('worker ' + require('cluster').isWorker); setInterval(() => {}, 1000)"});
+  EVENTUALLY(box.logged("api", "worker false") && box.logged("api:1", "worker false"));
+}
+
+}  // namespace
+}  // namespace keeper
