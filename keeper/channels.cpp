@@ -59,7 +59,9 @@ Told Keeper::on_line(RunId id, std::string_view line) {
   using Kind = NodeMessage::Kind;
   const NodeMessage message = read_node_message(line);
   switch (message.kind) {
-    case Kind::rubbish: tell_of_message(id, "message_dropped", "it was no JSON"); break;
+    case Kind::rubbish:
+      tell_of_message(id, "message_dropped", "it was no JSON, or had more than 1000 levels");
+      break;
     case Kind::program:
       tell_of_message(id, "message", std::string(line));
       if (message.ready) show(id, ReadyCondition::Kind::node);

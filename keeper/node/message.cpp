@@ -9,7 +9,8 @@ namespace {
 
 using Kind = NodeMessage::Kind;
 
-constexpr int kUnbounded = static_cast<int>(kMostMessage);  // a line has no more levels and values than bytes
+constexpr int kMostLevels = 1000;  // each is a frame on the stack of whoever reads it
+constexpr int kAnyNumber = static_cast<int>(kMostMessage);  // a line has no more values than bytes
 constexpr std::string_view kPrefix = "NODE_";
 
 Kind kind_of_command(std::string_view command) {
@@ -25,7 +26,7 @@ NodeMessage read_node_message(std::string_view line) {
   if (line.empty()) return {};
   std::string command;
   const TextCheck check =
-      check_object(line, kUnbounded, kUnbounded, [&](std::string_view key, std::string_view value) {
+      check_object(line, kMostLevels, kAnyNumber, [&](std::string_view key, std::string_view value) {
         if (key != "cmd") return;
         command.clear();  // of two members of one name the last counts, as JSON.parse has it
         if (kind_of(value) == '"') read_bytes(value, command);
@@ -38,7 +39,7 @@ std::string node_message_of(std::string_view text) {
   const char kind = kind_of(text);
   const bool shaped = kind == '{' || kind == '[' || kind == '"';
   // On one line: a newline would be the end of the message.
-  if (shaped && check_json(text, kUnbounded, kUnbounded) == TextCheck::good) return tree_of(text).dump();
+  if (shaped && check_json(text, kMostLevels, kAnyNumber) == TextCheck::good) return tree_of(text).dump();
   return carry_bytes(text).dump();
 }
 

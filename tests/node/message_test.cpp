@@ -43,10 +43,12 @@ TEST(NodeMessage, ThatIsNoJsonIsRubbish) {
     EXPECT_EQ(Kind::rubbish, kind_of_line(line)) << line;
 }
 
-TEST(NodeMessage, MayBeAsDeepAsItIsLong) {
-  const string deep = string(30'000, '[') + string(30'000, ']');
-  EXPECT_EQ(Kind::program, kind_of_line(deep));
-  EXPECT_EQ(Kind::rubbish, kind_of_line(deep.substr(1)));
+TEST(NodeMessage, MayBeAThousandLevelsDeepAndNoDeeper) {
+  const auto deep = [](std::size_t levels) { return string(levels, '[') + string(levels, ']'); };
+  EXPECT_EQ(Kind::program, kind_of_line(deep(1000)));
+  EXPECT_EQ(Kind::rubbish, kind_of_line(deep(1001)));
+  EXPECT_EQ(Kind::rubbish, kind_of_line(string(65'000, '[')));
+  EXPECT_EQ(Kind::rubbish, kind_of_line(deep(1000).substr(1)));
 }
 
 TEST(NodeMessage, OfAUserIsSentAsItIsWhereItIsShapedLikeOne) {
