@@ -18,6 +18,11 @@ constexpr string_view kBlank = " \t";
 constexpr string_view kQuotes = "\"'`";
 constexpr string_view kByteOrderMark = "\xEF\xBB\xBF";
 
+/// Blanks at the end of a line may be within quotes that go on on the next one.
+string_view without_indent(string_view text) {
+  return text.substr(std::min(text.find_first_not_of(kBlank), text.size()));
+}
+
 string_view trimmed(string_view text) {
   auto from = text.find_first_not_of(kBlank);
   if (from == string_view::npos) return {};
@@ -66,7 +71,7 @@ string_view Reader::take_line() {
 Result<std::vector<string>> Reader::variables() {
   std::vector<string> out;
   while (!rest_.empty()) {
-    string_view line = trimmed(take_line());
+    string_view line = without_indent(take_line());
     if (line.empty() || line.front() == '#') continue;
     if (line.find('\0') != string_view::npos) return bad(line_, "a NUL byte");
     auto one = variable(line);
@@ -77,14 +82,14 @@ Result<std::vector<string>> Reader::variables() {
 }
 
 Result<string> Reader::variable(string_view line) {
-  if (line.starts_with("export ") || line.starts_with("export\t")) line = trimmed(line.substr(7));
+  if (line.starts_with("export ") || line.starts_with("export\t")) line = without_indent(line.substr(7));
   auto equals = line.find('=');
   if (equals == string_view::npos || equals == 0) return bad(line_, "not KEY=VALUE");
   string key(trimmed(line.substr(0, equals)));
   // It is not repeated: it may be a line of a secret that has several, and no quotes around them.
   if (key.find_first_of(" \t\"'`") != string::npos)
     return bad(line_, "what stands before '=' is not the name of a variable");
-  string_view value = trimmed(line.substr(equals + 1));
+  string_view value = without_indent(line.substr(equals + 1));
   if (!value.empty() && kQuotes.find(value.front()) != string_view::npos) {
     auto plain = quoted(value);
     return plain ? Result<string>(key + "=" + *plain) : plain;
@@ -114,6 +119,7 @@ Result<string> Reader::quoted(string_view value) {
     if (rest_.empty()) return bad(opened, "the quote that is opened here is never closed");
     if (!joined) out += '\n';
     value = take_line();
+    if (value.find('\0') != string_view::npos) return bad(line_, "a NUL byte");
   }
 }
 

@@ -1,5 +1,6 @@
 #include "keeper/survive/guard.hpp"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <poll.h>
@@ -75,10 +76,12 @@ bool same_name(const char* a, const char* b) {
   return true;
 }
 
+/// What is too large for any of ours is some number that is none of them.
 const char* read_number(const char* at, int& out) {
-  out = 0;
+  unsigned number = 0;
   for (; *at >= '0' && *at <= '9'; ++at)
-    out = out * 10 + (*at - '0');
+    number = number * 10 + static_cast<unsigned>(*at - '0');
+  out = static_cast<int>(number & 0x7fffffff);
   return at;
 }
 
@@ -394,7 +397,8 @@ void look_at_children(Guard& g) {
   info.si_pid = 0;
   info.si_code = CLD_KILLED;
   info.si_status = SIGKILL;
-  if (call(SYS_waitid, P_PID, g.keeper, address(&info), WEXITED | WNOHANG) < 0) info.si_pid = g.keeper;
+  const long result = call(SYS_waitid, P_PID, g.keeper, address(&info), WEXITED | WNOHANG);
+  if (result == -ECHILD) info.si_pid = g.keeper;  // whatever else goes wrong, it may live
   if (info.si_pid == 0) return;
   keeper_ended(g, info);
   note_ended(g);  // what stood behind it

@@ -112,11 +112,11 @@ Result<std::size_t> GzReader::unpack(char* into, std::size_t size) {
   stream_->next_out = reinterpret_cast<Bytef*>(into);
   stream_->avail_out = static_cast<unsigned>(size);
   while (stream_->avail_out > 0 && !ended_) {
+    bool at_end = false;  // zlib may still hold some of what it was given before
     if (stream_->avail_in == 0) {
       auto more = fill();
       if (!more) return more.error();
-      if (!*more) give_up(GzDamage::cut_off);
-      if (ended_) break;
+      at_end = !*more;
     }
     unsigned room = stream_->avail_out;
     int code = inflate(stream_.get(), Z_BLOCK);
@@ -127,6 +127,8 @@ Result<std::size_t> GzReader::unpack(char* into, std::size_t size) {
       ended_ = !*more;
     } else if (code != Z_OK && code != Z_BUF_ERROR) {
       give_up(damage_told_by(*stream_));
+    } else if (at_end && stream_->avail_out == room) {
+      give_up(GzDamage::cut_off);
     } else {
       mark_here();
     }

@@ -62,20 +62,24 @@ std::size_t behind_next(string_view expression, std::size_t at) {
 /// operator behind it repeats.
 struct Pieces {
   std::size_t before = 0, last = 0;
-  bool written_out = false;  ///< something in it is repeated
-  void add(std::size_t atom) {
+  int deepest = 0, depth = 0;  ///< repetitions within each other: in all of it, in the last atom
+  void add(std::size_t atom, int deep = 0) {
     before = std::min(before + last, kMostPieces + 1);
     last = atom;
+    depth = deep;
+    deepest = std::max(deepest, depth);
   }
   void repeat(std::size_t count) { last = std::min(last * count, kMostPieces) + 1; }
   void pass_over() {
-    repeat(written_out ? 2 : 1);
-    written_out = true;
+    repeat(depth > 0 ? 2 : 1);
+    deepest = std::max(deepest, ++depth);
   }
-  /// One within another counts twice: what may be empty is passed over in as many ways.
+  /// What may be empty is passed over in as many ways: each within another squares what it comes to.
   void write_out(std::size_t count) {
-    repeat(written_out ? count * count : count);
-    written_out = true;
+    for (int within = 0; within < depth; ++within)
+      count = std::min(count * count, kMostPieces);
+    repeat(count);
+    deepest = std::max(deepest, ++depth);
   }
 };
 
@@ -93,8 +97,7 @@ std::optional<std::size_t> pieces_of(string_view expression) {
       if (open.size() == 1) return std::nullopt;
       Pieces group = open.back();
       open.pop_back();
-      open.back().add(group.before + group.last + 1);
-      open.back().written_out = open.back().written_out || group.written_out;
+      open.back().add(group.before + group.last + 1, group.deepest);
     } else if (c == '+') {
       open.back().write_out(2);
     } else if (c == '*' || c == '?') {

@@ -44,6 +44,7 @@ TEST(EnvFile, AQuotedValueMayGoOverSeveralLines) {
             read_lines("KEY=\"-----BEGIN-----\nab#c=\n  'd'\n-----END-----\n\" # the key\nB=2\n"));
   EXPECT_EQ((Words{"A=one\n\n\"two\\n\"", "B=2"}), read_lines("A='one\n\n\"two\\n\"'\nB=2\n"));
   EXPECT_EQ((Words{"A=one\ntwo"}), read_lines("A=\"one\r\ntwo\"\r\n")) << "as it would be on this system";
+  EXPECT_EQ((Words{"A=one  \n two "}), read_lines("A='one  \n two '  \n")) << "blanks within are its own";
   EXPECT_EQ((Words{"A=one two\n", "B=\\"}), read_lines("A=\"one \\\ntwo\n\"\nB='\\'"));
 }
 
@@ -62,6 +63,8 @@ TEST(EnvFile, ABadLineIsNamedByItsNumber) {
   EXPECT_EQ("line 3: what stands before '=' is not the name of a variable",
             read_lines("\n#\nA B=1\n").back());
   EXPECT_EQ("line 1: something follows the closing quote", read_lines("A='x'y\n").back());
+  EXPECT_EQ("line 1: a NUL byte", read_lines(string("A=x\0y\n", 6)).back());
+  EXPECT_EQ("line 2: a NUL byte", read_lines(string("A='x\ny\0z'\n", 11)).back());
   EXPECT_EQ("line 6: not KEY=VALUE", read_lines("A='\n\n'\nB=\"\n\"\nnonsense").back()) << "all are counted";
 }
 

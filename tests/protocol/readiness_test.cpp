@@ -156,7 +156,7 @@ TEST(ReadyCondition, WithAnExpressionThatCouldBlockOrGrowIsRefused) {
        {string("((a{1,255}){255}){255}"), string("(a{200,}){30000}"), "a" + string(20, '+'),
         string("a{32}{32}{32}"), string("a{600}+"), string("[a+]{,1000}"),
         string("(((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+"), string(1001, 'a'), string("(a?+){9,}{9,9}"),
-        string("((a?+)+)+{9}"), "a" + string(30, '*')})
+        string("((a?+)+)+{9}"), string("()+++++"), "a" + string(30, '*')})
     expect_refused("log:" + text, {"1000 pieces"});
   good(
       "log:^[0-9]+-[0-9]+-[0-9]+ [0-9]+:[0-9]+:[0-9]+,[0-9]+ +INFO +[a-z.]+ +- +port +[0-9]{1,5}( "
