@@ -9,8 +9,7 @@
 namespace keeper {
 
 struct StartReport {
-  /// kept_on: confirmed, by an earlier keeper; waiting: for a connection, before there is a run
-  enum class Kind { spawned, confirmed, failed, kept_on, waiting };
+  enum class Kind { spawned, confirmed, failed, kept_on };  ///< kept_on: confirmed, by an earlier keeper
   Kind kind = Kind::failed;
   int exit_code = 1;  ///< for `failed`: what the waiting command ends with
   Status status;
