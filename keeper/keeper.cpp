@@ -465,7 +465,7 @@ void Keeper::leave(State as) {
   if (never_ran(as) && undo_first_record(home_, table_.stem, table_.fresh))
     markers_.clear();
   else
-    write_last_record();
+    write_record();
   flush_markers();
   output_->finish();
   for (const Answer& answer : stop_answers_)
