@@ -40,6 +40,9 @@ std::vector<HeldFd> Keeper::held_descriptors() const {
   }
   for (const ServedSocket& socket : sockets_)
     out.push_back({held_socket(socket.kept.number), socket.fd.get()});
+  if (listeners_)
+    for (const Listeners::One& one : listeners_->all())
+      if (one.socket) out.push_back({Listeners::held_name(one.address.place()), one.socket.get()});
   if (socket_watch_) out.push_back({"watch", socket_watch_->descriptor()});
   return out;
 }

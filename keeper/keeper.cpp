@@ -58,7 +58,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   if (!home) return home.error();
   auto spec = home->read_spec(table.stem);
   if (!spec) return spec.error();
-  std::vector<std::string>().swap(spec->environment);  // this process has it as its own
+  std::vector<std::string> environment = std::exchange(spec->environment, {});
   std::optional<LeftBehind> left =
       table.next ? all_left_behind(*home, table.stem) : left_behind(*home, table.stem);
   Earlier earlier = read_earlier(*home, table.stem, left.has_value());
@@ -68,11 +68,13 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   Snapshot machine = left ? left->state.machine : beginning_after(earlier.last_run);
   auto out = std::unique_ptr<Keeper>(
       new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier), std::move(machine)));
+  out->take_environment(std::move(environment));
   out->open_page();
   if (Done done = out->open_log(out->output_memory(left, table)); !done) return done.error();
   if (Done done = out->listen_to_program(left ? left->state.notify : "", take_held(table.held, "notify"));
       !done)
     return done.error();
+  if (Done done = out->open_listeners(left, table.held); !done) return done.error();
   if (Done done = out->hand_up(); !done) return done.error();
   out->watch_socket(take_held(table.held, "watch"));
   take_held(table.held, "state").reset();  // it was opened by its path, and handed up anew
@@ -174,6 +176,7 @@ void Keeper::tell(Event event) {
   }
   flush_markers();
   if (leaving_as_) return;
+  if (!machine_.awaits()) connection_watch_.reset();
   persist();
   write_pid_file();
   record();
@@ -345,6 +348,21 @@ void Keeper::step(const Event& event) {
   unsent_.clear();
   for (const Action& action : actions)
     std::visit([this](const auto& a) { perform(a); }, action);
+  follow_current();
+}
+
+/// What is told of the app is told of the run that counts: when a reload's new run takes that place, with all
+/// that is known of it by then.
+void Keeper::follow_current() {
+  const Run* run = find(machine_.run());
+  if (run == nullptr || run->id == shown_) return;
+  shown_ = run->id;
+  started_at_ = run->started_at;
+  started_ = run->began;
+  confirmed_at_ = run->confirmed_at;
+  pid_start_ = run->start;
+  said_ = run->said;
+  stopped_at_.reset();
 }
 
 /// Children of this process that are no part of `but`: other runs, and commands that ask whether one is
@@ -366,6 +384,7 @@ std::vector<int> Keeper::other_mains(const Run* but) const {
 
 RunIds Keeper::ids_of(const Run& run) const {
   RunIds out{run.main_ended ? 0 : run.pid, run.session, other_mains(&run)};
+  out.beside = runs_.size() > 1;
   if (run.keeper != 0) out.marks = run_marks(spec_.name, run.keeper);
   return out;
 }
@@ -404,25 +423,30 @@ void Keeper::perform(const action::Announce& a) {
   }
   if (a.what == action::What::confirmed || a.what == action::What::stopping)
     if (Run* run = find(a.run); run != nullptr && run->ready) run->ready->end();
+  if (a.what == action::What::reloaded) keep_spec();
+  if (a.what == action::What::reload_failed) put_back_spec();  // before anything else is spawned
+  const bool current = a.run == machine_.run();
   bool too_late = a.what == action::What::stopping && a.cause == Cause::ready_timeout;
-  if (too_late) {
+  if (too_late && current) {
     missed_ = machine_.waiting_for(spec_.ready);
     missed_text_ = a.text;
   }
   if (a.what == action::What::confirmed) {
-    confirmed_at_ = wall_now();
+    if (Run* run = find(a.run)) run->confirmed_at = wall_now();
+    if (a.run == shown_) confirmed_at_ = wall_now();
     drop_unused_sockets();
     asio::post(io_, [] { give_back_memory(); });  // what its start needed
   }
-  if (a.what == action::What::main_moved) pid_start_ = process_start(a.pid);
-  if (a.what == action::What::exited) stopped_at_ = last_exit_at_ = wall_now();
-  if (a.what == action::What::started) {
+  if (a.what == action::What::main_moved && a.run == shown_) pid_start_ = process_start(a.pid);
+  if (a.what == action::What::exited) {
+    last_exit_at_ = wall_now();
+    if (a.run == shown_) stopped_at_ = last_exit_at_;
+  }
+  if (a.what == action::What::started && current) {
     missed_.clear();
     missed_text_.clear();
     interrupts_ = 0;  // the first Ctrl-C of this run asks it
     survivors_.clear();
-    const Run* begun = find(a.run);
-    pid_start_ = begun != nullptr ? std::optional(begun->start) : process_start(a.pid);
     if (first_record_) confirm_first_record(home_, table_.stem);
     first_record_ = false;
   }
@@ -459,6 +483,7 @@ void Keeper::leave(State as) {
   recorder_.note_end(as, machine_.reason());
   output_->give_up();
   write_pid_file();
+  if (listeners_) listeners_->remove_paths();
   socket_watch_.reset();
   if (!nameless_) home_.unlink_socket(table_.stem);
   unlink_sockets();
@@ -472,6 +497,9 @@ void Keeper::leave(State as) {
     answer.give(status());
   for (const Answer& answer : restart_answers_)
     answer.fail({Reason::failed, "restart " + table_.stem,
+                 machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});
+  for (const Answer& answer : std::exchange(reload_answers_, {}))
+    answer.fail({Reason::failed, "reload " + table_.stem,
                  machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});
   stop_answers_.clear();
   restart_answers_.clear();

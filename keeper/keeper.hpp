@@ -22,6 +22,8 @@
 #include "keeper/core/machine.hpp"
 #include "keeper/core/recorder.hpp"
 #include "keeper/kept_state.hpp"
+#include "keeper/listen/connection_watch.hpp"
+#include "keeper/listen/listeners.hpp"
 #include "keeper/log/echo.hpp"
 #include "keeper/node/channel.hpp"
 #include "keeper/node/cluster.hpp"
@@ -65,6 +67,7 @@ class Keeper : public Service {
   void handle(const GetSpec&, const Caller&, Answer) override;
   void handle(const Stop&, const Caller&, Answer) override;
   void handle(const RestartRun&, const Caller&, Answer) override;
+  void handle(const ReloadRun&, const Caller&, Answer) override;
   void handle(const SignalRun&, const Caller&, Answer) override;
   void handle(const SendMessage&, const Caller&, Answer) override;
   void handle(const ShareSocket&, const Caller&, Answer) override;
@@ -79,6 +82,10 @@ class Keeper : public Service {
   void refused(const Caller&) override;
 
  private:
+  struct Said {
+    std::string status;  ///< STATUS=
+    std::string doing;   ///< reloading, stopping, or nothing
+  };
   /// One run as the system knows it: from its spawn until nothing of it is left.
   struct Run {
     RunId id;
@@ -98,6 +105,11 @@ class Keeper : public Service {
     bool skips = false;                     ///< its channel throws a message away just now
     int twin = -1;                          ///< its number for our end of the channel
     bool asked_to_leave = false;            ///< its cluster
+    // what a status says of it, once it is the current one
+    std::optional<WallTime> started_at{};
+    std::optional<WallTime> confirmed_at{};
+    Time began{0};
+    Said said{};
   };
 
   Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Snapshot machine);
@@ -131,6 +143,7 @@ class Keeper : public Service {
   void look_for_stop(Run& run);
   Run* find(RunId id);
   void forget(RunId id);
+  void follow_current();
   void arm();
   void arm_anyhow();
   std::string unshown(const Run& run) const;
@@ -156,7 +169,7 @@ class Keeper : public Service {
   bool has_one_of(const Run& run, const std::vector<int>& pids) const;
   Run* run_of(const Sender& sender);
   void on_notification(Notification n);
-  void note_said(const NotifyMessage& m);
+  static void note_said(Said& said, const NotifyMessage& m);
   void show(RunId id, ReadyCondition::Kind kind);
 
   // what is said over the channel of a node program (channels.cpp)
@@ -196,6 +209,26 @@ class Keeper : public Service {
   void unlink_sockets();
   void ask_again();
 
+  // the sockets that it listens at for its program (listening.cpp)
+  Done open_listeners(const std::optional<LeftBehind>& left, std::vector<HeldFd>& held);
+  std::vector<KeptListener> kept_listeners() const;
+  void hand_up_listeners();
+  Done give_listeners(RunExtras& extras);
+  void await_connection();
+  std::string listening_at() const;
+
+  // a new run beside the old one, and a changed spec (reload.cpp)
+  bool is_reloaded(const ReloadRun& request) const;
+  bool is_reloading(const ReloadRun& request) const;
+  void end_reload(const action::Announce& a);
+  Done take_spec(const std::optional<Spec>& wanted, bool take_back);
+  void keep_spec();
+  void put_back_spec();
+  void drop_old_listeners();
+  void apply_spec(Spec spec);
+  void take_environment(std::vector<std::string> variables);
+  Spec whole_spec() const;
+
   // what outlives this process (takeover.cpp)
   void open_page();
   void persist();
@@ -205,8 +238,10 @@ class Keeper : public Service {
   void take_over(const LeftBehind& left);
   void remember_end(const KeptState& state);
   void adopt(const KeptRun& kept, const Life* life);
+  void adopt_claimed(const LeftBehind& left);
   void drop_unused_pipes();
   void go_on();
+  void begin_lazily();
   void go_on_with(const LeftBehind& left);
   void watch_adopted_rest();
   void say_taken_over();
@@ -278,10 +313,10 @@ class Keeper : public Service {
   std::unique_ptr<NotifySocket> notify_;  ///< before the runs: they name it
   std::vector<std::string> missed_;       ///< conditions that a run did not show in time
   std::string missed_text_;
-  struct Said {
-    std::string status;  ///< STATUS=
-    std::string doing;   ///< reloading, stopping, or nothing
-  } said_;               ///< by the current run
+  std::unique_ptr<Listeners> listeners_;               ///< null: none
+  std::unique_ptr<ConnectionWatch> connection_watch_;  ///< null: nobody is waited for
+  Said said_;                                          ///< by the current run
+  RunId shown_ = 0;                                    ///< the run that this and the times below are of
 
   std::list<Run> runs_;
   struct Left {
@@ -366,6 +401,11 @@ class Keeper : public Service {
   int signal_error_ = 0;                   ///< errno of the last signal to a main process
   std::vector<Answer> stop_answers_;
   std::vector<Answer> restart_answers_;
+  std::vector<Answer> reload_answers_;
+  std::vector<std::string> spec_changed_;     ///< by the reload that is under way
+  std::optional<std::int64_t> spec_written_;  ///< when the spec that is used was
+  std::vector<std::string> variables_;        ///< environ, where it is not the one that it was started with
+  std::vector<char*> environ_;
 };
 
 }  // namespace keeper

@@ -23,7 +23,7 @@ template <class F>
 void fields(F& f, Life& v) {
   f(1, v.run), f(2, v.pid), f(3, v.phase), f(4, v.since), f(5, v.step_since), f(6, v.until), f(7, v.secs);
   f(8, v.shown), f(9, v.unshown), f(10, v.watchdog), f(11, v.step), f(12, v.suspended), f(13, v.at_once);
-  f(14, v.for_reload), f(15, v.begun_by), f(16, v.ending), f(17, v.exit);
+  f(14, v.for_reload), f(15, v.begun_by), f(16, v.ending), f(17, v.exit), f(18, v.trial), f(19, v.canary);
 }
 template <class F>
 void fields(F& f, NextStart& v) {
@@ -51,12 +51,19 @@ void fields(F& f, Snapshot& v) {
   f(7, v.serving), f(8, v.incoming), f(9, v.leaving), f(10, v.next), f(11, v.changed),
       f(12, v.reload_waiting);
   f(13, v.ran), f(14, v.restarts), f(15, v.memory), f(16, v.last_end), f(17, v.spawn_error);
+  f(18, v.awaits), f(19, v.canary);
 }
 template <class F>
 void fields(F& f, KeptRun& v) {
   f(1, v.id), f(2, v.pid), f(3, v.start), f(4, v.session), f(5, v.keeper), f(6, v.main_ended),
       f(7, v.kill_all);
   f(8, v.sent_kill), f(9, v.since), f(10, v.exit), f(16, v.skips), f(17, v.twin);
+  f(11, v.started_at), f(12, v.confirmed_at), f(13, v.began);
+  f(14, v.said_status), f(15, v.said_doing);
+}
+template <class F>
+void fields(F& f, KeptListener& v) {
+  f(1, v.place), f(2, v.inode), f(3, v.device), f(4, v.file);
 }
 template <class F>
 void fields(F& f, KeptSignal& v) {
@@ -72,7 +79,7 @@ void fields(F& f, KeptState& v) {
   f(7, v.stopped_at), f(8, v.last_exit_at), f(9, v.started), f(10, v.pipes), f(11, v.notify),
       f(12, v.said_status);
   f(13, v.said_doing), f(14, v.missed), f(15, v.missed_text), f(16, v.survivors), f(17, v.inbox);
-  f(18, v.signals), f(20, v.twin), f(21, v.sockets);
+  f(18, v.signals), f(19, v.listeners), f(20, v.twin), f(21, v.sockets);
 }
 
 std::string to_bytes(const KeptState& state) {
@@ -118,8 +125,19 @@ void look_at_claim(const Home& home, const std::string& stem, RunId run, LeftBeh
   if (!page || page->claim_run() != run) return;  // it was killed before it spawned
   std::uint64_t claim = claim_of(spawn_of_claim(page->claim()), 0);
   if (page->claim().compare_exchange_strong(claim, claim_of(spawn_of_claim(claim) + 1u, 0))) return;
-  out.claimed = pid_of_claim(claim) != 0;
-  out.pid = pid_of_claim(claim);
+  if (pid_of_claim(claim) == 0) return;
+  out.claimed_run = run;
+  out.claimed_pid = pid_of_claim(claim);
+}
+
+const KeptRun* kept_run(const KeptState& state, const std::optional<Life>& life) {
+  for (const KeptRun& run : state.runs)
+    if (life && run.id == life->run) return &run;
+  return nullptr;
+}
+
+bool lives(const KeptRun& run) {
+  return !run.main_ended && !run.exit && process_start(run.pid) == run.start;
 }
 
 }  // namespace
@@ -128,10 +146,14 @@ std::optional<LeftBehind> all_left_behind(const Home& home, const std::string& s
   auto kept = read_kept_state(home, stem);
   if (!kept) return std::nullopt;
   LeftBehind out{std::move(*kept)};
+  const Snapshot& machine = out.state.machine;
   for (const KeptRun& run : out.state.runs)
-    if (!run.main_ended && !run.exit && process_start(run.pid) == run.start) out.pid = run.pid;
-  const std::optional<Life>& life = out.state.machine.serving;
-  if (out.pid == 0 && life && life->phase == Phase::spawning) look_at_claim(home, stem, life->run, out);
+    if (lives(run)) out.pid = run.pid;
+  if (const KeptRun* serving = kept_run(out.state, machine.serving); serving != nullptr && lives(*serving))
+    out.pid = serving->pid;  // and not a reload's new run, or an old one that is being ended
+  for (const auto* life : {&machine.serving, &machine.incoming})
+    if (*life && (*life)->phase == Phase::spawning) look_at_claim(home, stem, (*life)->run, out);
+  if (out.pid == 0) out.pid = out.claimed_pid;
   return out;
 }
 
@@ -139,7 +161,8 @@ std::optional<LeftBehind> left_behind(const Home& home, const std::string& stem)
   auto out = all_left_behind(home, stem);
   if (!out || out->state.machine.finished || out->pid == 0) return std::nullopt;
   auto id = AppId::parse(stem);
-  if (out->claimed && (!id || !is_run_of(out->pid, id->name, out->state.keeper))) return std::nullopt;
+  const bool by_claim = out->claimed_pid != 0 && out->pid == out->claimed_pid;
+  if (by_claim && (!id || !is_run_of(out->pid, id->name, out->state.keeper))) return std::nullopt;
   return out;
 }
 

@@ -25,6 +25,9 @@ struct KeptRun {
   std::optional<ExitInfo> exit{};  ///< its main process has ended so, and the machine does not know it yet
   bool skips = false;              ///< a message on its channel is being thrown away
   int twin = -1;                   ///< its own number for the keeper's end of its channel; -1: it has none
+  std::optional<WallTime> started_at{}, confirmed_at{};
+  Time began{0};
+  std::string said_status{}, said_doing{};
   bool operator==(const KeptRun&) const = default;
 };
 
@@ -48,6 +51,15 @@ struct KeptSocket {
   bool operator==(const KeptSocket&) const = default;
 };
 
+/// A socket that is held for the program.
+struct KeptListener {
+  std::string place{};       ///< ListenAddress::place()
+  std::uint64_t inode = 0;   ///< of the socket
+  std::uint64_t device = 0;  ///< and file: of the path that it made
+  std::uint64_t file = 0;
+  bool operator==(const KeptListener&) const = default;
+};
+
 struct KeptState {
   std::string
       boot;  ///< the kernel's boot id: pids and the monotonic clock mean something under this one only
@@ -66,6 +78,7 @@ struct KeptState {
   std::vector<KeptSignal> signals;
   std::vector<KeptSocket> sockets;
   int twin = -1;  ///< KeptRun::twin of the run that is spawned last
+  std::vector<KeptListener> listeners;
 };
 
 std::string to_bytes(const KeptState& state);
@@ -79,8 +92,9 @@ std::optional<KeptState> read_kept_state(const Home& home, const std::string& st
 /// nobody has claimed will not be: it is given up.
 struct LeftBehind {
   KeptState state;
-  int pid = 0;           ///< of the current run's main process; 0: it lives no more, or is not spawned
-  bool claimed = false;  ///< the state does not know that process yet; it may have ended
+  int pid = 0;            ///< of the current run's main process; 0: it lives no more, or is not spawned
+  RunId claimed_run = 0;  ///< a run that has claimed its spawn, which the state does not know yet; 0: none
+  int claimed_pid = 0;    ///< of that one; it may have ended
 };
 std::optional<LeftBehind> left_behind(const Home& home, const std::string& stem);
 /// For the keeper that takes another's place at once: also where no process of it lives.

@@ -12,6 +12,7 @@
 #include "keeper/child/account.hpp"
 #include "keeper/child/env_file.hpp"
 #include "keeper/child/getent.hpp"
+#include "keeper/child/run_extras.hpp"
 #include "keeper/child/spawn_plan.hpp"
 #include "keeper/complain.hpp"
 #include "keeper/survive/role.hpp"
@@ -53,6 +54,43 @@ std::optional<int> check_descriptors(const Spec& spec) {
   return complain("cannot start: --inherit-fds: descriptor " + number + " is not open here (" + number +
                       "<FILE in the shell opens it)",
                   2);
+}
+
+constexpr const char* kListenNumbers =
+    "--listen passes its sockets on as 3, 4, ... (LISTEN_FDS); use another number";
+
+/// Listening sockets have the numbers from 3 on, and nothing else can have one of those.
+std::optional<int> check_listen_numbers(const Spec& spec) {
+  auto taken = [&](int fd) {
+    return fd >= kFirstPassedFd && fd < kFirstPassedFd + static_cast<int>(spec.listen.size());
+  };
+  for (int fd : spec.inherit_fds)
+    if (taken(fd))
+      return complain("cannot start: --inherit-fds " + std::to_string(fd) + ": " + kListenNumbers, 2);
+  for (const ReadyCondition& condition : spec.ready.events())
+    if (condition.kind == ReadyCondition::Kind::fd && taken(condition.fd))
+      return complain("cannot start: --ready " + condition.text + ": " + kListenNumbers, 2);
+  return std::nullopt;
+}
+
+/// Paths are those of the caller's directory. Each instance would have to have the same address.
+std::optional<int> take_addresses(Spec& spec, const string& here) {
+  if (spec.lazy && spec.listen.empty())
+    return complain("cannot start: --lazy: nothing is listened at; give --listen tcp:8080, or leave it out",
+                    2);
+  if (spec.listen.empty()) return std::nullopt;
+  if (spec.instances > 1)
+    return complain("cannot start: --listen: " + std::to_string(spec.instances) +
+                        " instances cannot each listen at " + spec.listen.front().place() +
+                        "; start one, or several apps with an address each",
+                    2);
+  for (ListenAddress& address : spec.listen)
+    if (address.has_file()) {
+      address.path = absolute(address.path, here);
+      if (auto fits = ListenAddress::parse(address.text()); !fits)
+        return complain("cannot start: --listen: " + fits.error().why(), 2);
+    }
+  return check_listen_numbers(spec);
 }
 
 /// Without root nobody but the caller can be had.
@@ -172,6 +210,7 @@ std::optional<int> prepare(Spec& spec) {
   std::vector<string> from_file;
   if (auto code = take_directory(spec, here)) return code;
   if (auto code = take_pid_file(spec, here)) return code;
+  if (auto code = take_addresses(spec, here)) return code;
   if (auto code = take_env_files(spec, here, from_file)) return code;
   if (auto code = take_syslog(spec)) return code;
   for (string* log : {&spec.log, &spec.error_log})

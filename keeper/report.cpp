@@ -68,6 +68,10 @@ Status Keeper::status() {
   if (!said_.doing.empty() && s.pid) s.doing = said_.doing;
   s.waiting_for = s.state == State::starting ? machine_.waiting_for(spec_.ready) : missed_;
   std::string not_ready = missed_text_;
+  if (machine_.awaits()) {
+    s.waiting_for = {"connection"};
+    not_ready = "no connection has come to " + listening_at();
+  }
   if (s.state == State::starting)
     for (const Run& run : runs_)
       if (run.id == s.run) not_ready = unshown(run);
@@ -177,6 +181,7 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
 
 void Keeper::announce_to_waiting(const action::Announce& a) {
   tell_subscribers(a);
+  if (a.what == action::What::reloaded || a.what == action::What::reload_failed) end_reload(a);
   switch (a.what) {
     case action::What::started:
       report_start(StartReport::Kind::spawned, 0);

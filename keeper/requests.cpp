@@ -5,6 +5,7 @@
 
 #include "keeper/keeper.hpp"
 #include "keeper/node/message.hpp"
+#include "keeper/outdated.hpp"
 #include "protocol/home/log_files.hpp"
 
 namespace keeper {
@@ -13,16 +14,6 @@ namespace {
 constexpr std::size_t kMostLogBytes = 192 * 1024;
 constexpr std::size_t kDrainFirst = 1 << 20;  // what was written before it was asked
 constexpr std::uint64_t kMostLogLines = 5'000;
-
-/// A request that names a run is about that run and no later one.
-template <class M>
-bool outdated(const M& request, RunId current, const std::string& doing, const Answer& answer) {
-  if (!request.run || *request.run == current) return false;
-  answer.fail(
-      {Reason::changed, doing,
-       "run " + std::to_string(*request.run) + " is over; the current one is " + std::to_string(current), 0});
-  return true;
-}
 
 }  // namespace
 
@@ -55,6 +46,7 @@ void Keeper::handle(const RestartRun& restart, const Caller& caller, Answer answ
     return restart_answers_.push_back(std::move(answer));
   }
   if (outdated(restart, machine_.run(), "restart " + table_.stem, answer)) return;
+  if (Done done = take_spec(restart.spec, false); !done) return answer.fail(done.error());
   restart_answers_.push_back(std::move(answer));
   tell_for(asker_of("restart", caller), event::Restart{});
 }

@@ -165,6 +165,8 @@ void Keeper::try_to_spawn(RunId id) {
   RunExtras extras;
   if (*ready && (*ready)->descriptor() >= 0)
     extras.fds.push_back({(*ready)->descriptor(), (*ready)->number()});
+  if (Done done = give_listeners(extras); !done)
+    return fail({Stage::prepare, done.error().errnum, done.error().text()});
   if (*channel) give_channel(id, **channel, extras);
   if (*ready && (*ready)->descriptor_held() >= 0) hand_up(held_name(id), (*ready)->descriptor_held());
   auto result =
@@ -182,14 +184,13 @@ void Keeper::try_to_spawn(RunId id) {
 void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready,
                    std::unique_ptr<Channel> channel) {
   if (!watch(id, spawned)) return;
-  runs_.back().ready = std::move(ready);
-  runs_.back().channel = std::move(channel);
-  if (runs_.back().channel) runs_.back().twin = twin_;
-  started_ = steady_now();
-  started_at_ = wall_now();
-  confirmed_at_.reset();
-  stopped_at_.reset();
-  said_ = {};
+  Run& begun = runs_.back();
+  begun.ready = std::move(ready);
+  begun.channel = std::move(channel);
+  if (begun.channel) begun.twin = twin_;
+  begun.began = steady_now();
+  begun.started_at = wall_now();
+  follow_current();
   tell(event::SpawnSucceeded{id, spawned.pid});
   if (Run* run = find(id); run != nullptr && run->ready) run->ready->begin();
   if (Run* run = find(id); run != nullptr && run->channel) run->channel->begin();
@@ -277,7 +278,8 @@ void Keeper::on_notification(Notification n) {
   if (ours) move_main(*run, *m.main_pid);
   if (m.watchdog) tell(event::Watchdog{id, *m.watchdog});
   if (m.extend) tell(event::Extend{id, *m.extend});
-  if (id == machine_.run()) note_said(m);
+  if (Run* now = find(id)) note_said(now->said, m);
+  if (id == shown_) note_said(said_, m);
   if (m.ready) show(id, ReadyCondition::Kind::notify);
   if (m.alive) tell(event::Alive{id});
   if (m.stopping) tell(event::EndsItself{id});
@@ -286,11 +288,11 @@ void Keeper::on_notification(Notification n) {
   if (n.barrier && !leaving_as_) write_record();
 }
 
-void Keeper::note_said(const NotifyMessage& m) {
-  if (m.status) said_.status = *m.status;
-  if (m.reloading) said_.doing = "reloading";
-  if (m.ready) said_.doing.clear();
-  if (m.stopping) said_.doing = "stopping";
+void Keeper::note_said(Said& said, const NotifyMessage& m) {
+  if (m.status) said.status = *m.status;
+  if (m.reloading) said.doing = "reloading";
+  if (m.ready) said.doing.clear();
+  if (m.stopping) said.doing = "stopping";
 }
 
 void Keeper::show(RunId id, ReadyCondition::Kind kind) {

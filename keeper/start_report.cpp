@@ -105,7 +105,7 @@ Result<StartReport> read_report(std::string_view line) {
   int kind = 0;
   const char* end = line.data() + line.size();
   auto first = std::from_chars(line.data(), end, kind);
-  if (first.ec != std::errc() || first.ptr == end || kind < 0 || kind > 3)
+  if (first.ec != std::errc() || first.ptr == end || kind < 0 || kind > 4)
     return Error{Reason::invalid, "read what the new keeper says", {}, 0};
   auto second = std::from_chars(first.ptr + 1, end, out.exit_code);
   string_view rest(second.ptr, static_cast<std::size_t>(end - second.ptr));
@@ -126,6 +126,11 @@ int await_start(const Started& started, Fd pipe, bool until_confirmed) {
     if (!report) return complain(report.error());
     if (report->kind == StartReport::Kind::failed) return tell_failure(started, *report);
     if (report->kind == StartReport::Kind::spawned && until_confirmed) continue;
+    if (report->kind == StartReport::Kind::waiting) {
+      std::printf("%s: waits for its first connection, keeper %d\n", started.stem.c_str(),
+                  report->status.keeper_pid.value_or(0));
+      return 0;
+    }
     std::printf("%s: %s, pid %d, keeper %d\n", started.stem.c_str(), word_of(report->kind),
                 report->status.pid.value_or(0), report->status.keeper_pid.value_or(0));
     return 0;

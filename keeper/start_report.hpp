@@ -9,7 +9,8 @@
 namespace keeper {
 
 struct StartReport {
-  enum class Kind { spawned, confirmed, failed, kept_on };  ///< kept_on: confirmed, by an earlier keeper
+  /// kept_on: confirmed, by an earlier keeper; waiting: for a connection, before there is a run
+  enum class Kind { spawned, confirmed, failed, kept_on, waiting };
   Kind kind = Kind::failed;
   int exit_code = 1;  ///< for `failed`: what the waiting command ends with
   Status status;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "keeper/child/pidfd.hpp"
+#include "keeper/first_record.hpp"
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/proc.hpp"
@@ -46,7 +47,8 @@ KeptState Keeper::kept_state() const {
   for (const Run& run : runs_)
     out.runs.push_back({run.id, run.pid, run.start, run.session, run.keeper != 0 ? run.keeper : getpid(),
                         run.main_ended, run.kill_all, run.sent_kill, run.since, run.exit, run.skips,
-                        run.channel ? run.twin : -1});
+                        run.channel ? run.twin : -1, run.started_at, run.confirmed_at, run.began,
+                        run.said.status, run.said.doing});
   out.started_at = started_at_;
   out.confirmed_at = confirmed_at_;
   out.stopped_at = stopped_at_;
@@ -64,6 +66,7 @@ KeptState Keeper::kept_state() const {
   out.twin = twin_;
   for (const ServedSocket& socket : sockets_)
     out.sockets.push_back(socket.kept);
+  out.listeners = kept_listeners();
   return out;
 }
 
@@ -113,7 +116,7 @@ OutputMemory Keeper::output_memory(const std::optional<LeftBehind>& left, RoleTa
 
 void Keeper::take_over(const LeftBehind& left) {
   const KeptState& state = left.state;
-  first_record_ = !state.started_at;
+  first_record_ = !state.started_at && !state.machine.awaits;
   started_at_ = state.started_at;
   confirmed_at_ = state.confirmed_at;
   stopped_at_ = state.stopped_at;
@@ -129,24 +132,33 @@ void Keeper::take_over(const LeftBehind& left) {
   for (const KeptRun& run : state.runs)
     adopt(run, life_of(state.machine, run.id));
   take_up_sockets(state.sockets);
-  const std::optional<Life>& serving = state.machine.serving;
-  if (serving && left.claimed) {
-    KeptRun run{serving->run, left.pid, process_start(left.pid).value_or(0), left.pid, state.keeper};
-    run.twin = state.twin;
-    adopt(run, &*serving);
-    started_ = steady_now();
-    started_at_ = wall_now();
-    confirmed_at_.reset();
-    stopped_at_.reset();
-    said_ = {};
-  } else if (serving && serving->pid != 0) {
-    pid_start_ = process_start(serving->pid);
-    recorder_.resume(serving->run, serving->pid, started_at_, confirmed_at_);
-  }
+  if (left.claimed_run != 0) adopt_claimed(left);
+  for (Run& run : runs_)
+    if (!run.started_at) {  // of a keeper that knew one run alone
+      run.started_at = state.started_at;
+      run.confirmed_at = state.confirmed_at;
+      run.began = state.started;
+      run.said = said_;
+    }
+  for (const Run& run : runs_)
+    if (const Life* life = life_of(state.machine, run.id); life != nullptr && life->pid != 0 && !life->exit)
+      recorder_.resume(run.id, life->pid, run.started_at, run.confirmed_at);
+  follow_current();
+  stopped_at_ = state.stopped_at;
   if (!table_.next)
     late_marker_ = "keeper " + std::to_string(getpid()) + " goes on for keeper " +
                    std::to_string(state.keeper) + ", which was killed; the program runs on as pid " +
                    std::to_string(left.pid);
+}
+
+/// A run that the state does not know yet: it has claimed its spawn just before its keeper was killed.
+void Keeper::adopt_claimed(const LeftBehind& left) {
+  const int pid = left.claimed_pid;
+  KeptRun run{left.claimed_run, pid, process_start(pid).value_or(0), pid, left.state.keeper};
+  run.twin = left.state.twin;
+  run.started_at = wall_now();
+  run.began = steady_now();
+  adopt(run, life_of(left.state.machine, run.id));
 }
 
 /// The last end of all may be in no record yet.
@@ -179,6 +191,10 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
   run.keeper = kept.keeper;
   run.since = kept.since;
   run.exit = kept.exit;
+  run.started_at = kept.started_at;
+  run.confirmed_at = kept.confirmed_at;
+  run.began = kept.began;
+  run.said = {kept.said_status, kept.said_doing};
   Fd pidfd(kept.main_ended || kept.exit ? -1 : pidfd_open(kept.pid, 0));
   // Asked after the pidfd is open: from here on the number cannot become another process unseen.
   const bool lives = pidfd && process_start(kept.pid) == kept.start;
@@ -211,20 +227,34 @@ void Keeper::go_on() {
     // What an earlier keeper left there means nothing any more.
     if (page_) inbox_ = page_->inbox().read = page_->inbox().written.load();
     persist();
-    return tell(event::Start{});
+    return spec_.lazy ? begin_lazily() : tell(event::Start{});
   }
   if (left->state.machine.finished) return perform(action::Leave{left->state.machine.ends_as});
   say_taken_over();
   go_on_with(*left);
+  if (!leaving_as_) await_connection();
+}
+
+/// There is no run until somebody connects; who waits for the start need not wait for that.
+void Keeper::begin_lazily() {
+  confirm_first_record(home_, table_.stem);
+  first_record_ = false;
+  tell(event::Await{});
+  await_connection();
+  if (!machine_.awaits()) return;
+  report_start(StartReport::Kind::waiting, 0);
+  say(table_.stem + ": waits for its first connection at " + listening_at());
 }
 
 /// What its forerunner had decided, and may not have done any more, is done; what ended meanwhile has ended.
 void Keeper::go_on_with(const LeftBehind& left) {
-  const std::optional<Life>& serving = left.state.machine.serving;
-  if (serving && left.claimed)
-    tell(event::SpawnSucceeded{serving->run, left.pid});
-  else if (serving && serving->phase == Phase::spawning)
-    perform(action::Spawn{serving->run});
+  for (const auto* life : {&left.state.machine.serving, &left.state.machine.incoming}) {
+    if (!*life || (*life)->phase != Phase::spawning) continue;
+    if ((*life)->run == left.claimed_run)
+      tell(event::SpawnSucceeded{left.claimed_run, left.claimed_pid});
+    else
+      perform(action::Spawn{(*life)->run});
+  }
   for (const KeptSignal& signal : left.state.signals)
     perform(action::Signal{signal.run, signal.signal, signal.scope});
   for (Run& run : runs_) {

@@ -7,6 +7,7 @@ namespace keeper {
 Command list_command();
 Command stop_command();
 Command restart_command();
+Command reload_command();
 Command logs_command();
 Command start_command();
 Command show_command();

@@ -87,6 +87,8 @@ void Work::done(const std::string& line) {
 
 void Work::report(const std::vector<Outcome>& outcomes) {
   for (const Outcome& one : outcomes) {
+    for (const std::string& note : one.notes)
+      std::fprintf(stderr, "ctl: %s: %s\n", one.id.stem().c_str(), escaped(note).c_str());
     if (one.code == exit_code::done)
       done(one.text);
     else

@@ -14,6 +14,7 @@ struct Outcome {
   std::string text;                    ///< done: what to say, or nothing; else why it could not be done
   std::vector<std::string> details{};  ///< lines to show below that
   std::uint64_t run = 0;               ///< the run that was begun, where one was
+  std::vector<std::string> notes{};    ///< what else is to be said of the app
 
   static Outcome done(const AppId& id, std::string text) { return {id, exit_code::done, std::move(text)}; }
   static Outcome failed(const AppId& id, const Error& error) {

@@ -104,14 +104,38 @@ std::vector<Outcome> begin_next_runs(const Home& home, const std::vector<Row>& r
 
 }  // namespace
 
+namespace {
+
+/// Each has a spec of its own.
+Outcome restart_changed(const Home& home, const Row& row, const SpecChange& change,
+                        const Deadline& deadline) {
+  auto spec = changed_spec(home, row.id, change);
+  if (!spec) return Outcome::failed(row.id, spec.error());
+  std::vector<std::string> notes = changes_of(home, row.id, **spec);
+  std::vector<Row> rows = {row};
+  RestartRun request;
+  request.spec = std::move(*spec);
+  Answers answers = ask(home, rows, request, deadline);
+  Outcome out = restart_outcome(rows.front(), answers.front(), restarted);
+  if (out.code == exit_code::done) out.notes = std::move(notes);
+  return out;
+}
+
+}  // namespace
+
 std::vector<Outcome> start_after_stop(const Home& home, const std::vector<Row>& rows, bool until_ready,
                                       const Deadline& deadline) {
   return begin_next_runs(home, rows, started, until_ready, deadline);
 }
 
 std::vector<Outcome> restart_apps(const Home& home, const std::vector<Row>& rows, bool until_ready,
-                                  const Deadline& deadline) {
-  return begin_next_runs(home, rows, restarted, until_ready, deadline);
+                                  const SpecChange& change, const Deadline& deadline) {
+  if (change.empty()) return begin_next_runs(home, rows, restarted, until_ready, deadline);
+  std::vector<Outcome> out;
+  for (const Row& row : rows)
+    out.push_back(restart_changed(home, row, change, deadline));
+  if (until_ready) await_ready(home, out, deadline);
+  return out;
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ctl/fleet/outcome.hpp"
+#include "ctl/fleet/spec_change.hpp"
 #include "protocol/client/client.hpp"
 #include "protocol/client/fleet.hpp"
 
@@ -11,7 +12,7 @@ namespace keeper {
 
 /// Ends the current runs and starts the next. With `until_ready` the new runs are waited for.
 std::vector<Outcome> restart_apps(const Home& home, const std::vector<Row>& rows, bool until_ready,
-                                  const Deadline& deadline);
+                                  const SpecChange& change, const Deadline& deadline);
 
 /// Starts apps again that are just being stopped, when that is done.
 std::vector<Outcome> start_after_stop(const Home& home, const std::vector<Row>& rows, bool until_ready,

@@ -107,6 +107,7 @@ string decision(const Status& app, const RunRecord& run, bool newest) {
   if (d.action == "restart" && delay == 0) return again + " at once" + end;
   if (d.action == "restart" || d.action == "backoff") return again + " after " + spoken_duration(delay) + end;
   if (d.action == "exited") return "It was not started again" + in_brackets(d.reason) + ".";
+  if (d.action == "kept") return "It was not kept: " + escaped(d.reason) + ".";
   if (d.action == "fatal") return "It was given up" + in_brackets(d.reason) + ".";
   return run.cause == "stop" ? "" : "It was " + escaped(d.reason) + ".";
 }

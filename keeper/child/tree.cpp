@@ -62,12 +62,14 @@ std::vector<int> tree_of(const RunIds& run) {
   for (int pid : own) {
     if (in(run.others, pid) || is_keeper(pid)) continue;
     if (pid != run.main && self == 1 && !carries_mark(pid, run.session)) continue;
+    if (pid != run.main && run.beside && getsid(pid) != run.session) continue;
     found.push_back(pid);
   }
   if (run.main > 0 && !in(found, run.main)) found.push_back(run.main);
   if (!run.marks.empty())
     for (int pid : all_processes())
-      if (!in(found, pid) && pid != self && comes_from(pid, run.session, run.marks) && !is_keeper(pid))
+      if (!in(found, pid) && pid != self && !in(run.others, pid) &&
+          comes_from(pid, run.session, run.beside ? std::vector<string>() : run.marks) && !is_keeper(pid))
         found.push_back(pid);
   for (std::size_t i = 0; i < found.size(); ++i) {
     std::vector<int> below;

@@ -22,6 +22,9 @@ struct RunIds {
   /// Of a run that an earlier keeper started: "NAME=VALUE" that all its processes have from it. Nobody of
   /// them is a child of this one, so those that its main process does not lead to are looked for everywhere.
   std::vector<std::string> marks{};
+  /// Another run lives too (a reload): what neither main process leads to is of the run whose session it is
+  /// in.
+  bool beside = false;
 };
 
 /// Every living process of a run, parents before children. Zombies are left out.

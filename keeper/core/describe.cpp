@@ -27,10 +27,13 @@ struct EventText {
   std::string operator()(const event::Start& e) const {
     return e.by == By::user ? "start" : "start by keeper";
   }
+  std::string operator()(const event::Await&) const { return "await"; }
   std::string operator()(const event::Stop&) const { return "stop"; }
   std::string operator()(const event::StopNow&) const { return "stop-now"; }
   std::string operator()(const event::Restart&) const { return "restart"; }
-  std::string operator()(const event::Reload&) const { return "reload"; }
+  std::string operator()(const event::Reload& e) const {
+    return e.canary.count() > 0 ? "reload canary=" + duration_text(e.canary) : "reload";
+  }
   std::string operator()(const event::SpawnSucceeded& e) const {
     return of_run("spawned", e.run) + " pid=" + number(e.pid);
   }
@@ -92,6 +95,7 @@ struct ActionText {
 
 std::string life_text(std::string_view place, const Life& life) {
   std::string text = "; " + of_run(place, life.run) + ' ' + std::string(word_for(life.phase));
+  if (life.trial.at || life.trial.held) text += " on trial";
   if (life.suspended) text += " suspended";
   return text;
 }

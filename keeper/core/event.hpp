@@ -20,6 +20,9 @@ namespace event {
 struct Start {
   By by = By::user;
 };
+/// Be up, but without a run until somebody asks for one (Start, Restart or Reload): the first connection
+/// does.
+struct Await {};
 /// Be down: end by the stop signals, then KILL.
 struct Stop {
   Cause cause = Cause::stop;  ///< or scale: others of the app go on
@@ -28,8 +31,10 @@ struct Stop {
 struct StopNow {};
 /// Be up with a new run, and forget earlier failures.
 struct Restart {};
-/// Be up with a new run that is confirmed before the old one ends.
-struct Reload {};
+/// Be up with a new run that is confirmed, and has then lived on for `canary`, before the old one ends.
+struct Reload {
+  Millis canary{0};
+};
 
 struct SpawnSucceeded {
   RunId run = 0;
@@ -109,10 +114,11 @@ struct Tick {};
 
 }  // namespace event
 
-using Event = std::variant<event::Start, event::Stop, event::StopNow, event::Restart, event::Reload,
-                           event::SpawnSucceeded, event::SpawnFailed, event::Ready, event::Unshown,
-                           event::Extend, event::Alive, event::Watchdog, event::Hangs, event::EndsItself,
-                           event::MainMoved, event::ProgramChanged, event::Exited, event::TreeEmpty,
-                           event::Suspended, event::Continued, event::UserSignal, event::Tick>;
+using Event =
+    std::variant<event::Start, event::Await, event::Stop, event::StopNow, event::Restart, event::Reload,
+                 event::SpawnSucceeded, event::SpawnFailed, event::Ready, event::Unshown, event::Extend,
+                 event::Alive, event::Watchdog, event::Hangs, event::EndsItself, event::MainMoved,
+                 event::ProgramChanged, event::Exited, event::TreeEmpty, event::Suspended, event::Continued,
+                 event::UserSignal, event::Tick>;
 
 }  // namespace keeper

@@ -76,6 +76,8 @@ struct Life {
   Time step_since{0};              ///< of `stopping`: when its stop signal was sent
   Clock until;                     ///< when this phase is over by itself; leaving the phase forgets it
   Clock secs;                      ///< of `starting`: when it has lived for start_secs
+  Clock trial;                     ///< of a reload's `confirmed` run: when it takes the old one's place
+  Millis canary{0};                ///< how long that trial is
   std::uint32_t shown = 0;         ///< which conditions of readiness hold, a bit each (Policy)
   std::string unshown;             ///< what of that is missing, in words
   std::optional<Millis> watchdog;  ///< the interval that it asked for, instead of the policy's

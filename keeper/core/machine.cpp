@@ -23,6 +23,12 @@ Millis lived(const Life& life, Time now) {
   return life.pid == 0 ? Millis{0} : std::max(now - life.since, Millis{0});
 }
 
+std::string ended_early_text(const Life& life, bool confirmed) {
+  return (confirmed ? "ended within " + duration_text(life.canary) + " of being ready: "
+                    : "ended too early: ") +
+         exit_text(*life.exit);
+}
+
 }  // namespace
 
 std::vector<Action> Machine::step(const Event& event, Time now) {
@@ -40,6 +46,12 @@ void Machine::on(const event::Start& e) {
   bool asked = e.by == By::user || !s_.begun || (s_.next && s_.next->asked);
   want_up();
   s_.next = NextStart{now_, asked};
+}
+
+void Machine::on(const event::Await&) {
+  if (s_.begun) return;
+  want_up();
+  s_.awaits = true;
 }
 
 void Machine::on(const event::Stop& e) {
@@ -63,9 +75,10 @@ void Machine::on(const event::Restart&) {
   begin_anew();
 }
 
-void Machine::on(const event::Reload&) {
+void Machine::on(const event::Reload& e) {
   if (!s_.serving) begin_anew();
   s_.reload_waiting = true;
+  s_.canary = e.canary;
 }
 
 void Machine::begin_anew() {
@@ -91,6 +104,7 @@ void Machine::want_down(State ends_as, std::string reason) {
   s_.reason = std::move(reason);
   s_.next.reset();
   s_.changed.reset();
+  s_.awaits = false;
   if (!std::exchange(s_.reload_waiting, false)) return;
   announce({.what = action::What::reload_failed, .text = std::string(word_for(ends_as))});
 }
@@ -106,6 +120,8 @@ void Machine::spawn(Slot& slot) {
   Life life;
   life.run = s_.next_run++;
   life.for_reload = std::exchange(s_.reload_waiting, false);
+  life.canary = std::exchange(s_.canary, Millis{0});
+  s_.awaits = false;
   if (s_.next && !s_.next->asked) ++s_.restarts;
   if (s_.next) life.begun_by = s_.next->by;
   s_.next.reset();
@@ -184,9 +200,24 @@ void Machine::confirm(Life& life) {
   watch(life);
   note_confirmed(s_.memory);
   announce({.what = action::What::confirmed, .run = life.run, .pid = life.pid});
+  if (life.for_reload && life.canary.count() > 0)
+    life.trial.set(life.canary, now_, life.suspended);
+  else
+    accept(life);
+}
+
+/// It has shown all that it had to. Not to be used any more when this returns.
+void Machine::accept(Life& life) {
+  life.trial = {};
   if (std::exchange(life.for_reload, false))
     announce({.what = action::What::reloaded, .run = life.run, .pid = life.pid});
   if (!serves(life.run)) hand_over();
+}
+
+void Machine::accept_if_due(RunId run) {
+  Life* life = find(run);
+  const bool late = life && life->until.at && life->trial.at && *life->until.at < *life->trial.at;
+  if (life && !late && life->trial.due(now_)) accept(*life);
 }
 
 /// The time that start_secs needs may have passed although its Tick is still to come.
@@ -261,7 +292,7 @@ void Machine::fail(RunId run, Cause cause) {
 // ---- a changed program
 
 void Machine::on(const event::ProgramChanged&) {
-  if (s_.wanted == Wanted::up) s_.changed = now_ + kQuiet;
+  if (s_.wanted == Wanted::up && !s_.awaits) s_.changed = now_ + kQuiet;
 }
 
 void Machine::start_changed() {
@@ -282,6 +313,7 @@ void Machine::retire(Slot& slot, Cause cause, bool at_once) {
   life.at_once = at_once;
   life.until = {};
   life.secs = {};
+  life.trial = {};
   fail_reload(life, why_reload_failed(life));
   announce({.what = action::What::stopping,
             .run = life.run,
@@ -342,27 +374,30 @@ void Machine::send(RunId run, const StopStep& step) {
 
 void Machine::on(const event::Exited& e) {
   confirm_if_due(e.run);
+  accept_if_due(e.run);
   if (Life* life = find(e.run); !life || life->exit) return;
   bool served = serves(e.run);
   Life life = extract(e.run);
   bool confirmed = life.phase == Phase::confirmed;
   life.exit = e.exit;
   life.suspended = false;
-  record_exit(life, confirmed, e.out_of_memory);
-  fail_reload(life, "ended too early: " + exit_text(e.exit));
+  life.trial = {};
+  record_exit(life, served, confirmed, e.out_of_memory);
+  fail_reload(life, ended_early_text(life, confirmed));
   if (e.leftovers && policy_.kill_mode != KillMode::process) clear(life);
   if (served && !another_takes_over())
     decide({.exit = e.exit, .confirmed = confirmed, .lived = lived(life, now_)}, e.run);
   decide_after_failure(life);
 }
 
-void Machine::record_exit(const Life& life, bool confirmed, bool out_of_memory) {
+/// The end of a reload's new run, beside the old one, says nothing of how the app goes on.
+void Machine::record_exit(const Life& life, bool served, bool confirmed, bool out_of_memory) {
   Cause unasked = out_of_memory                             ? Cause::out_of_memory
                   : policy_.exit_codes.contains(*life.exit) ? Cause::exit
                                                             : Cause::crash;
   LastEnd end{life.run, life.pid, *life.exit, life.ending.value_or(unasked), lived(life, now_)};
   bool hung = life.ending == Cause::watchdog;
-  if (!life.ending || hung) note_end(s_.memory, confirmed || hung, end.lived);
+  if ((!life.ending && served) || hung) note_end(s_.memory, confirmed || hung, end.lived);
   announce({.what = action::What::exited,
             .run = end.run,
             .pid = end.pid,
@@ -433,6 +468,8 @@ void Machine::on(const event::Tick&) {
 void Machine::expire(Life& life) {
   bool secs_first = life.secs.at && (!life.until.at || *life.secs.at <= *life.until.at);
   if (secs_first) return confirm_if_due(life.run);
+  const bool trial_first = life.trial.at && (!life.until.at || *life.trial.at <= *life.until.at);
+  if (trial_first) return accept_if_due(life.run);
   switch (life.phase) {
     case Phase::spawning: life.until = {}; return;
     case Phase::starting: return fail(life.run, Cause::ready_timeout);
@@ -445,11 +482,13 @@ void Machine::expire(Life& life) {
 
 void Machine::on(const event::Suspended& e) {
   confirm_if_due(e.run);
+  accept_if_due(e.run);
   Life* life = find(e.run);
   if (!life || life->exit || life->suspended) return;
   life->suspended = true;
   if (counts(*life)) life->until.stop(now_);
   life->secs.stop(now_);
+  life->trial.stop(now_);
   announce({.what = action::What::suspended, .run = e.run, .pid = life->pid});
 }
 
@@ -459,6 +498,7 @@ void Machine::on(const event::Continued& e) {
   life->suspended = false;
   life->until.go_on(now_);
   life->secs.go_on(now_);
+  life->trial.go_on(now_);
   announce({.what = action::What::continued, .run = e.run, .pid = life->pid});
 }
 
@@ -477,7 +517,9 @@ Life* Machine::find(RunId run) {
 }
 
 Life* Machine::due() {
-  auto is_due = [this](const Life& life) { return life.until.due(now_) || life.secs.due(now_); };
+  auto is_due = [this](const Life& life) {
+    return life.until.due(now_) || life.secs.due(now_) || life.trial.due(now_);
+  };
   for (Slot* slot : {&s_.serving, &s_.incoming})
     if (*slot && is_due(**slot)) return &**slot;
   auto it = std::find_if(s_.leaving.begin(), s_.leaving.end(), is_due);
@@ -515,6 +557,7 @@ std::optional<Time> Machine::deadline() const {
   auto sooner_of = [&](const Life& life) {
     sooner(life.until.at);
     sooner(life.secs.at);
+    sooner(life.trial.at);
   };
   if (s_.serving) sooner_of(*s_.serving);
   if (s_.incoming) sooner_of(*s_.incoming);
@@ -531,6 +574,7 @@ State Machine::state() const {
     if (s_.serving->suspended) return State::suspended;
     return ready() ? State::running : State::starting;
   }
+  if (s_.awaits) return State::starting;
   return s_.next ? State::backoff : s_.ends_as;
 }
 

@@ -8,7 +8,8 @@
 // What is, are lives in three places:
 //
 //   serving   the run that counts: what a status shows
-//   incoming  a reload's new run, beside the serving one until it is confirmed and takes its place
+//   incoming  a reload's new run, beside the serving one until it is confirmed (and its trial is over, where
+//             the reload asks for one: the canary) and takes its place
 //   leaving   runs that are being ended, and what is left of the tree of runs that ended by themselves
 //
 //            spawned          confirmed
@@ -28,7 +29,9 @@
 //   wanted  serving  next   what it is
 //   up      yes      -      starting, running or suspended
 //   up      no       yes    backoff, or stopping while something is still leaving
-//   up      no       no     a run that was not ready in time, or hung, is being ended; the rest is decided
+//   up      no       no     a run that was not ready in time, or hung, is being ended, and the rest is
+//   decided
+//                           then; or none was needed yet (Await)
 //   then down    no       -      stopping; when nothing is left: Leave
 //
 // An unasked end is judged when it happens (restart_policy.hpp): another run, or wanted is down and ends_as
@@ -71,6 +74,8 @@ class Machine {
   std::optional<Time> deadline() const;
   const Snapshot& snapshot() const { return s_; }
   const Policy& policy() const { return policy_; }
+  /// From now on, for all lives.
+  void set_policy(Policy policy) { policy_ = std::move(policy); }
 
   State state() const;
   /// The current run is confirmed.
@@ -82,6 +87,8 @@ class Machine {
   /// Of the current run's main process; nothing when there is none.
   std::optional<int> pid() const;
   std::uint64_t restarts() const { return s_.restarts; }
+  /// It is up without a run, until one is asked for.
+  bool awaits() const { return s_.awaits; }
   /// When it starts the next run by itself, if it waits for that.
   std::optional<Time> next_start() const;
   const std::optional<LastEnd>& last_end() const { return s_.last_end; }
@@ -98,6 +105,7 @@ class Machine {
   using Slot = std::optional<Life>;
 
   void on(const event::Start&);
+  void on(const event::Await&);
   void on(const event::Stop&);
   void on(const event::StopNow&);
   void on(const event::Restart&);
@@ -133,6 +141,8 @@ class Machine {
   void confirm(Life& life);
   void confirm_if_shown(Life& life);
   void confirm_if_due(RunId run);
+  void accept(Life& life);
+  void accept_if_due(RunId run);
   void hand_over();
   void watch(Life& life);
   void fail(RunId run, Cause cause);
@@ -148,7 +158,7 @@ class Machine {
   void carry_out(Life& life, const StopStep& step);
   void send(RunId run, const StopStep& step);
   void give_up(RunId run);
-  void record_exit(const Life& life, bool confirmed, bool out_of_memory);
+  void record_exit(const Life& life, bool served, bool confirmed, bool out_of_memory);
 
   // What follows an end
   bool another_takes_over();

@@ -49,6 +49,8 @@ void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
     case What::confirmed: live(a.run).confirmed_at = wall; return;
     case What::stopping:
       if (a.cause && is_asked(*a.cause)) live(a.run).asker = asker_;
+      // A reload ends the old run later than it was asked for.
+      if (a.cause == Cause::reload && !asker_) live(a.run).asker = starter_;
       if (a.cause == Cause::ready_timeout) live(a.run).unshown = a.text;
       return;
     case What::killing: live(a.run).unheeded = a.text; return;
@@ -79,7 +81,7 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   run.lived_ms = a.lived.count();
   run.max_memory_bytes = was.facts.max_memory_bytes;
   run.cpu_ms = was.facts.cpu_ms;
-  run.decision = decided_already(a.cause.value_or(Cause::crash));
+  run.decision = decided_already(a.run, a.cause.value_or(Cause::crash));
   run.output.text = tail_.last(kMostOutputLines, kMostOutputBytes);
   tail_.clear();
   add_run(runs_, std::move(run));
@@ -112,14 +114,19 @@ void Recorder::add_failed_spawn(const action::Announce& a, WallTime wall) {
 }
 
 /// What follows an end that was asked for is known with it; so is what follows one beside a reload's new run.
-std::optional<Decision> Recorder::decided_already(Cause cause) const {
+std::optional<Decision> Recorder::decided_already(RunId run, Cause cause) const {
   const bool stopped = cause == Cause::stop || cause == Cause::scale;
   if (stopped && stopper_) return Decision{"stopped", std::nullopt, "asked for"};
   if (stopped || cause == Cause::restart) return asked_restart();
   if (cause == Cause::changed) return Decision{"restart", 0, "its program changed"};
   if (cause == Cause::reload) return Decision{"restart", 0, "its successor had taken over"};
-  bool successor = std::any_of(live_.begin(), live_.end(), [](const Live& l) { return l.pid != 0; });
-  if (successor) return Decision{"restart", 0, "its successor was running already"};
+  auto lives = [this](auto which) {
+    return std::any_of(live_.begin(), live_.end(), [&](const Live& l) { return l.pid != 0 && which(l.run); });
+  };
+  if (lives([run](RunId other) { return other < run; }))
+    return Decision{"kept", std::nullopt, "the run before it goes on"};
+  if (lives([run](RunId other) { return other > run; }))
+    return Decision{"restart", 0, "its successor was running already"};
   return std::nullopt;
 }
 

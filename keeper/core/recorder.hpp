@@ -73,7 +73,7 @@ class Recorder {
   void add_exit(const action::Announce& a, WallTime wall);
   void add_failed_spawn(const action::Announce& a, WallTime wall);
   std::optional<Asker> asker_of(Live& was, const action::Announce& exited) const;
-  std::optional<Decision> decided_already(Cause cause) const;
+  std::optional<Decision> decided_already(RunId run, Cause cause) const;
   void decide(RunId run, Decision decision);
   void decide_open(const action::Announce& next, WallTime wall);
   Decision overtaken(const RunRecord& run, Cause by, WallTime wall) const;

@@ -40,7 +40,9 @@ struct Snapshot {
 
   std::optional<NextStart> next;
   std::optional<Time> changed;  ///< when the program's file has been quiet long enough to start it anew
+  bool awaits = false;          ///< wanted up, and nothing has asked for a run yet
   bool reload_waiting = false;  ///< a reload was asked for, and its run is not spawned yet
+  Millis canary{0};             ///< of that reload
   bool ran = false;             ///< a spawn succeeded since it is wanted up
   std::uint64_t restarts = 0;   ///< starts after the first one that nobody asked for
   RestartMemory memory;

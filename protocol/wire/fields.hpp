@@ -270,7 +270,27 @@ struct Fields<Stop> {
 };
 template <>
 struct Fields<RestartRun> {
-  static void each(auto&& v) { v("run", &RestartRun::run, "only if this is still the current run"); }
+  static void each(auto&& v) {
+    v("run", &RestartRun::run, "only if this is still the current run");
+    v("spec", &RestartRun::spec, "what it is configured with from now on");
+  }
+};
+template <>
+struct Fields<ReloadRun> {
+  static void each(auto&& v) {
+    v("run", &ReloadRun::run, "only if this is still the current run");
+    v("canary_ms", &ReloadRun::canary_ms, "how long the new run has to live on after it was ready");
+    v("spec", &ReloadRun::spec, "what it is configured with from now on, if the new run works");
+  }
+};
+template <>
+struct Fields<Reloaded> {
+  static void each(auto&& v) {
+    v("status", &Reloaded::status, "as it is then");
+    v("failed", &Reloaded::failed, "why the app goes on as it was; null where the new run has taken over");
+    v("output", &Reloaded::output, "last lines of the run that failed");
+    v("changed", &Reloaded::changed, "what is another in its spec, for people");
+  }
 };
 template <>
 struct Fields<SignalRun> {

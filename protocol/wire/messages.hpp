@@ -53,12 +53,33 @@ struct Stop {
   using Reply = Status;
 };
 
+/// With a spec the app is configured with that from now on, if it is one of the same name and instance.
 struct RestartRun {
   static constexpr std::string_view method = "restart";
   static constexpr std::string_view summary =
       "Ends the current run and starts the next; answers at its spawn.";
   std::optional<std::uint64_t> run;
+  std::optional<Spec> spec{};
   using Reply = Status;
+};
+
+/// How a reload went. It failed where `failed` says why: then the app goes on as it was, and as `status`
+/// says.
+struct Reloaded {
+  Status status;
+  std::optional<std::string> failed;
+  std::vector<std::string> output;   ///< last lines of the run that failed
+  std::vector<std::string> changed;  ///< of the spec, for people (spec_differences)
+};
+struct ReloadRun {
+  static constexpr std::string_view method = "reload";
+  static constexpr std::string_view summary =
+      "Starts a run beside the current one, which ends when the new one works; answers when that is decided. "
+      "Where there is none it is started.";
+  std::optional<std::uint64_t> run{};        ///< only if this is still the current run
+  std::optional<std::uint64_t> canary_ms{};  ///< how long the new one has to live on after it was ready
+  std::optional<Spec> spec{};                ///< as of restart; that of before stays where the reload fails
+  using Reply = Reloaded;
 };
 
 struct Signalled {
@@ -193,7 +214,7 @@ struct Discover {
 };
 
 using AnyRequest =
-    std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, SignalRun, SendMessage, ShareSocket, GetLogs,
-                 RotateLogs, ReopenLogs, FlushLogs, Upgrade, GetWhy, WatchEvents, Discover>;
+    std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, ReloadRun, SignalRun, SendMessage, ShareSocket,
+                 GetLogs, RotateLogs, ReopenLogs, FlushLogs, Upgrade, GetWhy, WatchEvents, Discover>;
 
 }  // namespace keeper

@@ -160,9 +160,23 @@ Result<string> scalar_text(const Json& json) {
 }
 
 template <class T>
-constexpr bool kMany =
-    std::is_same_v<T, std::vector<string>> || std::is_same_v<T, std::map<string, string>> ||
-    std::is_same_v<T, Readiness> || std::is_same_v<T, Limits>;
+constexpr bool kMany = std::is_same_v<T, std::vector<string>> ||
+                       std::is_same_v<T, std::map<string, string>> || std::is_same_v<T, Readiness> ||
+                       std::is_same_v<T, Limits> || std::is_same_v<T, std::vector<ListenAddress>>;
+
+/// A descriptor store has room for as many, beside all else.
+constexpr std::size_t kMostAddresses = 32;
+
+Done add_address(std::vector<ListenAddress>& member, string_view text) {
+  auto address = ListenAddress::parse(text);
+  if (!address) return address.error();
+  for (const ListenAddress& other : member)
+    if (other.place() == address->place()) return wrong(address->place() + " is given twice");
+  if (member.size() == kMostAddresses)
+    return wrong("there are more than " + std::to_string(kMostAddresses) + " addresses");
+  member.push_back(std::move(*address));
+  return {};
+}
 
 template <class T>
 Done set_text(T& member, string_view text) {
@@ -181,11 +195,25 @@ Done set_text(T& member, string_view text) {
     member.insert_or_assign(string(text.substr(0, equals)), string(text.substr(equals + 1)));
   } else if constexpr (std::is_same_v<T, Limits>) {
     return add_limits(member, text);
+  } else if constexpr (std::is_same_v<T, std::vector<ListenAddress>>) {
+    return add_address(member, text);
   } else {
     auto value = Value<T>::parse(text);
     if (!value) return value.error();
     member = std::move(*value);
   }
+  return {};
+}
+
+/// One text, or a list of them.
+Done read_addresses(std::vector<ListenAddress>& member, const Json& json) {
+  std::vector<ListenAddress> out;
+  for (const Json& item : json.is_array() ? json : Json::array({json})) {
+    auto text = any_text(item);
+    if (!text) return wrong("a text (without NUL) or a list of texts is wanted here");
+    if (Done done = add_address(out, *text); !done) return done;
+  }
+  member = std::move(out);
   return {};
 }
 
@@ -263,6 +291,8 @@ Done read_json(T& member, const Json& json) {
     member = std::move(out);
   } else if constexpr (std::is_same_v<T, Limits>) {
     return read_limits(member, json);
+  } else if constexpr (std::is_same_v<T, std::vector<ListenAddress>>) {
+    return read_addresses(member, json);
   } else {
     if constexpr (std::is_same_v<T, Descriptors>) {
       if (json.is_array() && json.empty()) {
@@ -298,6 +328,11 @@ string show(const T& member) {
     for (const auto& [name, limit] : member)
       out += (out.empty() ? "" : ",") + limit_text(name, limit);
     return out;
+  } else if constexpr (std::is_same_v<T, std::vector<ListenAddress>>) {
+    string out;
+    for (const ListenAddress& address : member)
+      out += (out.empty() ? "" : " ") + address.text();
+    return out;
   } else {
     return Value<T>::text(member);
   }
@@ -317,6 +352,10 @@ void write_json(const T& member, Json& into) {
     into = Json::object();
     for (const auto& [name, limit] : member)
       into[name] = limit_value_text(name, limit);
+  } else if constexpr (std::is_same_v<T, std::vector<ListenAddress>>) {
+    into = Json::array();
+    for (const ListenAddress& address : member)
+      into.push_back(carry_bytes(address.text()));
   } else if constexpr (std::is_same_v<T, Readiness>) {
     write_json(member.texts(), into);
     if (into.size() == 1) into = Json(into.front());
@@ -382,7 +421,8 @@ constexpr Field field(string_view name, char short_flag, string_view value, stri
       [](Spec& s, const Json& json) { return checked<Check>(read_json(s.*Member, json), s.*Member); },
       [](const Spec& s, Json& into) { write_json(s.*Member, into); },
       [](const Spec& s) { return show(s.*Member); },
-      [](const Spec& a, const Spec& b) { return a.*Member == b.*Member; }};
+      [](const Spec& a, const Spec& b) { return a.*Member == b.*Member; },
+      [](const Spec& from, Spec& into) { into.*Member = from.*Member; }};
 }
 
 constexpr Field kFields[] = {
@@ -418,6 +458,11 @@ constexpr Field kFields[] = {
                          "limit"),
     field<&Spec::inherit_fds>("inherit_fds", 0, "LIST",
                               "pass on these open descriptors under the same numbers: 3,7"),
+    field<&Spec::listen>(
+        "listen", 0, "ADDRESS",
+        "hold a socket for the program (LISTEN_FDS): tcp:[HOST:]PORT, unix:PATH, also with a "
+        "name, web=tcp:80; may be given again"),
+    field<&Spec::lazy>("lazy", 0, "", "start it when somebody connects to one of these"),
     field<&Spec::inspect>("inspect", 0, "PORT",
                           "node: --inspect=PORT, instance N on PORT + N (with KEEPER_DEBUG=1: 9229)"),
     field<&Spec::ipc>("ipc", 0, "",

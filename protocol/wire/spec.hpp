@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/wire/listen_address.hpp"
 #include "protocol/wire/log_fields.hpp"
 #include "protocol/wire/readiness.hpp"
 #include "protocol/wire/spawn_fields.hpp"
@@ -73,6 +74,8 @@ struct Spec {
   std::optional<OomScoreAdj> oom_score_adj;
   Limits limits;
   Descriptors inherit_fds;            ///< passed on under the same numbers
+  std::vector<ListenAddress> listen;  ///< held by the keeper, and passed on from descriptor 3 on
+  bool lazy = false;                  ///< the first run begins with the first connection to one of them
   std::optional<PortNumber> inspect;  ///< instance N of node listens for a debugger on this + N
   bool ipc = true;                    ///< a program that node runs has a channel to its keeper
   std::optional<bool> cluster;        ///< it is a worker of node's cluster module; default: of several
@@ -129,6 +132,7 @@ struct Field {
   void (*write)(const Spec&, Json& into);
   std::string (*text)(const Spec&);
   bool (*same)(const Spec&, const Spec&);
+  void (*copy)(const Spec& from, Spec& into);
 };
 
 /// The list, in the order in which --help and files show it.

@@ -49,6 +49,7 @@ bool has(const Words& words, const std::string& word) {
 }
 
 const std::map<std::string, Event> kPlainEvents = {{"start", event::Start{}},
+                                                   {"await", event::Await{}},
                                                    {"stop", event::Stop{}},
                                                    {"scale", event::Stop{Cause::scale}},
                                                    {"stop-now", event::StopNow{}},
@@ -79,6 +80,8 @@ std::optional<Event> run_event(const Words& w, RunId run) {
 
 std::optional<Event> event_of(const Words& words) {
   if (words == Words{"start", "by", "keeper"}) return event::Start{By::keeper};
+  if (words.size() == 2 && words[0] == "reload")
+    return event::Reload{*parse_duration(*value_of(words[1], "canary="))};
   if (auto plain = kPlainEvents.find(words[0]); plain != kPlainEvents.end()) return plain->second;
   if (words.size() < 2 || words[1][0] != '#') return std::nullopt;
   return run_event(words, std::stoull(words[1].substr(1)));

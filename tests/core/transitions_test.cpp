@@ -24,6 +24,7 @@ std::vector<Setting> settings() {
   const event::Tick tick;
   return {
       {"new", {}},
+      {"awaits", {event::Await{}}},
       {"spawning", {start}},
       {"starting", {start, spawned}},
       {"starting, waits for ready", {start, spawned}, true},
@@ -42,6 +43,7 @@ std::vector<Setting> settings() {
       {"not ready in time", {start, spawned, tick}, true},
       {"reloading, spawning", {start, spawned, tick, event::Reload{}}},
       {"reloading, starting", {start, spawned, tick, event::Reload{}, second}},
+      {"reloading, on trial", {start, spawned, tick, event::Reload{Millis{5'000}}, second, tick}},
       {"reloaded, old one stopping", {start, spawned, tick, event::Reload{}, second, tick}},
       {"watched", {start, spawned, tick}, false, true},
       {"hung", {start, spawned, tick, tick}, false, true},
@@ -98,9 +100,9 @@ std::vector<Event> events_about(RunId run) {
 }
 
 std::vector<Event> all_events(const Machine& machine) {
-  std::vector<Event> events = {event::Start{},   event::Start{By::keeper}, event::Stop{},
-                               event::StopNow{}, event::Restart{},         event::Reload{},
-                               event::Tick{},    event::ProgramChanged{}};
+  std::vector<Event> events = {
+      event::Start{},   event::Start{By::keeper}, event::Await{}, event::Stop{},          event::StopNow{},
+      event::Restart{}, event::Reload{},          event::Tick{},  event::ProgramChanged{}};
   for (RunId run : runs_of(machine))
     for (const Event& event : events_about(run))
       events.push_back(event);

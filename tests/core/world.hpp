@@ -85,7 +85,7 @@ class World {
   }
 
   static Event any_wish(const Pick& pick) {
-    switch (pick(12)) {
+    switch (pick(13)) {
       case 0: return event::Stop{};
       case 1: return pick(3) == 0 ? Event(event::StopNow{}) : event::Stop{};
       case 2:
@@ -93,7 +93,8 @@ class World {
       case 4:
       case 5:
       case 6:
-      case 7: return event::Reload{};
+      case 7: return event::Reload{Millis{pick(2) * 700}};
+      case 8: return event::Await{};
       default: return event::Start{pick(2) ? By::user : By::keeper};
     }
   }
@@ -146,6 +147,7 @@ class World {
     std::visit([this](const auto& e) { fact(e); }, event);
   }
   void fact(const event::Start&) { up_ = true; }
+  void fact(const event::Await&) { up_ = up_ || !machine_.snapshot().begun; }
   void fact(const event::Restart&) { up_ = true; }
   void fact(const event::Reload&) {
     up_ = asked_reload_ = true;
@@ -248,7 +250,9 @@ class World {
     const Snapshot& s = machine_.snapshot();
     require(left_ == s.finished && left_ == (s.begun && !has_keeper(machine_.state())),
             "finished without Leave");
-    if (s.begun && !left_) require(!runs_.empty() || machine_.deadline(), "waits for nothing");
+    if (s.begun && !left_)
+      require(!runs_.empty() || machine_.deadline() || machine_.awaits(), "waits for nothing");
+    if (machine_.awaits()) require(runs_.empty() && !s.next && up_, "waits to be needed beside a run");
     if (s.incoming) require(s.serving.has_value(), "an incoming run without a serving one");
     if (s.next) require(!s.serving && s.wanted == Wanted::up, "a next start that nobody needs");
     if (machine_.wanted() == Wanted::up) require(up_, "up although it was stopped");

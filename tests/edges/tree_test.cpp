@@ -49,6 +49,17 @@ TEST(Tree, HasWhatForkedTwiceIntoASessionOfItsOwn) {
   EXPECT_TRUE(has_other_children({run.pid()}));
 }
 
+TEST(Tree, BesideAnotherRunHasNothingOfTheOther) {
+  Subreaper subreaper;
+  TestRun one({CHILDREN_DIR "/forks", "double"});
+  TestRun other({CHILDREN_DIR "/forks", "group"});
+  const int hidden = one.said_pid("double"), member = other.said_pid("group");
+  RunIds ids{other.pid(), other.pid(), {one.pid()}};
+  EXPECT_TRUE(in(tree_of(ids), hidden));
+  ids.beside = true;
+  EXPECT_EQ((std::vector<int>{other.pid(), member}), tree_of(ids));
+}
+
 TEST(Tree, HasEveryLevelParentsFirst) {
   Subreaper subreaper;
   TestRun run({CHILDREN_DIR "/forks", "tree", "5"});

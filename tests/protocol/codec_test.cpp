@@ -75,6 +75,12 @@ TEST(Requests, ComeBackAsTheyWereSent) {
   EXPECT_EQ(round_trip(Stop{18'446'744'073'709'551'615ULL}).run, 18'446'744'073'709'551'615ULL);
   EXPECT_EQ(round_trip(Stop{}).run, std::nullopt);
   EXPECT_EQ(round_trip(RestartRun{3}).run, 3u);
+  ReloadRun reload;
+  reload.run = 4;
+  reload.canary_ms = 5000;
+  reload.spec.emplace().name = "api";
+  EXPECT_EQ(round_trip(reload).canary_ms, 5000u);
+  EXPECT_EQ(round_trip(reload).spec->name, "api");
   SignalRun signal = round_trip(SignalRun{"SIGHUP", 4});
   EXPECT_EQ(signal.signal, "SIGHUP");
   EXPECT_EQ(signal.run, 4u);

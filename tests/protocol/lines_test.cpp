@@ -47,7 +47,7 @@ std::vector<Request> requests() {
 
 TEST(LinesOfV1, RequestsAreStillUnderstood) {
   auto all = requests();
-  ASSERT_EQ(all.size(), 21u);
+  ASSERT_EQ(all.size(), 22u);
   EXPECT_TRUE(std::holds_alternative<Ping>(all[0].what));
   EXPECT_TRUE(std::holds_alternative<GetStatus>(all[1].what));
   EXPECT_TRUE(std::holds_alternative<GetSpec>(all[2].what));
@@ -67,6 +67,10 @@ TEST(LinesOfV1, RequestsAreStillUnderstood) {
   EXPECT_TRUE(std::holds_alternative<FlushLogs>(all[17].what));
   EXPECT_EQ(std::get<ShareSocket>(all[20].what).key, "null:8080:4:undefined:0");
   EXPECT_EQ(std::get<SendMessage>(all[19].what).message.text, R"({"level":"debug"})");
+  const auto& reload = std::get<ReloadRun>(all[21].what);
+  EXPECT_EQ(reload.run, 9u);
+  EXPECT_EQ(reload.canary_ms, 5000u);
+  EXPECT_EQ(reload.spec->listen.at(0).text(), "web=tcp:8080");
 }
 
 TEST(LinesOfV1, RequestsHoldEveryMethodThatThereIs) {
@@ -83,6 +87,15 @@ TEST(LinesOfV1, PongsAreStillUnderstood) {
   EXPECT_EQ(pong.keeper_pid, 1138);
   EXPECT_EQ(pong.version, "0.1.0");
   EXPECT_EQ(pong.protocol, 1);
+}
+
+TEST(LinesOfV1, HowAReloadWentIsStillUnderstood) {
+  auto all = results_of<Reloaded>("reloaded");
+  EXPECT_EQ(all.at(0).status.pid, 1152);
+  EXPECT_EQ(all.at(0).failed, std::nullopt);
+  EXPECT_EQ(all.at(0).changed, (std::vector<std::string>{"env: LEVEL changed"}));
+  EXPECT_EQ(all.at(1).failed, "ended within 5s of being ready: code 7");
+  EXPECT_EQ(all.at(1).output, (std::vector<std::string>{"no such table"}));
 }
 
 TEST(LinesOfV1, AStatusOfARunningAppIsStillUnderstood) {

@@ -230,6 +230,8 @@ TEST(ProtocolDocument, ListsEveryFieldOfASpecAndEveryParameter) {
   auto look = [&](const char* name, auto, const char*) { expect_word(text, name); };
   Fields<Stop>::each(look);
   Fields<RestartRun>::each(look);
+  Fields<ReloadRun>::each(look);
+  Fields<Reloaded>::each(look);
   Fields<SignalRun>::each(look);
   Fields<SendMessage>::each(look);
   Fields<ShareSocket>::each(look);

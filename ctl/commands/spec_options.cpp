@@ -1,0 +1,39 @@
+#include "ctl/commands/spec_options.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+extern char** environ;
+
+namespace keeper {
+
+void SpecOptions::declare(Arguments& arguments) {
+  arguments.texts("-e,--env", variables_, "KEY=VALUE", "set a variable of the program, from now on");
+  arguments.texts("--env-file", change_.env_files, "FILE", "read its variables from this file, from now on");
+  arguments.flag("--refresh-env", change_.refresh,
+                 "give it this shell's variables, instead of those of the shell that started it");
+}
+
+std::optional<int> SpecOptions::check(const Arguments& arguments) {
+  for (const std::string& variable : variables_) {
+    const auto equals = variable.find('=');
+    // The text is not repeated: it may be a secret whose name was forgotten.
+    if (equals == std::string::npos || equals == 0)
+      return arguments.wrong("--env: a variable is given as KEY=VALUE");
+    change_.env.insert_or_assign(variable.substr(0, equals), variable.substr(equals + 1));
+  }
+  for (std::string& file : change_.env_files) {
+    file = std::filesystem::absolute(file).string();
+    if (access(file.c_str(), R_OK) != 0)
+      return arguments.wrong("--env-file: " + file + ": " + strerror(errno));
+  }
+  if (change_.refresh)
+    for (char** at = environ; *at != nullptr; ++at)
+      change_.environment.emplace_back(*at);
+  return std::nullopt;
+}
+
+}  // namespace keeper

@@ -1,0 +1,12 @@
+// What restart and reload do with apps that have no run to be replaced.
+#pragma once
+#include "ctl/commands/work.hpp"
+#include "ctl/fleet/spec_change.hpp"
+
+namespace keeper {
+
+/// A stopped app is started, and so is one that was left without a keeper, once its old program has ended.
+void start_rest(Work& work, const std::vector<Row>& rows, const char* verb, bool wait,
+                const SpecChange& change, const Deadline& deadline);
+
+}  // namespace keeper

@@ -1,0 +1,124 @@
+#include "keeper/listen/listeners.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace keeper {
+namespace {
+
+void note_file(Listeners::One& one) {
+  struct stat st {};
+  if (!one.address.has_file() || lstat(one.address.path.c_str(), &st) != 0) return;
+  one.device = st.st_dev;
+  one.file = st.st_ino;
+}
+
+void remove_path(const Listeners::One& one) {
+  struct stat st {};
+  if (!one.address.has_file() || !one.socket || lstat(one.address.path.c_str(), &st) != 0) return;
+  if (S_ISSOCK(st.st_mode) && st.st_dev == one.device && st.st_ino == one.file)
+    unlink(one.address.path.c_str());
+}
+
+Done open_one(Listeners::One& one) {
+  auto made = open_listener(one.address);
+  if (!made) return made.error();
+  one.socket = std::move(*made);
+  note_file(one);
+  return {};
+}
+
+}  // namespace
+
+Listeners::One* Listeners::find(const std::string& place) {
+  for (auto* list : {&all_, &others_})
+    for (One& one : *list)
+      if (one.address.place() == place) return &one;
+  return nullptr;
+}
+
+void Listeners::want(const std::vector<ListenAddress>& addresses) {
+  std::vector<One> wanted;
+  for (const ListenAddress& address : addresses) {
+    One& one = wanted.emplace_back();
+    if (One* held = find(address.place())) one = std::move(*held);
+    one.address = address;
+  }
+  for (auto* list : {&all_, &others_})
+    std::erase_if(*list, [](const One& one) { return !one.socket; });
+  std::move(all_.begin(), all_.end(), std::back_inserter(others_));
+  all_ = std::move(wanted);
+}
+
+Done Listeners::open_missing() {
+  std::optional<Error> failed;
+  for (One& one : all_)
+    if (!one.socket)
+      if (Done done = open_one(one); !done && !failed) failed = done.error();
+  if (failed) return *failed;
+  return {};
+}
+
+bool Listeners::take(const std::string& place, Fd socket, std::uint64_t device, std::uint64_t file) {
+  for (One& one : all_) {
+    if (one.socket || one.address.place() != place || !listens_at(socket.get(), one.address)) continue;
+    one.socket = std::move(socket);
+    one.device = device;
+    one.file = file;
+    return true;
+  }
+  return false;
+}
+
+std::vector<std::string> Listeners::drop_others() {
+  std::vector<std::string> out;
+  for (const One& one : others_) {
+    remove_path(one);
+    out.push_back(one.address.place());
+  }
+  others_.clear();
+  return out;
+}
+
+void Listeners::remove_paths() const {
+  for (const auto* list : {&all_, &others_})
+    for (const One& one : *list)
+      remove_path(one);
+}
+
+std::vector<int> Listeners::sockets() const {
+  std::vector<int> out;
+  for (const One& one : all_)
+    if (one.socket) out.push_back(one.socket.get());
+  return out;
+}
+
+void Listeners::make_blocking() const {
+  for (int socket : sockets())
+    if (const int flags = fcntl(socket, F_GETFL); flags >= 0 && (flags & O_NONBLOCK) != 0)
+      fcntl(socket, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+std::string Listeners::held_name(const std::string& place) {
+  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+  for (unsigned char c : place)
+    hash = (hash ^ c) * 1099511628211u;
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out = "listen.";
+  for (int i = 0; i < 12; ++i)
+    out += kDigits[hash >> (4 * i) & 15];
+  return out;
+}
+
+std::string listen_names(const std::vector<ListenAddress>& addresses, const std::string& app) {
+  std::string out;
+  for (const ListenAddress& address : addresses)
+    out += (out.empty() ? "" : ":") + (address.name.empty() ? app : address.name);
+  return out;
+}
+
+}  // namespace keeper

@@ -1,0 +1,213 @@
+// A reload: a new run beside the old one, and what the app is configured with from then on.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "keeper/core/output_tail.hpp"
+#include "keeper/first_record.hpp"
+#include "keeper/keeper.hpp"
+#include "keeper/outdated.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+using std::string_view;
+
+constexpr std::size_t kShownLines = 10;
+
+/// What a keeper has set up once, for good: of another value it hears at its next start.
+bool stays(string_view field) {
+  constexpr std::array others = {string_view("name"),       string_view("instance"), string_view("instances"),
+                                 string_view("guard"),      string_view("pid_file"), string_view("error_log"),
+                                 string_view("environment")};
+  return field.starts_with("log") || std::find(others.begin(), others.end(), field) != others.end();
+}
+
+/// `spec`, but with what a living keeper cannot change as it is in `now`.
+Spec applicable(Spec spec, const Spec& now) {
+  for (const Field& field : spec_fields())
+    if (stays(field.name)) field.copy(now, spec);
+  return spec;
+}
+
+std::vector<string> differences(const Spec& before, const Spec& after) {
+  std::vector<string> out = spec_differences(before, after);
+  for (string& line : out) {
+    const string name = line.substr(0, line.find(':'));
+    if (stays(name) && name != "environment") line += " (when it is stopped and started)";
+  }
+  return out;
+}
+
+/// When a file was written last, in nanoseconds.
+std::optional<std::int64_t> written_at(const string& path) {
+  struct stat st {};
+  if (stat(path.c_str(), &st) != 0) return std::nullopt;
+  return st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec;
+}
+
+std::vector<string> lines_of(string_view text) {
+  std::vector<string> out;
+  while (!text.empty()) {
+    out.emplace_back(text.substr(0, text.find('\n')));
+    text.remove_prefix(std::min(out.back().size() + 1, text.size()));
+  }
+  return out;
+}
+
+}  // namespace
+
+// --- the request
+
+/// It was done already: this is asked again.
+bool Keeper::is_reloaded(const ReloadRun& request) const {
+  if (!request.run || *request.run == machine_.run() || !machine_.pid()) return false;
+  const auto& end = machine_.last_end();
+  const bool ended = end && end->run == *request.run && end->cause == Cause::reload;
+  const auto& leaving = machine_.snapshot().leaving;
+  return ended || std::any_of(leaving.begin(), leaving.end(), [&](const Life& life) {
+           return life.run == *request.run && life.ending == Cause::reload;
+         });
+}
+
+/// It is being done already.
+bool Keeper::is_reloading(const ReloadRun& request) const {
+  const Snapshot& machine = machine_.snapshot();
+  const bool under_way = machine.reload_waiting || (machine.incoming && machine.incoming->for_reload);
+  return request.run && *request.run == machine_.run() && under_way;
+}
+
+void Keeper::handle(const ReloadRun& request, const Caller& caller, Answer answer) {
+  const string doing = "reload " + table_.stem;
+  if (is_reloaded(request)) return answer.give(Reloaded{status(), {}, {}, {}});
+  if (is_reloading(request)) return reload_answers_.push_back(std::move(answer));
+  if (outdated(request, machine_.run(), doing, answer)) return;
+  if (machine_.snapshot().incoming)
+    return answer.fail({Reason::busy, doing, "another reload of it is under way", 0});
+  constexpr std::uint64_t kMost = 24 * 3'600'000;
+  const Millis canary(std::min(request.canary_ms.value_or(0), kMost));
+  if (Done done = take_spec(request.spec, true); !done) return answer.fail(done.error());
+  reload_answers_.push_back(std::move(answer));
+  tell_for(asker_of("reload", caller), event::Reload{canary});
+}
+
+/// The new run has taken over, or the app goes on as it was.
+void Keeper::end_reload(const action::Announce& a) {
+  Reloaded reply;
+  if (a.what == action::What::reload_failed) {
+    reply.failed = a.text;
+    const RunRecord* record = recorder_.record_of(a.run);
+    if (a.run != 0)
+      reply.output = lines_of(last_lines(
+          record != nullptr ? record->output.text : output_->last_output(OutputTail::kMost), kShownLines));
+  }
+  reply.changed = std::exchange(spec_changed_, {});
+  reply.status = status();
+  for (const Answer& answer : std::exchange(reload_answers_, {}))
+    answer.give(reply);
+}
+
+// --- the spec
+
+/// As it is in the record: with its environment, which this process has as its own.
+Spec Keeper::whole_spec() const {
+  Spec out = spec_;
+  for (char** at = environ; *at != nullptr; ++at)
+    out.environment.emplace_back(*at);
+  return out;
+}
+
+/// What is asked for, or what stands in the record by now, is what it is configured with from the next run
+/// on. `take_back`: that of before is kept beside it until it is known how the new run does. Errors: another
+/// app's spec, an address that cannot be had; then nothing has changed.
+Done Keeper::take_spec(const std::optional<Spec>& wanted, bool take_back) {
+  spec_changed_.clear();
+  const auto written = written_at(home_.spec_path(table_.stem));
+  if (!wanted && (!written || written == spec_written_)) return {};
+  const Spec before = whole_spec();
+  auto read = wanted ? Result<Spec>(*wanted) : home_.read_spec(table_.stem);
+  if (!read) return read.error();
+  Spec& after = *read;
+  std::erase_if(after.environment, [](const string& variable) { return !passed_on(variable); });
+  if (after.name != before.name || after.instance != before.instance)
+    return Error{Reason::invalid, "change the spec of " + table_.stem,
+                 "this one is of " + file_stem(after.name, after.instance), 0};
+  spec_written_ = written;
+  spec_changed_ = differences(before, after);
+  if (spec_changed_.empty()) return {};
+  if (!listeners_ && !after.listen.empty()) listeners_ = std::make_unique<Listeners>();
+  if (listeners_) {
+    listeners_->want(after.listen);
+    if (Done done = listeners_->open_missing(); !done) {
+      listeners_->want(before.listen);
+      listeners_->drop_others();
+      return done;
+    }
+    hand_up_listeners();
+  }
+  if (!take_back) confirm_first_record(home_, table_.stem);  // of a reload that this one overtakes
+  // Hand-edited, the old one is not in any file any more.
+  if (!wanted && take_back)
+    if (Done done = home_.write_spec(table_.stem, before); !done) return done;
+  Done done =
+      take_back ? write_first_record(home_, table_.stem, after) : home_.write_spec(table_.stem, after);
+  if (!done) return done;
+  apply_spec(std::move(after));
+  if (!take_back) drop_old_listeners();
+  return {};
+}
+
+void Keeper::drop_old_listeners() {
+  for (const string& place : listeners_ ? listeners_->drop_others() : std::vector<string>())
+    if (guard_) guard_->drop(Listeners::held_name(place));
+}
+
+/// What was written for a reload stays.
+void Keeper::keep_spec() {
+  confirm_first_record(home_, table_.stem);
+  drop_old_listeners();
+}
+
+/// The old run goes on, with what it was configured with.
+void Keeper::put_back_spec() {
+  if (!undo_first_record(home_, table_.stem, false)) return;
+  auto before = home_.read_spec(table_.stem);
+  if (!before) return marker(before.error().text());
+  if (listeners_) listeners_->want(before->listen);
+  drop_old_listeners();
+  apply_spec(std::move(*before));
+}
+
+void Keeper::apply_spec(Spec spec) {
+  std::vector<string> variables = std::exchange(spec.environment, {});
+  plan_.reset();  // it points into what changes now
+  spec_ = applicable(std::move(spec), spec_);
+  take_environment(std::move(variables));
+  machine_.set_policy(make_policy(spec_, machine_.policy().jitter_seed));
+  if (!notify_) {
+    if (Done done = listen_to_program("", {}); !done) marker(done.error().text());
+    if (notify_) hand_up("notify", notify_->descriptor());
+  }
+  spec_written_ = written_at(home_.spec_path(table_.stem));
+}
+
+/// This process's own environment is what its program inherits. Mostly it is this one already.
+void Keeper::take_environment(std::vector<string> variables) {
+  spec_written_ = written_at(home_.spec_path(table_.stem));
+  std::size_t same = 0;
+  while (environ[same] != nullptr && same < variables.size() && variables[same] == environ[same])
+    ++same;
+  if (environ[same] == nullptr && same == variables.size()) return;
+  variables_ = std::move(variables);
+  environ_.clear();
+  for (string& variable : variables_)
+    environ_.push_back(variable.data());
+  environ_.push_back(nullptr);
+  environ = environ_.data();
+}
+
+}  // namespace keeper

@@ -1,0 +1,305 @@
+// ctl reload: a new run beside the old one, which ends when the new one works, and goes on where it does not.
+#include "tests/keeper/support/serving.hpp"
+
+namespace keeper {
+namespace {
+
+using std::string;
+
+Outcome reload(Sandbox& box, Words options = {}) {
+  Words words = {"reload", "api"};
+  words.insert(words.end(), options.begin(), options.end());
+  return box.ctl(words);
+}
+
+/// The old one serves on, as the only one. `others`: processes of the test's own.
+void expect_kept(Sandbox& box, Serving& api, int pid, const Outcome& out, const string& why,
+                 std::size_t others = 0) {
+  EXPECT_EQ(1, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "ctl: cannot reload api: kept pid " + std::to_string(pid) + ": " + why))
+      << out.all();
+  EXPECT_EQ(pid, box.pid("api"));
+  EXPECT_EQ("running", box.state("api"));
+  EXPECT_EQ(0u, box.status("api")->restarts);
+  EVENTUALLY(box.processes().size() == 3u + others);  // guard, keeper, program
+  EXPECT_EQ("1", api.version());
+}
+
+TEST(Reload, NoConnectionIsRefusedOrLost) {
+  Sandbox box;
+  Serving api(box);
+  const auto before = *box.status("api");
+  Clients clients(box, api.port());
+  for (const char* version : {"2", "3", "4 slow 0.2"}) {
+    const int pid = box.pid("api");
+    api.set_version(version);
+    Outcome out = reload(box);
+    EXPECT_EQ(0, out.code) << out.all();
+    const int now = box.pid("api");
+    EXPECT_EQ("reloaded api: pid " + std::to_string(pid) + " -> " + std::to_string(now) + "\n", out.out);
+    EVENTUALLY(!alive(pid));
+  }
+  EXPECT_EQ("4", api.version());
+  const auto after = *box.status("api");
+  EXPECT_GT(after.started_at, before.started_at);
+  EXPECT_EQ(before.run + 3, after.run);
+  EXPECT_TRUE(after.confirmed_at.has_value());
+  EXPECT_FALSE(after.stopped_at.has_value());
+  EXPECT_EQ(0u, after.restarts);
+  EXPECT_EQ("reload", after.last_exit->cause);
+  EXPECT_EQ(std::to_string(*after.pid) + "\n", read_text(box.home() / "apps/api/pid"));
+  clients.expect_all_answered();
+}
+
+TEST(Reload, AVersionThatThrowsIsNotKept) {
+  Sandbox box;
+  Serving api(box);
+  const int pid = box.pid("api");
+  Clients clients(box, api.port());
+  api.set_version("2 throws");
+  Outcome out = reload(box);
+  EXPECT_TRUE(has(out.err, "its last lines:\n")) << out.all();
+  EXPECT_TRUE(has(out.err, "  | RuntimeError: this version throws\n")) << out.all();
+  expect_kept(box, api, pid, out, "ended too early: code 1", 1);
+  EXPECT_EQ(std::to_string(pid) + "\n", read_text(box.home() / "apps/api/pid"));
+  clients.expect_all_answered();
+}
+
+TEST(Reload, AVersionThatNeverSaysThatItIsReadyIsNotKept) {
+  Sandbox box;
+  Serving api(box, {"--ready-timeout", "1s"});
+  const int pid = box.pid("api");
+  api.set_version("2 mute");
+  expect_kept(box, api, pid, reload(box), "not ready within 1s: notify: no READY=1 has come");
+}
+
+TEST(Reload, AVersionThatDiesWithinItsCanaryTimeIsNotKept) {
+  Sandbox box;
+  Serving api(box);
+  const int pid = box.pid("api");
+  Clients clients(box, api.port());
+  api.set_version("2 dies 0.5");
+  Outcome out = reload(box, {"--canary", "10s"});
+  EXPECT_LT(out.took, Millis(9'000));
+  EXPECT_TRUE(has(out.err, "  | version 2 dies\n")) << out.all();
+  expect_kept(box, api, pid, out, "ended within 10s of being ready: code 7", 1);
+  clients.expect_all_answered();
+}
+
+TEST(Reload, BothServeDuringTheCanaryTime) {
+  Sandbox box;
+  Serving api(box);
+  const int pid = box.pid("api");
+  api.set_version("2");
+  Clients clients(box, api.port());
+  Background out = box.start({{program("ctl"), "reload", "api", "--canary", "1s"}});
+  EVENTUALLY(api.version() == "2");
+  EXPECT_TRUE(alive(pid));
+  EXPECT_EQ(pid, box.pid("api"));
+  EXPECT_EQ(0, out.wait());
+  EXPECT_NE(pid, box.pid("api"));
+  EVENTUALLY(!alive(pid));
+  EXPECT_EQ("2", api.version());
+  clients.expect_all_answered();
+}
+
+/// Whoever of the two is killed meanwhile, the reload goes on.
+void kill_one_meanwhile(bool guard) {
+  Sandbox box;
+  Serving api(box);
+  const int pid = box.pid("api");
+  api.set_version("2 slow 1");
+  Clients clients(box, api.port());
+  Background out = box.start({{program("ctl"), "reload", "api"}});
+  EVENTUALLY(box.processes().size() >= 6u);  // guard, keeper, two programs, ctl, asks.py
+  kill(guard ? box.guard_pid("api") : box.keeper_pid("api"), SIGKILL);
+  EXPECT_EQ(0, out.wait()) << out.err();
+  EVENTUALLY(box.pid("api") != pid && box.state("api") == "running" && !alive(pid));
+  EXPECT_EQ("2", api.version());
+  EXPECT_EQ(0u, box.status("api")->restarts);
+  EXPECT_TRUE(box.status("api")->confirmed_at.has_value());
+  clients.expect_all_answered();
+}
+
+TEST(Reload, GoesOnWhenItsKeeperIsKilled) {
+  kill_one_meanwhile(false);
+}
+
+TEST(Reload, GoesOnWhenItsGuardIsKilled) {
+  kill_one_meanwhile(true);
+}
+
+TEST(Reload, AFailedOneIsKnownToTheNextKeeperToo) {
+  Sandbox box;
+  Serving api(box, {"--ready-timeout", "2s"});
+  const int pid = box.pid("api");
+  api.set_version("2 mute");
+  Background out = box.start({{program("ctl"), "reload", "api"}});
+  EVENTUALLY(box.processes().size() >= 5u);
+  kill(box.keeper_pid("api"), SIGKILL);
+  EXPECT_EQ(1, out.wait());
+  EXPECT_TRUE(has(out.err(), "kept pid " + std::to_string(pid) + ": not ready within 2s")) << out.err();
+  EXPECT_EQ("1", api.version());
+}
+
+TEST(Reload, AVariableAppliesFromTheNewRunOnAndIsSaid) {
+  Sandbox box;
+  Serving api(box, {"-e", "LEVEL=one"});
+  EXPECT_TRUE(has(api.ask(), " one\n"));
+  Outcome out = reload(box, {"-e", "LEVEL=two"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "ctl: api: env: LEVEL changed\n")) << out.all();
+  EVENTUALLY(has(api.ask(), " two\n"));
+  EXPECT_EQ(0, box.ctl({"restart", "api", "--wait"}).code);
+  EXPECT_TRUE(has(api.ask(), " two\n"));
+  out = box.ctl({"restart", "api", "--wait", "-e", "LEVEL=three"});
+  EXPECT_TRUE(has(out.err, "ctl: api: env: LEVEL changed\n")) << out.all();
+  EXPECT_TRUE(has(api.ask(), " three\n"));
+}
+
+TEST(Reload, AVariableOfARunThatFailedIsForgotten) {
+  Sandbox box;
+  Serving api(box, {"-e", "LEVEL=one"});
+  api.set_version("2 throws");
+  EXPECT_EQ(1, reload(box, {"-e", "LEVEL=two"}).code);
+  EXPECT_TRUE(has(read_text(box.home() / "apps/api/spec.json"), "\"LEVEL\": \"one\""));
+  api.set_version("3");
+  const int pid = box.pid("api");
+  kill(pid, SIGKILL);
+  EVENTUALLY(box.runs_another("api", pid));
+  EXPECT_TRUE(has(api.ask(), "3 ")) << api.ask();
+  EXPECT_TRUE(has(api.ask(), " one\n")) << api.ask();
+}
+
+TEST(Reload, TheCallersVariablesAreTakenWhereThatIsAskedFor) {
+  Sandbox box;
+  Serving api(box);
+  EXPECT_TRUE(has(api.ask(), " \n"));
+  Outcome out = box.run({.words = {program("ctl"), "reload", "api"}, .environment = {{"LEVEL", "shell"}}});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(api.ask(), " \n"));
+  out = box.run(
+      {.words = {program("ctl"), "reload", "api", "--refresh-env"}, .environment = {{"LEVEL", "shell"}}});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "ctl: api: environment: changed\n")) << out.all();
+  EVENTUALLY(has(api.ask(), " shell\n"));
+  // The next keeper has them too.
+  kill(box.keeper_pid("api"), SIGKILL);
+  EVENTUALLY(box.state("api") == "running");
+  EXPECT_EQ(0, box.ctl({"restart", "api", "--wait"}).code);
+  EXPECT_TRUE(has(api.ask(), " shell\n"));
+}
+
+TEST(Reload, ASpecThatWasEditedAppliesAndTheDifferenceIsSaid) {
+  Sandbox box;
+  Serving api(box, {"-e", "LEVEL=one", "--stop-timeout", "9s"});
+  const auto path = box.home() / "apps/api/spec.json";
+  string text = read_text(path);
+  const string old = "\"stop_timeout\": \"9s\"";
+  ASSERT_TRUE(has(text, old)) << text;
+  text.replace(text.find(old), old.size(), "\"stop_timeout\": \"7s\"");
+  write_text(path, text);
+  Outcome out = reload(box);
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "ctl: api: stop_timeout: 9s -> 7s\n")) << out.all();
+}
+
+TEST(Reload, AProgramThatHoldsItsPortItselfIsLeftAlone) {
+  Sandbox box;
+  const string port = std::to_string(free_port());
+  box.detach("api", {"python3", "-c",
+                     "import socket,time; s=socket.create_server(('127.0.0.1'," + port + ")); print('up'," +
+                         "flush=True); time.sleep(1000)"});
+  EVENTUALLY(box.logged("api", "up\n"));
+  const int pid = box.pid("api");
+  Outcome out = reload(box);
+  EXPECT_EQ(1, out.code);
+  EXPECT_EQ("ctl: cannot reload api: it listens at 127.0.0.1:" + port +
+                " itself, so a new run could not beside it; start it with --listen, or a node program with "
+                "--cluster (also with -i 1), or use 'ctl restart api'\n",
+            out.err);
+  EXPECT_EQ(pid, box.pid("api"));
+}
+
+TEST(Reload, AProgramThatListensAtNothingIsReloadedToo) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  const int pid = box.pid("api");
+  EXPECT_EQ(0, reload(box).code);
+  EXPECT_NE(pid, box.pid("api"));
+  EVENTUALLY(!alive(pid));
+}
+
+TEST(Reload, AStoppedAppIsStarted) {
+  Sandbox box;
+  Serving api(box);
+  EXPECT_EQ(0, box.ctl({"stop", "api"}).code);
+  Outcome out = reload(box);
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_EQ("1", api.version());
+}
+
+TEST(Reload, InstancesOneAfterTheOtherUntilOneIsKept) {
+  Sandbox box;
+  box.detach("api",
+             {"-i", "3", "--start-secs", "100ms", "sh", "-c", "test ! -e broken || exit 3; exec sleep 1000"});
+  Outcome out = reload(box);
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_EQ(3, count_of(out.out, "reloaded api")) << out.all();
+  out = reload(box, {"--parallel", "3"});
+  EXPECT_EQ(3, count_of(out.out, "reloaded api")) << out.all();
+  write_text(box.work() / "broken", "");
+  const int second = box.pid("api:1");
+  out = reload(box);
+  EXPECT_EQ(1, out.code) << out.all();
+  EXPECT_EQ(1, count_of(out.err, "cannot reload api: kept pid ")) << out.all();
+  EXPECT_TRUE(has(out.err, "ctl: cannot reload api:1: api was not, so it is left as it is\n")) << out.all();
+  EXPECT_TRUE(has(out.err, "ctl: cannot reload api:2: api was not, so it is left as it is\n")) << out.all();
+  EXPECT_EQ(second, box.pid("api:1"));
+}
+
+TEST(Reload, WorkersOfAClusterLoseNoRequest) {
+  for (const char* count : {"1", "2"}) {
+    Sandbox box;
+    box.detach("api", {"-i", count, "--cluster", "--ready", "node", "--stop-timeout", "20s",
+                       CHILD_SCRIPTS "/serves.js", "0", "ready"});
+    const int port = port_of(box, "api");
+    Asking one(port), other(port);
+    for (int again = 0; again < 2; ++again) {
+      const int pid = box.pid("api");
+      Outcome out = reload(box);
+      EXPECT_EQ(0, out.code) << out.all();
+      EXPECT_EQ(std::stoi(count), count_of(out.out, "reloaded api")) << out.all();
+      EXPECT_NE(pid, box.pid("api"));
+      EVENTUALLY(!alive(pid));
+    }
+    for (Asking* asking : {&one, &other}) {
+      asking->end();
+      EXPECT_GT(asking->asked(), 0);
+      EXPECT_EQ(0, asking->failed()) << "of " << asking->asked();
+    }
+  }
+}
+
+TEST(Reload, TakesNoLongerThanItMay) {
+  Sandbox box;
+  Serving api(box);
+  api.set_version("2 slow 3");
+  Outcome out = reload(box, {"--timeout", "500ms"});
+  EXPECT_EQ(5, out.code);
+  EXPECT_TRUE(has(out.err, "ctl: cannot reload api: it took too long; it goes on being reloaded\n"))
+      << out.all();
+  EVENTUALLY(api.version() == "2");
+}
+
+TEST(Reload, WhyTellsOfTheRunThatWasNotKept) {
+  Sandbox box;
+  Serving api(box);
+  api.set_version("2 throws");
+  EXPECT_EQ(1, reload(box).code);
+  Outcome out = box.ctl({"why", "api"});
+  EXPECT_TRUE(has(out.out, "the run before it goes on")) << out.all();
+}
+
+}  // namespace
+}  // namespace keeper
