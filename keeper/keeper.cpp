@@ -490,7 +490,7 @@ void Keeper::leave(State as) {
   if (never_ran(as) && undo_first_record(home_, table_.stem, table_.fresh))
     markers_.clear();
   else
-    write_record();
+    write_last_record();
   flush_markers();
   output_->finish();
   for (const Answer& answer : stop_answers_)

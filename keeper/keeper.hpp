@@ -288,7 +288,8 @@ class Keeper : public Service {
   void flush_markers();
   void on_log_trouble(const std::string& what, std::uint64_t dropped);
   void record();
-  void write_record();
+  bool write_record();
+  void write_last_record();
   std::optional<SpawnError> foreign_pid_file() const;
   void write_pid_file();
   void say_once(const Done& pid_file);

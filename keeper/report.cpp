@@ -15,6 +15,8 @@ namespace {
 
 constexpr Millis kRecordEvery{1000};
 constexpr Millis kRecordRuns{50};
+constexpr int kLastRecordTries = 3;
+constexpr useconds_t kLastRecordPause = 10'000;
 constexpr unsigned kOfAll = 0644;  // a pid file that was asked for is for other programs to read
 
 std::string ended_text(int pid, const action::Announce& a) {
@@ -235,7 +237,10 @@ void Keeper::record() {
   // each of a thousand runs a second.
   const bool new_pid = machine_.pid() && machine_.pid() != recorded_pid_;
   const Millis due = recorded_at_ + (new_pid ? kRecordRuns : kRecordEvery);
-  if (now >= due) return write_record();
+  if (now >= due) {
+    write_record();
+    return;
+  }
   if (record_due_ && *record_due_ <= due) return;
   record_due_ = due;
   record_timer_.expires_at(std::chrono::steady_clock::time_point(due));
@@ -246,13 +251,22 @@ void Keeper::record() {
   });
 }
 
-void Keeper::write_record() {
-  if (nameless_) return;  // they are another keeper's
+/// False where it could not be written; the next change is another chance.
+bool Keeper::write_record() {
+  if (nameless_) return true;  // they are another keeper's
   recorded_at_ = steady_now();
   recorded_pid_ = machine_.pid();
   Status s = status();
   if (leaving_as_) s.state = *leaving_as_;
-  if (Done done = home_.write_status(table_.stem, s, recorder_.runs()); !done) marker(done.error().text());
+  Done done = home_.write_status(table_.stem, s, recorder_.runs());
+  if (!done) marker(done.error().text());
+  return static_cast<bool>(done);
+}
+
+/// There is no next change: what passes is waited for.
+void Keeper::write_last_record() {
+  for (int time = 0; time < kLastRecordTries && !write_record(); ++time)
+    usleep(kLastRecordPause);
 }
 
 /// Whether somebody else has the pid file that the user asked for: who runs then is not to be overwritten.

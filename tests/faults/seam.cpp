@@ -1,0 +1,113 @@
+// The seam of keeper_faulty: the linker puts these in the place of the system calls that its objects ask for
+// (ld(1), --wrap), so that a keeper as it is released has nothing of it.
+//
+// Each passes on six words, whatever it takes: those that a call does not take are in registers that it does
+// not look at (x86-64 psABI and AAPCS64, "Parameter Passing"), as none of them takes a floating point number.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "tests/faults/plan.hpp"
+
+namespace {
+
+using keeper::faults::Act;
+using keeper::faults::Call;
+using keeper::faults::Plan;
+
+Plan* plan = nullptr;
+bool looked = false;
+long self = 0;  // which process this memory is of: what is between fork and exec has another's
+
+long bare(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
+  return syscall(number, a, b, c, d, e, f);
+}
+
+/// By calls that are not counted.
+void find_plan() {
+  looked = true;
+  self = bare(SYS_getpid);
+  const char* path = std::getenv("FAULT_PLAN");
+  if (path == nullptr) return;
+  const long file = bare(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_RDWR | O_CLOEXEC);
+  if (file < 0) return;
+  const long memory = bare(SYS_mmap, 0, sizeof(Plan), PROT_READ | PROT_WRITE, MAP_SHARED, file);
+  bare(SYS_close, file);
+  if (memory != -1) plan = reinterpret_cast<Plan*>(memory);
+}
+
+/// Whether this use is to fail. errno stays what it is.
+bool fails(Call call) {
+  if (!looked) find_plan();
+  if (plan == nullptr) return false;
+  const std::uint32_t use = ++plan->used[static_cast<std::uint32_t>(call)];
+  if (plan->act == Act::none || plan->call != static_cast<std::uint32_t>(call) || plan->use != use)
+    return false;
+  ++plan->fired;
+  if (plan->act == Act::fail) return true;
+  bare(SYS_kill, plan->act == Act::kill ? self : bare(SYS_getpid), SIGKILL);
+  return false;
+}
+
+/// What a call gives back that has failed: opendir(3) alone gives a pointer, and nothing.
+constexpr long failure_of(Call call) {
+  return call == Call::opendir ? 0 : -1;
+}
+
+long after(Call call, long result) {
+  if (call == Call::fork && static_cast<int>(result) == 0) self = bare(SYS_getpid);
+  return result;
+}
+
+}  // namespace
+
+extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier): the names are the linker's
+#define KEEPER_FAULT_WRAP(name, error)                                                    \
+  long __real_##name(long, long, long, long, long, long);                                 \
+  long __wrap_##name(long a, long b, long c, long d, long e, long f);                     \
+  long __wrap_##name(long a, long b, long c, long d, long e, long f) {                    \
+    const int before = errno;                                                             \
+    const bool failed = fails(Call::name);                                                \
+    errno = before;                                                                       \
+    if (!failed) return after(Call::name, __real_##name(a, b, c, d, e, f));               \
+    if (Call::name == Call::close) __real_##name(a, b, c, d, e, f); /* close(2), EINTR */ \
+    errno = error;                                                                        \
+    return failure_of(Call::name);                                                        \
+  }
+KEEPER_FAULT_CALLS(KEEPER_FAULT_WRAP)
+// NOLINTEND
+}
+
+namespace keeper::bare {
+namespace {
+
+struct Failing {
+  long number;
+  Call call;
+  int error;
+};
+constexpr Failing kFailing[] = {
+#define KEEPER_FAULT_ROW(name, error) {SYS_##name, Call::guard_##name, error},
+    KEEPER_FAULT_GUARD_CALLS(KEEPER_FAULT_ROW)
+#undef KEEPER_FAULT_ROW
+};
+
+}  // namespace
+
+/// Of the guard (instead/keeper/survive/bare_calls.hpp): a result below zero is the error.
+long call(long number, long a, long b, long c, long d, long e, long f) {
+  Failing found{number, Call::guard_other, 0};
+  for (const Failing& one : kFailing)
+    if (one.number == number) found = one;
+  if (fails(found.call) && found.error != 0) return -found.error;
+  const long result = ::bare(number, a, b, c, d, e, f);
+  if (number == SYS_clone && result == 0) self = ::bare(SYS_getpid);
+  return result < 0 ? -errno : result;
+}
+
+}  // namespace keeper::bare

@@ -1,0 +1,231 @@
+// Any system call of a keeper or of its guard may fail, and either may be killed at any of them: what is
+// promised holds all the same. Each scenario is a whole life: a start, output with rotations, a crash and the
+// restart after it, a restart and a rotation by request, and a stop.
+//
+// A sample of each call's uses is tried; with KEEPER_FAULTS=all as many as 200 of each.
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "tests/children/steps.hpp"
+#include "tests/faults/plan.hpp"
+#include "tests/keeper/support/log_texts.hpp"
+
+namespace keeper {
+namespace {
+
+namespace fs = std::filesystem;
+using faults::Act;
+using faults::Call;
+using faults::Plan;
+using std::string;
+
+constexpr Millis kStep{20'000};
+#if defined(KEEPER_FAULTY)
+constexpr bool kBuilt = true;
+#else
+constexpr bool kBuilt = false;
+#endif
+
+/// A file that the test and what it starts have mapped.
+template <class T>
+class Shared {
+ public:
+  explicit Shared(const fs::path& path) {
+    Fd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    EXPECT_EQ(0, ftruncate(file.get(), sizeof(T)));
+    memory_ = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    EXPECT_NE(MAP_FAILED, memory_);
+  }
+  ~Shared() { munmap(memory_, sizeof(T)); }
+  Shared(const Shared&) = delete;
+  T* operator->() { return static_cast<T*>(memory_); }
+
+ private:
+  void* memory_;
+};
+
+struct Fault {
+  Act act = Act::none;
+  Call call{};
+  std::uint32_t use = 0;
+};
+
+/// One life of a program under one fault.
+class Life {
+ public:
+  explicit Life(const Fault& fault)
+      : fault_(fault), plan_(box_.root() / "plan"), steps_(box_.work() / "steps") {
+    plan_->act = fault.act;
+    plan_->call = static_cast<std::uint32_t>(fault.call);
+    plan_->use = fault.use;
+  }
+
+  void live() {
+    begin();
+    if (!testing::Test::HasFatalFailure()) write_lines(10000);
+    if (!testing::Test::HasFatalFailure()) crash();
+    if (!testing::Test::HasFatalFailure()) ask({"restart", "life"}, 3);
+    if (!testing::Test::HasFatalFailure()) write_lines(6000);
+    if (!testing::Test::HasFatalFailure()) ask({"rotate", "life"}, 3);
+    if (!testing::Test::HasFatalFailure()) write_lines(6000);
+    if (!testing::Test::HasFatalFailure()) ask({"stop", "life"}, 3);
+    if (!testing::Test::HasFatalFailure()) expect_all_well();
+  }
+  std::vector<std::uint32_t> used() {
+    std::vector<std::uint32_t> out;
+    for (const auto& one : plan_->used)
+      out.push_back(one);
+    return out;
+  }
+  bool fired() { return plan_->fired > 0; }
+
+ private:
+  int starts() { return count_of(read_text(box_.work() / "starts"), "\n"); }
+
+  /// The command may fail, or be killed: then a second one does it, or finds it done.
+  void begin() {
+    Start how{{string(BIN_DIR) + "/keeper_faulty", "-d", "-n", "life", "--start-secs", "0", "--log-max-size",
+               "512K", "--log-backups", "99", "--backoff", "none", child("steps"), box_.work().string()}};
+    how.environment = {{"FAULT_PLAN", (box_.root() / "plan").string()}};
+    Outcome first = box_.run(how);
+    if (first.code == 0) return;
+    if (first.code < 128) {
+      EXPECT_FALSE(first.err.empty()) << "a failure is said";
+    }
+    Outcome second;
+    ASSERT_TRUE(eventually([&] {
+      second = box_.run(how);
+      return second.code == 0 || has(second.err, "already");
+    })) << first.all()
+        << second.all();
+    ASSERT_TRUE(eventually([&] { return box_.state("life") == "running"; })) << first.all() << second.all();
+  }
+
+  void write_lines(std::uint32_t more) {
+    const std::uint32_t goal = steps_->goal + more;
+    steps_->goal = goal;
+    ASSERT_TRUE(eventually([&] { return steps_->said == goal; }, kStep)) << steps_->said << " of " << goal;
+  }
+
+  void crash() {
+    const int before = starts();
+    ASSERT_EQ(1, before);
+    steps_->crash_at = steps_->said + 50;
+    write_lines(100);
+    EXPECT_EQ(before + 1, starts());
+  }
+
+  /// Asked once more where the answer was lost.
+  void ask(const Words& words, int times) {
+    Outcome out;
+    for (int time = 0; time < times && out.code != 0; ++time)
+      out = box_.ctl(words);
+    ASSERT_EQ(0, out.code) << out.all();
+  }
+
+  void expect_all_well() {
+    plan_->act = Act::none;
+    EXPECT_FALSE(fs::exists(box_.work() / "two")) << "two programs at once";
+    EXPECT_EQ(3, starts());
+    EXPECT_EQ("stopped", box_.state("life"));
+    EXPECT_TRUE(eventually([&] { return box_.processes().empty(); }));
+    // Where its removal failed the socket stays: nobody's, and the next keeper's.
+    EXPECT_TRUE(fault_.act == Act::fail || box_.ended("life"));
+    string expected;
+    char line[101];
+    for (std::uint32_t number = 1; number <= steps_->said; ++number) {
+      snprintf(line, sizeof line, "%099u\n", number);
+      expected += line;
+    }
+    string written;
+    for (const string& text : lines_of(all_of(box_.log_path("life"))))
+      if (!text.starts_with("[keeper] ")) written += text + "\n";
+    expect_same(expected, written);
+    EXPECT_EQ(22100u, steps_->said);
+  }
+
+  const Fault fault_;
+  Sandbox box_;
+  Shared<Plan> plan_;
+  Shared<Steps> steps_;
+};
+
+constexpr const char* kNames[] = {
+#define KEEPER_FAULT_NAME(name, error) #name,
+    KEEPER_FAULT_CALLS(KEEPER_FAULT_NAME)
+#undef KEEPER_FAULT_NAME
+#define KEEPER_FAULT_NAME(name, error) "guard_" #name,
+        KEEPER_FAULT_GUARD_CALLS(KEEPER_FAULT_NAME)
+#undef KEEPER_FAULT_NAME
+            "guard_other"};
+
+/// How often each call is used in a life without a fault.
+std::vector<std::uint32_t> uses() {
+  Life life(Fault{});
+  life.live();
+  return life.used();
+}
+
+/// The first and the last use, and some between: all of them where all are asked for.
+std::vector<std::uint32_t> some_of(std::uint32_t count, std::uint32_t most) {
+  std::vector<std::uint32_t> out;
+  const bool all = getenv("KEEPER_FAULTS") != nullptr && string(getenv("KEEPER_FAULTS")) == "all";
+  const std::uint32_t chosen = all ? std::min(count, 200u) : std::min(count, most);
+  for (std::uint32_t i = 0; i < chosen; ++i)
+    out.push_back(1 + static_cast<std::uint32_t>(std::uint64_t{i} * (count - 1) / std::max(1u, chosen - 1)));
+  return out;
+}
+
+constexpr int kErrors[] = {
+#define KEEPER_FAULT_NAME(name, error) error,
+    KEEPER_FAULT_CALLS(KEEPER_FAULT_NAME) KEEPER_FAULT_GUARD_CALLS(KEEPER_FAULT_NAME)
+#undef KEEPER_FAULT_NAME
+        0};
+
+TEST(Faults, EveryCallOfTheListIsUsedInALife) {
+  if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only";
+  const auto used = uses();
+  for (std::uint32_t i = 0; i < used.size(); ++i)
+    EXPECT_GT(used[i], 0u) << kNames[i];
+}
+
+class AtEachCall : public testing::TestWithParam<std::uint32_t> {
+ public:
+  /// Every fault of that kind that is chosen.
+  void live_with(Act act, std::uint32_t most) {
+    if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only";
+    if (act == Act::fail && kErrors[GetParam()] == 0) GTEST_SKIP() << "it does not fail";
+    const std::uint32_t count = uses().at(GetParam());
+    for (std::uint32_t use : some_of(count, most)) {
+      SCOPED_TRACE("use " + std::to_string(use) + " of " + std::to_string(count));
+      Life life({act, static_cast<Call>(GetParam()), use});
+      life.live();
+      // How often it is used differs a little from life to life.
+      if (use == 1) {
+        EXPECT_TRUE(life.fired());
+      }
+      if (HasFailure()) return;
+    }
+  }
+};
+
+string name_of(const testing::TestParamInfo<std::uint32_t>& info) {
+  string out = kNames[info.param];
+  out.erase(0, out.find_first_not_of('_'));
+  return out;
+}
+
+TEST_P(AtEachCall, AFailureLosesNothing) {
+  live_with(Act::fail, 3);
+}
+
+TEST_P(AtEachCall, AKillLosesNothing) {
+  live_with(Act::kill, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, AtEachCall, testing::Range(0u, faults::kCalls), name_of);
+
+}  // namespace
+}  // namespace keeper
