@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <string>
 #include <utility>
 
 #include "protocol/home/home.hpp"
@@ -22,15 +24,30 @@ void take_out(int pipe, std::uint64_t bytes) {
   }
 }
 
-/// The file of that inode: the log, or its first backup where the piece has led to a rotation.
-Fd open_inode(const std::string& path, std::uint64_t inode, bool& rotated) {
-  for (const char* suffix : {"", ".1"}) {
-    Fd file(open((path + suffix).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+std::string backup_name(const std::string& path, int number) {
+  return number == 0 ? path : path + "." + std::to_string(number);
+}
+
+/// The file of that inode: the log, or the backup that it has become where the piece has led to rotations.
+/// Of those after it one may be on the way to its new name.
+Fd open_inode(const std::string& path, std::uint64_t inode, int& number) {
+  constexpr int kMost = 1000;
+  int missing = 0;
+  for (number = 0; number < kMost && missing < 2; ++number) {
+    Fd file(open(backup_name(path, number).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    missing = !file && errno == ENOENT ? missing + 1 : 0;
     struct stat st {};
-    rotated = *suffix != '\0';
     if (file && fstat(file.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == inode) return file;
   }
   return {};
+}
+
+/// The files after `number` have nothing but the piece. They keep their names: whoever reads the log takes a
+/// name that is missing for its end. One that cannot be emptied has lines that will stand there twice; none
+/// is missing.
+void empty_younger(const std::string& path, int number) {
+  while (--number >= 0)
+    [[maybe_unused]] const int emptied = truncate(backup_name(path, number).c_str(), 0);
 }
 
 }  // namespace
@@ -55,18 +72,17 @@ void end_piece(PieceMark* mark) {
 
 bool settle_piece(PieceMark& mark, const std::string& path, int pipe) {
   if (mark.kind == PieceMark::none) return false;
-  bool rotated = false;
-  Fd file = open_inode(path, mark.inode, rotated);
+  int number = 0;
+  Fd file = open_inode(path, mark.inode, number);
   struct stat st {};
   const bool there = file && fstat(file.get(), &st) == 0;
   const std::uint64_t size = there ? static_cast<std::uint64_t>(st.st_size) : 0;
   if (there && mark.kind == PieceMark::copied && size > mark.offset)
     take_out(pipe, std::min<std::uint64_t>(size - mark.offset, mark.bytes));
+  // The youngest first, so that whoever goes on after a death in here finds the piece's first file as it was.
   if (there && mark.kind == PieceMark::made && size >= mark.offset) {
-    // The next file has nothing but this piece.
-    if (ftruncate(file.get(), static_cast<off_t>(mark.offset)) == 0 && rotated &&
-        truncate(path.c_str(), 0) < 0)
-      rotated = false;  // then lines stand there twice, and none is missing
+    empty_younger(path, number);
+    [[maybe_unused]] const int cut = ftruncate(file.get(), static_cast<off_t>(mark.offset));
   }
   end_piece(&mark);
   return true;

@@ -13,7 +13,7 @@ struct PieceMark {
   enum Kind : std::uint32_t {
     none,
     copied,  ///< `bytes` of the pipe go into the file as they are, by one splice after the other
-    made,    ///< they go in as lines that were made of them, perhaps into the next file too
+    made,    ///< they go in as lines that were made of them, perhaps into the next files too
   };
   std::uint64_t inode;   ///< of the file,
   std::uint64_t offset;  ///< and where in it the piece begins
@@ -26,8 +26,8 @@ void begin_piece(PieceMark* mark, PieceMark::Kind kind, std::uint64_t inode, std
 void end_piece(PieceMark* mark);
 
 /// Brings the log at `path` and its pipe (non-blocking) to where both agree: of a `copied` piece what the
-/// file has is taken out of the pipe; a `made` one is cut off the file, to be made again. Whether there was
-/// anything to do.
+/// file has is taken out of the pipe; a `made` one is cut off the file, and the files that it went on in
+/// after rotations are emptied, to be made again. Whether there was anything to do.
 bool settle_piece(PieceMark& mark, const std::string& path, int pipe);
 
 }  // namespace keeper

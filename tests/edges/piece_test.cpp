@@ -85,6 +85,34 @@ TEST(Piece, ThatLedToARotationIsCutOffInBothFiles) {
   EXPECT_EQ("pipe\n", s.rest());
 }
 
+/// A piece may be larger than the files are.
+TEST(Piece, ThatLedToRotationsIsCutOffInAllFiles) {
+  Scene s("one\nmade", "pipe\n");
+  s.begin(PieceMark::made, 4, 4);
+  write_text(s.log + ".5", "older\n");
+  fs::rename(s.log, s.log + ".4");
+  write_text(s.log + ".3", " of it\n");
+  write_text(s.log + ".1", " on its way to .2\n");
+  write_text(s.log, " and more\n");
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ("older\n", read_text(s.log + ".5"));
+  EXPECT_EQ("one\n", read_text(s.log + ".4"));
+  EXPECT_EQ("", read_text(s.log + ".3"));
+  EXPECT_FALSE(fs::exists(s.log + ".2"));
+  EXPECT_EQ("", read_text(s.log + ".1"));
+  EXPECT_EQ("", read_text(s.log));
+  EXPECT_EQ("pipe\n", s.rest());
+}
+
+TEST(Piece, IsFoundBehindANameThatADirectoryHas) {
+  Scene s("one\nmade", "pipe\n");
+  s.begin(PieceMark::made, 4, 4);
+  fs::create_directory(s.log + ".1");
+  fs::rename(s.log, s.log + ".2");
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ("one\n", read_text(s.log + ".2"));
+}
+
 TEST(Piece, OfAFileThatIsNotThereAnyMoreIsWrittenAgain) {
   Scene s("one\nmade", "pipe\n");
   s.begin(PieceMark::copied, 4, 4);
