@@ -73,6 +73,7 @@ Result<std::unique_ptr<AppOutput>> AppOutput::make(asio::io_context& io, const S
   // Where nothing says which stream a line is of, one file takes them as they were written: through one pipe.
   bool apart = !spec.error_log.empty() && !(same && spec.log_format == LogFormat::raw);
   FileSink* out = is_file(spec.log) ? app->add_sink(apart ? "out" : "all", path) : nullptr;
+  if (apart && same) app->shared_ = out;
   if (Done done = app->add_stream(LogStream::out, out); !done) return done.error();
   if (!apart) return app;
   // Both may go into one file, where each line says which stream it is of.
@@ -109,6 +110,7 @@ Done AppOutput::add_stream(LogStream from, FileSink* file) {
   end_piece(route.mark);
   inodes_.push_back(inode_of(pipe->reading));
   route.lines = formatter_of(spec_, from);
+  route.shared = file != nullptr && file == shared_;
   route.markers = spec_.log_markers;
   route.is_watched = [this] { return syslog_ || hooks_.is_watched(); };
   std::unique_ptr<SyslogLines> lines;

@@ -114,6 +114,7 @@ class AppOutput {
   std::unique_ptr<SyslogSender> syslog_;          ///< null: not asked for
   std::vector<std::unique_ptr<Sink>> sinks_;      ///< none: no files
   std::vector<std::unique_ptr<Stream>> streams_;  ///< one, or out and err
+  FileSink* shared_ = nullptr;                    ///< what both go into
 };
 
 }  // namespace keeper

@@ -41,6 +41,8 @@ class FileSink {
 
   /// Makes the file now, so that there is one to look at.
   void open() { ready(); }
+  /// Brings inode() and bytes() up to date: somebody may have done something to the file.
+  void look() { look_at_size(); }
   /// Appends. Rotates at the end of a line once the file has reached its size (a line without end is cut 1
   /// MiB past it): PATH to PATH.1, PATH.1 to PATH.2, ...
   void write(std::string_view bytes);
@@ -54,6 +56,8 @@ class FileSink {
 
   /// Nothing more should be handed in: it would be dropped, against the rules.
   bool is_full() const { return kept_.is_full(); }
+  /// What is handed in is dropped just now.
+  bool is_dropping() const { return kept_.dropping(); }
   /// What goes wrong just now, for people; empty if all is well. retry() may put it right.
   const std::string& trouble() const;
   /// Tries again what did not go.

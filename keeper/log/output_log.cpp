@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
+#include <utility>
 
 #include "protocol/home/clock.hpp"
+#include "protocol/wire/finally.hpp"
 #include "protocol/wire/json_text.hpp"
 
 namespace keeper {
@@ -47,12 +49,19 @@ OutputLog::~OutputLog() {
 }
 
 void OutputLog::drain(std::size_t most) {
+  draining_ = true;
+  Finally drained([this] { draining_ = false; });
   capture_->drain(most);
 }
 
 /// What is there now, and not what is written meanwhile: a writer that never rests would be read forever.
 Capture::Took OutputLog::take(std::size_t there) {
   Capture::Took took = Capture::Took::all;
+  if (owed_ > 0) {
+    if (can_wait()) return Capture::Took::part;
+    pay();
+    there = capture_->waiting();
+  }
   if (there == Capture::kUnasked) {
     if (take_line()) return Capture::Took::more;
     there = capture_->waiting();
@@ -67,10 +76,10 @@ Capture::Took OutputLog::take(std::size_t there) {
     }
     const std::size_t room = unseen_room();
     const std::size_t rest = until - capture_->taken();
-    if (!(room > 0 ? take_unseen(room, rest) : take_seen(rest))) break;
+    if (!(room > 0 ? take_unseen(room, rest) : take_seen(rest)) || owed_ > 0) break;
     took = Capture::Took::more;
   }
-  if (took == Capture::Took::all && left_ > 0) took = Capture::Took::part;
+  if (owed_ > 0 || (took == Capture::Took::all && left_ > 0)) took = Capture::Took::part;
   if (used_ > kPage && capture_->waiting() < kPage) {
     madvise(buffer_ + kPage, kBuffer - kPage, MADV_DONTNEED);
     if (route_.lines) route_.lines->release();
@@ -110,23 +119,48 @@ bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
   capture_->took(stored);
   end_piece(route_.mark);
   // What the file did not take is kept in order, until it does.
-  while (stored < there) {
+  while (stored < there && owed_ == 0) {
     std::size_t got = read_copy(there - stored);
     if (got == 0) break;
-    begin_made();
+    const bool marked = begin_made();
     route_.file->write({buffer_, got});
-    capture_->took(got);
-    end_piece(route_.mark);
+    took(got, 0, marked);
     stored += got;
   }
   capture_->took(0, there - stored);
   return true;
 }
 
-/// Where some of the output is in memory already nobody can say afterwards how far it came.
-void OutputLog::begin_made() {
-  if (route_.mark == nullptr || route_.file == nullptr || route_.file->waiting() > 0) return;
+/// Where some of the output is in memory already nobody can say afterwards how far it came: false.
+bool OutputLog::begin_made() {
+  if (route_.mark == nullptr || route_.file == nullptr || route_.file->waiting() > 0) return false;
+  route_.file->look();
   begin_piece(route_.mark, PieceMark::made, route_.file->inode(), route_.file->bytes(), 0);
+  return true;
+}
+
+/// Whether what the file does not take may stay in the pipe: nobody is to see what comes behind it, and who
+/// writes it can go on.
+bool OutputLog::can_wait() {
+  return !draining_ && !route_.shared && !route_.is_watched() && capture_->make_room();
+}
+
+/// The sink has `used` bytes; of the copy, `left` bytes were not read. As long as they wait in memory they
+/// stay in the pipe too, with their mark: whoever goes on after this process makes them again.
+void OutputLog::took(std::size_t used, std::size_t left, bool marked) {
+  if (marked && used > 0 && route_.file->waiting() > 0 && !route_.file->is_dropping() && can_wait()) {
+    capture_->took(0, left);
+    owed_ = used;
+    return;
+  }
+  capture_->took(used, left);
+  end_piece(route_.mark);
+}
+
+/// What was left in the pipe is in the file, or in memory alone from now on.
+void OutputLog::pay() {
+  capture_->took(std::exchange(owed_, 0));
+  end_piece(route_.mark);
 }
 
 /// Reads up to `count` bytes of the copy into the buffer.
@@ -153,11 +187,10 @@ bool OutputLog::take_seen(std::size_t rest) {
     return finish_line();
   }
   std::size_t got = read_copy(there);
-  begin_made();
+  const bool marked = begin_made();
   std::size_t used = handle({buffer_, got});
-  capture_->took(used, there - got);
-  end_piece(route_.mark);
-  wait_for_line_end(got - used, used > 0);
+  took(used, there - got, marked);
+  wait_for_line_end(owed_ > 0 ? 0 : got - used, used > 0);
   return used > 0;
 }
 
@@ -211,13 +244,12 @@ bool OutputLog::finish_line() {
   if (left_ == 0) return false;
   std::size_t there = capture_->peek(left_);
   std::size_t got = read_copy(there);
-  begin_made();
+  const bool marked = begin_made();
   route_.lines->finish({buffer_, got}, wall_now(), route_.pid());
   put(route_.lines->out());
   route_.lines->clear();
   show({buffer_, got}, got);
-  capture_->took(got, there - got);
-  end_piece(route_.mark);
+  took(got, there - got, marked);
   left_ = 0;
   look_at_sink();
   return true;
@@ -249,6 +281,7 @@ std::string OutputLog::dropped_line(std::uint64_t bytes) {
 
 void OutputLog::look_at_sink() {
   if (route_.file == nullptr) return;
+  if (owed_ > 0 && route_.file->waiting() == 0) pay();
   bool wrong = !route_.file->trouble().empty() || route_.file->waiting() > 0;
   if (route_.file->trouble() != trouble_) {
     trouble_ = route_.file->trouble();
@@ -268,6 +301,12 @@ void OutputLog::arm_retry() {
 }
 
 void OutputLog::retry() {
+  if (owed_ > 0) {
+    route_.file->look();
+    // It goes into another file than it was to.
+    if (route_.file->inode() != route_.mark->inode)
+      begin_piece(route_.mark, PieceMark::made, route_.file->inode(), route_.file->bytes(), 0);
+  }
   route_.file->retry();
   look_at_sink();
   if (!stopped_ || route_.file->is_full()) return;
@@ -283,6 +322,7 @@ bool OutputLog::try_again() {
 
 void OutputLog::give_up() {
   if (route_.file == nullptr) return;
+  if (owed_ > 0) pay();
   route_.file->give_up(stopped_ ? capture_->waiting() : 0);
   stopped_ = true;
 }

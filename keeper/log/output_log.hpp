@@ -2,8 +2,9 @@
 // whoever watches.
 //
 // Where nobody has to see the bytes they go from the pipe into the file without being read. A byte leaves the
-// pipe once it is in the file (or kept by the sink, where the file cannot be written); the beginning of a
-// line that is to be dressed waits in the pipe for its end, two seconds at most.
+// pipe once it is in the file; the beginning of a line that is to be dressed waits in the pipe for its end,
+// two seconds at most. Where the file cannot be written the bytes stay in the pipe while there is room for
+// more, so that they outlive this process; then they are kept by the sink, in memory.
 #pragma once
 #include <functional>
 #include <memory>
@@ -20,6 +21,7 @@ struct OutputRoute {
   FileSink* file = nullptr;              ///< null: no file
   std::unique_ptr<LineFormatter> lines;  ///< null: bytes as they are
   PieceMark* mark = nullptr;             ///< where it stands what is being written; null: nowhere
+  bool shared = false;                   ///< another pipe goes into the same file
   bool markers = true;                   ///< keeper's own lines are in the log too
   std::function<bool()> is_watched;      ///< asked before each piece
   std::function<void(std::string_view)> watch;
@@ -61,7 +63,10 @@ class OutputLog {
   bool take_line();
   bool take_unseen(std::size_t room, std::size_t rest);
   bool take_seen(std::size_t rest);
-  void begin_made();
+  bool begin_made();
+  bool can_wait();
+  void took(std::size_t used, std::size_t left, bool marked);
+  void pay();
   std::string own_line(std::string_view text, WallTime time);
   std::string dropped_line(std::uint64_t bytes);
   std::size_t read_copy(std::size_t count);
@@ -79,6 +84,8 @@ class OutputLog {
   asio::steady_timer line_end_;
   bool retry_waits_ = false;
   bool stopped_ = false;  ///< nothing is taken until the file can be written
+  bool draining_ = false;
+  std::size_t owed_ = 0;  ///< bytes at the beginning of the pipe that the sink has, and the file has not
   std::size_t left_ = 0;  ///< beginning of a line that waits in the pipe
   bool line_end_waits_ = false;
   std::size_t shown_ = 0;  ///< of what is in the pipe, from its beginning on
