@@ -14,6 +14,7 @@
 
 #include "keeper/child/pidfd.hpp"
 #include "keeper/first_record.hpp"
+#include "keeper/memory.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/proc.hpp"
 #include "protocol/wire/finally.hpp"
@@ -35,16 +36,6 @@ Snapshot beginning_after(RunId last) {
   Snapshot out;
   out.next_run = last + 1;
   return out;
-}
-
-/// What starting needed is given back: this process will mostly sleep from now on. Of the stack, all that is
-/// below this frame: nobody's, until it is used again.
-[[gnu::noinline]] void give_back_memory() {
-  malloc_trim(0);
-  constexpr std::uintptr_t page = 4096, deep = 256 * 1024;
-  char here = 0;
-  const std::uintptr_t below = (reinterpret_cast<std::uintptr_t>(&here) - page) & ~(page - 1);
-  madvise(reinterpret_cast<void*>(below - deep), deep, MADV_DONTNEED);
 }
 
 std::uint64_t jitter_seed() {
@@ -139,7 +130,7 @@ Done Keeper::listen_to_program(const std::string& name, Fd known) {
 int Keeper::run() {
   go_on();
   if (guard_) guard_->up();
-  give_back_memory();
+  give_back_memory();  // what its start needed
   while (!leaving_as_ && !gives_way_) {
     try {
       io_.run();
@@ -435,7 +426,7 @@ void Keeper::perform(const action::Announce& a) {
     if (Run* run = find(a.run)) run->confirmed_at = wall_now();
     if (a.run == shown_) confirmed_at_ = wall_now();
     drop_unused_sockets();
-    asio::post(io_, [] { give_back_memory(); });  // what its start needed
+    asio::post(io_, [] { give_back_memory(); });
   }
   if (a.what == action::What::main_moved && a.run == shown_) pid_start_ = process_start(a.pid);
   if (a.what == action::What::exited) {

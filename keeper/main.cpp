@@ -1,7 +1,6 @@
 // keeper: keeps one program alive. Started by a user it reads its command line (launch); started by itself it
 // takes up the role that it was given (survive/role).
 #include <fcntl.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -10,6 +9,7 @@
 #include "keeper/first_record.hpp"
 #include "keeper/keeper.hpp"
 #include "keeper/launch.hpp"
+#include "keeper/memory.hpp"
 #include "keeper/survive/guard.hpp"
 
 namespace {
@@ -49,10 +49,7 @@ keeper::Result<std::unique_ptr<keeper::Keeper>> make_keeper(const keeper::RoleTa
 
 int keep(const keeper::RoleTable& table) {
   keeper::own_all_signals();
-  // One small heap that is given back: a kept program is to cost as little as it can.
-  mallopt(M_MMAP_THRESHOLD, 64 * 1024);
-  mallopt(M_TRIM_THRESHOLD, 32 * 1024);
-  mallopt(M_TOP_PAD, 4 * 1024);
+  keeper::have_one_small_heap();
   auto keeper = make_keeper(table);
   if (!keeper) return give_up(table, keeper.error().text());
   return (*keeper)->run();

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "keeper/keeper.hpp"
+#include "keeper/memory.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/pid_file.hpp"
 
@@ -248,6 +249,7 @@ void Keeper::record() {
     if (error) return;
     record_due_.reset();
     if (!leaving_as_) write_record();
+    give_back_memory();
   });
 }
 

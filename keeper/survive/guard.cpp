@@ -429,6 +429,16 @@ long due(const Guard& g) {
   return g.trying && !g.up ? g.started + kUpWithin : kForever;
 }
 
+/// What was done since the last rest needed pages of the stack that are nobody's until they are used again
+/// (madvise(2)): half of a guard's memory.
+[[gnu::noinline]] void give_back_stack() {
+  constexpr unsigned long page = 4096, deep = 64 * 1024;
+  constexpr unsigned long own = 512;  // this frame, and that of the call
+  char here = 0;
+  call(SYS_madvise, ((reinterpret_cast<unsigned long>(&here) - own) & ~(page - 1)) - deep, deep,
+       MADV_DONTNEED);
+}
+
 [[noreturn]] void keep_guard(Guard& g) {
   call(SYS_prctl, PR_SET_NAME, address("keeper"));
   call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
@@ -439,6 +449,7 @@ long due(const Guard& g) {
     g.up = g.again = true;
   for (;;) {
     if (g.signals < 0) open_signals(g);
+    give_back_stack();
     pollfd waits[2] = {{g.signals, POLLIN, 0}, {g.link, POLLIN, 0}};
     const long until = due(g);
     timespec time{};
