@@ -4,6 +4,7 @@
 // Each passes on six words, whatever it takes: those that a call does not take are in registers that it does
 // not look at (x86-64 psABI and AAPCS64, "Parameter Passing"), as none of them takes a floating point number.
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -58,6 +59,11 @@ constexpr long failure_of(Call call) {
   return call == Call::opendir ? 0 : -1;
 }
 
+/// epoll_ctl(2) needs memory for what is added only; what else it says is about a mistake.
+constexpr bool can_fail(Call call, long second) {
+  return call != Call::epoll_ctl || second == EPOLL_CTL_ADD;
+}
+
 long after(Call call, long result) {
   if (call == Call::fork && static_cast<int>(result) == 0) self = bare(SYS_getpid);
   return result;
@@ -72,7 +78,7 @@ extern "C" {
   long __wrap_##name(long a, long b, long c, long d, long e, long f);                     \
   long __wrap_##name(long a, long b, long c, long d, long e, long f) {                    \
     const int before = errno;                                                             \
-    const bool failed = fails(Call::name);                                                \
+    const bool failed = can_fail(Call::name, b) && fails(Call::name);                     \
     errno = before;                                                                       \
     if (!failed) return after(Call::name, __real_##name(a, b, c, d, e, f));               \
     if (Call::name == Call::close) __real_##name(a, b, c, d, e, f); /* close(2), EINTR */ \

@@ -158,7 +158,9 @@ TEST(Events, TheProcessAtTheOtherEndIsTheKeeper) {
 TEST(Events, SayHowAnAppEndedAltogether) {
   Sandbox box;
   Follower follower(box);
-  box.detach("job", {"--restart", "never", "sleep", "0.3"});
+  box.detach("job", {"--restart", "never", "sh", "-c", "until [ -e go ]; do sleep 0.02; done"});
+  ASSERT_TRUE(follower.comes("job", "now")) << follower.all();
+  write_text(box.work() / "go", "");
   ASSERT_TRUE(follower.comes("job", "left")) << follower.all();
   EXPECT_EQ(State::exited, follower.last().state);
 }
