@@ -87,7 +87,7 @@ class Life {
   /// The command may fail, or be killed: then a second one does it, or finds it done.
   void begin() {
     Start how{{string(BIN_DIR) + "/keeper_faulty", "-d", "-n", "life", "--start-secs", "0", "--log-max-size",
-               "512K", "--log-backups", "99", "--backoff", "none", child("steps"), box_.work().string()}};
+               "128K", "--log-backups", "99", "--backoff", "none", child("steps"), box_.work().string()}};
     how.environment = {{"FAULT_PLAN", (box_.root() / "plan").string()}};
     Outcome first = box_.run(how);
     if (first.code == 0) return;
