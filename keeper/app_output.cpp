@@ -73,13 +73,12 @@ Result<std::unique_ptr<AppOutput>> AppOutput::make(asio::io_context& io, const S
   // Where nothing says which stream a line is of, one file takes them as they were written: through one pipe.
   bool apart = !spec.error_log.empty() && !(same && spec.log_format == LogFormat::raw);
   FileSink* out = is_file(spec.log) ? app->add_sink(apart ? "out" : "all", path) : nullptr;
-  if (apart && same) app->shared_ = out;
-  if (Done done = app->add_stream(LogStream::out, out); !done) return done.error();
+  if (Done done = app->add_stream(LogStream::out, out, apart && same); !done) return done.error();
   if (!apart) return app;
   // Both may go into one file, where each line says which stream it is of.
   if (same) app->sinks_.front()->stream = "all";
   FileSink* err = same ? out : is_file(spec.error_log) ? app->add_sink("err", error_path) : nullptr;
-  if (Done done = app->add_stream(LogStream::err, err); !done) return done.error();
+  if (Done done = app->add_stream(LogStream::err, err, same); !done) return done.error();
   return app;
 }
 
@@ -97,7 +96,7 @@ FileSink* AppOutput::add_sink(const std::string& stream, const std::string& path
   return file;
 }
 
-Done AppOutput::add_stream(LogStream from, FileSink* file) {
+Done AppOutput::add_stream(LogStream from, FileSink* file, bool shared) {
   const std::size_t number = streams_.size();
   const bool known = number < memory_.pipes.size() && memory_.pipes[number].reading;
   auto pipe = known ? Result<OutputPipe>(std::move(memory_.pipes[number])) : make_output_pipe();
@@ -110,7 +109,7 @@ Done AppOutput::add_stream(LogStream from, FileSink* file) {
   end_piece(route.mark);
   inodes_.push_back(inode_of(pipe->reading));
   route.lines = formatter_of(spec_, from);
-  route.shared = file != nullptr && file == shared_;
+  route.shared = shared;
   route.markers = spec_.log_markers;
   route.is_watched = [this] { return syslog_ || hooks_.is_watched(); };
   std::unique_ptr<SyslogLines> lines;

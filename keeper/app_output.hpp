@@ -100,7 +100,7 @@ class AppOutput {
 
   AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks, OutputMemory memory);
   FileSink* add_sink(const std::string& stream, const std::string& path);
-  Done add_stream(LogStream from, FileSink* file);
+  Done add_stream(LogStream from, FileSink* file, bool shared);
   void look_for_trouble();
   static std::uint64_t newly_dropped(Sink& sink);
   Done tend(Done (FileSink::*doing)());
@@ -114,7 +114,6 @@ class AppOutput {
   std::unique_ptr<SyslogSender> syslog_;          ///< null: not asked for
   std::vector<std::unique_ptr<Sink>> sinks_;      ///< none: no files
   std::vector<std::unique_ptr<Stream>> streams_;  ///< one, or out and err
-  FileSink* shared_ = nullptr;                    ///< what both go into
 };
 
 }  // namespace keeper

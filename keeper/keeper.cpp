@@ -1,8 +1,6 @@
 #include "keeper/keeper.hpp"
 
 #include <fcntl.h>
-#include <malloc.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -60,6 +58,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   auto out = std::unique_ptr<Keeper>(
       new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier), std::move(machine)));
   out->take_environment(std::move(environment));
+  out->note_spec();
   out->open_page();
   if (Done done = out->open_log(out->output_memory(left, table)); !done) return done.error();
   if (Done done = out->listen_to_program(left ? left->state.notify : "", take_held(table.held, "notify"));
@@ -467,6 +466,13 @@ void Keeper::leave_when_written(State as, Time until) {
   });
 }
 
+/// Who waits for a run that will not be.
+void Keeper::refuse(std::vector<Answer>& answers, const char* doing) {
+  for (const Answer& answer : std::exchange(answers, {}))
+    answer.fail({Reason::failed, doing + table_.stem,
+                 machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});
+}
+
 /// The end of the app, in this order: what is known is written, the socket goes, who waits is told, the lock
 /// goes last.
 void Keeper::leave(State as) {
@@ -486,14 +492,9 @@ void Keeper::leave(State as) {
   output_->finish();
   for (const Answer& answer : stop_answers_)
     answer.give(status());
-  for (const Answer& answer : restart_answers_)
-    answer.fail({Reason::failed, "restart " + table_.stem,
-                 machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});
-  for (const Answer& answer : std::exchange(reload_answers_, {}))
-    answer.fail({Reason::failed, "reload " + table_.stem,
-                 machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});
   stop_answers_.clear();
-  restart_answers_.clear();
+  refuse(restart_answers_, "restart ");
+  refuse(reload_answers_, "reload ");
   take_leave();
   log_feeds_.finish();
   // For who waits for a start it is none, however well its run ended.

@@ -134,6 +134,7 @@ class Keeper : public Service {
   void perform(const action::Leave& leave);
   bool never_ran(State leaves_as) const;
   void leave_when_written(State as, Time until);
+  void refuse(std::vector<Answer>& answers, const char* doing);
   void leave(State as);
   void send_signal(Run& run, int signal, Scope scope);
   RunIds ids_of(const Run& run) const;
@@ -226,6 +227,7 @@ class Keeper : public Service {
   void put_back_spec();
   void drop_old_listeners();
   void apply_spec(Spec spec);
+  void note_spec();
   void take_environment(std::vector<std::string> variables);
   Spec whole_spec() const;
 

@@ -3,7 +3,7 @@
 #include <malloc.h>
 #include <sys/mman.h>
 
-#include <cstdint>
+#include "keeper/survive/unused_stack.hpp"
 
 /// What glibc calls when a thread ends (malloc/arena.c): from then on it keeps no freed pieces of this thread
 /// at hand, some of every size, which malloc_trim(3) cannot give back. They were half of a keeper's heap.
@@ -21,11 +21,9 @@ void have_one_small_heap() {
 
 [[gnu::noinline]] void give_back_memory() {
   malloc_trim(0);
-  constexpr std::uintptr_t page = 4096, deep = 256 * 1024;
-  constexpr std::uintptr_t own = 512;  // this frame, and that of the call
-  char here = 0;
-  const std::uintptr_t below = (reinterpret_cast<std::uintptr_t>(&here) - own) & ~(page - 1);
-  madvise(reinterpret_cast<void*>(below - deep), deep, MADV_DONTNEED);
+  const char here = 0;
+  const UnusedStack unused = unused_stack(&here, 256 * 1024);
+  madvise(reinterpret_cast<void*>(unused.address), unused.bytes, MADV_DONTNEED);
 }
 
 }  // namespace keeper

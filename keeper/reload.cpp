@@ -10,6 +10,7 @@
 #include "keeper/first_record.hpp"
 #include "keeper/keeper.hpp"
 #include "keeper/outdated.hpp"
+#include "protocol/wire/line_buffer.hpp"
 
 namespace keeper {
 namespace {
@@ -48,15 +49,6 @@ std::optional<std::int64_t> written_at(const string& path) {
   struct stat st {};
   if (stat(path.c_str(), &st) != 0) return std::nullopt;
   return st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec;
-}
-
-std::vector<string> lines_of(string_view text) {
-  std::vector<string> out;
-  while (!text.empty()) {
-    out.emplace_back(text.substr(0, text.find('\n')));
-    text.remove_prefix(std::min(out.back().size() + 1, text.size()));
-  }
-  return out;
 }
 
 }  // namespace
@@ -102,7 +94,7 @@ void Keeper::end_reload(const action::Announce& a) {
     reply.failed = a.text;
     const RunRecord* record = recorder_.record_of(a.run);
     if (a.run != 0)
-      reply.output = lines_of(last_lines(
+      reply.output = split_lines(last_lines(
           record != nullptr ? record->output.text : output_->last_output(OutputTail::kMost), kShownLines));
   }
   reply.changed = std::exchange(spec_changed_, {});
@@ -192,12 +184,16 @@ void Keeper::apply_spec(Spec spec) {
     if (Done done = listen_to_program("", {}); !done) marker(done.error().text());
     if (notify_) hand_up("notify", notify_->descriptor());
   }
+  note_spec();
+}
+
+/// The spec that is used is the one that stands in the record now.
+void Keeper::note_spec() {
   spec_written_ = written_at(home_.spec_path(table_.stem));
 }
 
 /// This process's own environment is what its program inherits. Mostly it is this one already.
 void Keeper::take_environment(std::vector<string> variables) {
-  spec_written_ = written_at(home_.spec_path(table_.stem));
   std::size_t same = 0;
   while (environ[same] != nullptr && same < variables.size() && variables[same] == environ[same])
     ++same;

@@ -10,20 +10,6 @@ namespace {
 
 enum class Doing { rotate, reopen, flush };
 
-/// The ones whose keepers can be asked; says of the others why not. `gone`: apps without a keeper.
-std::vector<Row> to_be_asked(Work& work, std::vector<Chosen>& gone) {
-  std::vector<Row> out;
-  for (const Chosen& app : work.apps) {
-    if (app.row.answered)
-      out.push_back(app.row);
-    else if (is_deaf(app.row))
-      work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
-    else
-      gone.push_back(app);
-  }
-  return out;
-}
-
 std::vector<Outcome> ask_keepers(const Home& home, const std::vector<Row>& rows, Doing doing,
                                  const Deadline& deadline) {
   switch (doing) {
@@ -44,7 +30,7 @@ int run(Arguments& arguments, Doing doing, const char* word) {
   Work work(word);
   if (auto code = work.find(targets, to_find(timeout))) return *code;
   std::vector<Chosen> gone;
-  std::vector<Row> rows = to_be_asked(work, gone);
+  std::vector<Row> rows = work.with_a_keeper(gone);
   if (!rows.empty()) work.report(ask_keepers(work.home(), rows, doing, deadline));
   for (const Chosen& app : gone) {
     if (doing == Doing::flush)

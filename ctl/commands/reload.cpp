@@ -3,7 +3,6 @@
 #include "ctl/commands/spec_options.hpp"
 #include "ctl/commands/start_rest.hpp"
 #include "ctl/commands/work.hpp"
-#include "ctl/fleet/reach.hpp"
 #include "ctl/fleet/reloader.hpp"
 
 namespace keeper {
@@ -32,13 +31,8 @@ int run(Arguments& arguments) {
   Deadline deadline = whole_command(timeout);
   Work work("reload");
   if (auto code = work.find(targets, to_find(timeout))) return *code;
-  std::vector<Row> kept, rest;
-  for (const Chosen& app : work.apps) {
-    if (is_deaf(app.row))
-      work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
-    else
-      (app.row.answered ? kept : rest).push_back(app.row);
-  }
+  std::vector<Chosen> rest;
+  const std::vector<Row> kept = work.with_a_keeper(rest);
   if (!kept.empty()) work.report(reload_apps(work.home(), kept, options, deadline));
   if (!rest.empty()) start_rest(work, rest, "reload", true, options.change, deadline);
   return work.exit_code();

@@ -4,7 +4,6 @@
 #include "ctl/commands/start_options.hpp"
 #include "ctl/commands/start_rest.hpp"
 #include "ctl/commands/work.hpp"
-#include "ctl/fleet/reach.hpp"
 #include "ctl/fleet/runner.hpp"
 
 namespace keeper {
@@ -20,13 +19,8 @@ int run(Arguments& arguments) {
   Deadline deadline = whole_command(options.timeout);
   Work work("restart");
   if (auto code = work.find(options.targets, to_find(options.timeout))) return *code;
-  std::vector<Row> kept, rest;
-  for (const Chosen& app : work.apps) {
-    if (is_deaf(app.row))
-      work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
-    else
-      (app.row.answered ? kept : rest).push_back(app.row);
-  }
+  std::vector<Chosen> rest;
+  const std::vector<Row> kept = work.with_a_keeper(rest);
   if (!kept.empty()) work.report(restart_apps(work.home(), kept, options.wait, spec.change(), deadline));
   if (!rest.empty()) start_rest(work, rest, "restart", options.wait, spec.change(), deadline);
   return work.exit_code();

@@ -18,13 +18,9 @@ void SpecOptions::declare(Arguments& arguments) {
 }
 
 std::optional<int> SpecOptions::check(const Arguments& arguments) {
-  for (const std::string& variable : variables_) {
-    const auto equals = variable.find('=');
-    // The text is not repeated: it may be a secret whose name was forgotten.
-    if (equals == std::string::npos || equals == 0)
-      return arguments.wrong("--env: a variable is given as KEY=VALUE");
-    change_.env.insert_or_assign(variable.substr(0, equals), variable.substr(equals + 1));
-  }
+  for (const std::string& variable : variables_)
+    if (Done done = add_variable(change_.env, variable); !done)
+      return arguments.wrong("--env: " + done.error().why());
   for (std::string& file : change_.env_files) {
     file = std::filesystem::absolute(file).string();
     if (access(file.c_str(), R_OK) != 0)

@@ -6,11 +6,12 @@
 
 namespace keeper {
 
-void start_rest(Work& work, const std::vector<Row>& rows, const char* verb, bool wait,
+void start_rest(Work& work, const std::vector<Chosen>& apps, const char* verb, bool wait,
                 const SpecChange& change, const Deadline& deadline) {
   auto keeper = find_keeper();
   std::vector<AppId> ids;
-  for (const Row& row : rows) {
+  for (const Chosen& app : apps) {
+    const Row& row = app.row;
     if (!keeper) {
       work.fail(row.id, exit_code::failed, keeper.error().why());
       continue;

@@ -6,7 +6,7 @@
 namespace keeper {
 
 /// A stopped app is started, and so is one that was left without a keeper, once its old program has ended.
-void start_rest(Work& work, const std::vector<Row>& rows, const char* verb, bool wait,
+void start_rest(Work& work, const std::vector<Chosen>& apps, const char* verb, bool wait,
                 const SpecChange& change, const Deadline& deadline);
 
 }  // namespace keeper

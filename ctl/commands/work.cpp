@@ -72,6 +72,19 @@ std::vector<Row> Work::with_a_process() {
   return out;
 }
 
+std::vector<Row> Work::with_a_keeper(std::vector<Chosen>& rest) {
+  std::vector<Row> out;
+  for (const Chosen& app : apps) {
+    if (app.row.answered)
+      out.push_back(app.row);
+    else if (is_deaf(app.row))
+      fail(app.row.id, exit_code::partly, deaf(app.row).why());
+    else
+      rest.push_back(app);
+  }
+  return out;
+}
+
 void Work::fail(const std::string& what, int code, const std::string& why) {
   tally_.add(code);
   if (why.empty()) return;  // somebody else has said it

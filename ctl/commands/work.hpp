@@ -29,6 +29,8 @@ class Work {
 
   /// Of the apps, those whose program can be asked something just now; says of the others why not.
   std::vector<Row> with_a_process();
+  /// Those whose keepers can be asked; says of those that do not answer why not. `rest`: without a keeper.
+  std::vector<Row> with_a_keeper(std::vector<Chosen>& rest);
 
   std::vector<Chosen> apps;
   /// Only where there are apps.

@@ -51,8 +51,7 @@ Outcome outcome_of(const Row& row, const Answer& answer) {
   Outcome out = Outcome::done(
       row.id, row.status.pid ? "reloaded " + stem + ": pid " + pid_text(row.status.pid) + " -> " + pid
                              : stem + ": started, pid " + pid);
-  for (const std::string& line : reply->changed)
-    out.notes.push_back(line);
+  out.notes = std::move(reply->changed);
   return out;
 }
 
@@ -63,12 +62,18 @@ class Reloader {
 
   void reload(const std::vector<Row>& rows) {
     std::vector<Row> ready;
-    for (const Row& row : rows)
-      if (may_be_reloaded(row)) ready.push_back(row);
     // Each with a spec of its own, so each in a call of its own, all at the same time.
     std::vector<Call> calls;
-    for (const Row& row : ready)
-      calls.push_back(call_to(row.id, request_for(row)));
+    for (const Row& row : rows) {
+      if (!may_be_reloaded(row)) continue;
+      auto request = request_for(row);
+      if (!request) {
+        add(Outcome::failed(row.id, request.error()));
+        continue;
+      }
+      calls.push_back(call_to(row.id, *request));
+      ready.push_back(row);
+    }
     std::vector<Answer> answers = call_all(home_, calls, deadline_.left());
     for (std::size_t i = 0; i < ready.size(); ++i)
       add(outcome_of(ready[i], answers[i]));
@@ -76,11 +81,14 @@ class Reloader {
   std::vector<Outcome> outcomes;
 
  private:
-  ReloadRun request_for(const Row& row) {
+  Result<ReloadRun> request_for(const Row& row) {
     ReloadRun out;
     out.run = row.status.run;
     if (options_.canary) out.canary_ms = static_cast<std::uint64_t>(options_.canary->count());
-    if (auto spec = changed_spec(home_, row.id, options_.change)) out.spec = std::move(*spec);
+    if (options_.change.empty()) return out;
+    auto changed = changed_spec(home_, row.id, options_.change);
+    if (!changed) return changed.error();
+    out.spec = std::move(changed->spec);
     return out;
   }
 

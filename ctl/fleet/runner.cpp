@@ -102,22 +102,17 @@ std::vector<Outcome> begin_next_runs(const Home& home, const std::vector<Row>& r
   return out;
 }
 
-}  // namespace
-
-namespace {
-
 /// Each has a spec of its own.
 Outcome restart_changed(const Home& home, const Row& row, const SpecChange& change,
                         const Deadline& deadline) {
-  auto spec = changed_spec(home, row.id, change);
-  if (!spec) return Outcome::failed(row.id, spec.error());
-  std::vector<std::string> notes = changes_of(home, row.id, **spec);
+  auto changed = changed_spec(home, row.id, change);
+  if (!changed) return Outcome::failed(row.id, changed.error());
   std::vector<Row> rows = {row};
   RestartRun request;
-  request.spec = std::move(*spec);
+  request.spec = std::move(changed->spec);
   Answers answers = ask(home, rows, request, deadline);
   Outcome out = restart_outcome(rows.front(), answers.front(), restarted);
-  if (out.code == exit_code::done) out.notes = std::move(notes);
+  if (out.code == exit_code::done) out.notes = std::move(changed->differences);
   return out;
 }
 

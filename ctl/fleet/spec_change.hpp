@@ -1,7 +1,6 @@
 // A change of what an app is configured with, from its next run on.
 #pragma once
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,11 +17,12 @@ struct SpecChange {
   bool empty() const { return env.empty() && env_files.empty() && !refresh; }
 };
 
-/// The app's spec with that changed; nothing where nothing is to be changed. Errors: it has no readable
-/// record.
-Result<std::optional<Spec>> changed_spec(const Home& home, const AppId& id, const SpecChange& change);
+struct ChangedSpec {
+  Spec spec;
+  std::vector<std::string> differences;  ///< from the record, for people
+};
 
-/// What is another in that spec than in the record, for people.
-std::vector<std::string> changes_of(const Home& home, const AppId& id, const Spec& changed);
+/// The app's spec with that changed. Errors: it has no readable record.
+Result<ChangedSpec> changed_spec(const Home& home, const AppId& id, const SpecChange& change);
 
 }  // namespace keeper

@@ -14,6 +14,7 @@
 #include "keeper/survive/bare_calls.hpp"
 #include "keeper/survive/guard_words.hpp"
 #include "keeper/survive/inbox.hpp"
+#include "keeper/survive/unused_stack.hpp"
 
 namespace keeper {
 namespace {
@@ -432,11 +433,9 @@ long due(const Guard& g) {
 /// What was done since the last rest needed pages of the stack that are nobody's until they are used again
 /// (madvise(2)): half of a guard's memory.
 [[gnu::noinline]] void give_back_stack() {
-  constexpr unsigned long page = 4096, deep = 64 * 1024;
-  constexpr unsigned long own = 512;  // this frame, and that of the call
-  char here = 0;
-  call(SYS_madvise, ((reinterpret_cast<unsigned long>(&here) - own) & ~(page - 1)) - deep, deep,
-       MADV_DONTNEED);
+  const char here = 0;
+  const UnusedStack unused = unused_stack(&here, 64 * 1024);
+  call(SYS_madvise, static_cast<long>(unused.address), static_cast<long>(unused.bytes), MADV_DONTNEED);
 }
 
 [[noreturn]] void keep_guard(Guard& g) {

@@ -1,5 +1,7 @@
 #include "protocol/wire/line_buffer.hpp"
 
+#include <algorithm>
+
 namespace keeper {
 
 void LineBuffer::add(std::string_view bytes) {
@@ -36,6 +38,15 @@ std::optional<std::string_view> LineBuffer::next() {
   taken_ = scanned_ = end + 1;
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   return line;
+}
+
+std::vector<std::string> split_lines(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    out.emplace_back(text.substr(0, text.find('\n')));
+    text.remove_prefix(std::min(out.back().size() + 1, text.size()));
+  }
+  return out;
 }
 
 }  // namespace keeper

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace keeper {
 
@@ -29,5 +30,8 @@ class LineBuffer {
   std::size_t scanned_ = 0;  ///< no newline before this one
   bool too_long_ = false;
 };
+
+/// The lines of a whole text without their newlines; the last one may have none.
+std::vector<std::string> split_lines(std::string_view text);
 
 }  // namespace keeper

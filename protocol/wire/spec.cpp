@@ -189,10 +189,7 @@ Done set_text(T& member, string_view text) {
   } else if constexpr (std::is_same_v<T, Readiness>) {
     return member.add(text);
   } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
-    auto equals = text.find('=');
-    // The text is not repeated: it may be a secret whose name was forgotten.
-    if (equals == string_view::npos || equals == 0) return wrong("a variable is given as KEY=VALUE");
-    member.insert_or_assign(string(text.substr(0, equals)), string(text.substr(equals + 1)));
+    return add_variable(member, text);
   } else if constexpr (std::is_same_v<T, Limits>) {
     return add_limits(member, text);
   } else if constexpr (std::is_same_v<T, std::vector<ListenAddress>>) {
@@ -561,6 +558,13 @@ string Backoff::text() const {
 
 std::span<const Field> spec_fields() {
   return kFields;
+}
+
+Done add_variable(std::map<string, string>& variables, string_view text) {
+  auto equals = text.find('=');
+  if (equals == string_view::npos || equals == 0) return wrong("a variable is given as KEY=VALUE");
+  variables.insert_or_assign(string(text.substr(0, equals)), string(text.substr(equals + 1)));
+  return {};
 }
 
 string flag_of(const Field& field) {

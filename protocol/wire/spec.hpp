@@ -138,6 +138,10 @@ struct Field {
 /// The list, in the order in which --help and files show it.
 std::span<const Field> spec_fields();
 
+/// "KEY=VALUE" into a program's variables. Errors: it is not that; they do not repeat it, for it may be a
+/// secret whose name was forgotten.
+Done add_variable(std::map<std::string, std::string>& variables, std::string_view text);
+
 /// "max_restarts" to "--max-restarts", "limits" to "--limit".
 std::string flag_of(const Field& field);
 

@@ -96,6 +96,13 @@ TEST(LineBuffer, WaitsForTheEndOfALineOfTheMaximum) {
   EXPECT_EQ(take_all(buffer), Lines{"12345"});
 }
 
+TEST(SplitLines, OfAWholeTextEndWithOrWithoutANewline) {
+  EXPECT_EQ(Lines{}, split_lines(""));
+  EXPECT_EQ((Lines{"a", "", "b"}), split_lines("a\n\nb"));
+  EXPECT_EQ((Lines{"a", "", "b"}), split_lines("a\n\nb\n"));
+  EXPECT_EQ(Lines{""}, split_lines("\n"));
+}
+
 TEST(LineBuffer, LooksAtEveryByteOnceWhileALineGrows) {
   // A million pieces of one line: were each of them searched from the start, this would take minutes.
   LineBuffer buffer(2 << 20);
