@@ -87,7 +87,7 @@ void Keeper::on_channel_closed(RunId id) {
   const bool lives = !run->main_ended;
   run->channel.reset();
   if (lives) tell_of_message(id, "disconnected", "");
-  if (lives && run->asked_to_leave) end_who_has_left(id);
+  if (lives && run->asked_to_leave) end_who_has_left(*run);
   persist();
 }
 
@@ -118,11 +118,11 @@ void Keeper::send_first_signal(Run& run) {
 
 /// A worker that has left its cluster has finished what it had. Most end then; one that something else keeps
 /// running (a timer, a connection to a database) is not waited for.
-void Keeper::end_who_has_left(RunId id) {
-  has_left_.expires_after(kEndsByItself);
-  has_left_.async_wait([this, id](std::error_code error) {
-    Run* run = error ? nullptr : find(id);
-    if (run != nullptr && !run->main_ended) send_first_signal(*run);
+void Keeper::end_who_has_left(Run& run) {
+  run.has_left = std::make_unique<asio::steady_timer>(io_, kEndsByItself);
+  run.has_left->async_wait([this, id = run.id](std::error_code error) {
+    Run* left = error ? nullptr : find(id);
+    if (left != nullptr && !left->main_ended) send_first_signal(*left);
   });
 }
 

@@ -100,11 +100,12 @@ class Keeper : public Service {
     std::uint32_t since = 0;         ///< of the inbox, when it was spawned
     std::optional<ExitInfo> exit{};  ///< known, and not told to the machine yet
     std::optional<OomMark> oom{};
-    std::unique_ptr<RunReadiness> ready{};  ///< null where nothing has to be shown
-    std::unique_ptr<Channel> channel{};     ///< null: node does not run it, or it has closed it
-    bool skips = false;                     ///< its channel throws a message away just now
-    int twin = -1;                          ///< its number for our end of the channel
-    bool asked_to_leave = false;            ///< its cluster
+    std::unique_ptr<RunReadiness> ready{};           ///< null where nothing has to be shown
+    std::unique_ptr<Channel> channel{};              ///< null: node does not run it, or it has closed it
+    bool skips = false;                              ///< its channel throws a message away just now
+    int twin = -1;                                   ///< its number for our end of the channel
+    bool asked_to_leave = false;                     ///< its cluster
+    std::unique_ptr<asio::steady_timer> has_left{};  ///< since it has closed its channel then
     // what a status says of it, once it is the current one
     std::optional<WallTime> started_at{};
     std::optional<WallTime> confirmed_at{};
@@ -183,7 +184,7 @@ class Keeper : public Service {
   void tell_of_message(RunId id, const char* event, std::string text);
   void send_word(Run& run, int word);
   void send_first_signal(Run& run);
-  void end_who_has_left(RunId id);
+  void end_who_has_left(Run& run);
 
   // workers of a cluster, and what they listen at (workers.cpp)
   struct ServedSocket {
@@ -369,7 +370,6 @@ class Keeper : public Service {
   asio::steady_timer adopted_rest_{io_};
   std::vector<ServedSocket> sockets_;  ///< of its cluster
   asio::steady_timer ask_again_{io_};
-  asio::steady_timer has_left_{io_};
   std::optional<Millis> asked_since_;  ///< a socket that is not obtained yet
 
   std::unique_ptr<RemovalWatch> socket_watch_;  ///< null: there is no inotify instance left

@@ -281,6 +281,25 @@ TEST(Reload, WorkersOfAClusterLoseNoRequest) {
   }
 }
 
+/// Their connections are gone, and something else keeps them running: the old run of a reload, and the new
+/// one that is not wanted any more.
+TEST(Reload, WorkersThatLeaveAtTheSameTimeAreEndedEach) {
+  Sandbox box;
+  const auto script = box.work() / "stays.js";
+  write_text(script,
+             "const c = require('cluster'); setInterval(() => {}, 1000);"
+             "c.worker.on('disconnect', () => console.log('left'));"
+             "require('http').createServer().listen(0, () => process.send('ready'));");
+  box.detach("api", {"-i", "2", "--ready", "node", "--stop-timeout", "60s", script.string()});
+  const int before = box.pid("api:1");
+  EXPECT_EQ(0, box.ctl({"reload", "api:1"}).code);
+  const int after = box.pid("api:1");
+  Background scaling = box.start({{program("ctl"), "scale", "api", "1"}});
+  EVENTUALLY(!alive(before) && !alive(after));
+  EXPECT_EQ(2, count_of(box.log("api:1"), "left\n"));
+  scaling.wait();
+}
+
 TEST(Reload, TakesNoLongerThanItMay) {
   Sandbox box;
   Serving api(box);
