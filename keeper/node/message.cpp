@@ -1,5 +1,6 @@
 #include "keeper/node/message.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "protocol/wire/json_text.hpp"
@@ -38,9 +39,14 @@ NodeMessage read_node_message(std::string_view line) {
 std::string node_message_of(std::string_view text) {
   const char kind = kind_of(text);
   const bool shaped = kind == '{' || kind == '[' || kind == '"';
-  // On one line: a newline would be the end of the message.
-  if (shaped && check_json(text, kMostLevels, kAnyNumber) == TextCheck::good) return tree_of(text).dump();
-  return carry_bytes(text).dump();
+  if (!shaped || check_json(text, kMostLevels, kAnyNumber) != TextCheck::good)
+    return carry_bytes(text).dump();
+  // As it is written, for a number may be more than a double holds; on one line, as a newline, which stands
+  // only between values, would be the end of the message.
+  std::string out(text);
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return out;
 }
 
 }  // namespace keeper

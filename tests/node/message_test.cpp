@@ -54,7 +54,9 @@ TEST(NodeMessage, MayBeAThousandLevelsDeepAndNoDeeper) {
 TEST(NodeMessage, OfAUserIsSentAsItIsWhereItIsShapedLikeOne) {
   EXPECT_EQ(R"("shutdown")", node_message_of("shutdown"));
   EXPECT_EQ(R"("shutdown")", node_message_of(R"("shutdown")"));
-  EXPECT_EQ(R"({"type":"stop","in":5})", node_message_of("{ \"type\": \"stop\",\n \"in\": 5 }"));
+  EXPECT_EQ(R"({ "type": "stop",  "in": 5 })", node_message_of("{ \"type\": \"stop\",\n \"in\": 5 }"));
+  EXPECT_EQ(R"({"in":1e999,"id":12345678901234567890123})",
+            node_message_of(R"({"in":1e999,"id":12345678901234567890123})"));
   EXPECT_EQ(R"(["a"])", node_message_of(R"(["a"])"));
   EXPECT_EQ(R"("{stop}")", node_message_of("{stop}"));
   EXPECT_EQ(R"("7")", node_message_of("7"));
