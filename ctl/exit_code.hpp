@@ -16,6 +16,7 @@ constexpr int of(Reason reason) {
     case Reason::usage: return usage;
     case Reason::not_running: return not_running;
     case Reason::not_found: return no_target;
+    case Reason::full:
     case Reason::timeout:
     case Reason::unreachable: return partly;
     default: return failed;

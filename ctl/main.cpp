@@ -1,5 +1,7 @@
 // ctl: what a user does with all that is kept: lists it, stops it, reads its logs. commands/ has a file for
 // each.
+#include <malloc.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -9,6 +11,7 @@
 #include "ctl/exit_code.hpp"
 
 int main(int argc, char** argv) try {
+  mallopt(M_TOP_PAD, 1 << 20);  // a list of hundreds would ask for its memory in dozens of small steps
   // `ctl logs | head` ends by the error of a write, not by a signal.
   std::signal(SIGPIPE, SIG_IGN);
   // A caller that ignores this would have it that no exit status of a keeper is ever seen.

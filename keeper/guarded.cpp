@@ -166,6 +166,7 @@ void Keeper::handle(const Upgrade& request, const Caller&, Answer answer) {
 
 /// All is recorded; who is connected sees the end, and finds the next one at the same socket.
 void Keeper::give_way() {
+  asked_.reset();
   server_->close();
   if (echo_) echo_->finish(kLastEcho);
   if (notes_) notes_->finish(kLastEcho);

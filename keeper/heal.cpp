@@ -1,5 +1,6 @@
 // What a keeper does when its files are gone: somebody removed the socket, the home, or a part of it. The
 // program runs on; what it is kept by is made again, under the lock, in the order in which a start makes it.
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 namespace keeper {
 namespace {
 
+constexpr rlim_t kDescriptorsForMore = 64;
 constexpr Millis kLetItFinish{100};  // an rm -r that is under way
 constexpr Millis kFirstRetry{1000};  // where the home cannot be made again
 constexpr Millis kLastRetry{60'000};
@@ -45,6 +47,17 @@ void Keeper::watch_socket(Fd known) {
   if (!made) return;
   socket_watch_ = std::move(*made);
   hand_up("watch", socket_watch_->descriptor());
+}
+
+/// Only under the lock, as all that is bound, and not where the name is another's by now. It is one
+/// process's: the next one binds its own.
+void Keeper::be_asked() {
+  asked_.reset();
+  rlimit limit{};  // where there are few descriptors, the start of a program needs them
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < kDescriptorsForMore) return;
+  if (file_at(home_.app_dir(table_.stem) + "/lock") != file_of(lock_.get())) return;
+  if (auto socket = home_.bind_ask_socket(table_.stem))
+    asked_ = std::make_unique<AskSocket>(io_, std::move(*socket), *this);
 }
 
 void Keeper::heal_after(Millis pause) {
@@ -102,6 +115,7 @@ Done Keeper::make_home_again() {
     table_.socket = socket->get();
     hand_up("socket", table_.socket);
     server_->listen_at(std::move(*socket));
+    be_asked();
     watch_socket();
   } else if (!socket_watch_) {
     watch_socket();

@@ -128,6 +128,7 @@ Done Keeper::listen_to_program(const std::string& name, Fd known) {
 
 int Keeper::run() {
   go_on();
+  if (!leaving_as_) be_asked();
   if (guard_) guard_->up();
   give_back_memory();  // what its start needed
   while (!leaving_as_ && !gives_way_) {
@@ -499,6 +500,7 @@ void Keeper::leave(State as) {
   log_feeds_.finish();
   // For who waits for a start it is none, however well its run ended.
   report_start(StartReport::Kind::failed, std::max(1, exit_code(as)));
+  asked_.reset();
   server_->close();
   io_.stop();
   if (echo_) echo_->finish(kLastWords);

@@ -16,6 +16,7 @@
 #include "keeper/app_output.hpp"
 #include "keeper/child/process.hpp"
 #include "keeper/child/tree.hpp"
+#include "keeper/control/ask_socket.hpp"
 #include "keeper/control/log_feeds.hpp"
 #include "keeper/control/server.hpp"
 #include "keeper/control/streams.hpp"
@@ -251,6 +252,7 @@ class Keeper : public Service {
 
   // when its files are gone (heal.cpp)
   void watch_socket(Fd known = {});
+  void be_asked();
   void heal_after(Millis pause);
   void heal();
   Done make_home_again();
@@ -301,6 +303,7 @@ class Keeper : public Service {
   std::string error_log_path() const;
 
   RoleTable table_;
+  const int own_pid_ = getpid();  ///< a status has it, and a call costs more than all the rest of it
   Home home_;
   Spec spec_;
   Fd lock_;
@@ -400,6 +403,7 @@ class Keeper : public Service {
   Streams streams_;
   LogFeeds log_feeds_{io_};
   std::unique_ptr<Server> server_;
+  std::unique_ptr<AskSocket> asked_;       ///< null: it cannot be had, and who asks connects
   std::vector<action::Announce> to_tell_;  ///< who waits hears of it when it is recorded
   int signal_error_ = 0;                   ///< errno of the last signal to a main process
   std::vector<Answer> stop_answers_;

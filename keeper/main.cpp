@@ -50,6 +50,7 @@ keeper::Result<std::unique_ptr<keeper::Keeper>> make_keeper(const keeper::RoleTa
 int keep(const keeper::RoleTable& table) {
   keeper::own_all_signals();
   keeper::have_one_small_heap();
+  keeper::be_resumed_plainly();
   auto keeper = make_keeper(table);
   if (!keeper) return give_up(table, keeper.error().text());
   return (*keeper)->run();

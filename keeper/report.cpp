@@ -44,8 +44,8 @@ Status Keeper::status() {
   s.wanted = machine_.wanted();
   s.pid = machine_.pid();
   s.run = machine_.run();
-  if (!leaving_as_) s.keeper_pid = getpid();
-  if (!leaving_as_ && guard_) s.guard_pid = getppid();
+  if (!leaving_as_) s.keeper_pid = own_pid_;
+  if (!leaving_as_ && guard_) s.guard_pid = guard_->pid();
   if (plan_) {
     s.command = plan_->command();
   } else {

@@ -256,7 +256,7 @@ bool Keeper::has_one_of(const Run& run, const std::vector<int>& pids) const {
 Keeper::Run* Keeper::run_of(const Sender& sender) {
   if (sender.pid <= 0) return nullptr;
   // systemd-notify speaks for its parent, which is this process once its own has ended; nobody but root can.
-  if (sender.pid == getpid() || (guard_ && sender.pid == getppid()))
+  if (sender.pid == own_pid_ || (guard_ && sender.pid == guard_->pid()))
     return runs_.empty() ? nullptr : &runs_.back();
   std::vector<int> line = sender.parents;
   line.insert(line.begin(), sender.pid);

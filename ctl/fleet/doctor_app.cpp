@@ -133,7 +133,7 @@ void Examined::deaf_keeper(const Row& row) {
     said.what = "its keeper, pid " + pid + ", is suspended (by SIGSTOP)";
     said.remedy = "'kill -CONT " + pid + "' wakes it";
   }
-  add(row.failure == Reason::busy ? Severity::warning : Severity::error, said.what, said.remedy);
+  add(row.failure == Reason::full ? Severity::warning : Severity::error, said.what, said.remedy);
 }
 
 void Examined::leftovers() {

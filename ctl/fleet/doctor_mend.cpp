@@ -33,7 +33,8 @@ Done remove_socket(const Home& home, const string& stem) {
   if (socket) return not_so_any_more();
   if (socket.error().reason == Reason::not_found) return {};
   if (socket.error().reason != Reason::unreachable) return socket.error();
-  return remove_file(home.socket_path(stem));
+  home.unlink_socket(stem);
+  return remove_file(home.socket_path(stem));  // says why where it is still there
 }
 
 Done remove_stale_pid_file(const Home& home, const Mend& mend) {

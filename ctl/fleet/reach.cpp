@@ -18,10 +18,7 @@ Error deaf(const Row& row) {
   const Status& s = row.status;
   std::string why = s.reason && !s.reason->empty() ? *s.reason : "its keeper does not answer";
   bool silent = row.failure == Reason::timeout || row.failure == Reason::unreachable;
-  if (row.failure == Reason::busy) {
-    why = "its keeper is well and full: " + why +
-          ", or end clients that stay ('ctl events', 'ctl wait', scripts)";
-  } else if (silent && s.keeper_pid) {
+  if (silent && s.keeper_pid) {
     std::string pid = std::to_string(*s.keeper_pid);
     why += "; 'kill -CONT " + pid + "' wakes it if it is suspended, after 'kill -KILL " + pid +
            "' 'ctl stop " + row.id.stem() + "' ends the program";

@@ -125,6 +125,7 @@ Selection choose(const std::vector<Target>& targets, std::vector<Row> rows, cons
     else if (!choices[i].chosen)
       choices[i] = {true, true, target.pid};
   }
+  out.apps.reserve(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (choices[i].chosen)
       out.apps.push_back({std::move(rows[i]), choices[i].is_explicit, choices[i].earlier_pid});

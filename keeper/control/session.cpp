@@ -104,7 +104,8 @@ void Session::start(std::function<void()> on_end) {
   while (may_read() && take_bytes()) {
   }
   // Connecting woke us, often before the client came to send: it may be waiting for this very processor.
-  if (may_read() && lines_.pending() == 0) {
+  // Looking more often than once more costs as much as it saves.
+  if (may_read() && !received_) {
     sched_yield();
     while (may_read() && take_bytes()) {
     }
@@ -133,10 +134,9 @@ void Session::read_on() {
   reading_ = true;
   waiter().async_wait(asio::posix::descriptor_base::wait_read,
                       [self = shared_from_this()](std::error_code error) {
+                        if (!error && !self->ended_) self->take_bytes();
                         self->reading_ = false;
-                        if (error || self->ended_) return;
-                        self->take_bytes();
-                        self->read_on();
+                        if (!error && !self->ended_) self->read_on();
                       });
 }
 
@@ -152,6 +152,7 @@ bool Session::take_bytes() {
     watch_for_end();
     return false;
   }
+  received_ = true;
   lines_.add({chunk, static_cast<std::size_t>(got)});
   take_lines();
   if (ended_) return false;

@@ -67,6 +67,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Fd beside_;  ///< goes with them
   std::size_t sent_ = 0;
   bool reading_ = false;
+  bool received_ = false;  ///< anything at all
   bool writing_ = false;
   bool taking_ = false;
   bool watching_ = false;

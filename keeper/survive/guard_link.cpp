@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <asio/post.hpp>
@@ -37,7 +38,7 @@ bool send_with(int socket, const GuardWord& word, int fd) {
 
 GuardLink::GuardLink(asio::io_context& io, Fd socket, std::function<void()> on_news,
                      std::function<void()> on_lost)
-    : socket_(io, socket.get()), on_news_(std::move(on_news)), on_lost_(std::move(on_lost)) {
+    : socket_(io, socket.get()), pid_(getppid()), on_news_(std::move(on_news)), on_lost_(std::move(on_lost)) {
   static_cast<void>(socket.release());
   wait();
 }

@@ -29,12 +29,15 @@ class GuardLink {
   void room();
   /// This keeper ends now; the next one runs the program file at `path` (less than 1024 bytes).
   Done renew(const std::string& path);
+  /// The guard's process.
+  int pid() const { return pid_; }
 
  private:
   void wait();
   bool take();
 
   asio::posix::stream_descriptor socket_;
+  int pid_;
   std::function<void()> on_news_;
   std::function<void()> on_lost_;
 };

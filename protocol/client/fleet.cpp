@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <set>
 
+#include "protocol/client/question.hpp"
 #include "protocol/client/steps.hpp"
 #include "protocol/home/proc.hpp"
 
@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kAtATime = 500;
 constexpr int kTriesMore = 100;
+constexpr Millis kQuiet{50};  // of all that were asked nobody answers: those that are left are connected to
 constexpr rlim_t kOwnDescriptors = 32;
 constexpr Millis kBetweenStates{250};  // a keeper holds its lock before its socket, and a moment longer
 
@@ -55,7 +56,9 @@ std::vector<Open> ask(const Home& home, const std::vector<Call>& calls, std::siz
       continue;
     }
     Open one{i, std::move(*socket), calls[i].line};
+    // A keeper is awake from the moment that somebody connects, and waits for what is sent: that comes first.
     Done done = send_some(one.socket.get(), one.unsent, calls[i].doing);
+    if (listed == Home::Listed::yes && done) done = home.check_listener(one.socket.get(), calls[i].doing);
     if (done || done.error().reason == Reason::unreachable)  // then it is tried again
       open.push_back(std::move(one));
     else
@@ -217,6 +220,32 @@ void look_closer(const Home& home, Row& row, Error error, Millis wait, Reading r
   }
 }
 
+/// The status of each: by a question where that is answered, else by a call.
+Answers ask_all(const Home& home, const std::vector<AppId>& ids, const std::vector<AppId>& asked,
+                Millis wait) {
+  const Deadline deadline(wait);
+  auto quick = ask_by_datagram(home, asked, wait < Millis(0) ? kQuiet : std::min(wait / 2, kQuiet));
+  Answers answers(ids.size(), std::string());
+  std::vector<Call> calls;
+  std::vector<std::size_t> places;
+  auto next = asked.begin();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    next = std::lower_bound(next, asked.end(), ids[i]);
+    if (next != asked.end() && *next == ids[i]) {
+      if (auto& answer = quick[static_cast<std::size_t>(next - asked.begin())]) {
+        answers[i] = std::move(*answer);
+        continue;
+      }
+    }
+    calls.push_back(call_to(ids[i], GetStatus{}));
+    places.push_back(i);
+  }
+  Answers called = call_all(home, calls, wait < Millis(0) ? wait : deadline.left(), Home::Listed::yes);
+  for (std::size_t i = 0; i < places.size(); ++i)
+    answers[places[i]] = std::move(called[i]);
+  return answers;
+}
+
 }  // namespace
 
 std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Call>& calls, Millis wait,
@@ -230,24 +259,24 @@ std::vector<Result<std::string>> call_all(const Home& home, const std::vector<Ca
 
 std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::function<bool(const AppId&)>& wanted,
                                Reading reading) {
-  std::set<AppId> seen;
-  std::vector<Row> rows;
-  std::vector<Call> calls;
-  std::vector<AppId> sockets = home.sockets();
-  rows.reserve(sockets.size());
-  calls.reserve(sockets.size());
-  for (const AppId& id : sockets) {
-    if (!wanted(id)) continue;
-    seen.insert(id);
-    rows.push_back({id, {}, {}});
-    calls.push_back(call_to(id, GetStatus{}));
-  }
-  Answers answers = call_all(home, calls, wait, Home::Listed::yes);
-  for (const AppId& id : home.apps()) {
-    if (seen.contains(id) || !wanted(id)) continue;
-    rows.push_back({id, {}, {}});
+  auto [ids, asked] = home.all_sockets();
+  auto unwanted = [&](const AppId& id) { return !wanted(id); };
+  std::erase_if(ids, unwanted);
+  std::erase_if(asked, [&](const AppId& id) {
+    return unwanted(id) || !std::binary_search(ids.begin(), ids.end(), id);
+  });
+  Answers answers = ask_all(home, ids, asked, wait);
+  const std::size_t with_socket = ids.size();
+  for (AppId& id : home.apps()) {
+    if (!wanted(id) ||
+        std::binary_search(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(with_socket), id))
+      continue;
+    ids.push_back(std::move(id));
     answers.emplace_back(Error{Reason::not_found, "", "", 0});
   }
+  std::vector<Row> rows(ids.size());
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    rows[i].id = std::move(ids[i]);
   std::string boot = boot_id();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (take_status(rows[i], answers[i], reading)) continue;

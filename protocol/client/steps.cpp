@@ -8,6 +8,18 @@
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {
+namespace {
+
+/// An error about the connection rather than what was asked.
+Error turned_away(Error error) {
+  if (error.reason != Reason::busy) return error;
+  error.reason = Reason::full;
+  error.about = "its keeper is well and full: " + error.about +
+                ", or end clients that stay ('ctl events', 'ctl wait', scripts)";
+  return error;
+}
+
+}  // namespace
 
 Done send_some(int socket, std::string_view& unsent, const std::string& doing) {
   while (!unsent.empty()) {
@@ -36,7 +48,8 @@ std::optional<Result<std::string>> reply_among(LineBuffer& lines, std::uint64_t 
   while (auto line = lines.next()) {
     auto reply = decode_reply(*line);
     if (!reply) return Error{reply.error().reason, doing, reply.error().why(), 0};
-    if (reply->error && (!reply->id || reply->id == id)) return from_rpc(*reply->error, doing);
+    if (reply->error && reply->id == id) return from_rpc(*reply->error, doing);
+    if (reply->error && !reply->id) return turned_away(from_rpc(*reply->error, doing));
     if (reply->id == id) return std::move(reply->result);
   }
   if (lines.too_long()) return Error{Reason::too_large, doing, "the reply is longer than 4 MiB", 0};

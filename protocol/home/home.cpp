@@ -18,6 +18,7 @@
 #include <limits>
 #include <memory>
 
+#include "protocol/home/datagram.hpp"
 #include "protocol/home/proc.hpp"
 #include "protocol/wire/codec.hpp"
 
@@ -41,6 +42,7 @@ constexpr std::size_t kMostSpec = 4 << 20;
 constexpr std::size_t kMostStatus = 1 << 20;
 constexpr std::size_t kMostPid = 32;
 constexpr string_view kSocketSuffix = ".sock";
+constexpr string_view kAskSuffix = ".ask";
 
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
@@ -301,20 +303,30 @@ Done check_stem(string_view stem, const string& doing) {
 string socket_name(string_view stem) {
   return string(stem) + string(kSocketSuffix);
 }
+string ask_name(string_view stem) {
+  return string(stem) + string(kAskSuffix);
+}
+
+/// What some entries of a directory are called at their end, and the apps that they name.
+struct Kind {
+  string_view suffix;
+  std::vector<AppId>& apps;
+};
 
 /// The apps that the entries of one directory name, where they are of that type (readdir(3); file systems
 /// that do not tell the type say DT_UNKNOWN).
-std::vector<AppId> list(int home, const char* room, unsigned char type, string_view suffix) {
-  std::vector<AppId> out;
+void list(int home, const char* room, unsigned char type, std::initializer_list<Kind> kinds) {
   Directory reader = read_directory(home, room);
   while (const dirent* entry = reader ? readdir(reader.get()) : nullptr) {
-    string_view name = entry->d_name;
-    if (!name.ends_with(suffix) || (entry->d_type != type && entry->d_type != DT_UNKNOWN)) continue;
-    name.remove_suffix(suffix.size());
-    if (auto id = AppId::parse(name)) out.push_back(*std::move(id));
+    const string_view name = entry->d_name;
+    if (entry->d_type != type && entry->d_type != DT_UNKNOWN) continue;
+    for (const Kind& kind : kinds)
+      if (name.ends_with(kind.suffix))
+        if (auto id = AppId::parse(name.substr(0, name.size() - kind.suffix.size())))
+          kind.apps.push_back(*std::move(id));
   }
-  std::sort(out.begin(), out.end());
-  return out;
+  for (const Kind& kind : kinds)
+    std::sort(kind.apps.begin(), kind.apps.end());
 }
 
 // --- Locks and sockets
@@ -351,8 +363,8 @@ const sockaddr* plain(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
-Fd stream_socket() {
-  return Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Fd local_socket(int type) {
+  return Fd(socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
 /// Why connect(2) failed.
@@ -532,26 +544,48 @@ bool Home::locked(string_view stem) const {
 }
 
 Result<Fd> Home::bind_socket(string_view stem) const {
-  const string path = socket_path(stem), name = socket_name(stem), doing = "listen at " + path;
+  const string name = socket_name(stem), doing = "listen at " + socket_path(stem);
   if (Done done = check_stem(stem, doing); !done) return done.error();
+  Result<Fd> listener = bind_at(name, SOCK_STREAM, doing);
+  if (listener && listen(listener->get(), kBacklog) != 0) return file_error(doing);
+  return listener;
+}
+
+Result<Fd> Home::bind_ask_socket(string_view stem) const {
+  const string name = ask_name(stem), doing = "be asked at " + path_ + "/sock/" + name;
+  if (Done done = check_stem(stem, doing); !done) return done.error();
+  return bind_at(name, SOCK_DGRAM, doing);
+}
+
+std::optional<sockaddr_un> Home::ask_address(string_view stem) const {
+  const string name = ask_name(stem), path = path_ + "/sock/" + name;
+  if (path.size() > kMostSocketPath) return std::nullopt;
+  return socket_address(path, -1, name);
+}
+
+/// A socket of that name in sock/, in place of what is there.
+Result<Fd> Home::bind_at(const string& name, int type, const string& doing) const {
+  const string path = path_ + "/sock/" + name;
   Result<Fd> directory = open_own_directory(directory_.get(), "sock", Create::yes, doing, path_ + "/sock");
   if (!directory) return directory;
-  Fd listener = stream_socket();
-  if (!listener) return file_error(doing);
+  Fd listener = local_socket(type);
+  if (!listener || (type == SOCK_DGRAM && !pass_credentials(listener.get()))) return file_error(doing);
   if (unlinkat(directory->get(), name.c_str(), 0) != 0 && errno != ENOENT) return file_error(doing);
   sockaddr_un address = socket_address(path, directory->get(), name);
   // The mode before bind(2) keeps others out from the first moment (Linux takes it for the file); the one
   // after gives us back what a strict umask took.
   if (fchmod(listener.get(), kPrivateFile) != 0 ||
       bind(listener.get(), plain(address), sizeof address) != 0 ||
-      fchmodat(directory->get(), name.c_str(), kPrivateFile, 0) != 0 || listen(listener.get(), kBacklog) != 0)
+      fchmodat(directory->get(), name.c_str(), kPrivateFile, 0) != 0)
     return file_error(doing);
   return listener;
 }
 
 void Home::unlink_socket(string_view stem) const {
   Fd directory = open_directory(directory_.get(), "sock", Create::no);
-  if (directory && AppId::parse(stem)) unlinkat(directory.get(), socket_name(stem).c_str(), 0);
+  if (!directory || !AppId::parse(stem)) return;
+  unlinkat(directory.get(), ask_name(stem).c_str(), 0);
+  unlinkat(directory.get(), socket_name(stem).c_str(), 0);
 }
 
 /// connect(2) would follow links, of the socket and of the directory.
@@ -578,25 +612,34 @@ Result<Fd> Home::connect_socket(string_view stem, Listed listed) const {
     directory = open_directory(directory_.get(), "sock", Create::no);
     if (!directory) return file_error(doing);
   }
-  Fd connection = stream_socket();
+  Fd connection = local_socket(SOCK_STREAM);
   if (!connection) return system_error(doing);
   sockaddr_un address = socket_address(path, directory.get(), name);
   if (connect(connection.get(), plain(address), sizeof address) != 0) return connect_error(doing);
   // Who listens says more than whose the file is.
-  ucred listener{};
-  socklen_t size = sizeof listener;
-  if (getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0)
-    return system_error(doing);
-  if (listener.uid != owner_)
-    return Error{Reason::refused, doing, user_text(listener.uid) + " listens there", 0};
+  if (listed == Listed::no)
+    if (Done done = check_listener(connection.get(), doing); !done) return done.error();
   return connection;
 }
 
-std::vector<AppId> Home::sockets() const {
-  return list(directory_.get(), "sock", DT_SOCK, kSocketSuffix);
+Done Home::check_listener(int connection, const string& doing) const {
+  ucred listener{};
+  socklen_t size = sizeof listener;
+  if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0) return system_error(doing);
+  if (listener.uid != owner_)
+    return Error{Reason::refused, doing, user_text(listener.uid) + " listens there", 0};
+  return {};
+}
+
+Home::Sockets Home::all_sockets() const {
+  Sockets out;
+  list(directory_.get(), "sock", DT_SOCK, {{kSocketSuffix, out.listening}, {kAskSuffix, out.asked}});
+  return out;
 }
 std::vector<AppId> Home::apps() const {
-  return list(directory_.get(), "apps", DT_DIR, {});
+  std::vector<AppId> out;
+  list(directory_.get(), "apps", DT_DIR, {{{}, out}});
+  return out;
 }
 
 Done Home::write_record(string_view stem, const char* name, string_view text, bool sync) const {

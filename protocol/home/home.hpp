@@ -1,6 +1,7 @@
 // Home: the directory that keepers and ctl share. Who is allowed, what is called how, who holds which name.
 //
 //   sock/STEM.sock         one per live keeper, bound under the lock
+//   sock/STEM.ask          beside it, for questions by datagram
 //   apps/STEM/lock         OFD lock (fcntl(2), F_OFD_SETLK): one keeper per name, ever; gone with the last
 //   process
 //                          that inherited it
@@ -14,6 +15,8 @@
 // ctl asks about a lock and never takes it, but to delete or mend an app. All of it works where a socket's
 // path is longer than sun_path (107 bytes): such a socket is reached through /proc/self/fd/N/.
 #pragma once
+#include <sys/un.h>
+
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -78,6 +81,7 @@ class Home {
   Home& operator=(Home&&) = default;
 
   const std::string& path() const { return path_; }
+  unsigned owner() const { return owner_; }  ///< a uid
   std::string socket_path(std::string_view stem) const;
   std::string app_dir(std::string_view stem) const;
   std::string spec_path(std::string_view stem) const;
@@ -102,17 +106,31 @@ class Home {
   /// Only under the lock: removes a stale socket of that name, binds, listens (backlog 128). The socket is
   /// 0600, non-blocking, close-on-exec.
   Result<Fd> bind_socket(std::string_view stem) const;
-  /// Only under the lock.
+  /// The same for questions that need no connection: a datagram socket beside that one, which is told the
+  /// credentials of whoever sends (SO_PASSCRED, unix(7)).
+  Result<Fd> bind_ask_socket(std::string_view stem) const;
+  /// Where that is, which all_sockets() has named, so that it is no link; nothing where the path is too long
+  /// for an address.
+  std::optional<sockaddr_un> ask_address(std::string_view stem) const;
+  /// Both. Only under the lock.
   void unlink_socket(std::string_view stem) const;
   /// A connected, non-blocking, close-on-exec stream socket. Errors: not_found (no such file), unreachable
   /// (nobody listens, or its queue is full), refused (a link, no socket, another user's, or another user
   /// listens there: unix(7), SO_PEERCRED), failed.
-  /// `listed`: sockets() has just named it, so it is a socket and no link.
+  /// `listed`: sockets() has just named it, so it is a socket and no link; and check_listener() is left to
+  /// the caller, who may have something to do before.
   enum class Listed : bool { no, yes };
   Result<Fd> connect_socket(std::string_view stem, Listed listed = Listed::no) const;
+  /// Refused where another user listens at the other end of a connection.
+  Done check_listener(int connection, const std::string& doing) const;
 
-  /// Every stem with a socket, and every stem with a directory under apps/; sorted by name, then instance.
-  std::vector<AppId> sockets() const;
+  /// Every stem with a socket, with one for questions, and with a directory under apps/; sorted by name, then
+  /// instance.
+  struct Sockets {
+    std::vector<AppId> listening, asked;
+  };
+  Sockets all_sockets() const;
+  std::vector<AppId> sockets() const { return all_sockets().listening; }
   std::vector<AppId> apps() const;
 
   /// Links and files of other users are refused. The name in a spec that was read is that of its directory.
@@ -137,6 +155,7 @@ class Home {
   Done make_rooms() const;
   Result<Fd> open_app(std::string_view stem, Create create, const std::string& doing) const;
   Result<Fd> open_lock(std::string_view stem) const;
+  Result<Fd> bind_at(const std::string& name, int type, const std::string& doing) const;
   Done check_socket(const std::string& name, const std::string& path, const std::string& doing) const;
   bool is_lock_of(std::string_view stem, int file) const;
   Done write_record(std::string_view stem, const char* name, std::string_view text, bool sync) const;

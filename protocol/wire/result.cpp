@@ -24,6 +24,7 @@ constexpr std::array kWords = {
     Word{Reason::refused, "refused"},
     Word{Reason::too_large, "too_large"},
     Word{Reason::busy, "busy"},
+    Word{Reason::full, "busy"},
     Word{Reason::changed, "changed"},
     Word{Reason::unsupported, "unsupported"},
     Word{Reason::internal, "internal"},

@@ -25,6 +25,7 @@ enum class Reason {
   refused,      ///< not allowed: another user, an unsafe directory
   too_large,    ///< over a bound
   busy,         ///< no room for another just now
+  full,         ///< of a connection: it was turned away; `busy` on the wire
   changed,      ///< the run that was meant is not the current one any more
   unsupported,  ///< this keeper does not know that
   internal,     ///< our mistake

@@ -27,8 +27,8 @@ void expect_whole(Sandbox& box, int pid) {
   EXPECT_EQ(State::running, status->state);
   EXPECT_EQ(pid, status->pid);
   EXPECT_EQ(0u, status->restarts);
-  for (const char* file : {"sock/api.sock", "apps/api/lock", "apps/api/spec.json", "apps/api/state",
-                           "apps/api/status.json", "apps/api/pid"})
+  for (const char* file : {"sock/api.sock", "sock/api.ask", "apps/api/lock", "apps/api/spec.json",
+                           "apps/api/state", "apps/api/status.json", "apps/api/pid"})
     EXPECT_TRUE(fs::exists(box.home() / file)) << file;
   struct stat st {};
   ASSERT_EQ(0, stat((box.home() / "sock/api.sock").c_str(), &st));

@@ -1,0 +1,68 @@
+#include "keeper/control/ask_socket.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "protocol/home/datagram.hpp"
+
+namespace keeper {
+namespace {
+
+constexpr std::size_t kMostQuestion = 256;
+
+/// The one answer, which is given before handle() is left.
+class OneReply : public Answer::Sink {
+ public:
+  Result<std::shared_ptr<Answer::Outlet>> open_stream() override {
+    return Error{Reason::usage, "begin a stream", "that needs a connection", 0};
+  }
+  bool room_for(std::size_t) const override { return true; }
+  void deliver(std::string reply) override { text = std::move(reply) + "\n"; }
+  void attach(Fd) override {}
+
+  std::string text;
+};
+
+/// The one request of a question; nothing where it is anything else than a status.
+const Request* only_status(const RequestLine& line) {
+  if (line.batch || line.items.size() != 1) return nullptr;
+  const auto* request = std::get_if<Request>(&line.items.front());
+  const bool fits = request != nullptr && request->answer && std::holds_alternative<GetStatus>(request->what);
+  return fits ? request : nullptr;
+}
+
+}  // namespace
+
+AskSocket::AskSocket(asio::io_context& io, Fd socket, Service& service)
+    : socket_(io, socket.release()), service_(service) {
+  wait();
+}
+
+void AskSocket::wait() {
+  socket_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
+    if (error) return;
+    answer_one();
+    wait();
+  });
+}
+
+/// One a turn, as of connections.
+void AskSocket::answer_one() {
+  char question[kMostQuestion];
+  const Datagram datagram =
+      receive_datagram(socket_.native_handle(), question, sizeof question, MSG_DONTWAIT);
+  if (datagram.bytes <= 0 || datagram.cut || !datagram.sender) return;
+  const Caller caller{0, *datagram.sender};
+  if (caller.uid != 0 && caller.uid != geteuid()) return service_.refused(caller);
+  std::string_view line(question, static_cast<std::size_t>(datagram.bytes));
+  if (line.ends_with('\n')) line.remove_suffix(1);
+  const RequestLine decoded = decode_requests(line);
+  const Request* request = only_status(decoded);
+  if (request == nullptr) return;
+  auto reply = std::make_shared<OneReply>();
+  service_.handle(std::get<GetStatus>(request->what), caller, Answer(reply, request->id));
+  if (!reply->text.empty())
+    send_datagram(socket_.native_handle(), reply->text, datagram.from, datagram.from_size);
+}
+
+}  // namespace keeper
