@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <exception>
+
 #include "protocol/home/datagram.hpp"
 
 namespace keeper {
@@ -41,7 +43,11 @@ AskSocket::AskSocket(asio::io_context& io, Fd socket, Service& service)
 void AskSocket::wait() {
   socket_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
     if (error) return;
-    answer_one();
+    try {
+      answer_one();
+    } catch (const std::exception&) {
+      // No memory: who has asked gets no answer, and connects.
+    }
     wait();
   });
 }

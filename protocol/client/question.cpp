@@ -19,7 +19,7 @@ constexpr std::size_t kMostReply = 16 * 1024;
 constexpr int kMostStrays = 1000;
 constexpr unsigned kIndexBits = 20;  // of an id; a number in JSON is exact up to 53
 
-using Answers = std::vector<std::optional<std::string>>;
+using Replies = std::vector<std::optional<std::string>>;
 
 /// One of the sockets that answers come to.
 struct Inbox {
@@ -47,16 +47,16 @@ std::uint64_t new_series() {
 
 class Round {
  public:
-  Round(const Home& home, const std::vector<AppId>& ids) : home_(home), ids_(ids), answers_(ids.size()) {}
+  Round(const Home& home, const std::vector<AppId>& ids) : home_(home), ids_(ids), replies_(ids.size()) {}
 
-  Answers ask(Millis quiet) {
+  Replies ask(Millis quiet) {
     for (std::size_t i = 0; i < ids_.size() && i < std::size_t{1} << kIndexBits; ++i)
       if (!send(i)) break;
     // In the order in which they were asked: whoever answers meanwhile has its answer kept by its inbox.
     for (auto inbox = inboxes_.begin(); inbox != inboxes_.end(); ++inbox)
       while (inbox->awaited > 0 && (take_one(*inbox) || wait(*inbox, quiet))) {
       }
-    return std::move(answers_);
+    return std::move(replies_);
   }
 
  private:
@@ -81,7 +81,7 @@ class Round {
     auto reply = decode_reply(line.substr(0, line.find('\n')));
     if (got.cut || !reply || !reply->id || *reply->id - series_ >= ids_.size()) return --strays_ > 0;
     --inbox.awaited;
-    if (!reply->error) answers_[*reply->id - series_] = std::move(reply->result);
+    if (!reply->error) replies_[*reply->id - series_] = std::move(reply->result);
     return true;
   }
 
@@ -99,7 +99,7 @@ class Round {
 
   const Home& home_;
   const std::vector<AppId>& ids_;
-  Answers answers_;
+  Replies replies_;
   std::vector<Inbox> inboxes_;
   int strays_ = kMostStrays;  ///< then the rest is not waited for
   bool patient_ = true;
@@ -108,7 +108,7 @@ class Round {
 
 }  // namespace
 
-Answers ask_by_datagram(const Home& home, const std::vector<AppId>& ids, Millis quiet) {
+Replies ask_by_datagram(const Home& home, const std::vector<AppId>& ids, Millis quiet) {
   return Round(home, ids).ask(quiet);
 }
 
