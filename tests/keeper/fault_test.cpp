@@ -1,6 +1,6 @@
 // Any system call of a keeper or of its guard may fail, and either may be killed at any of them: what is
 // promised holds all the same. Each scenario is a whole life: a start, output with rotations, a crash and the
-// restart after it, a restart and a rotation by request, and a stop.
+// restart after it, a restart and a rotation by request, and a stop; or a reload.
 //
 // A sample of each call's uses is tried; with KEEPER_FAULTS=all as many as 200 of each.
 #include <fcntl.h>
@@ -152,6 +152,62 @@ class Life {
   Shared<Steps> steps_;
 };
 
+/// A program that is reloaded while somebody is killed.
+class Reloaded {
+ public:
+  Reloaded() : plan_(box_.root() / "plan") {
+    Start how{{string(BIN_DIR) + "/keeper_faulty", "-d", "-n", "life", "--start-secs", "0", "sleep", "1000"}};
+    how.environment = {{"FAULT_PLAN", (box_.root() / "plan").string()}};
+    EXPECT_EQ(0, box_.run(how).code);
+    before_ = box_.pid("life");
+  }
+  /// How often a reload without a fault uses it.
+  std::uint32_t uses(std::uint32_t call) {
+    const std::uint32_t until_now = plan_->used[call];
+    reload();
+    return plan_->used[call] - until_now;
+  }
+  bool with_a_kill_at(std::uint32_t call, std::uint32_t use) {
+    plan_->call = call;
+    plan_->use = plan_->used[call] + use;
+    plan_->act = Act::kill;
+    reload();
+    plan_->act = Act::none;
+    return plan_->fired > 0;
+  }
+  void expect_all_well() {
+    EXPECT_TRUE(eventually([&] {
+      return box_.state("life") == "running" && box_.guard_pid("life") > 0 && programs().size() == 1;
+    })) << box_.state("life")
+        << ", programs: " << programs().size();
+    const int now = box_.pid("life");
+    EXPECT_EQ(programs(), std::vector<int>{now});
+    EXPECT_NE(before_, now);
+    EXPECT_EQ(0u, box_.status("life")->restarts) << "nothing has crashed";
+    EXPECT_EQ(0, box_.ctl({"stop", "life"}).code);
+    EXPECT_TRUE(eventually([&] { return box_.processes().empty() && box_.ended("life"); }));
+  }
+
+ private:
+  /// Asked once more where the answer was lost.
+  void reload() {
+    Outcome out;
+    for (int time = 0; time < 3 && out.code != 0; ++time)
+      out = box_.ctl({"reload", "life"});
+    EXPECT_EQ(0, out.code) << out.all();
+  }
+  std::vector<int> programs() {
+    std::vector<int> out = box_.processes();
+    std::erase_if(out,
+                  [](int pid) { return read_text("/proc/" + std::to_string(pid) + "/comm") != "sleep\n"; });
+    return out;
+  }
+
+  Sandbox box_;
+  Shared<Plan> plan_;
+  int before_ = 0;
+};
+
 constexpr const char* kNames[] = {
 #define KEEPER_FAULT_NAME(name, error) #name,
     KEEPER_FAULT_CALLS(KEEPER_FAULT_NAME)
@@ -223,6 +279,20 @@ TEST_P(AtEachCall, AFailureLosesNothing) {
 
 TEST_P(AtEachCall, AKillLosesNothing) {
   live_with(Act::kill, 3);
+}
+
+TEST_P(AtEachCall, AKillInAReloadLosesNothing) {
+  if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only";
+  const std::uint32_t count = Reloaded().uses(GetParam());
+  if (count == 0) GTEST_SKIP() << "a reload does not use it";
+  for (std::uint32_t use : some_of(count, 3)) {
+    SCOPED_TRACE("use " + std::to_string(use) + " of " + std::to_string(count));
+    Reloaded life;
+    const bool killed = life.with_a_kill_at(GetParam(), use);
+    EXPECT_TRUE(killed || use > 1);
+    life.expect_all_well();
+    if (HasFailure()) return;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, AtEachCall, testing::Range(0u, faults::kCalls), name_of);
