@@ -1,4 +1,6 @@
 // What stands behind a rotation on a real disk: renaming, packing, and the index of times.
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <zlib.h>
 
 #include <asio/io_context.hpp>
@@ -135,6 +137,23 @@ TEST(Compressor, SaysThatItWasEnded) {
   EXPECT_TRUE(eventually([&] { return end.times > 0; }, [&] { io.poll(); }));
   EXPECT_FALSE(end.good);
   EXPECT_FALSE(compressor.start((place / "gone").string(), (place / "x.log.gz.tmp").string()));
+}
+
+TEST(Compressor, WorksWhenNobodyElseWantsTheProcessorOrTheDisk) {
+  Place place;
+  write_text(place / "x.log.1", "");
+  ASSERT_EQ(0, truncate((place / "x.log.1").c_str(), off_t{64} << 30));  // it is still at it when looked at
+  asio::io_context io;
+  Packed end;
+  Compressor compressor(io, [&](bool good, std::uint64_t inode) { end = {end.times + 1, good, inode}; });
+  ASSERT_TRUE(compressor.start((place / "x.log.1").string(), (place / "x.log.gz.tmp").string()));
+  constexpr int who_process = 1, class_shift = 13, class_idle = 3;  // ioprio_set(2)
+  EXPECT_TRUE(
+      eventually([&] { return getpriority(PRIO_PROCESS, static_cast<id_t>(compressor.pid())) == 19; }));
+  EXPECT_TRUE(eventually(
+      [&] { return syscall(SYS_ioprio_get, who_process, compressor.pid()) >> class_shift == class_idle; }));
+  kill(compressor.pid(), SIGKILL);
+  EXPECT_TRUE(eventually([&] { return end.times > 0; }, [&] { io.poll(); }));
 }
 
 // --- the index of times

@@ -1,7 +1,9 @@
 // Following a log on the wire: `logs` with `follow`.
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -35,6 +37,11 @@ class Reader {
       while (auto line = lines_.next())
         take(*line);
     }
+  }
+  /// Until something comes, or for a millisecond.
+  void wait_a_little() const {
+    pollfd polled{client_.fd(), POLLIN, 0};
+    poll(&polled, 1, 1);
   }
   const string& taken() {
     take();
@@ -134,6 +141,45 @@ TEST(LogFeed, CarriesBytesThatAreNoTextAndVeryLongLines) {
   write_text(box.work() / "go", "");
   EVENTUALLY(has(reader.taken(), "end\n"));
   EXPECT_TRUE("caf\xE9\n" + string(200'000, 'x') + "\nend\n" == reader.text) << reader.text.size();
+}
+
+/// A machine that is busy may delay any one of them, but not all.
+TEST(LogFeed, HasALineOfAnIdleProgramWithinFiveMillisecondsAndSoHasItsFile) {
+  Sandbox box;
+  const fs::path said = box.work() / "said";
+  ASSERT_EQ(0, mkfifo(said.c_str(), 0600));
+  box.detach("job", {"sh", "-c", "exec cat <>said"});
+  Reader reader(box, "job", 0);
+  EVENTUALLY(reader.take(), reader.first.has_value());
+  Fd writing(open(said.c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(writing);
+  Fd file(open(box.log_path("job").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(file);
+  auto size = [&] {
+    struct stat st {};
+    return fstat(file.get(), &st) == 0 ? st.st_size : 0;
+  };
+  using Clock = std::chrono::steady_clock;
+  Clock::duration best_in_file = kLimit, best_followed = kLimit;
+  for (int i = 0; i < 20; ++i) {
+    const Millis quiet_since = now();
+    EVENTUALLY(now() - quiet_since > Millis(50));
+    const string line = "number " + std::to_string(i) + "\n";
+    const off_t before = size();
+    const Clock::time_point since = Clock::now();
+    ASSERT_EQ(static_cast<ssize_t>(line.size()), write(writing.get(), line.data(), line.size()));
+    std::optional<Clock::duration> in_file, followed;
+    while (!(in_file && followed) && Clock::now() - since < kLimit) {
+      if (!in_file && size() > before) in_file = Clock::now() - since;
+      if (!followed && has(reader.taken(), line)) followed = Clock::now() - since;
+      if (!(in_file && followed)) reader.wait_a_little();
+    }
+    ASSERT_TRUE(in_file && followed) << line;
+    best_in_file = std::min(best_in_file, *in_file);
+    best_followed = std::min(best_followed, *followed);
+  }
+  EXPECT_LT(best_in_file, Millis(5));
+  EXPECT_LT(best_followed, Millis(5));
 }
 
 TEST(LogFeed, TellsOneThatDoesNotReadHowMuchItMissed) {
