@@ -204,6 +204,7 @@ class Keeper : public Service {
   Obtained obtain(const WorkerMessage& query);
   Fd take_turn() const;
   bool get_from_sibling(const std::string& key, bool& all_answered);
+  ServerSocket passed_socket(int number) const;
   Obtained open_socket(const WorkerMessage& query, const SocketWish& wish);
   void give_to_user(const std::string& path) const;
   void keep_socket(KeptSocket kept, Fd fd);

@@ -153,11 +153,21 @@ bool Keeper::get_from_sibling(const std::string& key, bool& all_answered) {
   return false;
 }
 
+/// server.listen({fd: N}): in a program that is no worker N would be one of what --listen opened.
+ServerSocket Keeper::passed_socket(int number) const {
+  const std::vector<int> passed = listeners_ ? listeners_->sockets() : std::vector<int>();
+  const auto at = static_cast<std::size_t>(number - kFirstPassedFd);
+  if (number < kFirstPassedFd || at >= passed.size()) return {Fd(), EBADF};
+  Fd copy(fcntl(passed[at], F_DUPFD_CLOEXEC, 0));
+  if (!copy || fcntl(copy.get(), F_SETFL, O_NONBLOCK) < 0) return {Fd(), errno};
+  return {std::move(copy), 0};
+}
+
 Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWish& wish) {
   const bool local = wish.kind == SocketWish::Kind::local;
   const auto mask = local ? spec_.umask : std::nullopt;
   const mode_t before = mask ? umask(mask->bits) : 0;
-  ServerSocket opened = open_server_socket(wish);
+  ServerSocket opened = wish.number >= 0 ? passed_socket(wish.number) : open_server_socket(wish);
   if (mask) umask(before);
   if (!opened.fd) return {opened.error, false};
   KeptSocket kept{query.key, query.data, local ? wish.address : "", 0, 0, local ? inode_of(wish.address) : 0,

@@ -30,7 +30,7 @@ struct ServerSocket {
   int error = 0;  ///< errno, where there is none
 };
 
-/// Bound and (but udp) listening; non-blocking, close-on-exec.
+/// Bound and (but udp) listening; non-blocking, close-on-exec. Of a descriptor's number: EBADF.
 ServerSocket open_server_socket(const SocketWish& wish);
 
 /// "tcp 0.0.0.0:80", "unix /run/x", for people.

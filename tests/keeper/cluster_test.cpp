@@ -1,8 +1,14 @@
 // Workers of node's cluster module without a master: programs that do not know of it share what they listen
 // at.
+#include <grp.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "tests/keeper/support/follower.hpp"
 #include "tests/keeper/support/http.hpp"
@@ -14,6 +20,25 @@ namespace fs = std::filesystem;
 using std::string;
 
 const string kServes = CHILD_SCRIPTS "/serves.js";
+
+/// How many connections may wait at `port`, by a listening socket that `pid` has open; nothing where it has
+/// none, or where nobody may look (pidfd_getfd(2)).
+std::optional<unsigned> backlog_at(int port, int pid) {
+  const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  for (int number = 3; number < 64; ++number) {
+    const Fd socket(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), number, 0)));
+    sockaddr_in where{};
+    socklen_t size = sizeof where;
+    if (!socket || getsockname(socket.get(), reinterpret_cast<sockaddr*>(&where), &size) != 0 ||
+        ntohs(where.sin_port) != port)
+      continue;
+    tcp_info info{};
+    size = sizeof info;
+    if (getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_LISTEN)
+      return info.tcpi_sacked;  // of one that listens it is its backlog (tcp_get_info in the kernel)
+  }
+  return {};
+}
 
 TEST(Cluster, WorkersShareAPortAndKnowWhoTheyAre) {
   Sandbox box;
@@ -70,6 +95,54 @@ TEST(Cluster, APortInUseIsAnErrorAsNodeHasIt) {
   EXPECT_TRUE(follower.says("api", "listen_failed",
                             "tcp 127.0.0.1:" + std::to_string(port) + ": Address already in use"))
       << follower.all();
+}
+
+TEST(Cluster, OfTwoAppsThatWantAPortAtTheSameTimeOneHasIt) {
+  Sandbox box;
+  for (int i = 0; i < repeats(5); ++i) {
+    const string first = "a" + std::to_string(i), second = "b" + std::to_string(i);
+    const string port = "127.0.0.1:" + std::to_string(free_port());
+    auto begin = [&](const string& name) {
+      return box.start({.words = {program("keeper"), "-n", name, "--cluster", kServes, port}});
+    };
+    Background one = begin(first), other = begin(second);
+    auto count = [&](const char* text) { return count_of(box.log(first) + box.log(second), text); };
+    EVENTUALLY(count("listening {") == 1 && count("error EADDRINUSE bind") == 1);
+    one.signal(SIGTERM), other.signal(SIGTERM);
+    EXPECT_TRUE(one.wait() && other.wait());
+  }
+}
+
+TEST(Cluster, APortForRootAloneIsAnErrorAsNodeHasIt) {
+  int first_free = 1024;
+  std::ifstream("/proc/sys/net/ipv4/ip_unprivileged_port_start") >> first_free;
+  if (first_free <= 1) GTEST_SKIP() << "no port is for root alone here";
+  Sandbox box;
+  Start how{.words = {program("keeper"), "--version"}};
+  if (geteuid() == 0) {
+    constexpr uid_t stranger = 65534;
+    for (const fs::path& path : {box.root(), box.work()})
+      ASSERT_EQ(0, chown(path.c_str(), stranger, stranger));
+    how.before = [] {
+      if (setgroups(0, nullptr) != 0 || setresgid(stranger, stranger, stranger) != 0 ||
+          setresuid(stranger, stranger, stranger) != 0)
+        _exit(126);
+    };
+  }
+  if (box.run(how).code != 0) GTEST_SKIP() << "only root can run what was built here";
+  how.words = {program("keeper"), "-n", "api", "--cluster", kServes, "127.0.0.1:1"};
+  Background keeper = box.start(how);
+  EVENTUALLY(box.logged("api", "error EACCES bind"));
+  keeper.signal(SIGTERM);
+  EXPECT_TRUE(keeper.wait());
+}
+
+TEST(Cluster, AsManyConnectionsMayWaitAsTheProgramSays) {
+  Sandbox box;
+  box.detach("api", {"--cluster", kServes, "127.0.0.1:0"});
+  const auto backlog = backlog_at(port_of(box, "api"), box.pid("api"));
+  if (!backlog) GTEST_SKIP() << "nobody may look at another's sockets here";
+  EXPECT_EQ(100u, *backlog) << "as serves.js says";
 }
 
 TEST(Cluster, SharesASocketInTheFileSystemAndTakesItAlong) {
@@ -209,6 +282,41 @@ TEST(Cluster, AnswersOverTlsToo) {
                                   "require('https').get({port: " + std::to_string(port) +
                                       ", rejectUnauthorized: false}, r => r.pipe(process.stdout))"}});
   EXPECT_EQ("tls", asked.out) << asked.all();
+}
+
+TEST(Cluster, AnswersOverHttp2Too) {
+  Sandbox box;
+  const fs::path script = box.work() / "two.js";
+  write_text(script,
+             "require('http2').createServer((q, r) => r.end('two ' + require('cluster').isWorker)).listen(0, "
+             "function () { console.log('listening ' + JSON.stringify({at: this.address()})); })");
+  box.detach("api", {"-i", "2", script.string()});
+  const int port = port_of(box, "api");
+  EXPECT_EQ(port, port_of(box, "api:1"));
+  const Outcome asked =
+      box.run({{"node", "-e",
+                "const c = require('http2').connect('http://localhost:" + std::to_string(port) +
+                    "'), r = c.request(); r.pipe(process.stdout); r.on('end', () => c.close())"}});
+  EXPECT_EQ("two true", asked.out) << asked.all();
+}
+
+TEST(Cluster, ADescriptorIsOneOfThoseThatWereListenedAtForIt) {
+  Sandbox box;
+  const fs::path script = box.work() / "three.js";
+  write_text(script,
+             "require('http').createServer((q, r) => r.end('three')).on('error', e => console.log(e.code))"
+             ".listen({fd: +process.argv[2]}, () => console.log('listening at it'))");
+  const int port = free_port();
+  const string listen = "tcp:127.0.0.1:" + std::to_string(port);
+  box.detach("api", {"--cluster", "--listen", listen, script.string(), "3"});
+  EVENTUALLY(box.logged("api", "listening at it"));
+  EXPECT_EQ("three", get(port));
+  const int pid = box.pid("api");
+  kill(pid, SIGKILL);
+  EXPECT_EQ("three", get(port)) << "it waits for the next run";
+  EXPECT_TRUE(box.runs_another("api", pid));
+  box.detach("other", {"--cluster", script.string(), "3"});
+  EVENTUALLY(box.logged("other", "EBADF"));
 }
 
 TEST(Cluster, IsNoneOfWhatNodeMakesNoWorkerOf) {
