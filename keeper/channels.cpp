@@ -4,6 +4,7 @@
 #include "keeper/child/pidfd.hpp"
 #include "keeper/keeper.hpp"
 #include "keeper/node/message.hpp"
+#include "keeper/node/worker_script.hpp"
 
 namespace keeper {
 namespace {
@@ -25,9 +26,25 @@ void Keeper::give_channel(RunId id, Channel& channel, RunExtras& extras) {
   extras.fds.push_back({channel.descriptor(), number + 1});
   extras.variables.push_back("NODE_CHANNEL_FD=" + std::to_string(number));
   extras.variables.push_back("NODE_CHANNEL_SERIALIZATION_MODE=json");
-  if (clustered()) extras.variables.push_back("NODE_UNIQUE_ID=" + std::to_string(spec_.instance + 1));
+  if (clustered()) {
+    extras.variables.push_back("NODE_UNIQUE_ID=" + std::to_string(spec_.instance + 1));
+    give_worker_script(extras);
+  }
   hand_up(held_channel(id), channel.descriptor());
   if (std::exchange(twin_, number + 1) != number + 1) persist();
+}
+
+/// Where it cannot be written, or not be read by the user that the program runs as, a worker does without.
+void Keeper::give_worker_script(RunExtras& extras) const {
+  const std::string path = home_.app_dir(table_.stem) + "/worker.js";
+  if (!spec_.run_as.empty() || !path.starts_with('/')) return;
+  const auto there = read_file(path, 2 * worker_script().size());
+  if ((!there || *there != worker_script()) && !write_file_atomically(path, worker_script(), false)) return;
+  constexpr std::string_view key = "NODE_OPTIONS=";
+  std::string_view options;
+  for (char* const* at = plan_->envp(); *at != nullptr; ++at)
+    if (std::string_view(*at).starts_with(key)) options = std::string_view(*at).substr(key.size());
+  extras.variables.push_back(std::string(key) + worker_options(options, path));
 }
 
 /// The guard held it; else, where the guard was killed too, its program has it. Where that cannot be had it

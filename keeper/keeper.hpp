@@ -177,6 +177,7 @@ class Keeper : public Service {
 
   // what is said over the channel of a node program (channels.cpp)
   void give_channel(RunId id, Channel& channel, RunExtras& extras);
+  void give_worker_script(RunExtras& extras) const;
   Result<std::unique_ptr<Channel>> make_channel(RunId id);
   void take_up_channel(Run& run, const KeptRun& kept);
   ChannelHooks channel_hooks(RunId id);

@@ -1,5 +1,7 @@
 #include "ctl/commands/start_rest.hpp"
 
+#include <map>
+
 #include "ctl/fleet/reach.hpp"
 #include "ctl/fleet/starter.hpp"
 #include "ctl/fleet/stopper.hpp"
@@ -10,27 +12,34 @@ void start_rest(Work& work, const std::vector<Chosen>& apps, const char* verb, b
                 const SpecChange& change, const Deadline& deadline) {
   auto keeper = find_keeper();
   std::vector<AppId> ids;
+  std::map<AppId, std::vector<std::string>> changes;
   for (const Chosen& app : apps) {
     const Row& row = app.row;
     if (!keeper) {
       work.fail(row.id, exit_code::failed, keeper.error().why());
       continue;
     }
-    if (!change.empty()) {
-      work.fail(
-          row.id, exit_code::failed,
-          "it is not running, and has no keeper that could change its variables; start it with keeper -n " +
-              row.id.name + " and all of its options");
-      continue;
-    }
     std::vector<Outcome> ended;
     if (is_orphan(row) || is_being_ended(row)) ended = stop_apps(work.home(), {row}, deadline, verb);
-    if (ended.empty() || ended.front().code == exit_code::done)
-      ids.push_back(row.id);
-    else
+    if (!ended.empty() && ended.front().code != exit_code::done) {
       work.report(ended);
+      continue;
+    }
+    if (!change.empty()) {
+      auto changed = change_record(work.home(), row.id, change);
+      if (!changed) {
+        work.fail(row.id, exit_code::failed, changed.error().text());
+        continue;
+      }
+      changes[row.id] = std::move(*changed);
+    }
+    ids.push_back(row.id);
   }
-  if (!ids.empty()) work.report(start_apps(work.home(), *keeper, ids, wait, deadline));
+  if (ids.empty()) return;
+  std::vector<Outcome> outcomes = start_apps(work.home(), *keeper, ids, wait, deadline);
+  for (Outcome& one : outcomes)
+    one.notes = std::move(changes[one.id]);
+  work.report(outcomes);
 }
 
 }  // namespace keeper

@@ -118,7 +118,7 @@ std::optional<T> readable(Result<T> record, AppFacts& app) {
 
 void add_paths(const Home& home, const string& stem, AppFacts& app) {
   app.paths.push_back(look_at_path(home.app_dir(stem), Kind::directory));
-  for (const char* name : {"/lock", "/spec.json", "/status.json", "/pid"})
+  for (const char* name : {"/lock", "/spec.json", "/status.json", "/pid", "/worker.js"})
     app.paths.push_back(look_at_path(home.app_dir(stem) + name, Kind::file));
   app.paths.push_back(look_at_path(home.socket_path(stem), Kind::socket));
 }

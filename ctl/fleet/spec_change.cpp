@@ -20,4 +20,15 @@ Result<ChangedSpec> changed_spec(const Home& home, const AppId& id, const SpecCh
   return out;
 }
 
+Result<std::vector<std::string>> change_record(const Home& home, const AppId& id, const SpecChange& change) {
+  constexpr Millis kLockWait{500};
+  auto lock = home.lock(id.stem(), kLockWait);
+  if (!lock) return lock.error();
+  auto changed = changed_spec(home, id, change);
+  if (!changed) return changed.error();
+  if (!changed->differences.empty())
+    if (Done done = home.write_spec(id.stem(), changed->spec); !done) return done.error();
+  return std::move(changed->differences);
+}
+
 }  // namespace keeper

@@ -25,4 +25,9 @@ struct ChangedSpec {
 /// The app's spec with that changed. Errors: it has no readable record.
 Result<ChangedSpec> changed_spec(const Home& home, const AppId& id, const SpecChange& change);
 
+/// Writes it into the record of an app that has no keeper: from its next start on. Results: the differences,
+/// for people. Errors: it has no readable record, or a keeper by now (already), or the record cannot be
+/// written.
+Result<std::vector<std::string>> change_record(const Home& home, const AppId& id, const SpecChange& change);
+
 }  // namespace keeper

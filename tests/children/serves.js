@@ -20,7 +20,7 @@ function serveDatagrams(port) {
 
 function serve() {
   const server = http.createServer((request, response) => {
-    response.setHeader('Connection', 'close');
+    if (!words.includes('stays')) response.setHeader('Connection', 'close');
     const wait = request.url.startsWith('/slow') ? 1000 : 0;
     if (request.url === '/exit') process.exit(1);
     setTimeout(() => response.end(who(server.address())), wait);

@@ -1,4 +1,6 @@
 // ctl reload: a new run beside the old one, which ends when the new one works, and goes on where it does not.
+#include <list>
+
 #include "tests/keeper/support/serving.hpp"
 
 namespace keeper {
@@ -289,6 +291,42 @@ TEST(Reload, WorkersOfAClusterLoseNoRequest) {
       EXPECT_EQ(0, asking->failed()) << "of " << asking->asked();
     }
   }
+}
+
+TEST(Reload, WorkersOfAClusterLoseNoRequestOfAClientThatStays) {
+  Sandbox box;
+  box.detach("api", {"-i", "2", "--ready", "node", "--stop-timeout", "20s", "-e",
+                     "NODE_OPTIONS=--no-warnings", CHILD_SCRIPTS "/serves.js", "0", "ready", "stays"});
+  const int port = port_of(box, "api");
+  std::list<Asking> clients;
+  for (int i = 0; i < 8; ++i)
+    clients.emplace_back(port, Asking::Client::stays);
+  StayingClient silent(port);
+  EXPECT_TRUE(silent.ask());
+  for (int again = 0; again < repeats(4); ++again) {
+    const int pid = box.pid("api"), other = box.pid("api:1");
+    const Outcome out = reload(box);
+    EXPECT_EQ(2, count_of(out.out, "reloaded api")) << out.all();
+    EVENTUALLY(!alive(pid) && !alive(other));
+  }
+  for (Asking& client : clients) {
+    client.end();
+    EXPECT_GT(client.asked(), 0);
+    EXPECT_EQ(0, client.failed()) << "of " << client.asked();
+  }
+}
+
+TEST(Reload, AWorkerSeesNothingOfWhatLetsItLeave) {
+  Sandbox box;
+  const auto script = box.work() / "says.js";
+  write_text(script,
+             "console.log('options ' + process.env.NODE_OPTIONS + ' ' + JSON.stringify(process.execArgv));"
+             "require('http').createServer().listen(0);");
+  box.detach("bare", {"--cluster", script.string()});
+  EVENTUALLY(box.logged("bare", "options undefined []"));
+  box.detach("own",
+             {"--cluster", "-e", "NODE_OPTIONS=--no-warnings --max-old-space-size=99", script.string()});
+  EVENTUALLY(box.logged("own", "options --no-warnings --max-old-space-size=99 []"));
 }
 
 /// Their connections are gone, and something else keeps them running: the old run of a reload, and the new

@@ -82,14 +82,55 @@ inline std::set<int> who_answers(int port, int times) {
   return out;
 }
 
+/// Asks as a browser or a proxy does: on one connection for as long as the answers leave it open.
+class StayingClient {
+ public:
+  explicit StayingClient(int port) : port_(port) {}
+  /// False: it was broken off.
+  bool ask() {
+    if (!socket_ && !connect()) return false;
+    constexpr std::string_view request = "GET / HTTP/1.1\r\nHost: here\r\n\r\n";
+    if (send(socket_.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return false;
+    std::string answer;
+    while (!is_whole(answer)) {
+      char bytes[4096];
+      const ssize_t got = recv(socket_.get(), bytes, sizeof bytes, 0);
+      if (got <= 0) return false;
+      answer.append(bytes, static_cast<std::size_t>(got));
+    }
+    if (has(answer, "Connection: close")) socket_.reset();
+    return true;
+  }
+
+ private:
+  bool connect() {
+    socket_ = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    timeval limit{20, 0};
+    setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    const sockaddr_in to = at(port_);
+    return ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+  }
+  static bool is_whole(const std::string& answer) {
+    constexpr std::string_view length = "Content-Length: ";
+    const auto body = answer.find("\r\n\r\n"), said = answer.find(length);
+    return body != std::string::npos && said < body &&
+           answer.size() == body + 4 + std::stoul(answer.substr(said + length.size()));
+  }
+
+  int port_;
+  Fd socket_;
+};
+
 /// Asks again and again, from a thread of its own.
 class Asking {
  public:
-  explicit Asking(int port)
-      : thread_([this, port] {
+  enum class Client { for_each, stays };
+  explicit Asking(int port, Client client = Client::for_each)
+      : thread_([this, port, client] {
+          StayingClient one(port);
           while (!done_) {
             ++asked_;
-            if (get(port).empty()) ++failed_;
+            if (client == Client::stays ? !one.ask() : get(port).empty()) ++failed_;
           }
         }) {}
   ~Asking() { end(); }

@@ -1,0 +1,64 @@
+#include "keeper/node/worker_script.hpp"
+
+namespace keeper {
+
+std::string_view worker_script() {
+  return R"js('use strict';
+// keeper has a worker load this before its program, so that it can leave without breaking off a request.
+const quiet = 1000;  // ms: who sends nothing for so long has no request on its way
+
+const options = process.env.NODE_OPTIONS || '';
+const rest = options.slice(0, Math.max(0, options.lastIndexOf('--require "'))).trimEnd();
+if (rest) process.env.NODE_OPTIONS = rest;
+else delete process.env.NODE_OPTIONS;
+
+function classes() {
+  const out = [require('http').Server];
+  try {
+    out.push(require('https').Server);
+  } catch {
+    // a node without it
+  }
+  return out;
+}
+
+let leaves = false;
+function leave() {
+  if (leaves) return;
+  leaves = true;
+  const { prototype: response } = require('http').ServerResponse;
+  const store = response._storeHeader;
+  response._storeHeader = function (...words) {
+    this.shouldKeepAlive = false;
+    return store.apply(this, words);
+  };
+  for (const { prototype } of classes()) {
+    const { close, closeIdleConnections } = prototype;
+    if (!closeIdleConnections) continue;
+    prototype.closeIdleConnections = () => {};
+    prototype.close = function (...words) {
+      const silent = setInterval(() => closeIdleConnections.call(this), quiet);
+      this.once('close', () => clearInterval(silent));
+      return close.apply(this, words);
+    };
+  }
+}
+
+// Before node's own listener, which closes the servers.
+process.prependListener('internalMessage', (message) => {
+  if (message && message.cmd === 'NODE_CLUSTER' && message.act === 'disconnect') leave();
+});
+)js";
+}
+
+std::string worker_options(std::string_view options, std::string_view path) {
+  std::string out(options);
+  out += out.empty() ? "--require \"" : " --require \"";
+  for (const char c : path) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace keeper
