@@ -70,8 +70,9 @@ Done Keeper::give_listeners(RunExtras& extras) {
     if (Done done = listeners_->open_missing(); !done) return done;
     hand_up_listeners();
   }
-  // Beside another run they are as that one wants them.
-  if (runs_.empty()) listeners_->make_blocking();
+  // Beside another run they are as that one wants them; and what a worker may be handed by its number must
+  // not block.
+  if (runs_.empty() && !clustered()) listeners_->make_blocking();
   int number = kFirstPassedFd;
   for (int socket : listeners_->sockets())
     extras.fds.push_back({socket, number++});
