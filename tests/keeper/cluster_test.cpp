@@ -295,7 +295,7 @@ TEST(Cluster, AnswersOverHttp2Too) {
   EXPECT_EQ(port, port_of(box, "api:1"));
   const Outcome asked =
       box.run({{"node", "-e",
-                "const c = require('http2').connect('http://localhost:" + std::to_string(port) +
+                "const c = require('http2').connect('http://127.0.0.1:" + std::to_string(port) +
                     "'), r = c.request(); r.pipe(process.stdout); r.on('end', () => c.close())"}});
   EXPECT_EQ("two true", asked.out) << asked.all();
 }
