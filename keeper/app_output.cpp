@@ -87,6 +87,10 @@ FileSink* AppOutput::add_sink(const std::string& stream, const std::string& path
   sink->stream = stream;
   sink->file = std::make_unique<FileSink>(path, rules_of(spec_));
   FileSink* file = sink->file.get();
+  file->on_file([this, sink = sink.get()](int fd) {
+    sink->watch = hooks_.watch_file ? hooks_.watch_file(fd, sink->watch) : -1;
+    return sink->watch >= 0;
+  });
   sink->compressor = std::make_unique<Compressor>(
       io_, [file](bool good, std::uint64_t inode) { file->compressed(good, inode); });
   file->on_compress([packer = sink->compressor.get()](const std::string& from, const std::string& to) {
@@ -125,6 +129,11 @@ Done AppOutput::add_stream(LogStream from, FileSink* file, bool shared) {
   streams_.push_back(
       std::make_unique<Stream>(Stream{std::move(pipe->writing), std::move(lines), std::move(*log)}));
   return {};
+}
+
+void AppOutput::look_for_file(int watch) {
+  for (auto& sink : sinks_)
+    if (watch < 0 || sink->watch == watch) sink->file->look_for_file();
 }
 
 /// Said once, and once that it is over.

@@ -19,6 +19,9 @@ struct OutputHooks {
   std::function<bool()> is_watched;  ///< asked before each piece
   std::function<void(std::string_view bytes, LogStream from)> watch;
   std::function<int()> pid;  ///< of the run that writes
+  /// A log is written into this file from now on, and not any more into the one with the watch `before` (-1:
+  /// none). The watch under which look_for_file() will be told of it; -1: it will not be told.
+  std::function<int(int fd, int before)> watch_file;
   /// A log cannot be written, or (an empty `what`) can again; `dropped` bytes since it was last told.
   std::function<void(const std::string& what, std::uint64_t dropped)> on_trouble;
 };
@@ -71,6 +74,8 @@ class AppOutput {
   /// Processes that pack backups.
   std::vector<int> pids() const;
 
+  /// Something was done to the file with this watch, or (-1) to any.
+  void look_for_file(int watch);
   /// Tries again what the logs did not take. Whether there is nothing left of it.
   bool try_again();
   /// For the end: what the logs do not take is dropped, and counted.
@@ -87,6 +92,7 @@ class AppOutput {
   struct Sink {
     std::string stream;  ///< "all", "out", "err"
     std::unique_ptr<FileSink> file;
+    int watch = -1;  ///< of its file
     std::unique_ptr<Compressor> compressor;
     std::uint64_t run_mark = 0;
     std::string trouble;

@@ -43,7 +43,7 @@ std::vector<HeldFd> Keeper::held_descriptors() const {
   if (listeners_)
     for (const Listeners::One& one : listeners_->all())
       if (one.socket) out.push_back({Listeners::held_name(one.address.place()), one.socket.get()});
-  if (socket_watch_) out.push_back({"watch", socket_watch_->descriptor()});
+  if (watch_) out.push_back({"watch", watch_->descriptor()});
   return out;
 }
 

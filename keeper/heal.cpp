@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
@@ -32,21 +33,32 @@ std::optional<FileId> file_of(int fd) {
 
 }  // namespace
 
-/// From now on it is noticed when the socket goes. Without an inotify instance ctl tells us (SIGUSR1). The
-/// guard holds it too: whoever closes one last waits 10 ms for the kernel.
-void Keeper::watch_socket(Fd known) {
+/// What is noticed at once from now on: that the socket goes, and the log. Without an inotify instance ctl
+/// tells us of the one (SIGUSR1), and the log is looked for at each line. The guard holds it too: whoever
+/// closes one last waits 10 ms for the kernel.
+void Keeper::watch_files(Fd known) {
+  auto noticed = [this](int watch) { file_changed(watch); };
+  if (known) {
+    watch_ = std::make_unique<RemovalWatch>(io_, std::move(known), noticed);
+  } else if (auto made = RemovalWatch::make(io_, noticed)) {
+    watch_ = std::move(*made);
+    hand_up("watch", watch_->descriptor());
+  }
+  watch_socket();
+}
+
+void Keeper::watch_socket() {
   const std::string path = home_.socket_path(table_.stem);
   socket_file_ = file_at(path);
-  socket_watch_.reset();
-  auto noticed = [this] { heal_after(kLetItFinish); };
-  if (known) {
-    socket_watch_ = std::make_unique<RemovalWatch>(io_, std::move(known), noticed);
-    return;
-  }
-  auto made = RemovalWatch::make(io_, path, noticed);
-  if (!made) return;
-  socket_watch_ = std::move(*made);
-  hand_up("watch", socket_watch_->descriptor());
+  if (!watch_) return;
+  const int now = watch_->add(path);
+  if (now != socket_watch_) watch_->remove(std::exchange(socket_watch_, now));
+  if (now == RemovalWatch::kNone) heal_after(kLetItFinish);  // it is gone already
+}
+
+void Keeper::file_changed(int watch) {
+  if (watch == socket_watch_ || watch == RemovalWatch::kAny) heal_after(kLetItFinish);
+  output_->look_for_file(watch);
 }
 
 /// Only under the lock, as all that is bound, and not where the name is another's by now. It is one
@@ -117,8 +129,8 @@ Done Keeper::make_home_again() {
     server_->listen_at(std::move(*socket));
     be_asked();
     watch_socket();
-  } else if (!socket_watch_) {
-    watch_socket();
+  } else if (!watch_) {
+    watch_files();
   }
   pid_written_.clear();
   write_pid_file();

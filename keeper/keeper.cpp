@@ -66,7 +66,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
     return done.error();
   if (Done done = out->open_listeners(left, table.held); !done) return done.error();
   if (Done done = out->hand_up(); !done) return done.error();
-  out->watch_socket(take_held(table.held, "watch"));
+  out->watch_files(take_held(table.held, "watch"));
   take_held(table.held, "state").reset();  // it was opened by its path, and handed up anew
   out->ready_pipes_ = std::move(table.held);
   if (left) out->take_over(*left);
@@ -106,6 +106,11 @@ Done Keeper::open_log(OutputMemory memory) {
   OutputHooks hooks;
   hooks.is_watched = [this] { return somebody_watches(); };
   hooks.watch = [this](std::string_view bytes, LogStream from) { on_output(bytes, from); };
+  hooks.watch_file = [this](int fd, int before) {
+    if (!watch_) return RemovalWatch::kNone;
+    watch_->remove(before);
+    return watch_->add(fd);
+  };
   hooks.pid = [this] { return machine_.pid().value_or(0); };
   hooks.on_trouble = [this](const std::string& what, std::uint64_t dropped) {
     on_log_trouble(what, dropped);
@@ -482,7 +487,7 @@ void Keeper::leave(State as) {
   output_->give_up();
   write_pid_file();
   if (listeners_) listeners_->remove_paths();
-  socket_watch_.reset();
+  watch_.reset();
   if (!nameless_) home_.unlink_socket(table_.stem);
   unlink_sockets();
   if (never_ran(as) && undo_first_record(home_, table_.stem, table_.fresh))

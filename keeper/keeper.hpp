@@ -253,7 +253,9 @@ class Keeper : public Service {
   void say_taken_over();
 
   // when its files are gone (heal.cpp)
-  void watch_socket(Fd known = {});
+  void watch_files(Fd known = {});
+  void watch_socket();
+  void file_changed(int watch);
   void be_asked();
   void heal_after(Millis pause);
   void heal();
@@ -377,8 +379,9 @@ class Keeper : public Service {
   asio::steady_timer ask_again_{io_};
   std::optional<Millis> asked_since_;  ///< a socket that is not obtained yet
 
-  std::unique_ptr<RemovalWatch> socket_watch_;  ///< null: there is no inotify instance left
-  std::optional<FileId> socket_file_;           ///< of its own socket
+  std::unique_ptr<RemovalWatch> watch_;  ///< null: there is no inotify instance left
+  int socket_watch_ = RemovalWatch::kNone;
+  std::optional<FileId> socket_file_;  ///< of its own socket
   asio::steady_timer heal_{io_};
   Millis heal_pause_{0};
   std::string heal_said_;

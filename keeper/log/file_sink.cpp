@@ -136,6 +136,7 @@ void FileSink::take_file(Fd file) {
   spliceable_ = regular_;
   size_ = static_cast<std::uint64_t>(st.st_size);
   at_line_start_.reset();
+  told_ = on_file_ && on_file_(file_.get());
   if (regular_)
     index_.begin(path_, st.st_ino);
   else
@@ -146,12 +147,19 @@ void FileSink::take_file(Fd file) {
 bool FileSink::look_at_size() {
   if (!ready()) return false;
   struct stat st {};
+  if (told_ && regular_ && !next_) {
+    const off_t end = lseek(file_.get(), 0, SEEK_END);
+    if (end >= 0) return at_size(static_cast<std::uint64_t>(end));
+  }
   if (!regular_ || fstat(file_.get(), &st) < 0) return true;
   if (!next_ && was_touched(st)) {
     looked_at_ = 0;
     if (!ready() || !regular_ || fstat(file_.get(), &st) < 0) return static_cast<bool>(file_);
   }
-  auto size = static_cast<std::uint64_t>(st.st_size);
+  return at_size(static_cast<std::uint64_t>(st.st_size));
+}
+
+bool FileSink::at_size(std::uint64_t size) {
   if (size != size_) at_line_start_.reset();
   size_ = size;
   return true;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace keeper {
 namespace {
@@ -11,6 +12,10 @@ namespace {
 // An app that says little is not to have more of an index than of a log.
 constexpr std::uint64_t kFree = 64 << 10;
 constexpr std::uint64_t kShare = 16;
+
+bool cut(const Fd& file, std::uint64_t size) {
+  return ftruncate(file.get(), static_cast<off_t>(size)) == 0;
+}
 
 }  // namespace
 
@@ -22,12 +27,14 @@ void IndexFile::begin(const std::string& path, std::uint64_t inode) {
 }
 
 void IndexFile::end() {
+  if (std::exchange(page_, nullptr)) cut(file_, size_);
   file_.reset();
   pace_ = IndexPace();
   given_up_ = true;
 }
 
 void IndexFile::remove() {
+  page_.reset();
   unlink(path_.c_str());
   file_.reset();
 }
@@ -40,23 +47,30 @@ bool IndexFile::ready() {
   LogIndex there(file_.get(), inode_);
   size_ = there.good_bytes();
   pace_ = IndexPace(there.last());
-  if (ftruncate(file_.get(), static_cast<off_t>(size_)) < 0) return false;
-  IndexRecord header = index_header(inode_);
-  return size_ > 0 || put({header.data(), header.size()});
+  return cut(file_, size_) && (size_ > 0 || put(index_header(inode_)));
 }
 
-bool IndexFile::put(std::string_view bytes) {
-  bool good = pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_)) ==
-              static_cast<ssize_t>(bytes.size());
-  if (good) size_ += bytes.size();
-  return good;
+bool IndexFile::put(const IndexRecord& record) {
+  const std::uint64_t within = size_ % FilePage::kSize;
+  if (!page_ || page_->offset() != size_ - within) {
+    page_.reset();
+    page_ = FilePage::make(file_.get(), size_ - within);
+  }
+  if (page_)
+    store_index_record(page_->data() + within, record);
+  else if (pwrite(file_.get(), record.data(), record.size(), static_cast<off_t>(size_)) !=
+           static_cast<ssize_t>(record.size()))
+    return false;
+  size_ += record.size();
+  return true;
 }
 
 void IndexFile::note(WallTime now, std::uint64_t offset) {
   if (given_up_) return;
   bool good = ready();
   if (good && pace_.truncated(offset)) {
-    good = ftruncate(file_.get(), kIndexRecord) == 0;
+    page_.reset();
+    good = cut(file_, kIndexRecord);
     size_ = kIndexRecord;
     pace_ = IndexPace();
   }
@@ -64,8 +78,7 @@ void IndexFile::note(WallTime now, std::uint64_t offset) {
     if (size_ >= std::max(kFree, offset / kShare)) return;
     auto entry = pace_.next(now, offset);
     if (!entry) return;
-    IndexRecord record = index_record(*entry);
-    good = put({record.data(), record.size()});
+    good = put(index_record(*entry));
   }
   if (good) return;
   unlink(path_.c_str());

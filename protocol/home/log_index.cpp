@@ -4,13 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
 namespace keeper {
 namespace {
 
-constexpr std::string_view kMagic = "keeperi1";
+constexpr std::string_view kMagic = "keeperi2";
 constexpr std::uint64_t kMostEntries = 1ULL << 40;
 
 void put_number(char* at, std::uint64_t number) {
@@ -57,6 +58,12 @@ IndexRecord index_record(const IndexEntry& entry) {
   return out;
 }
 
+void store_index_record(char* at, const IndexRecord& record) {
+  std::memcpy(at + 8, record.data() + 8, 8);
+  std::atomic_thread_fence(std::memory_order_release);
+  std::memcpy(at, record.data(), 8);
+}
+
 std::optional<IndexEntry> IndexPace::next(WallTime now, std::uint64_t offset) {
   if (last_ && within_a_second(last_->time, now)) return {};
   return last_ = IndexEntry{now, offset};
@@ -75,7 +82,7 @@ bool LogIndex::read(std::uint64_t at, IndexRecord& into) const {
   return got == static_cast<ssize_t>(into.size());
 }
 
-std::uint64_t LogIndex::count() const {
+std::uint64_t LogIndex::room() const {
   IndexRecord header;
   if (!read(0, header) || header != index_header(inode_)) return 0;
   std::uint64_t size = bytes_.size();
@@ -87,14 +94,16 @@ std::uint64_t LogIndex::count() const {
 
 std::optional<IndexEntry> LogIndex::entry(std::uint64_t number) const {
   IndexRecord record;
-  if (number >= count() || !read((number + 1) * kIndexRecord, record)) return {};
+  if (number >= room() || !read((number + 1) * kIndexRecord, record)) return {};
   Millis since_1970(static_cast<std::int64_t>(number_at(record.data())));
+  if (since_1970.count() == 0) return {};
   return IndexEntry{WallTime(since_1970), number_at(record.data() + 8)};
 }
 
+/// The first entry that is not before what is looked for, or not written.
 template <class Before>
 std::uint64_t LogIndex::bisect(Before before) const {
-  std::uint64_t low = 0, high = count();
+  std::uint64_t low = 0, high = room();
   while (low < high) {
     std::uint64_t middle = low + (high - low) / 2;
     auto found = entry(middle);
@@ -104,6 +113,10 @@ std::uint64_t LogIndex::bisect(Before before) const {
       high = middle;
   }
   return low;
+}
+
+std::uint64_t LogIndex::count() const {
+  return bisect([](const IndexEntry&) { return true; });
 }
 
 std::uint64_t LogIndex::first_since(WallTime time) const {

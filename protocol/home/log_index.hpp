@@ -2,10 +2,11 @@
 // the middle of a file without reading what is before.
 //
 // A header of 16 bytes, then entries of 16, little endian:
-//   "keeperi1"  u64 inode of the log file       an index that another file's name was taken over from is not
-//   believed i64 ms since 1970  u64 offset               what begins at the offset was written then or later,
-//   all before it
-//                                               earlier
+//   "keeperi2"  u64 inode of the log file
+//               an index that another file's name was taken over from is not believed
+//   i64 ms since 1970  u64 offset
+//               what begins at the offset was written then or later, all before it earlier
+// A time of 0 has not been written yet: what is behind the last entry is room for more.
 // The writer makes an entry before it writes bytes, at most one a second: what follows an entry up to the
 // next one was written within a second. Times and offsets never go back: while a wall clock that was set back
 // catches up there are no entries, and what is written then counts as written at the last of them. Where the
@@ -40,6 +41,9 @@ constexpr std::size_t kIndexRecord = 16;  ///< bytes of the header, and of an en
 using IndexRecord = std::array<char, kIndexRecord>;
 IndexRecord index_header(std::uint64_t inode);
 IndexRecord index_record(const IndexEntry& entry);
+/// Into memory that is a file's, where who reads it meanwhile, or after this process was killed on the way,
+/// finds it whole or not at all.
+void store_index_record(char* at, const IndexRecord& record);
 
 /// Says when the writer is to make an entry.
 class IndexPace {
@@ -70,7 +74,7 @@ class LogIndex {
   /// The inode that the header names; nothing where it is no index.
   static std::optional<std::uint64_t> inode_in(int fd);
 
-  /// How many whole entries there are; 0 where the header is not that of this log.
+  /// How many whole entries are written; 0 where the header is not that of this log.
   std::uint64_t count() const;
   /// Nothing where it cannot be read.
   std::optional<IndexEntry> entry(std::uint64_t number) const;
@@ -86,6 +90,8 @@ class LogIndex {
 
  private:
   bool read(std::uint64_t at, IndexRecord& into) const;
+  /// How many whole entries it has room for.
+  std::uint64_t room() const;
   template <class Before>
   std::uint64_t bisect(Before before) const;
 

@@ -258,6 +258,42 @@ TEST(FileSink, KeepsTheFileThatItHasWhereAnotherCannotBeHad) {
   EXPECT_EQ(100u, fs::file_size(place / "d/x.log.1"));
 }
 
+/// As a keeper does, through its watch.
+TEST(FileSink, ThatIsToldOfRenamesLooksWhenItIsTold) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 0));
+  int files = 0;
+  sink.on_file([&](int fd) { return fcntl(fd, F_GETFD) >= 0 && ++files > 0; });
+  sink.write("one\n");
+  EXPECT_EQ(1, files);
+  fs::rename(place / "x.log", place / "away");
+  sink.write("two\n");
+  EXPECT_EQ("one\ntwo\n", read_text(place / "away")) << "it trusts in being told";
+  sink.look_for_file();
+  sink.write("three\n");
+  EXPECT_EQ(2, files);
+  EXPECT_EQ("three\n", read_text(place / "x.log"));
+  fs::remove(place / "x.log");
+  sink.look_for_file();
+  sink.write("four\n");
+  EXPECT_EQ("four\n", read_text(place / "x.log"));
+  // What is done to the content is seen without.
+  fs::resize_file(place / "x.log", 0);
+  sink.write("five\n");
+  EXPECT_EQ("five\n", read_text(place / "x.log"));
+}
+
+TEST(FileSink, ThatCannotBeToldOfRenamesLooksItself) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 0));
+  sink.on_file([](int) { return false; });
+  sink.write("one\n");
+  std::this_thread::sleep_for(Millis(20));  // else both are at the same time, by the clock of file systems
+  fs::rename(place / "x.log", place / "away");
+  sink.write("two\n");
+  EXPECT_EQ("two\n", read_text(place / "x.log"));
+}
+
 TEST(FileSink, IsNotInTroubleWhereOnlyALookWasInVain) {
   Place place;
   FileSink sink((place / "x.log").string(), rules(0, 0));

@@ -1,4 +1,5 @@
 // What stands behind a rotation on a real disk: renaming, packing, and the index of times.
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <zlib.h>
@@ -162,10 +163,11 @@ WallTime second(int number) {
   return WallTime(Millis(1'795'000'000'000 + number * 1000));
 }
 
-/// How many entries an index has; the header is one record.
+/// How many entries an index has.
 std::size_t entries_of(const fs::path& index) {
-  auto size = read_text(index).size();
-  return size == 0 ? 0 : size / kIndexRecord - 1;
+  Fd file(open(index.c_str(), O_RDONLY | O_CLOEXEC));
+  auto inode = LogIndex::inode_in(file.get());
+  return inode ? LogIndex(file.get(), *inode).count() : 0;
 }
 
 TEST(IndexFile, HasAnEntryASecondAtMost) {
@@ -208,9 +210,89 @@ TEST(IndexFile, OfALogOfFewBytesDoesNotOutgrowIt) {
   index.begin((place / "x.log").string(), 42);
   for (int i = 0; i < 20'000; ++i)  // two bytes a second
     index.note(second(2 * i), static_cast<std::uint64_t>(4 * i));
+  constexpr std::size_t most = (64 << 10) / kIndexRecord - 1;
+  EXPECT_EQ(most, entries_of(place / "x.log.idx"));
   EXPECT_EQ(64u << 10, fs::file_size(place / "x.log.idx"));
   index.note(second(100'000), 2 << 20);
-  EXPECT_EQ((64u << 10) + kIndexRecord, fs::file_size(place / "x.log.idx"));
+  EXPECT_EQ(most + 1, entries_of(place / "x.log.idx"));
+}
+
+TEST(IndexFile, GivesBackWhatItReservedWhenItsLogIsAnother) {
+  Place place;
+  IndexFile index;
+  index.begin((place / "x.log").string(), 42);
+  for (int i = 0; i < 300; ++i)
+    index.note(second(i), static_cast<std::uint64_t>(100 * i));
+  EXPECT_EQ(2 * FilePage::kSize, fs::file_size(place / "x.log.idx"));
+  EXPECT_EQ(300u, entries_of(place / "x.log.idx"));
+  index.end();
+  EXPECT_EQ(301 * kIndexRecord, fs::file_size(place / "x.log.idx"));
+  EXPECT_EQ(300u, entries_of(place / "x.log.idx"));
+}
+
+/// One that is killed has stored what it noted, and the next one goes on behind it.
+TEST(IndexFile, OutlivesItsWriter) {
+  Place place;
+  const pid_t writer = fork();
+  if (writer == 0) {
+    IndexFile index;
+    index.begin((place / "x.log").string(), 42);
+    for (int i = 0; i < 300; ++i)
+      index.note(second(i), static_cast<std::uint64_t>(100 * i));
+    raise(SIGKILL);
+  }
+  waitpid(writer, nullptr, 0);
+  EXPECT_EQ(300u, entries_of(place / "x.log.idx"));
+  IndexFile index;
+  index.begin((place / "x.log").string(), 42);
+  index.note(second(299) + Millis(500), 40'000);
+  EXPECT_EQ(300u, entries_of(place / "x.log.idx")) << "a second is not over yet";
+  index.note(second(300), 50'000);
+  EXPECT_EQ(301u, entries_of(place / "x.log.idx"));
+}
+
+TEST(IndexFile, ThatIsCutShortByAnotherIsLostAndNothingElse) {
+  Place place;
+  IndexFile index;
+  index.begin((place / "x.log").string(), 42);
+  index.note(second(0), 0);
+  fs::resize_file(place / "x.log.idx", 0);
+  for (int i = 1; i < 600; ++i)  // storing into what is no file any more is SIGBUS
+    index.note(second(i), static_cast<std::uint64_t>(100 * i));
+  index.begin((place / "y.log").string(), 43);
+  index.note(second(700), 0);
+  EXPECT_EQ(1u, entries_of(place / "y.log.idx"));
+}
+
+TEST(FilePage, IsAPageOfItsFile) {
+  Place place;
+  write_text(place / "x", "before");
+  Fd file(open((place / "x").c_str(), O_RDWR | O_CLOEXEC));
+  {
+    auto page = FilePage::make(file.get(), FilePage::kSize);
+    ASSERT_TRUE(page);
+    EXPECT_EQ(FilePage::kSize, page->offset());
+    memcpy(page->data(), "stored", 6);
+    EXPECT_EQ("stored", read_text(place / "x").substr(FilePage::kSize, 6));
+  }
+  EXPECT_EQ("before", read_text(place / "x").substr(0, 6));
+  EXPECT_FALSE(FilePage::make(Fd(open((place / "x").c_str(), O_RDONLY | O_CLOEXEC)).get(), 0));
+}
+
+TEST(FilePage, ThatIsNoneOfOursIsABusErrorAsEver) {
+  Place place;
+  write_text(place / "x", "x");
+  Fd file(open((place / "x").c_str(), O_RDWR | O_CLOEXEC));
+  auto ours = FilePage::make(file.get(), 0);
+  const pid_t other = fork();
+  if (other == 0) {
+    void* at = mmap(nullptr, FilePage::kSize, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 1 << 20);
+    if (at != MAP_FAILED) *static_cast<volatile char*>(at) = 'x';
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(other, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS) << status;
 }
 
 TEST(IndexFile, GoesWithWhatItIsOf) {

@@ -8,6 +8,7 @@
 #include <asio/io_context.hpp>
 #include <cstring>
 
+#include "keeper/watch/removal_watch.hpp"
 #include "keeper/watch/sampler.hpp"
 #include "keeper/watch/signals.hpp"
 #include "tests/edges/support/place.hpp"
@@ -16,6 +17,61 @@ namespace keeper {
 namespace {
 
 using std::string;
+
+// --- RemovalWatch
+
+struct Watched {
+  Place place;
+  asio::io_context io;
+  std::vector<int> told;
+  std::unique_ptr<RemovalWatch> watch =
+      std::move(*RemovalWatch::make(io, [this](int which) { told.push_back(which); }));
+
+  std::vector<int> changes() {
+    io.poll();
+    return std::exchange(told, {});
+  }
+};
+
+TEST(RemovalWatch, TellsWhichFileIsGone) {
+  Watched w;
+  write_text(w.place / "a", "");
+  write_text(w.place / "b", "");
+  const int a = w.watch->add((w.place / "a").string());
+  Fd file(open((w.place / "b").c_str(), O_RDWR | O_CLOEXEC));
+  const int b = w.watch->add(file.get());
+  EXPECT_EQ(a, w.watch->add((w.place / "a").string()));
+  EXPECT_EQ(RemovalWatch::kNone, w.watch->add((w.place / "c").string()));
+  EXPECT_EQ(1, write(file.get(), "x", 1));
+  EXPECT_EQ(0, ftruncate(file.get(), 0));
+  EXPECT_EQ(std::vector<int>{}, w.changes()) << "what is done to its content is nothing";
+  std::filesystem::rename(w.place / "b", w.place / "moved");
+  EXPECT_EQ(std::vector<int>{b}, w.changes());
+  std::filesystem::remove(w.place / "moved");
+  EXPECT_EQ(std::vector<int>{b}, w.changes()) << "that is open still";
+  std::filesystem::remove(w.place / "a");
+  for (int which : w.changes())
+    EXPECT_EQ(a, which);
+}
+
+TEST(RemovalWatch, SaysNothingOfWhatItLeft) {
+  Watched w;
+  write_text(w.place / "a", "");
+  w.watch->remove(w.watch->add((w.place / "a").string()));
+  std::filesystem::remove(w.place / "a");
+  EXPECT_EQ(std::vector<int>{}, w.changes());
+}
+
+TEST(RemovalWatch, GoesOnWithTheInstanceOfAnEarlierProcess) {
+  Watched w;
+  write_text(w.place / "a", "");
+  const int a = w.watch->add((w.place / "a").string());
+  Fd instance(dup(w.watch->descriptor()));
+  w.watch.reset();
+  std::filesystem::rename(w.place / "a", w.place / "b");
+  RemovalWatch next(w.io, std::move(instance), [&](int which) { w.told.push_back(which); });
+  EXPECT_EQ(std::vector<int>{a}, w.changes());
+}
 
 // --- Signals
 // ------------------------------------------------------------------------------------------------------------

@@ -142,6 +142,25 @@ TEST(LogFile, ThatWasRenamedIsLeftWithinASecond) {
     ASSERT_EQ(std::to_string(i + 1), lines[i]);
 }
 
+/// Noticed by a watch of the file, which each keeper and each file of the log has anew.
+TEST(LogFile, ThatWasRenamedIsLeftAfterARotationAndATakeoverToo) {
+  Sandbox box;
+  box.detach("job", {"sh", "-c", "while :; do echo tick; sleep 0.02; done"});
+  EVENTUALLY(box.logged("job", "tick"));
+  EXPECT_EQ(0, box.ctl({"rotate", "job"}).code);
+  for (const char* away : {".rotated", ".taken over"}) {
+    EVENTUALLY(box.logged("job", "tick"));
+    fs::rename(box.log_path("job"), path_of(box, away));
+    EVENTUALLY(box.logged("job", "tick"));
+    const auto size = fs::file_size(path_of(box, away));
+    std::this_thread::sleep_for(Millis(100));
+    EXPECT_EQ(size, fs::file_size(path_of(box, away)));
+    const pid_t keeper = box.status("job")->keeper_pid.value_or(0);
+    kill(keeper, SIGKILL);
+    EVENTUALLY(box.status("job")->keeper_pid != keeper);
+  }
+}
+
 // --- packing
 
 string unpacked(Sandbox& box, const string& path) {

@@ -33,7 +33,7 @@ string index_of(const std::vector<IndexEntry>& entries) {
 
 TEST(LogIndex, HasTheBytesThatAreDescribed) {
   auto header = index_header(0x0102);
-  EXPECT_EQ(string(header.data(), header.size()), string("keeperi1\x02\x01\0\0\0\0\0\0", 16));
+  EXPECT_EQ(string(header.data(), header.size()), string("keeperi2\x02\x01\0\0\0\0\0\0", 16));
   auto entry = index_record({at(-1), 0x80});
   EXPECT_EQ(string(entry.data(), entry.size()),
             string("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x80\0\0\0\0\0\0\0", 16));
@@ -77,6 +77,34 @@ TEST(LogIndex, GoesOnBehindItsLastWholeEntry) {
   EXPECT_EQ(index.good_bytes(), 48u);
   EXPECT_EQ(index.last(), (IndexEntry{at(2000), 100}));
   EXPECT_EQ(index.count(), 2u);
+}
+
+/// What a writer reserves behind its last entry, and one that it was killed over.
+TEST(LogIndex, EndsWhereNothingIsWrittenYet) {
+  const string written = index_of({{at(1000), 0}, {at(2000), 100}, {at(9000), 200}});
+  const string begun = string(8, '\0') + "\x01" + string(7, '\0');
+  for (std::size_t zeros : {16, 32, 4096 - 64, 8192}) {
+    for (const string& last : {string(), begun}) {
+      const string bytes = written + last + string(zeros, '\0');
+      LogIndex index(bytes, kInode);
+      EXPECT_EQ(index.count(), 3u);
+      EXPECT_EQ(index.good_bytes(), 64u);
+      EXPECT_EQ(index.last(), (IndexEntry{at(9000), 200}));
+      EXPECT_FALSE(index.entry(3));
+      EXPECT_EQ(index.first_since(at(2000)), 1u);
+      EXPECT_EQ(index.first_since(at(9001)), 3u);
+      EXPECT_EQ(index.first_beyond(100), 2u);
+      EXPECT_EQ(index.first_beyond(200), 3u);
+    }
+  }
+  EXPECT_EQ(LogIndex(index_of({}) + string(4080, '\0'), kInode).count(), 0u);
+}
+
+TEST(LogIndex, RecordsAreStoredAsTheyAre) {
+  IndexRecord into{};
+  const IndexRecord record = index_record({at(123'456), 789});
+  store_index_record(into.data(), record);
+  EXPECT_EQ(into, record);
 }
 
 TEST(LogIndex, IsReadFromAFile) {

@@ -61,7 +61,7 @@ class LogPlace {
   }
 
   static void write_index(const std::string& name, std::uint64_t inode, const Entries& entries) {
-    std::string text = "keeperi1" + word_of(inode);
+    std::string text = "keeperi2" + word_of(inode);
     for (const auto& [time, offset] : entries)
       text +=
           word_of(static_cast<std::uint64_t>(parse_time(time)->time_since_epoch().count())) + word_of(offset);
