@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <utility>
 
 #include "keeper/keeper.hpp"
@@ -68,8 +69,12 @@ void Keeper::be_asked() {
   rlimit limit{};  // where there are few descriptors, the start of a program needs them
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < kDescriptorsForMore) return;
   if (file_at(home_.app_dir(table_.stem) + "/lock") != file_of(lock_.get())) return;
-  if (auto socket = home_.bind_ask_socket(table_.stem))
-    asked_ = std::make_unique<AskSocket>(io_, std::move(*socket), *this);
+  try {
+    if (auto socket = home_.bind_ask_socket(table_.stem))
+      asked_ = std::make_unique<AskSocket>(io_, std::move(*socket), *this);
+  } catch (const std::exception&) {
+    // It cannot be watched just now: who asks connects.
+  }
 }
 
 void Keeper::heal_after(Millis pause) {
@@ -81,7 +86,12 @@ void Keeper::heal_after(Millis pause) {
 
 void Keeper::heal() {
   if (leaving_as_ || gives_way_) return;
-  Done done = make_home_again();
+  Done done;
+  try {
+    done = make_home_again();
+  } catch (const std::exception& error) {
+    done = Error{Reason::failed, "make its files again", error.what(), 0};
+  }
   if (done) {
     heal_pause_ = Millis{0};
     heal_said_.clear();

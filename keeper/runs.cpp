@@ -10,6 +10,7 @@
 #include "keeper/child/pidfd.hpp"
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 namespace {
@@ -219,7 +220,10 @@ bool Keeper::watch(RunId id, Spawned& spawned) {
 
 void Keeper::await_end(Run& run) {
   run.pidfd.async_wait(asio::posix::descriptor_base::wait_read, [this, id = run.id](std::error_code error) {
-    if (!error) on_exit(id);
+    if (cancelled(error)) return;
+    on_exit(id);
+    Run* still = error ? find(id) : nullptr;
+    if (still != nullptr && !still->main_ended) await_end(*still);
   });
 }
 

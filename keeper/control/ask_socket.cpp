@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "protocol/home/datagram.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 namespace {
@@ -36,13 +37,14 @@ const Request* only_status(const RequestLine& line) {
 }  // namespace
 
 AskSocket::AskSocket(asio::io_context& io, Fd socket, Service& service)
-    : socket_(io, socket.release()), service_(service) {
+    : socket_(io, socket.get()), service_(service) {
+  static_cast<void>(socket.release());
   wait();
 }
 
 void AskSocket::wait() {
   socket_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
-    if (error) return;
+    if (cancelled(error)) return;
     try {
       answer_one();
     } catch (const std::exception&) {

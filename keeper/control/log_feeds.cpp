@@ -7,6 +7,8 @@
 #include <asio/steady_timer.hpp>
 #include <string_view>
 
+#include "protocol/wire/living.hpp"
+
 namespace keeper {
 namespace {
 
@@ -34,7 +36,7 @@ class LogFeeds::Feed : public std::enable_shared_from_this<Feed> {
   auto then(void (Feed::*what)()) {
     return [weak = weak_from_this(), what](std::error_code error = {}) {
       auto self = weak.lock();
-      if (self && !error) (self.get()->*what)();
+      if (self && !cancelled(error)) (self.get()->*what)();
     };
   }
 

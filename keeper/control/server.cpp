@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "keeper/control/session.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 namespace {
@@ -36,7 +37,8 @@ void turn_away(int socket, const char* why, Reason reason) {
 }  // namespace
 
 Server::Server(asio::io_context& io, Fd listening, Service& service)
-    : shared_{io, service}, listening_(io, listening.release()), again_(io), reserve_(spare()) {
+    : shared_{io, service}, listening_(io, listening.get()), again_(io), reserve_(spare()) {
+  static_cast<void>(listening.release());
   // The process that clients are told to be at the other end (SO_PEERCRED, unix(7)) is the last that called
   // it.
   listen(listening_.native_handle(), kBacklog);
@@ -46,7 +48,8 @@ Server::Server(asio::io_context& io, Fd listening, Service& service)
 void Server::listen_at(Fd listening) {
   std::error_code ignored;
   listening_.close(ignored);
-  listening_.assign(listening.release());
+  listening_.assign(listening.get());
+  static_cast<void>(listening.release());
   listen(listening_.native_handle(), kBacklog);
   wait();
 }
@@ -60,7 +63,7 @@ Server::~Server() {
 
 void Server::wait() {
   listening_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
-    if (!error) accept_one();
+    if (!cancelled(error)) accept_one();
   });
 }
 

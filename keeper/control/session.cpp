@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "protocol/home/pass_fd.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 namespace {
@@ -114,9 +115,19 @@ void Session::start(std::function<void()> on_end) {
   read_on();
 }
 
-asio::posix::stream_descriptor& Session::waiter() {
-  if (!waiter_) waiter_.emplace(shared_.io, socket_.release());
-  return *waiter_;
+/// Null: it cannot be watched just now, and is over with that. Its client sees the end, and asks again.
+asio::posix::stream_descriptor* Session::waiter() {
+  if (waiter_) return &*waiter_;
+  std::error_code refused;
+  waiter_.emplace(shared_.io);
+  waiter_->assign(socket_.get(), refused);
+  if (refused) {
+    waiter_.reset();
+    end();
+    return nullptr;
+  }
+  static_cast<void>(socket_.release());
+  return &*waiter_;
 }
 
 /// Whether it takes its replies: else nothing more is done for it.
@@ -131,12 +142,14 @@ bool Session::may_read() const {
 void Session::read_on() {
   if (!reading_ && asked_all_) watch_for_end();
   if (reading_ || !may_read()) return;
+  auto* watched = waiter();
+  if (watched == nullptr) return;
   reading_ = true;
-  waiter().async_wait(asio::posix::descriptor_base::wait_read,
+  watched->async_wait(asio::posix::descriptor_base::wait_read,
                       [self = shared_from_this()](std::error_code error) {
-                        if (!error && !self->ended_) self->take_bytes();
+                        if (!cancelled(error) && !self->ended_) self->take_bytes();
                         self->reading_ = false;
-                        if (!error && !self->ended_) self->read_on();
+                        if (!cancelled(error) && !self->ended_) self->read_on();
                       });
 }
 
@@ -177,8 +190,10 @@ void Session::end_if_done() {
 /// One that will send no more is only watched for its end: what it is owed may take long.
 void Session::watch_for_end() {
   if (watching_ || ended_ || !asked_all_) return;
+  auto* watched = waiter();
+  if (watched == nullptr) return;
   watching_ = true;
-  waiter().async_wait(asio::posix::descriptor_base::wait_error, [self = shared_from_this()](std::error_code) {
+  watched->async_wait(asio::posix::descriptor_base::wait_error, [self = shared_from_this()](std::error_code) {
     if (!self->ended_) self->end();
   });
 }
@@ -291,11 +306,13 @@ void Session::put_out() {
     sent_ = 0;
   }
   if (writing_) return;
+  auto* watched = waiter();
+  if (watched == nullptr) return;
   writing_ = true;
-  waiter().async_wait(asio::posix::descriptor_base::wait_write,
+  watched->async_wait(asio::posix::descriptor_base::wait_write,
                       [self = shared_from_this()](std::error_code error) {
                         self->writing_ = false;
-                        if (!error && !self->ended_) self->put_out();
+                        if (!cancelled(error) && !self->ended_) self->put_out();
                       });
 }
 

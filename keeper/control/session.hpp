@@ -54,7 +54,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool may_read() const;
 
   int fd() { return waiter_ ? waiter_->native_handle() : socket_.get(); }
-  asio::posix::stream_descriptor& waiter();
+  asio::posix::stream_descriptor* waiter();
 
   Fd socket_;  ///< until it has to be waited for: most clients have asked before they are accepted, and leave
                ///< then

@@ -1,8 +1,11 @@
 #include "keeper/listen/connection_watch.hpp"
 
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include <asio/io_context.hpp>
+
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 
@@ -20,9 +23,16 @@ Result<std::unique_ptr<ConnectionWatch>> ConnectionWatch::make(asio::io_context&
 }
 
 ConnectionWatch::ConnectionWatch(asio::io_context& io, Fd poll, std::function<void()> on_connection)
-    : poll_(io, poll.release()), on_connection_(std::move(on_connection)) {
+    : poll_(io, poll.get()), on_connection_(std::move(on_connection)) {
+  static_cast<void>(poll.release());
+  wait();
+}
+
+void ConnectionWatch::wait() {
   poll_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
-    if (error) return;
+    if (cancelled(error)) return;
+    pollfd there{poll_.native_handle(), POLLIN, 0};
+    if (error && ::poll(&there, 1, 0) == 0) return wait();
     auto tell = on_connection_;
     tell();
   });

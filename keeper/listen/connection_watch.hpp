@@ -18,6 +18,8 @@ class ConnectionWatch {
   ConnectionWatch(asio::io_context& io, Fd poll, std::function<void()> on_connection);
 
  private:
+  void wait();
+
   asio::posix::stream_descriptor poll_;
   std::function<void()> on_connection_;
 };

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "protocol/wire/finally.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 namespace {
@@ -161,7 +162,7 @@ void Capture::wait() {
   if (!waiter_.is_open()) waiter_.assign(pipe_.get(), refused);
   if (refused) return pause(kNoMemory);  // it cannot be watched just now
   waiter_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
-    if (error) return;
+    if (cancelled(error)) return;
     comes_ = false;
     look();
   });

@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "protocol/wire/living.hpp"
+
 namespace keeper {
 namespace {
 
@@ -75,16 +77,22 @@ Done Compressor::start(const std::string& from, const std::string& to) {
   }
   pid_ = pid;
   inode_ = st.st_ino;
-  pidfd_->async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code cancelled) {
-    if (!cancelled) ended();
-  });
+  wait();
   return {};
 }
 
-void Compressor::ended() {
+void Compressor::wait() {
+  pidfd_->async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
+    if (!cancelled(error)) look();
+  });
+}
+
+void Compressor::look() {
   int status = 0;
-  bool good =
-      waitpid(std::exchange(pid_, 0), &status, 0) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  const int ended = waitpid(pid_, &status, WNOHANG);
+  if (ended == 0) return wait();
+  const bool good = ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  pid_ = 0;
   pidfd_.reset();
   done_(good, inode_);
 }

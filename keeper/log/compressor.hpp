@@ -23,7 +23,8 @@ class Compressor {
   int pid() const { return pid_; }
 
  private:
-  void ended();
+  void wait();
+  void look();
 
   asio::io_context& io_;
   Done done_;

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <climits>
 
+#include "protocol/wire/living.hpp"
+
 namespace keeper {
 namespace {
 
@@ -93,7 +95,7 @@ void Echo::wait() {
   if (waiting_ || !waiter_) return;
   waiting_ = true;
   waiter_->async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
-    if (error) return;
+    if (cancelled(error)) return;
     waiting_ = false;
     flush();
   });

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "protocol/home/clock.hpp"
+#include "protocol/wire/living.hpp"
 #include "protocol/wire/units.hpp"
 
 namespace keeper {
@@ -187,8 +188,8 @@ void SyslogSender::wait() {
   waiter_.assign(socket_.get(), error);
   if (error) return;  // the next message tries again
   waits_ = true;
-  waiter_.async_wait(asio::posix::descriptor_base::wait_write, [this](std::error_code cancelled) {
-    if (cancelled) return;
+  waiter_.async_wait(asio::posix::descriptor_base::wait_write, [this](std::error_code refused) {
+    if (cancelled(refused)) return;
     waits_ = false;
     if (waiter_.is_open()) waiter_.release();
     send_kept();

@@ -73,7 +73,8 @@ void Channel::wait_for_more() {
     epoll_event what{};
     what.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
     if (!epoll || epoll_ctl(epoll.get(), EPOLL_CTL_ADD, own_.native_handle(), &what) < 0) return wait();
-    news_.emplace(own_.get_executor(), epoll.release());
+    news_.emplace(own_.get_executor(), epoll.get());
+    static_cast<void>(epoll.release());
   }
   news_->async_wait(asio::posix::descriptor_base::wait_read, living_.only([this] {
     epoll_event what{};

@@ -11,6 +11,7 @@
 
 #include "keeper/survive/guard_words.hpp"
 #include "protocol/home/pass_fd.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 namespace {
@@ -49,7 +50,7 @@ GuardLink::~GuardLink() {
 
 void GuardLink::wait() {
   socket_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
-    if (!error && take()) wait();
+    if (!cancelled(error) && take()) wait();
   });
 }
 

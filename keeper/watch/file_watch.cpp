@@ -9,6 +9,7 @@
 #include <climits>
 
 #include "protocol/wire/finally.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 namespace {
@@ -94,7 +95,7 @@ Result<bool> FileWatch::watch_all() {
 
 void FileWatch::wait() {
   fd_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
-    if (error) return;
+    if (cancelled(error)) return;
     Finally again([this] { wait(); });
     bool concerned = false;
     while (take_events(concerned)) {

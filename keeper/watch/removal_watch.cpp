@@ -6,6 +6,8 @@
 #include <asio/io_context.hpp>
 #include <cerrno>
 
+#include "protocol/wire/living.hpp"
+
 namespace keeper {
 namespace {
 
@@ -20,7 +22,8 @@ Result<std::unique_ptr<RemovalWatch>> RemovalWatch::make(asio::io_context& io, O
 }
 
 RemovalWatch::RemovalWatch(asio::io_context& io, Fd instance, OnChange on_change)
-    : fd_(io, instance.release()), on_change_(std::move(on_change)) {
+    : fd_(io, instance.get()), on_change_(std::move(on_change)) {
+  static_cast<void>(instance.release());
   wait();
 }
 
@@ -41,7 +44,7 @@ void RemovalWatch::remove(int watch) {
 
 void RemovalWatch::wait() {
   fd_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
-    if (error) return;
+    if (cancelled(error)) return;
     wait();
     read_all();
   });

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "protocol/wire/finally.hpp"
+#include "protocol/wire/living.hpp"
 
 namespace keeper {
 namespace {
@@ -54,7 +55,7 @@ Signals::Signals(asio::io_context& io, std::function<void(const SignalFact&)> on
 
 void Signals::wait() {
   fd_.async_wait(asio::posix::descriptor_base::wait_read, [this](std::error_code error) {
-    if (error) return;
+    if (cancelled(error)) return;
     Finally again([this] { wait(); });
     signalfd_siginfo info{};
     while (read(fd_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))

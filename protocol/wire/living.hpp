@@ -10,13 +10,20 @@
 
 namespace keeper {
 
+/// Whether waiting ended because somebody ended it. Any other error is that a descriptor could not be watched
+/// just then (epoll_ctl(2)): whoever waited for it looks at once, as if it were ready, for none of them
+/// blocks, and waits anew.
+inline bool cancelled(std::error_code error) {
+  return error == std::errc::operation_canceled;
+}
+
 class Living {
  public:
-  /// A handler that calls `what` if there was no error and the owner waits for this still.
+  /// A handler that calls `what` unless it was cancelled, if the owner waits for this still.
   template <class F>
   auto only(F what) const {
     return [mark = std::weak_ptr<char>(mark_), what = std::move(what)](std::error_code error) {
-      if (!error && !mark.expired()) what();
+      if (!cancelled(error) && !mark.expired()) what();
     };
   }
   /// Whether the owner is there, for whoever calls out and goes on afterwards.

@@ -82,6 +82,8 @@ class Life {
   bool fired() { return plan_->fired > 0; }
 
  private:
+  /// A program whose end cannot be watched is ended again at once, and that is said: a failed start.
+  int more_starts() const { return fault_.act == Act::fail && fault_.call == Call::epoll_ctl ? 1 : 0; }
   int starts() { return count_of(read_text(box_.work() / "starts"), "\n"); }
 
   /// The command may fail, or be killed: then a second one does it, or finds it done.
@@ -111,7 +113,8 @@ class Life {
 
   void crash() {
     const int before = starts();
-    ASSERT_EQ(1, before);
+    ASSERT_GE(before, 1);
+    ASSERT_LE(before, 1 + more_starts());
     steps_->crash_at = steps_->said + 50;
     write_lines(100);
     EXPECT_EQ(before + 1, starts());
@@ -120,15 +123,18 @@ class Life {
   /// Asked once more where the answer was lost.
   void ask(const Words& words, int times) {
     Outcome out;
-    for (int time = 0; time < times && out.code != 0; ++time)
+    for (int time = 0; time < times && out.code != 0; ++time) {
       out = box_.ctl(words);
+      if (out.code != 0) failed_ += words.front() + ": " + out.all();
+    }
     ASSERT_EQ(0, out.code) << out.all();
   }
 
   void expect_all_well() {
     plan_->act = Act::none;
     EXPECT_FALSE(fs::exists(box_.work() / "two")) << "two programs at once";
-    EXPECT_EQ(3, starts());
+    EXPECT_GE(starts(), 3) << failed_;
+    EXPECT_LE(starts(), 3 + more_starts()) << failed_;
     EXPECT_EQ("stopped", box_.state("life"));
     EXPECT_TRUE(eventually([&] { return box_.processes().empty(); }));
     // Where its removal failed the socket stays: nobody's, and the next keeper's.
@@ -147,6 +153,7 @@ class Life {
   }
 
   const Fault fault_;
+  string failed_;  ///< commands that were asked once more
   Sandbox box_;
   Shared<Plan> plan_;
   Shared<Steps> steps_;
