@@ -82,7 +82,6 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
     : table_(table),
       home_(std::move(home)),
       spec_(std::move(spec)),
-      null_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
       machine_(make_policy(spec_, jitter_seed()), std::move(machine)),
       boot_id_(boot_id()),
       recorder_(std::move(earlier.runs), spec_.restart),
@@ -90,7 +89,7 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (table_.guard >= 0)
     guard_ = std::make_unique<GuardLink>(
-        io_, Fd(table_.guard), [this] { read_inbox(); }, [this] { on_guard_lost(); });
+        io_, table_.guard, [this] { read_inbox(); }, [this] { on_guard_lost(); });
   table_.held.clear();
   for (std::string& loss : earlier.losses)
     marker(std::move(loss));

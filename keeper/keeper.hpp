@@ -163,6 +163,7 @@ class Keeper : public Service {
   static std::string held_channel(RunId id);
   void drop_held(Run& run);
   void try_to_spawn(RunId id);
+  int null();
   void began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready,
              std::unique_ptr<Channel> channel);
   bool watch(RunId id, Spawned& spawned);

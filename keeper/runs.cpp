@@ -102,7 +102,7 @@ Commands Keeper::commands() {
     auto settings = make_settings(spec_, table_.inherit, table_.oom_score_adj);
     if (!added || !settings) return std::nullopt;
     SpawnPlan plan({"/bin/sh", "-c", command}, environ, std::move(*added), spec_.cwd, std::move(*settings));
-    auto result = spawn(plan, {null_.get(), null_.get(), null_.get()});
+    auto result = spawn(plan, {null(), null(), null()});
     auto* spawned = std::get_if<Spawned>(&result);
     if (spawned == nullptr) return std::nullopt;
     return StartedCommand{spawned->pid, std::move(spawned->pidfd)};
@@ -170,8 +170,7 @@ void Keeper::try_to_spawn(RunId id) {
     return fail({Stage::prepare, done.error().errnum, done.error().text()});
   if (*channel) give_channel(id, **channel, extras);
   if (*ready && (*ready)->descriptor_held() >= 0) hand_up(held_name(id), (*ready)->descriptor_held());
-  auto result =
-      spawn(*plan_, {null_.get(), output_->out(), output_->err()}, std::move(extras), claim_for(id));
+  auto result = spawn(*plan_, {null(), output_->out(), output_->err()}, std::move(extras), claim_for(id));
   if (auto* failed = std::get_if<SpawnError>(&result)) {
     plan_error_ = *failed;
     plan_.reset();
@@ -180,6 +179,12 @@ void Keeper::try_to_spawn(RunId id) {
   }
   plan_error_.reset();
   began(id, std::get<Spawned>(result), std::move(*ready), std::move(*channel));
+}
+
+/// What programs are given to read. Where it could not be opened before it is now, perhaps.
+int Keeper::null() {
+  if (!null_) null_ = Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  return null_.get();
 }
 
 void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready,

@@ -37,10 +37,9 @@ bool send_with(int socket, const GuardWord& word, int fd) {
 
 }  // namespace
 
-GuardLink::GuardLink(asio::io_context& io, Fd socket, std::function<void()> on_news,
+GuardLink::GuardLink(asio::io_context& io, int socket, std::function<void()> on_news,
                      std::function<void()> on_lost)
-    : socket_(io, socket.get()), pid_(getppid()), on_news_(std::move(on_news)), on_lost_(std::move(on_lost)) {
-  static_cast<void>(socket.release());
+    : socket_(io, socket), pid_(getppid()), on_news_(std::move(on_news)), on_lost_(std::move(on_lost)) {
   wait();
 }
 

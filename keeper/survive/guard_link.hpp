@@ -11,7 +11,7 @@ namespace keeper {
 class GuardLink {
  public:
   /// `on_news`: there is something in the inbox. `on_lost`, once: the guard is gone. Both from the loop.
-  GuardLink(asio::io_context& io, Fd socket, std::function<void()> on_news, std::function<void()> on_lost);
+  GuardLink(asio::io_context& io, int socket, std::function<void()> on_news, std::function<void()> on_lost);
   /// Leaves the descriptor open: there may be a last word to say.
   ~GuardLink();
   GuardLink(const GuardLink&) = delete;

@@ -43,7 +43,7 @@ namespace keeper::faults {
   X(chdir, EACCES)            \
   X(kill, EPERM)              \
   X(waitid, EINTR)            \
-  X(sigprocmask, EINVAL)      \
+  X(sigprocmask, 0)           \
   X(signalfd, EMFILE)         \
   X(socket, EMFILE)           \
   X(bind, ENOSPC)             \

@@ -136,7 +136,7 @@ class Life {
     EXPECT_GE(starts(), 3) << failed_;
     EXPECT_LE(starts(), 3 + more_starts()) << failed_;
     EXPECT_EQ("stopped", box_.state("life"));
-    EXPECT_TRUE(eventually([&] { return box_.processes().empty(); }));
+    EXPECT_TRUE(eventually([&] { return box_.processes().empty(); })) << failed_;
     // Where its removal failed the socket stays: nobody's, and the next keeper's.
     EXPECT_TRUE(fault_.act == Act::fail || box_.ended("life"));
     string expected;
