@@ -155,6 +155,9 @@ class Keeper : public Service {
   // starts, and what a program says of itself (runs.cpp)
   Result<std::vector<std::string>> added_variables() const;
   bool make_plan();
+  std::string path_variable(const std::vector<std::string>& added) const;
+  std::vector<std::string> with_arguments(std::vector<std::string> command, const std::string& path) const;
+  const std::vector<std::string>& command();
   void make_room_for_output();
   void watch_program(const std::string& path);
   Commands commands();
@@ -315,6 +318,7 @@ class Keeper : public Service {
   Fd null_;
   asio::io_context io_{ASIO_CONCURRENCY_HINT_UNSAFE};  // one thread: nothing is to be locked
   Machine machine_;
+  std::vector<std::string> command_;  ///< where there is no plan yet
   std::unique_ptr<SpawnPlan> plan_;
   std::optional<SpawnError> plan_error_;
   bool replan_ = false;   ///< the program is another one now

@@ -46,12 +46,7 @@ Status Keeper::status() {
   s.run = machine_.run();
   if (!leaving_as_) s.keeper_pid = own_pid_;
   if (!leaving_as_ && guard_) s.guard_pid = guard_->pid();
-  if (plan_) {
-    s.command = plan_->command();
-  } else {
-    s.command = {spec_.program};
-    s.command.insert(s.command.end(), spec_.args.begin(), spec_.args.end());
-  }
+  s.command = command();
   s.cwd = spec_.cwd;
   s.user = spec_.user.substr(0, spec_.user.find(':'));
   s.started_at = started_at_;

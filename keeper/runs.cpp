@@ -57,8 +57,7 @@ bool Keeper::make_plan() {
   if (!added) return fail(added.error());
   auto settings = make_settings(spec_, table_.inherit, table_.oom_score_adj);
   if (!settings) return fail(settings.error());
-  // This process was given the environment that the child is to inherit: it need not be held a second time.
-  std::string path(variable_in(merge_environment(environ, *added), "PATH"));
+  const std::string path = path_variable(*added);
   auto found = resolve(spec_.program, spec_.cwd, spec_.interpreter, spec_.interpreter_args, path);
   if (auto* no = std::get_if<CannotRun>(&found)) {
     plan_error_ =
@@ -67,16 +66,37 @@ bool Keeper::make_plan() {
   }
   Resolved& resolved = std::get<Resolved>(found);
   if (spec_.restart_on_change) watch_program(resolved.program);
-  auto command = std::move(resolved.command);
-  const bool node = runs_node(command, path);
+  const bool node = runs_node(resolved.command, path);
   by_node_ = spec_.ipc && node;
   if (node) make_room_for_output();
-  if (spec_.inspect) command = inspected(std::move(command), spec_.inspect->value + spec_.instance, path);
-  command.insert(command.end(), spec_.args.begin(), spec_.args.end());
-  plan_ = std::make_unique<SpawnPlan>(std::move(command), environ, std::move(*added), spec_.cwd,
-                                      std::move(*settings));
+  plan_ = std::make_unique<SpawnPlan>(with_arguments(std::move(resolved.command), path), environ,
+                                      std::move(*added), spec_.cwd, std::move(*settings));
   replan_ = false;
   return true;
+}
+
+/// This process was given the environment that the child is to inherit: it need not be held a second time.
+std::string Keeper::path_variable(const std::vector<std::string>& added) const {
+  return std::string(variable_in(merge_environment(environ, added), "PATH"));
+}
+
+std::vector<std::string> Keeper::with_arguments(std::vector<std::string> command,
+                                                const std::string& path) const {
+  if (spec_.inspect) command = inspected(std::move(command), spec_.inspect->value + spec_.instance, path);
+  command.insert(command.end(), spec_.args.begin(), spec_.args.end());
+  return command;
+}
+
+/// What is executed. After a takeover there is no plan before the next run: as it would be found now.
+const std::vector<std::string>& Keeper::command() {
+  if (plan_) return plan_->command();
+  if (!command_.empty()) return command_;
+  auto added = added_variables();
+  const std::string path = added ? path_variable(*added) : "";
+  auto found = resolve(spec_.program, spec_.cwd, spec_.interpreter, spec_.interpreter_args, path);
+  auto* resolved = std::get_if<Resolved>(&found);
+  command_ = with_arguments(resolved ? std::move(resolved->command) : std::vector{spec_.program}, path);
+  return command_;
 }
 
 /// From the first plan on, for good. Without it the program is kept all the same.

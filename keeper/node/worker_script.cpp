@@ -22,10 +22,23 @@ function classes() {
   return out;
 }
 
+// Of HTTP/2; no other server has this event.
+const sessions = new Set();
+const { prototype: server } = require('net').Server;
+const { listen } = server;
+server.listen = function (...words) {
+  this.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+  });
+  return listen.apply(this, words);
+};
+
 let leaves = false;
 function leave() {
   if (leaves) return;
   leaves = true;
+  for (const session of sessions) session.close(); // GOAWAY, once what was begun is answered
   const { prototype: response } = require('http').ServerResponse;
   const store = response._storeHeader;
   response._storeHeader = function (...words) {

@@ -3,8 +3,9 @@
 // Node's worker closes its servers when it is asked to leave (lib/internal/cluster/child.js), and with them
 // at once every connection on which nothing has arrived yet (http.Server.close(), since node 19): a request
 // that is on its way then is lost, and its client sees a reset. With the script each answer from then on says
-// that it is the connection's last, and what stays silent for a second is closed then. Until it is asked to
-// leave nothing is changed.
+// that it is the connection's last, and what stays silent for a second is closed then; sessions of HTTP/2 are
+// told so (GOAWAY) and end with what they have begun. Until it is asked to leave it only notes these
+// sessions.
 #pragma once
 #include <string>
 #include <string_view>

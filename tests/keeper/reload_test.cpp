@@ -53,6 +53,50 @@ TEST(Reload, NoConnectionIsRefusedOrLost) {
   clients.expect_all_answered();
 }
 
+/// Without a word of readiness: a run that lives for its start-secs is one that serves.
+TEST(Reload, AServerInCLosesNoConnection) {
+  Sandbox box;
+  const int port = free_port();
+  box.detach("api", {"--listen", "tcp:127.0.0.1:" + std::to_string(port), CHILDREN_DIR "/accepts"});
+  Clients clients(box, port);
+  for (int again = 0; again < 3; ++again) {
+    const int pid = box.pid("api");
+    const Outcome out = again == 1 ? box.ctl({"restart", "api", "--wait"}) : reload(box);
+    EXPECT_EQ(0, out.code) << out.all();
+    EVENTUALLY(!alive(pid));
+  }
+  clients.expect_all_answered();
+}
+
+/// It takes sockets that it is told of by a variable of its own.
+TEST(Reload, NginxLosesNoConnection) {
+  Sandbox box;
+  if (box.run({{"sh", "-c", "command -v nginx"}}).code != 0) GTEST_SKIP() << "no nginx here";
+  const int port = free_port();
+  const string address = "127.0.0.1:" + std::to_string(port);
+  string http = "access_log off; server { listen " + address + "; return 200 hello; }";
+  for (const char* what : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+    http += string(what) + "_temp_path " + (box.work() / what).string() + ";";
+  write_text(box.work() / "nginx.conf", "daemon off; pid " + (box.work() / "nginx.pid").string() +
+                                            "; error_log stderr; events {} http { " + http + " }");
+  box.detach("api",
+             {"--listen", "tcp:" + address, "-e", "NGINX=3;", "--stop-signal", "QUIT", "--stop-timeout",
+              "20s", "nginx", "-e", "stderr", "-c", (box.work() / "nginx.conf").string()});
+  EVENTUALLY(has(get(port), "hello"));
+  Asking one(port), other(port);
+  for (int again = 0; again < 3; ++again) {
+    const int pid = box.pid("api");
+    const Outcome out = again == 1 ? box.ctl({"restart", "api", "--wait"}) : reload(box);
+    EXPECT_EQ(0, out.code) << out.all();
+    EVENTUALLY(!alive(pid));
+  }
+  for (Asking* asking : {&one, &other}) {
+    asking->end();
+    EXPECT_GT(asking->asked(), 0);
+    EXPECT_EQ(0, asking->failed()) << "of " << asking->asked();
+  }
+}
+
 TEST(Reload, AVersionThatThrowsIsNotKept) {
   Sandbox box;
   Serving api(box);
@@ -314,6 +358,66 @@ TEST(Reload, WorkersOfAClusterLoseNoRequestOfAClientThatStays) {
     EXPECT_GT(client.asked(), 0);
     EXPECT_EQ(0, client.failed()) << "of " << client.asked();
   }
+}
+
+/// A session is told to end (GOAWAY), and what was begun in it is answered; a stream that came too late is
+/// refused, which says that it may be asked for again (RFC 9113, 8.7).
+constexpr const char* kAskOverHttp2 = R"js(
+const http2 = require('http2');
+let asked = 0, failed = 0, sessions = 0, session, done = false;
+function open() {
+  sessions++;
+  session = http2.connect('http://127.0.0.1:' + process.argv[1]);
+  session.on('error', (error) => { failed++; console.log(String(error)); });
+  session.on('goaway', () => open());
+}
+function ask() {
+  if (done) return finish();
+  const request = session.request();
+  let text = '', refused = false;
+  request.on('error', (error) => {
+    refused = request.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM;
+    if (!refused) console.log(String(error));
+  });
+  request.on('data', (data) => { text += data; });
+  request.on('close', () => {
+    asked++;
+    if (text !== 'two' && !refused) failed++;
+    setTimeout(ask, 1);
+  });
+  request.end();
+}
+function finish() {
+  console.log(JSON.stringify({asked, failed, sessions}));
+  process.exit(0);
+}
+open();
+ask();
+process.on('SIGUSR2', () => { done = true; });
+)js";
+
+TEST(Reload, WorkersOfAClusterLoseNoRequestOverHttp2) {
+  Sandbox box;
+  const auto script = box.work() / "two.js";
+  write_text(
+      script,
+      "require('http2').createServer((q, r) => setTimeout(() => r.end('two'), 5)).listen(0, function () {"
+      " console.log('listening ' + JSON.stringify({at: this.address()})); process.send('ready'); })");
+  box.detach("api", {"-i", "2", "--ready", "node", "--stop-timeout", "20s", script.string()});
+  const int port = port_of(box, "api");
+  Background client = box.start({{"node", "-e", kAskOverHttp2, std::to_string(port)}});
+  for (int again = 0; again < 3; ++again) {
+    const int pid = box.pid("api"), other = box.pid("api:1");
+    const Outcome out = reload(box);
+    EXPECT_EQ(2, count_of(out.out, "reloaded api")) << out.all();
+    EVENTUALLY(!alive(pid) && !alive(other));  // nothing of them stays for a client's sake
+  }
+  client.signal(SIGUSR2);
+  ASSERT_EQ(0, client.wait());
+  const auto result = nlohmann::json::parse(lines_of(client.out()).back());
+  EXPECT_EQ(0, result.at("failed")) << client.out();
+  EXPECT_GT(result.at("asked"), 0);
+  EXPECT_GT(result.at("sessions"), 1) << "it was never told";
 }
 
 TEST(Reload, AWorkerSeesNothingOfWhatLetsItLeave) {

@@ -60,6 +60,17 @@ TEST(Takeover, ItsEndIsSeenAndItIsStartedAgain) {
   EXPECT_EQ("crash", status->last_exit->cause);
 }
 
+TEST(Takeover, ItsCommandIsShownAsBefore) {
+  Sandbox box;
+  write_text(box.work() / "api.py", "import time; time.sleep(1000)");
+  box.detach("api", {"api.py", "--level", "2"});
+  const auto before = box.status("api")->command;
+  EXPECT_EQ(4u, before.size()) << "the interpreter, the program, and what it is given";
+  kill_keeper(box, "api");
+  expect_kept_on(box, "api", box.pid("api"));
+  EXPECT_EQ(before, box.status("api")->command);
+}
+
 TEST(Takeover, WhatEndedMeanwhileIsCountedOnce) {
   Sandbox box;
   box.detach("api", {"--restart-delay", "1ms", "sleep", "1000"});
