@@ -4,6 +4,7 @@
 // (asio: cancel() cannot take it back), and whoever is told that a run is ready may let go of what told it.
 // Each handler here has a mark of its owner, and does nothing once that is gone.
 #pragma once
+#include <cerrno>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -14,7 +15,7 @@ namespace keeper {
 /// just then (epoll_ctl(2)): whoever waited for it looks at once, as if it were ready, for none of them
 /// blocks, and waits anew.
 inline bool cancelled(std::error_code error) {
-  return error == std::errc::operation_canceled;
+  return error.value() == ECANCELED;  // asio::error::operation_aborted, of a category of asio's own
 }
 
 class Living {
