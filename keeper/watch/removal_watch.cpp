@@ -50,7 +50,7 @@ void RemovalWatch::wait() {
   });
 }
 
-/// Each change of a file once, however many there were in a row: it is looked at as it is now.
+/// What has happened since it was last read.
 void RemovalWatch::read_all() {
   alignas(inotify_event) char events[1024];
   for (;;) {
