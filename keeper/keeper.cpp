@@ -419,7 +419,10 @@ void Keeper::perform(const action::Announce& a) {
   if (a.what == action::What::confirmed || a.what == action::What::stopping)
     if (Run* run = find(a.run); run != nullptr && run->ready) run->ready->end();
   if (a.what == action::What::reloaded) keep_spec();
-  if (a.what == action::What::reload_failed) put_back_spec();  // before anything else is spawned
+  if (a.what == action::What::reload_failed) {  // before anything else is spawned
+    put_back_spec();
+    if (a.run != 0) take_sockets_from(a.run);
+  }
   const bool current = a.run == machine_.run();
   bool too_late = a.what == action::What::stopping && a.cause == Cause::ready_timeout;
   if (too_late && current) {

@@ -215,6 +215,8 @@ class Keeper : public Service {
   void keep_socket(KeptSocket kept, Fd fd);
   void take_up_sockets(const std::vector<KeptSocket>& all);
   void drop_unused_sockets();
+  void take_sockets_from(RunId failed);
+  void drop_sockets(const std::function<bool(const KeptSocket&)>& unwanted);
   void unlink_sockets();
   void ask_again();
 

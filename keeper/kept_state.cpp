@@ -72,6 +72,7 @@ void fields(F& f, KeptSignal& v) {
 template <class F>
 void fields(F& f, KeptSocket& v) {
   f(1, v.key), f(2, v.data), f(3, v.path), f(4, v.number), f(5, v.inode), f(6, v.path_inode), f(7, v.run);
+  f(8, v.before);
 }
 template <class F>
 void fields(F& f, KeptState& v) {

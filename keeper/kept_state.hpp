@@ -41,13 +41,14 @@ struct KeptSignal {
 
 /// A listening socket of a cluster.
 struct KeptSocket {
-  std::string key;  ///< by which workers ask for it
-  std::string data;
-  std::string path;  ///< in the file system; else empty
-  int number = 0;    ///< by which the guard holds it
+  std::string key{};  ///< by which workers ask for it
+  std::string data{};
+  std::string path{};  ///< in the file system; else empty
+  int number = 0;      ///< by which the guard holds it
   std::uint64_t inode = 0;
   std::uint64_t path_inode = 0;
-  RunId run = 0;  ///< that asked for it last
+  RunId run = 0;     ///< that asked for it last
+  RunId before = 0;  ///< that had it when this one asked
   bool operator==(const KeptSocket&) const = default;
 };
 

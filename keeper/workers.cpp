@@ -97,7 +97,7 @@ Told Keeper::answer_query(Run& run, const WorkerMessage& query) {
     tell_of_message(run.id, "listen_failed", wish_text(query.wish) + ": " + strerror(opened.error));
     return Told::taken;
   }
-  socket->kept.run = run.id;
+  if (socket->kept.run != run.id) socket->kept.before = std::exchange(socket->kept.run, run.id);
   persist();
   const bool sent = run.channel->send(socket_answer(query, socket->kept.data), socket->fd.get());
   return sent ? Told::taken : Told::no_room;
@@ -147,7 +147,8 @@ bool Keeper::get_from_sibling(const std::string& key, bool& all_answered) {
     if (!reply || reply->error || !fd) continue;
     auto shared = read_as<SharedSocket>(reply->result);
     if (!shared || !shared->held) continue;
-    keep_socket({key, shared->data, shared->path, 0, 0, shared->path_inode, 0}, std::move(fd));
+    keep_socket({.key = key, .data = shared->data, .path = shared->path, .path_inode = shared->path_inode},
+                std::move(fd));
     return true;
   }
   return false;
@@ -170,8 +171,8 @@ Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWis
   ServerSocket opened = wish.number >= 0 ? passed_socket(wish.number) : open_server_socket(wish);
   if (mask) umask(before);
   if (!opened.fd) return {opened.error, false};
-  KeptSocket kept{query.key, query.data, local ? wish.address : "", 0, 0, local ? inode_of(wish.address) : 0,
-                  0};
+  KeptSocket kept{.key = query.key, .data = query.data};
+  if (local) kept.path = wish.address, kept.path_inode = inode_of(wish.address);
   if (local) give_to_user(wish.address);
   keep_socket(std::move(kept), std::move(opened.fd));
   return {};
@@ -211,14 +212,21 @@ void Keeper::take_up_sockets(const std::vector<KeptSocket>& all) {
 
 /// A confirmed run that listens elsewhere than the one before it: what nobody has asked for any more goes.
 void Keeper::drop_unused_sockets() {
-  auto lives = [this](RunId id) {
-    return std::any_of(runs_.begin(), runs_.end(), [id](const Run& run) { return run.id == id; });
-  };
   const bool listens = std::any_of(sockets_.begin(), sockets_.end(),
                                    [&](auto& one) { return one.kept.run == machine_.run(); });
-  if (!listens) return;
+  if (listens) drop_sockets([this](const KeptSocket& one) { return find(one.run) == nullptr; });
+}
+
+/// The old run goes on, with what it listens at; where only the new one did nobody would ever accept.
+void Keeper::take_sockets_from(RunId failed) {
+  for (ServedSocket& one : sockets_)
+    if (one.kept.run == failed && find(one.kept.before) != nullptr) one.kept.run = one.kept.before;
+  drop_sockets([failed](const KeptSocket& one) { return one.run == failed; });
+}
+
+void Keeper::drop_sockets(const std::function<bool(const KeptSocket&)>& unwanted) {
   std::erase_if(sockets_, [&](const ServedSocket& one) {
-    if (lives(one.kept.run)) return false;
+    if (!unwanted(one.kept)) return false;
     if (guard_) guard_->drop(held_socket(one.kept.number));
     return true;
   });

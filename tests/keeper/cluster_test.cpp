@@ -1,5 +1,6 @@
 // Workers of node's cluster module without a master: programs that do not know of it share what they listen
 // at.
+#include <fcntl.h>
 #include <grp.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -145,6 +146,27 @@ TEST(Cluster, AsManyConnectionsMayWaitAsTheProgramSays) {
   EXPECT_EQ(100u, *backlog) << "as serves.js says";
 }
 
+/// 0 or the error of connecting there; EAGAIN where nobody accepts and too many wait already (connect(2)).
+int connect_to(const string& path, Fd& socket) {
+  socket = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  std::copy(path.begin(), path.end(), to.sun_path);
+  return connect(socket.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0 ? 0 : errno;
+}
+
+bool answers(const string& path) {
+  Fd socket;
+  if (connect_to(path, socket) != 0) return false;
+  fcntl(socket.get(), F_SETFL, 0);
+  return !get(std::move(socket)).empty();
+}
+
+bool refuses(const string& path) {
+  Fd socket;
+  return connect_to(path, socket) == ECONNREFUSED;
+}
+
 TEST(Cluster, SharesASocketInTheFileSystemAndTakesItAlong) {
   Sandbox box;
   const string path = (box.work() / "api.sock").string();
@@ -152,19 +174,44 @@ TEST(Cluster, SharesASocketInTheFileSystemAndTakesItAlong) {
   EXPECT_EQ(path, listening(box, "api")["at"].get<string>());
   EXPECT_EQ(path, listening(box, "api:1")["at"].get<string>());
   EXPECT_EQ(fs::perms(0770), fs::status(path).permissions());
-  auto asked = [&] {
-    Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un to{};
-    to.sun_family = AF_UNIX;
-    std::copy(path.begin(), path.end(), to.sun_path);
-    return connect(socket.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0 &&
-           !get(std::move(socket)).empty();
-  };
-  EXPECT_TRUE(asked());
+  EXPECT_TRUE(answers(path));
   ASSERT_EQ(0, box.ctl({"stop", "api:0"}).code);
-  EXPECT_TRUE(asked()) << "the other one has it still";
+  EXPECT_TRUE(answers(path)) << "the other one has it still";
   ASSERT_EQ(0, box.ctl({"stop", "api:1"}).code);
   EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(Cluster, AReloadThatFailsChangesNothingAboutWhatIsListenedAt) {
+  Sandbox box;
+  const string old_place = (box.work() / "old").string(), new_place = (box.work() / "new").string();
+  auto set_version = [&](const char* places, const char* then) {
+    write_text(box.work() / "version", string(places) + " " + then);
+  };
+  write_text(box.work() / "api.js", R"(
+    const [places, then] = require('fs').readFileSync(__dirname + '/version', 'utf8').split(' ');
+    let left = places.split(',').length;
+    for (const place of places.split(','))
+      require('http').createServer((_, response) => response.end(place)).listen(__dirname + '/' + place, () => {
+        if (--left > 0) return;
+        if (then === 'fails') process.exit(1);
+        process.send('ready');
+        if (then === 'dies') setTimeout(() => process.exit(1), 300);
+      });
+  )");
+  set_version("old", "serves");
+  box.detach("api", {"--cluster", "--ready", "node", (box.work() / "api.js").string()});
+  const int pid = box.pid("api");
+  set_version("old,new", "fails");
+  EXPECT_EQ(1, box.ctl({"reload", "api"}).code);
+  EVENTUALLY(refuses(new_place));  // nobody would ever accept
+  set_version("new", "dies");
+  EXPECT_EQ(1, box.ctl({"reload", "api", "--canary", "20s"}).code);
+  EVENTUALLY(refuses(new_place));
+  EXPECT_EQ(pid, box.pid("api"));
+  EXPECT_TRUE(answers(old_place));
+  set_version("old", "serves");
+  Outcome out = box.ctl({"scale", "api", "2"});
+  EXPECT_EQ(0, out.code) << "what the old run listens at is held: " << out.all();
 }
 
 TEST(Cluster, SharesDatagrams) {
