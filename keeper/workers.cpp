@@ -172,8 +172,11 @@ Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWis
   if (mask) umask(before);
   if (!opened.fd) return {opened.error, false};
   KeptSocket kept{.key = query.key, .data = query.data};
-  if (local) kept.path = wish.address, kept.path_inode = inode_of(wish.address);
-  if (local) give_to_user(wish.address);
+  if (local) {
+    kept.path = wish.address;
+    kept.path_inode = inode_of(wish.address);
+    give_to_user(wish.address);
+  }
   keep_socket(std::move(kept), std::move(opened.fd));
   return {};
 }
