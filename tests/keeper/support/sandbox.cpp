@@ -132,13 +132,12 @@ std::optional<int> Background::wait(Millis limit) {
   bool ended = eventually(
       [this] {
         take_screen();
-        box_->reap();
-        return box_->started_[pid_].has_value();
+        return box_->wait_status(pid_).has_value();
       },
       limit);
   if (!ended) return std::nullopt;
   take_screen();
-  return shell_code_of(*box_->started_[pid_]);
+  return shell_code_of(*box_->wait_status(pid_));
 }
 
 void Background::take_screen() {
@@ -184,9 +183,16 @@ Sandbox::~Sandbox() {
 }
 
 void Sandbox::reap() {
+  std::lock_guard lock(mutex_);
   int status = 0;
   for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
     if (auto it = started_.find(pid); it != started_.end()) it->second = status;
+}
+
+std::optional<int> Sandbox::wait_status(int pid) {
+  reap();
+  std::lock_guard lock(mutex_);
+  return started_[pid];
 }
 
 std::vector<int> Sandbox::processes() {
@@ -274,6 +280,7 @@ Background Sandbox::start(const Start& how) {
     out.err_ = root_ / ("err." + number);
   }
   int master = -1;
+  std::lock_guard lock(mutex_);
   pid_t pid = how.terminal ? forkpty(&master, nullptr, nullptr, nullptr) : fork();
   if (pid == 0) become(how, out);
   EXPECT_GT(pid, 0) << "fork: " << errno;

@@ -9,10 +9,12 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -92,6 +94,7 @@ class Background {
   std::string screen_;
 };
 
+/// Its processes may be started and waited for by several threads.
 class Sandbox {
  public:
   Sandbox();
@@ -141,14 +144,16 @@ class Sandbox {
  private:
   friend class Background;
   void reap();
+  std::optional<int> wait_status(int pid);
   void stop_everything();
   void kill_everything();
   void show();
   [[noreturn]] void become(const Start& how, const Background& background) const;
 
   std::filesystem::path root_;
-  int count_ = 0;
   bool may_leave_ = false;
+  std::atomic<int> count_ = 0;
+  std::mutex mutex_;                           ///< of started_, from the fork to its entry
   std::map<int, std::optional<int>> started_;  ///< pid to wait status
 };
 
