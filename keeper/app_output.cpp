@@ -31,13 +31,17 @@ std::unique_ptr<LineMatcher> record_starts(const Spec& spec) {
   return nullptr;
 }
 
+/// "api.2": a colon would end the name for who reads the local form.
+std::string syslog_name(const Spec& spec) {
+  return spec.name + (spec.one_of_several() ? "." + std::to_string(spec.instance) : "");
+}
+
 /// Null where it is not asked for.
 std::unique_ptr<SyslogSender> syslog_of(asio::io_context& io, const Spec& spec) {
   if (!spec.log_syslog) return nullptr;
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
-  // "api.2": a colon would end the name for who reads the local form.
-  std::string name = spec.name + (spec.instances > 1 ? "." + std::to_string(spec.instance) : "");
+  const std::string name = syslog_name(spec);
   if (spec.log_syslog->local())
     return std::make_unique<SyslogSender>(
         io, SyslogMessage(SyslogForm::local, host.data(), name, SyslogSender::kMostOfLocal), "/dev/log",
@@ -47,13 +51,16 @@ std::unique_ptr<SyslogSender> syslog_of(asio::io_context& io, const Spec& spec) 
                                         udp_syslog(spec.log_syslog_addresses, spec.log_syslog->port));
 }
 
+LineFormatter::Format format_of(const Spec& spec) {
+  if (spec.log_format == LogFormat::json)
+    return JsonFormat(spec.name, spec.one_of_several() ? spec.instance : -1);
+  return TimeFormat(spec.log_date_format.value_or(DateFormat{}));
+}
+
 /// Null for `raw`.
 std::unique_ptr<LineFormatter> formatter_of(const Spec& spec, LogStream from) {
   if (spec.log_format == LogFormat::raw) return nullptr;
-  LineFormatter::Format format = TimeFormat(spec.log_date_format.value_or(DateFormat{}));
-  if (spec.log_format == LogFormat::json)
-    format = JsonFormat(spec.name, spec.instances > 1 ? spec.instance : -1);
-  return std::make_unique<LineFormatter>(std::move(format), from, record_starts(spec));
+  return std::make_unique<LineFormatter>(format_of(spec), from, record_starts(spec));
 }
 
 }  // namespace
@@ -237,6 +244,12 @@ void AppOutput::finish() {
     if (std::uint64_t dropped = newly_dropped(*sink); dropped > 0)
       hooks_.on_trouble(dropped_text(dropped, sink->file->trouble()), dropped);
   if (syslog_) syslog_->finish(kSyslogLastWords);
+}
+
+void AppOutput::rename() {
+  if (syslog_) syslog_->rename(syslog_name(spec_));
+  for (auto& stream : streams_)
+    stream->log->use_format(format_of(spec_));
 }
 
 std::vector<LogFile> AppOutput::files() const {

@@ -68,6 +68,9 @@ class AppOutput {
   /// A line of keeper's own, for the log and for syslog.
   void add_own(std::string_view text, WallTime time);
 
+  /// What its lines are called after: the spec's instances are not as many as they were.
+  void rename();
+
   std::vector<LogFile> files() const;
   /// Nothing: its lines do not go there.
   std::optional<SyslogState> syslog() const;

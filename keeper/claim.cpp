@@ -66,7 +66,7 @@ Result<std::vector<Claim>> claim_all(const Home& home, Spec& spec, bool named) {
     std::vector<Claim> claims;
     std::optional<Error> failed;
     for (int i = 0; i < spec.instances && !failed; ++i) {
-      auto one = claim(home, {spec.name, i}, named ? kLockWait : Millis(0));
+      auto one = claim(home, {spec.name, i}, named ? Home::kLockWait : Millis(0));
       if (one)
         claims.push_back(std::move(*one));
       else

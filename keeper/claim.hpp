@@ -6,9 +6,6 @@
 
 namespace keeper {
 
-/// How long a keeper that is just leaving is waited for.
-inline constexpr Millis kLockWait{500};
-
 struct Claim {
   AppId id;
   Fd lock;

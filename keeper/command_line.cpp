@@ -124,7 +124,8 @@ string check(const CommandLine& c) {
   if (c.spec.program.empty()) return "no PROGRAM is given";
   if (c.named)
     if (Done done = check_name(c.spec.name); !done) return "--name: " + done.error().why();
-  if (c.spec.instances < 1 || c.spec.instances > 1024) return "--instances: from 1 to 1024 can be kept";
+  if (c.spec.instances < 1 || c.spec.instances > kMostInstances)
+    return "--instances: from 1 to " + std::to_string(kMostInstances) + " can be kept";
   if (c.spec.instances > 1 && !c.detach) return "--instances: more than one needs -d";
   if (c.spec.stop_signal.empty()) return "--stop-signal: at least one signal is needed";
   if (c.spec.inspect && c.spec.inspect->value + c.spec.instances - 1 > 65535)

@@ -69,6 +69,7 @@ class Keeper : public Service {
   void handle(const Stop&, const Caller&, Answer) override;
   void handle(const RestartRun&, const Caller&, Answer) override;
   void handle(const ReloadRun&, const Caller&, Answer) override;
+  void handle(const Scale&, const Caller&, Answer) override;
   void handle(const SignalRun&, const Caller&, Answer) override;
   void handle(const SendMessage&, const Caller&, Answer) override;
   void handle(const ShareSocket&, const Caller&, Answer) override;
@@ -237,6 +238,7 @@ class Keeper : public Service {
   void put_back_spec();
   void drop_old_listeners();
   void apply_spec(Spec spec);
+  Done record_instances();
   void note_spec();
   void take_environment(std::vector<std::string> variables);
   Spec whole_spec() const;

@@ -148,7 +148,7 @@ int start_recorded(const Home& home, const CommandLine& line) {
   if (!id) return complain("cannot start " + line.start + ": that is no name of an app", 2);
   if (access(home.spec_path(line.start).c_str(), F_OK) != 0)
     return complain("cannot start " + line.start + ": no such app in " + home.path(), 4);
-  auto claimed = claim(home, *id, kLockWait);
+  auto claimed = claim(home, *id, Home::kLockWait);
   bool taken = !claimed && claimed.error().reason == Reason::already;
   if (taken && home.connect_socket(line.start)) return kTakenExit;
   if (!claimed) return complain(claimed.error());

@@ -105,6 +105,30 @@ void Keeper::end_reload(const action::Announce& a) {
 
 // --- the spec
 
+void Keeper::handle(const Scale& request, const Caller&, Answer answer) {
+  const string doing = "scale " + table_.stem;
+  if (request.instances < 1 || request.instances > kMostInstances)
+    return answer.fail(
+        {Reason::invalid, doing, "there are from 1 to " + std::to_string(kMostInstances) + " instances", 0});
+  spec_.instances = request.instances;
+  output_->rename();
+  record();
+  if (Done done = record_instances(); !done) return answer.fail(done.error());
+  answer.give(status());
+}
+
+/// In the spec on disk, whoever wrote that and whether it is used yet.
+Done Keeper::record_instances() {
+  auto recorded = home_.read_spec(table_.stem);
+  if (!recorded) return recorded.error();
+  if (recorded->instances == spec_.instances) return {};
+  const bool used = written_at(home_.spec_path(table_.stem)) == spec_written_;
+  recorded->instances = spec_.instances;
+  if (Done done = home_.write_spec(table_.stem, *recorded); !done) return done;
+  if (used) note_spec();
+  return {};
+}
+
 /// As it is in the record: with its environment, which this process has as its own.
 Spec Keeper::whole_spec() const {
   Spec out = spec_;
@@ -172,6 +196,7 @@ void Keeper::put_back_spec() {
   if (listeners_) listeners_->want(before->listen);
   drop_old_listeners();
   apply_spec(std::move(*before));
+  if (Done done = record_instances(); !done) marker(done.error().text());
 }
 
 void Keeper::apply_spec(Spec spec) {

@@ -38,7 +38,7 @@ std::string Keeper::error_log_path() const {
 Status Keeper::status() {
   Status s;
   s.name = spec_.name;
-  if (spec_.instances > 1) s.instance = spec_.instance;
+  if (spec_.one_of_several()) s.instance = spec_.instance;
   s.state = machine_.state();
   s.ready = machine_.ready();
   s.wanted = machine_.wanted();

@@ -8,8 +8,6 @@
 namespace keeper {
 namespace {
 
-constexpr Millis kLockWait{500};
-
 /// What was done with the logs, for the message.
 std::string deleted_text(const std::vector<std::string>& files) {
   if (files.empty()) return "";
@@ -21,7 +19,7 @@ std::string deleted_text(const std::vector<std::string>& files) {
 
 Result<std::string> forget(const Home& home, const Row& row, bool keep_logs) {
   std::string stem = row.id.stem();
-  auto lock = home.lock(stem, kLockWait);
+  auto lock = home.lock(stem, Home::kLockWait);
   if (!lock && lock.error().reason == Reason::already)
     return Error{Reason::already, "", "it was started again meanwhile", 0};
   if (!lock) return lock.error();

@@ -5,6 +5,7 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
+#include "ctl/fleet/asking.hpp"
 #include "ctl/fleet/starter.hpp"
 #include "ctl/fleet/stopper.hpp"
 #include "protocol/wire/units.hpp"
@@ -12,13 +13,10 @@
 namespace keeper {
 namespace {
 
-constexpr Millis kLockWait{500};
-constexpr int kMost = 1024;
-
 /// "4", or "+2" and "-1" of what there is. Nothing for a word that is neither.
 std::optional<int> wanted_count(std::string_view word, int now) {
   const bool more = word.starts_with('+'), fewer = word.starts_with('-');
-  auto number = parse_number(word.substr(more || fewer ? 1 : 0), 0, kMost);
+  auto number = parse_number(word.substr(more || fewer ? 1 : 0), 0, kMostInstances);
   if (!number) return std::nullopt;
   const int count = static_cast<int>(*number);
   return more ? now + count : fewer ? now - count : count;
@@ -27,9 +25,12 @@ std::optional<int> wanted_count(std::string_view word, int now) {
 /// What is wrong with having so many; empty if nothing is.
 std::string check(const Spec& spec, int now, int wanted) {
   if (wanted < 1) return "at least one instance stays; 'ctl stop " + spec.name + "' ends all";
-  if (wanted > kMost) return "at most 1024 can be kept";
+  if (wanted > kMostInstances) return "at most " + std::to_string(kMostInstances) + " can be kept";
   if (!spec.inherit_fds.empty() && wanted > now)
     return "its descriptors (--inherit-fds) belong to the shell that started it";
+  if (!spec.listen.empty() && wanted > now)
+    return "its keeper listens at " + spec.listen.front().place() +
+           ", and a second one cannot; start another app with an address of its own";
   return "";
 }
 
@@ -44,7 +45,7 @@ void rename_file(std::string& path, const AppId& from, int instance) {
 /// The record of another instance, after that of one that runs. Errors: failed, already.
 Done record_instance(const Home& home, const AppId& from, Spec spec, int instance, int count) {
   const std::string stem = file_stem(spec.name, instance);
-  auto lock = home.lock(stem, kLockWait);
+  auto lock = home.lock(stem, Home::kLockWait);
   if (!lock) return lock.error();
   spec.instance = instance;
   spec.instances = count;
@@ -59,6 +60,18 @@ std::vector<Row> kept_instances(Work& work) {
   for (const Chosen& app : work.apps)
     if (app.row.answered && has_keeper(app.row.status.state)) out.push_back(app.row);
   return out;
+}
+
+/// Those that stay hear how many there are to be.
+void tell_count(Work& work, std::vector<Row> staying, int wanted, const Deadline& deadline) {
+  if (static_cast<int>(staying.size()) > wanted) staying.resize(static_cast<std::size_t>(wanted));
+  std::vector<Call> calls;
+  for (const Row& row : staying)
+    calls.push_back(call_to(row.id, Scale{wanted}));
+  const Answers answers = call_all(work.home(), calls, deadline.left());
+  for (std::size_t i = 0; i < staying.size(); ++i)
+    if (auto reply = reply_of<Scale>(staying[i].id, answers[i]); !reply)
+      work.report({Outcome::failed(staying[i].id, reply.error())});
 }
 
 void scale_up(Work& work, const std::vector<Row>& kept, const Spec& spec, int wanted,
@@ -86,7 +99,7 @@ void scale_back(Work& work, const std::vector<Row>& kept, int wanted, const Dead
   work.report(outcomes);
   for (const Outcome& one : outcomes) {
     if (one.code != exit_code::done) continue;
-    auto lock = work.home().lock(one.id.stem(), kLockWait);
+    auto lock = work.home().lock(one.id.stem(), Home::kLockWait);
     Done done = lock ? work.home().remove_app(one.id.stem()) : Done(lock.error());
     if (!done) work.fail(one.id, exit_code::failed, done.error().why());
   }
@@ -116,9 +129,12 @@ int run(Arguments& arguments) {
     return work.exit_code();
   }
   const int now = static_cast<int>(kept.size()), wanted = *wanted_count(words[1], now);
-  if (std::string wrong = check(*spec, now, wanted); !wrong.empty())
+  if (std::string wrong = check(*spec, now, wanted); !wrong.empty()) {
     work.fail(words[0], exit_code::failed, wrong);
-  else if (wanted == now)
+    return work.exit_code();
+  }
+  tell_count(work, kept, wanted, deadline);
+  if (wanted == now)
     work.done(words[0] + " has " + std::to_string(now) + " already");
   else if (wanted > now)
     scale_up(work, kept, *spec, wanted, deadline);

@@ -16,8 +16,6 @@ namespace {
 
 using std::string;
 
-constexpr Millis kLockWait{500};
-
 Error not_so_any_more() {
   return {Reason::changed, "", "it is in use by now; look again", 0};
 }
@@ -81,7 +79,7 @@ void tell(Found& found, const Done& done) {
 void mend_app(const Home& home, const string& stem, const std::vector<Found*>& found) {
   struct stat st {};
   bool was_there = lstat(home.app_dir(stem).c_str(), &st) == 0;
-  auto lock = home.lock(stem, kLockWait);
+  auto lock = home.lock(stem, Home::kLockWait);
   for (Found* one : found) {
     if (lock)
       tell(*one, under_lock(home, one->mend));

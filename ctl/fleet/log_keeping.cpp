@@ -11,8 +11,6 @@
 namespace keeper {
 namespace {
 
-constexpr Millis kLockWait{500};
-
 template <class M>
 std::vector<Outcome> tend(const Home& home, const std::vector<Row>& rows, const char* done,
                           const Deadline& deadline) {
@@ -71,7 +69,7 @@ Done delete_log_files(const std::vector<std::string>& files) {
 }
 
 Outcome flush_without_keeper(const Home& home, const Row& row) {
-  auto lock = home.lock(row.id.stem(), kLockWait);
+  auto lock = home.lock(row.id.stem(), Home::kLockWait);
   if (!lock) return Outcome::failed(row.id, lock.error());
   if (Done done = delete_log_files(all_log_files(home, row)); !done)
     return Outcome::failed(row.id, done.error());

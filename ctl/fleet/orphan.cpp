@@ -13,13 +13,11 @@
 namespace keeper {
 namespace {
 
-constexpr Millis kLockWait{500};
-
 /// Its lock, as soon as no other command has it.
 Result<Fd> lock_of(const Home& home, const std::string& stem, const Deadline& deadline) {
   while (true) {
     Millis left = deadline.left();
-    auto lock = home.lock(stem, left.count() < 0 ? kLockWait : std::min(kLockWait, left));
+    auto lock = home.lock(stem, left.count() < 0 ? Home::kLockWait : std::min(Home::kLockWait, left));
     if (lock || lock.error().reason != Reason::already) return lock;
     if (home.connect_socket(stem))
       return Error{Reason::already, "", "a keeper was started for it meanwhile", 0};

@@ -21,8 +21,7 @@ Result<ChangedSpec> changed_spec(const Home& home, const AppId& id, const SpecCh
 }
 
 Result<std::vector<std::string>> change_record(const Home& home, const AppId& id, const SpecChange& change) {
-  constexpr Millis kLockWait{500};
-  auto lock = home.lock(id.stem(), kLockWait);
+  auto lock = home.lock(id.stem(), Home::kLockWait);
   if (!lock) return lock.error();
   auto changed = changed_spec(home, id, change);
   if (!changed) return changed.error();

@@ -12,7 +12,6 @@ namespace keeper {
 namespace {
 
 constexpr Millis kLockStep{100};
-constexpr Millis kLockWait{500};
 
 std::string stopped_text(const Row& row) {
   return "stopped " + row.id.stem() +
@@ -46,7 +45,7 @@ bool wait_until_gone(const Home& home, const Row& row, const Deadline& deadline)
     }
   }
   // One that took another's place meanwhile is not in the row.
-  for (Deadline gone(kLockWait); home.locked(row.id.stem()) && !gone.passed() && !deadline.passed();)
+  for (Deadline gone(Home::kLockWait); home.locked(row.id.stem()) && !gone.passed() && !deadline.passed();)
     usleep(1000);
   return true;
 }

@@ -79,6 +79,7 @@ class Service {
   virtual void handle(const Stop&, const Caller&, Answer) = 0;
   virtual void handle(const RestartRun&, const Caller&, Answer) = 0;
   virtual void handle(const ReloadRun&, const Caller&, Answer) = 0;
+  virtual void handle(const Scale&, const Caller&, Answer) = 0;
   virtual void handle(const SignalRun&, const Caller&, Answer) = 0;
   virtual void handle(const SendMessage&, const Caller&, Answer) = 0;
   virtual void handle(const ShareSocket&, const Caller&, Answer) = 0;

@@ -19,6 +19,8 @@ class LineFormatter {
   /// `starts`: what the first line of a record matches; null: a line is a record.
   LineFormatter(Format format, LogStream stream, std::unique_ptr<LineMatcher> starts);
 
+  /// Of what is dressed from now on.
+  void use(Format format) { format_ = std::move(format); }
   /// Dresses the records that end in `bytes`; how many bytes were used. The rest is the beginning of a record
   /// whose end may still come.
   std::size_t feed(std::string_view bytes, WallTime time, int pid);

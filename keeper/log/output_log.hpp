@@ -47,6 +47,10 @@ class OutputLog {
   bool has_file() const { return route_.file != nullptr; }
   int pipe() const { return capture_->pipe(); }
   void use_mark(PieceMark* mark) { route_.mark = mark; }
+  /// Of what is dressed from now on; nothing where bytes go as they are.
+  void use_format(LineFormatter::Format format) {
+    if (route_.lines) route_.lines->use(std::move(format));
+  }
   /// A line of keeper's own.
   void add_own(std::string_view text, WallTime time);
   /// Something about the sink may have changed.

@@ -11,6 +11,7 @@ using std::string;
 using std::string_view;
 
 constexpr string_view kCut = "[cut]", kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::size_t kMostName = 48;  // of an APP-NAME
 constexpr int kUser = 1, kError = 3, kNotice = 5, kInfo = 6;
 
 /// PRINTUSASCII of RFC 5424: other characters become '?'; "-" for nothing at all.
@@ -46,7 +47,11 @@ void append_cut(string& out, string_view text, std::size_t most, bool is_utf8_te
 }  // namespace
 
 SyslogMessage::SyslogMessage(SyslogForm form, string_view host, string_view name, std::size_t most)
-    : form_(form), host_(legal(host, 255)), name_(legal(name, 48)), most_(most) {}
+    : form_(form), host_(legal(host, 255)), name_(legal(name, kMostName)), most_(most) {}
+
+void SyslogMessage::rename(string_view name) {
+  name_ = legal(name, kMostName);
+}
 
 void SyslogMessage::begin(WallTime time, LogStream stream, int pid) {
   message_ = "<" + std::to_string(kUser * 8 + severity(stream)) + ">";

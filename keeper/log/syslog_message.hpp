@@ -29,6 +29,7 @@ class SyslogMessage {
   /// `host` and `name` are made legal: printable ASCII without spaces, at most 255 and 48 of them.
   SyslogMessage(SyslogForm form, std::string_view host, std::string_view name, std::size_t most = kMostOfUdp);
 
+  void rename(std::string_view name);
   /// The message for a line; good until the next call. `pid` 0: there is no process. The local form's time is
   /// in the local zone.
   std::string_view make(std::string_view line, WallTime time, LogStream stream, int pid);

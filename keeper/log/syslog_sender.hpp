@@ -45,6 +45,8 @@ class SyslogSender {
   SyslogSender(const SyslogSender&) = delete;
   SyslogSender& operator=(const SyslogSender&) = delete;
 
+  /// What messages are called after from now on.
+  void rename(std::string_view name) { message_.rename(name); }
   /// A line, which may have newlines in it (a record of several lines): they go as they are.
   void send(std::string_view line, WallTime time, LogStream stream, int pid);
   /// Sends what is kept, for the end, when there is no loop any more, with pauses of at most `patience`.

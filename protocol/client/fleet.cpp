@@ -156,7 +156,7 @@ bool fill_from_record(const Home& home, Row& row, const std::string& boot, const
   } else if (auto spec = home.read_spec(stem)) {
     row.status.cwd = spec->cwd;
     row.status.command = {spec->program};
-    if (spec->instances > 1) row.status.instance = row.id.instance;
+    if (spec->one_of_several()) row.status.instance = row.id.instance;
   }
   row.status.name = row.id.name;
   keep_the_living(row.status.left, row.status, boot);

@@ -92,6 +92,8 @@ class Home {
   /// Of its stderr, where the streams are kept apart.
   std::string error_log_path(std::string_view stem) const;
 
+  /// How long one that holds a lock for a moment is waited for: a keeper that is just leaving, a command.
+  static constexpr Millis kLockWait{500};
   /// Takes the lock of STEM, creating apps/STEM, waiting up to `wait` while another holds it. The lock lives
   /// as long as any copy of the descriptor (which is close-on-exec). Errors: already (another holds it),
   /// failed. Guards against a directory that was deleted and made again meanwhile.

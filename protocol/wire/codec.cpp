@@ -777,6 +777,7 @@ template string request_line(std::uint64_t, const GetSpec&, Last);
 template string request_line(std::uint64_t, const Stop&, Last);
 template string request_line(std::uint64_t, const RestartRun&, Last);
 template string request_line(std::uint64_t, const ReloadRun&, Last);
+template string request_line(std::uint64_t, const Scale&, Last);
 template string request_line(std::uint64_t, const SignalRun&, Last);
 template string request_line(std::uint64_t, const SendMessage&, Last);
 template string request_line(std::uint64_t, const ShareSocket&, Last);

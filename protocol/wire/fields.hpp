@@ -293,6 +293,10 @@ struct Fields<Reloaded> {
   }
 };
 template <>
+struct Fields<Scale> {
+  static void each(auto&& v) { v("instances", &Scale::instances, "from 1 to 1024"); }
+};
+template <>
 struct Fields<SignalRun> {
   static void each(auto&& v) {
     v("signal", &SignalRun::signal, "TERM, SIGHUP, 10");

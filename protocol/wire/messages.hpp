@@ -93,6 +93,14 @@ struct SignalRun {
   using Reply = Signalled;
 };
 
+struct Scale {
+  static constexpr std::string_view method = "scale";
+  static constexpr std::string_view summary =
+      "Tells how many instances its app has from now on, and records it; starts and ends none.";
+  int instances = 0;  ///< from 1 to kMostInstances
+  using Reply = Status;
+};
+
 /// Any JSON value, as it is written.
 struct JsonText {
   std::string text;
@@ -213,8 +221,8 @@ struct Discover {
   using Reply = OpenRpc;
 };
 
-using AnyRequest =
-    std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, ReloadRun, SignalRun, SendMessage, ShareSocket,
-                 GetLogs, RotateLogs, ReopenLogs, FlushLogs, Upgrade, GetWhy, WatchEvents, Discover>;
+using AnyRequest = std::variant<Ping, GetStatus, GetSpec, Stop, RestartRun, ReloadRun, Scale, SignalRun,
+                                SendMessage, ShareSocket, GetLogs, RotateLogs, ReopenLogs, FlushLogs, Upgrade,
+                                GetWhy, WatchEvents, Discover>;
 
 }  // namespace keeper

@@ -53,6 +53,8 @@ struct Backoff {
   bool operator==(const Backoff&) const = default;
 };
 
+inline constexpr int kMostInstances = 1024;
+
 struct Spec {
   std::string name;
   int instance = 0;     ///< which one of `instances` this is
@@ -116,6 +118,8 @@ struct Spec {
   bool log_markers = true;
   std::string pid_file;  ///< empty: apps/NAME/pid
 
+  /// Its name alone does not say which one it is.
+  bool one_of_several() const { return instances > 1 || instance > 0; }
   bool operator==(const Spec&) const = default;
 };
 

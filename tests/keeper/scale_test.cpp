@@ -8,6 +8,7 @@
 namespace keeper {
 namespace {
 
+namespace fs = std::filesystem;
 using std::string;
 
 const string kServes = CHILD_SCRIPTS "/serves.js";
@@ -76,6 +77,69 @@ TEST(Scale, WorksWithAnyProgram) {
   EXPECT_EQ("running", box.state("job:1"));
   ASSERT_EQ(0, box.ctl({"scale", "job", "-1"}).code);
   EXPECT_FALSE(box.status("job:1"));
+}
+
+TEST(Scale, ThoseThatRanBeforeHearHowManyThereAre) {
+  Sandbox box;
+  box.detach("job", {"--log-format", "json", "sh", "-c", "while read -r line; do :; done; exec sleep 1000"});
+  const Home home = box.open_home();
+  EXPECT_EQ(std::nullopt, box.status("job")->instance);
+  ASSERT_EQ(0, box.ctl({"scale", "job", "3"}).code);
+  for (const int instance : {0, 1, 2}) {
+    const string stem = file_stem("job", instance);
+    EXPECT_EQ(instance, box.status(stem)->instance) << stem;
+    EXPECT_EQ(3, home.read_spec(stem)->instances) << stem;
+  }
+  EXPECT_EQ(0, box.ctl({"restart", "job:0"}).code);
+  EXPECT_TRUE(box.logged("job", R"("name":"job","instance":0,)")) << box.log("job");
+  ASSERT_EQ(0, box.ctl({"stop", "job:2"}).code);
+  ASSERT_EQ(0, box.ctl({"delete", "job:2"}).code);
+  Outcome late = box.ctl({"wait", "job:ready", "--timeout", "200ms"});
+  EXPECT_EQ(5, late.code) << "two of three" << late.all();
+
+  ASSERT_EQ(0, box.ctl({"scale", "job", "1"}).code);
+  EXPECT_EQ(std::nullopt, box.status("job")->instance);
+  EXPECT_EQ(1, home.read_spec("job")->instances);
+  EXPECT_EQ(0, box.ctl({"restart", "job:0"}).code);
+  const auto lines = lines_of(box.log("job"));
+  EXPECT_FALSE(has(lines.back(), "instance")) << lines.back();
+}
+
+TEST(Scale, TheirNumberOutlivesAKeeper) {
+  Sandbox box;
+  box.detach("job", {"sleep", "1000"});
+  ASSERT_EQ(0, box.ctl({"scale", "job", "2"}).code);
+  const int before = box.keeper_pid("job");
+  kill(before, SIGKILL);
+  EVENTUALLY(box.keeper_pid("job") != before && box.keeper_pid("job") > 0);
+  EXPECT_EQ(0, box.status("job")->instance);
+}
+
+// The spec that is put back is of before.
+TEST(Scale, DuringAReloadThatFailsIsNotForgotten) {
+  Sandbox box;
+  box.detach("job", {"--ready", "fd:3", "--ready-timeout", "20s", "sh", "-c",
+                     "[ -e first ] || { touch first; echo >&3; exec sleep 1000; }; touch second; "
+                     "while ! [ -e go ]; do sleep 0.01; done; exit 1"});
+  Background reload = box.start({{program("ctl"), "reload", "job", "--env", "LEVEL=1"}});
+  EVENTUALLY(fs::exists(box.work() / "second"));
+  fs::remove(box.work() / "first");
+  ASSERT_EQ(0, box.ctl({"scale", "job", "2"}).code);
+  write_text(box.work() / "go", "");
+  EXPECT_EQ(1, reload.wait());
+  EXPECT_EQ(0, box.status("job")->instance);
+  const auto spec = box.open_home().read_spec("job");
+  EXPECT_EQ(2, spec->instances);
+  EXPECT_TRUE(spec->env.empty());
+}
+
+TEST(Scale, OfAnAppThatListensIsRefused) {
+  Sandbox box;
+  box.detach("web", {"--listen", "unix:" + (box.work() / "web.sock").string(), "sleep", "1000"});
+  Outcome out = box.ctl({"scale", "web", "2"});
+  EXPECT_EQ(1, out.code);
+  EXPECT_TRUE(has(out.err, "a second one cannot")) << out.err;
+  EXPECT_FALSE(box.status("web:1"));
 }
 
 TEST(Scale, RefusesWhatCannotBe) {

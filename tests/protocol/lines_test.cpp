@@ -47,7 +47,7 @@ std::vector<Request> requests() {
 
 TEST(LinesOfV1, RequestsAreStillUnderstood) {
   auto all = requests();
-  ASSERT_EQ(all.size(), 22u);
+  ASSERT_EQ(all.size(), 23u);
   EXPECT_TRUE(std::holds_alternative<Ping>(all[0].what));
   EXPECT_TRUE(std::holds_alternative<GetStatus>(all[1].what));
   EXPECT_TRUE(std::holds_alternative<GetSpec>(all[2].what));
@@ -71,6 +71,7 @@ TEST(LinesOfV1, RequestsAreStillUnderstood) {
   EXPECT_EQ(reload.run, 9u);
   EXPECT_EQ(reload.canary_ms, 5000u);
   EXPECT_EQ(reload.spec->listen.at(0).text(), "web=tcp:8080");
+  EXPECT_EQ(std::get<Scale>(all[22].what).instances, 4);
 }
 
 TEST(LinesOfV1, RequestsHoldEveryMethodThatThereIs) {

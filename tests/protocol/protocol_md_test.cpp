@@ -232,6 +232,7 @@ TEST(ProtocolDocument, ListsEveryFieldOfASpecAndEveryParameter) {
   Fields<RestartRun>::each(look);
   Fields<ReloadRun>::each(look);
   Fields<Reloaded>::each(look);
+  Fields<Scale>::each(look);
   Fields<SignalRun>::each(look);
   Fields<SendMessage>::each(look);
   Fields<ShareSocket>::each(look);

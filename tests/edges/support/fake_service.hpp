@@ -39,6 +39,7 @@ class FakeService : public Service {
   void handle(const GetSpec&, const Caller&, Answer answer) override { answer.give(Spec{}); }
   void handle(const RestartRun&, const Caller&, Answer) override {}  // lets the answer go
   void handle(const ReloadRun&, const Caller&, Answer) override {}
+  void handle(const Scale&, const Caller&, Answer) override {}
   void handle(const RotateLogs&, const Caller&, Answer answer) override { answer.give(LogsNow{}); }
   void handle(const ReopenLogs&, const Caller&, Answer answer) override { answer.give(LogsNow{}); }
   void handle(const FlushLogs&, const Caller&, Answer answer) override { answer.give(LogsNow{}); }
