@@ -28,6 +28,7 @@ ExitInfo exit_of(const InboxEntry& entry) {
 std::vector<HeldFd> Keeper::held_descriptors() const {
   std::vector<HeldFd> out;
   if (page_) out.push_back({"state", page_->file()});
+  if (spec_file_) out.push_back({"spec", spec_file_.get()});
   const char* names[] = {"out", "err"};
   const std::vector<int> pipes = output_->pipes();
   for (std::size_t i = 0; i < pipes.size(); ++i)

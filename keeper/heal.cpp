@@ -16,7 +16,6 @@ namespace keeper {
 namespace {
 
 constexpr rlim_t kDescriptorsForMore = 64;
-constexpr Millis kLetItFinish{100};  // an rm -r that is under way
 constexpr Millis kFirstRetry{1000};  // where the home cannot be made again
 constexpr Millis kLastRetry{60'000};
 
@@ -68,13 +67,19 @@ void Keeper::be_asked() {
   asked_.reset();
   rlimit limit{};  // where there are few descriptors, the start of a program needs them
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < kDescriptorsForMore) return;
-  if (file_at(home_.app_dir(table_.stem) + "/lock") != file_of(lock_.get())) return;
+  if (!home_.is_lock_of(table_.stem, lock_.get())) return;
   try {
     if (auto socket = home_.bind_ask_socket(table_.stem))
       asked_ = std::make_unique<AskSocket>(io_, std::move(*socket), *this);
   } catch (const std::exception&) {
     // It cannot be watched just now: who asks connects.
   }
+}
+
+/// Those that heal() makes again, but for the socket, which is watched.
+bool Keeper::has_its_files() const {
+  return !nameless_ && file_at(home_.spec_path(table_.stem)) &&
+         (!page_ || file_at(home_.state_path(table_.stem)) == file_of(page_->file()));
 }
 
 void Keeper::heal_after(Millis pause) {
@@ -112,7 +117,7 @@ Done Keeper::make_home_again() {
   auto home = Home::open(home_.path(), Home::Create::yes);
   if (!home) return home.error();
   const std::string& stem = table_.stem;
-  if (file_at(home->app_dir(stem) + "/lock") != file_of(lock_.get())) {
+  if (!home->is_lock_of(stem, lock_.get())) {
     auto lock = home->lock(stem, Millis(0));
     nameless_ = !lock && lock.error().reason == Reason::already;
     if (!lock) {
@@ -151,10 +156,9 @@ Done Keeper::make_home_again() {
 /// This process has the environment of the spec as its own.
 Done Keeper::write_spec_again() {
   if (access(home_.spec_path(table_.stem).c_str(), F_OK) == 0) return {};
-  Spec spec = spec_;
-  for (char** at = environ; *at != nullptr; ++at)
-    spec.environment.emplace_back(*at);
-  return home_.write_spec(table_.stem, spec);
+  if (Done done = home_.write_spec(table_.stem, whole_spec()); !done) return done;
+  note_spec();
+  return {};
 }
 
 /// What is being written into the logs is marked in the new one from now on.

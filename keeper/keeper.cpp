@@ -45,21 +45,29 @@ std::uint64_t jitter_seed() {
 Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   auto home = Home::open(table.home, Home::Create::yes);
   if (!home) return home.error();
-  auto spec = home->read_spec(table.stem);
+  // What the guard holds of the one before counts, whatever became of the files.
+  const bool nameless = table.next && !home->is_lock_of(table.stem, table.lock);
+  Fd spec_file = take_held(table.held, "spec"), state_file = take_held(table.held, "state");
+  if (!spec_file)
+    if (auto file = home->open_spec(table.stem)) spec_file = std::move(*file);
+  auto spec = spec_file ? home->read_spec(table.stem, spec_file.get()) : home->read_spec(table.stem);
   if (!spec) return spec.error();
   std::vector<std::string> environment = std::exchange(spec->environment, {});
-  std::optional<LeftBehind> left =
-      table.next ? all_left_behind(*home, table.stem) : left_behind(*home, table.stem);
-  Earlier earlier = read_earlier(*home, table.stem, left.has_value());
+  auto page = state_file ? StatePage::open(std::move(state_file), home->state_path(table.stem))
+                         : StatePage::open(*home, table.stem);
+  std::optional<LeftBehind> left;
+  if (page) left = table.next ? all_left_behind(*page) : left_behind(*page, table.stem);
+  Earlier earlier = nameless ? Earlier() : read_earlier(*home, table.stem, left.has_value());
   // A number is never given twice: the record may not know of the last run yet.
-  if (auto kept = read_kept_state(*home, table.stem))
+  if (auto kept = page ? kept_state_in(*page) : std::nullopt)
     earlier.last_run = std::max(earlier.last_run, kept->machine.next_run - 1);
   Snapshot machine = left ? left->state.machine : beginning_after(earlier.last_run);
   auto out = std::unique_ptr<Keeper>(
       new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier), std::move(machine)));
   out->take_environment(std::move(environment));
-  out->note_spec();
-  out->open_page();
+  out->nameless_ = nameless;
+  out->use_spec_file(std::move(spec_file));
+  out->use_page(std::move(page));
   if (Done done = out->open_log(out->output_memory(left, table)); !done) return done.error();
   if (Done done = out->listen_to_program(left ? left->state.notify : "", take_held(table.held, "notify"));
       !done)
@@ -67,13 +75,13 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   if (Done done = out->open_listeners(left, table.held); !done) return done.error();
   if (Done done = out->hand_up(); !done) return done.error();
   out->watch_files(take_held(table.held, "watch"));
-  take_held(table.held, "state").reset();  // it was opened by its path, and handed up anew
   out->ready_pipes_ = std::move(table.held);
   if (left) out->take_over(*left);
   out->drop_unused_pipes();
   out->left_ = std::move(left);
   // Last: what goes wrong before is told through the one, and put right under the other.
   out->lock_ = Fd(table.lock);
+  if (!out->has_its_files()) out->heal_after(kLetItFinish);
   out->report_ = Fd(table.report);
   return out;
 }

@@ -56,6 +56,8 @@ struct FileId {
   bool operator==(const FileId&) const = default;
 };
 
+inline constexpr Millis kLetItFinish{100};  ///< an rm -r that is under way
+
 class Keeper : public Service {
  public:
   /// `table` names the descriptors it was born with. Errors: no spec, nothing to capture output with.
@@ -240,11 +242,12 @@ class Keeper : public Service {
   void apply_spec(Spec spec);
   Done record_instances();
   void note_spec();
+  void use_spec_file(Fd file);
   void take_environment(std::vector<std::string> variables);
   Spec whole_spec() const;
 
   // what outlives this process (takeover.cpp)
-  void open_page();
+  void use_page(Result<StatePage> page);
   void persist();
   KeptState kept_state() const;
   SpawnClaim claim_for(RunId id);
@@ -267,6 +270,7 @@ class Keeper : public Service {
   void be_asked();
   void heal_after(Millis pause);
   void heal();
+  bool has_its_files() const;
   Done make_home_again();
   Done write_spec_again();
   void renew_page();
@@ -424,7 +428,8 @@ class Keeper : public Service {
   std::vector<Answer> restart_answers_;
   std::vector<Answer> reload_answers_;
   std::vector<std::string> spec_changed_;     ///< by the reload that is under way
-  std::optional<std::int64_t> spec_written_;  ///< when the spec that is used was
+  Fd spec_file_;                              ///< of the spec that is used
+  std::optional<std::int64_t> spec_written_;  ///< when it was written
   std::vector<std::string> variables_;        ///< environ, where it is not the one that it was started with
   std::vector<char*> environ_;
 };

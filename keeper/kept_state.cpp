@@ -107,11 +107,8 @@ bool is_run_of(int pid, const std::string& name, int keeper) {
 
 }  // namespace
 
-std::optional<KeptState> read_kept_state(const Home& home, const std::string& stem) {
-  if (access(home.state_path(stem).c_str(), F_OK) != 0) return std::nullopt;
-  auto page = StatePage::open(home, stem);
-  if (!page) return std::nullopt;
-  auto bytes = page->read();
+std::optional<KeptState> kept_state_in(const StatePage& page) {
+  auto bytes = page.read();
   if (!bytes) return std::nullopt;
   KeptState out = kept_state_from(*bytes);
   if (out.boot != boot_id()) return std::nullopt;
@@ -121,11 +118,10 @@ std::optional<KeptState> read_kept_state(const Home& home, const std::string& st
 namespace {
 
 /// Who comes first decides: the child side, or we, who give up on it.
-void look_at_claim(const Home& home, const std::string& stem, RunId run, LeftBehind& out) {
-  auto page = StatePage::open(home, stem);
-  if (!page || page->claim_run() != run) return;  // it was killed before it spawned
-  std::uint64_t claim = claim_of(spawn_of_claim(page->claim()), 0);
-  if (page->claim().compare_exchange_strong(claim, claim_of(spawn_of_claim(claim) + 1u, 0))) return;
+void look_at_claim(StatePage& page, RunId run, LeftBehind& out) {
+  if (page.claim_run() != run) return;  // it was killed before it spawned
+  std::uint64_t claim = claim_of(spawn_of_claim(page.claim()), 0);
+  if (page.claim().compare_exchange_strong(claim, claim_of(spawn_of_claim(claim) + 1u, 0))) return;
   if (pid_of_claim(claim) == 0) return;
   out.claimed_run = run;
   out.claimed_pid = pid_of_claim(claim);
@@ -143,8 +139,8 @@ bool lives(const KeptRun& run) {
 
 }  // namespace
 
-std::optional<LeftBehind> all_left_behind(const Home& home, const std::string& stem) {
-  auto kept = read_kept_state(home, stem);
+std::optional<LeftBehind> all_left_behind(StatePage& page) {
+  auto kept = kept_state_in(page);
   if (!kept) return std::nullopt;
   LeftBehind out{std::move(*kept)};
   const Snapshot& machine = out.state.machine;
@@ -153,13 +149,19 @@ std::optional<LeftBehind> all_left_behind(const Home& home, const std::string& s
   if (const KeptRun* serving = kept_run(out.state, machine.serving); serving != nullptr && lives(*serving))
     out.pid = serving->pid;  // and not a reload's new run, or an old one that is being ended
   for (const auto* life : {&machine.serving, &machine.incoming})
-    if (*life && (*life)->phase == Phase::spawning) look_at_claim(home, stem, (*life)->run, out);
+    if (*life && (*life)->phase == Phase::spawning) look_at_claim(page, (*life)->run, out);
   if (out.pid == 0) out.pid = out.claimed_pid;
   return out;
 }
 
 std::optional<LeftBehind> left_behind(const Home& home, const std::string& stem) {
-  auto out = all_left_behind(home, stem);
+  if (access(home.state_path(stem).c_str(), F_OK) != 0) return std::nullopt;
+  auto page = StatePage::open(home, stem);
+  return page ? left_behind(*page, stem) : std::nullopt;
+}
+
+std::optional<LeftBehind> left_behind(StatePage& page, const std::string& stem) {
+  auto out = all_left_behind(page);
   if (!out || out->state.machine.finished || out->pid == 0) return std::nullopt;
   auto id = AppId::parse(stem);
   const bool by_claim = out->claimed_pid != 0 && out->pid == out->claimed_pid;

@@ -85,8 +85,8 @@ struct KeptState {
 std::string to_bytes(const KeptState& state);
 KeptState kept_state_from(std::string_view bytes);
 
-/// What is in the page of an app, of this boot; nothing where there is none. Under the app's lock.
-std::optional<KeptState> read_kept_state(const Home& home, const std::string& stem);
+/// What is in a page, of this boot; nothing where there is none. Under the app's lock.
+std::optional<KeptState> kept_state_in(const StatePage& page);
 
 /// The state that a keeper left which has ended, if a process of its current run lives on; under the app's
 /// lock. A run whose keeper was killed between its spawn and the record of it is found by its claim; what
@@ -97,8 +97,9 @@ struct LeftBehind {
   RunId claimed_run = 0;  ///< a run that has claimed its spawn, which the state does not know yet; 0: none
   int claimed_pid = 0;    ///< of that one; it may have ended
 };
+std::optional<LeftBehind> left_behind(StatePage& page, const std::string& stem);
 std::optional<LeftBehind> left_behind(const Home& home, const std::string& stem);
 /// For the keeper that takes another's place at once: also where no process of it lives.
-std::optional<LeftBehind> all_left_behind(const Home& home, const std::string& stem);
+std::optional<LeftBehind> all_left_behind(StatePage& page);
 
 }  // namespace keeper

@@ -45,10 +45,14 @@ std::vector<string> differences(const Spec& before, const Spec& after) {
 }
 
 /// When a file was written last, in nanoseconds.
+std::int64_t written_at(const struct stat& st) {
+  return st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec;
+}
+
 std::optional<std::int64_t> written_at(const string& path) {
   struct stat st {};
   if (stat(path.c_str(), &st) != 0) return std::nullopt;
-  return st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec;
+  return written_at(st);
 }
 
 }  // namespace
@@ -214,7 +218,18 @@ void Keeper::apply_spec(Spec spec) {
 
 /// The spec that is used is the one that stands in the record now.
 void Keeper::note_spec() {
-  spec_written_ = written_at(home_.spec_path(table_.stem));
+  auto file = home_.open_spec(table_.stem);
+  if (!file) return;  // it is used all the same, and written again
+  use_spec_file(std::move(*file));
+  hand_up("spec", spec_file_.get());
+}
+
+/// Whoever comes next goes on with that file, whatever became of its name.
+void Keeper::use_spec_file(Fd file) {
+  spec_file_ = std::move(file);
+  struct stat st {};
+  spec_written_.reset();
+  if (fstat(spec_file_.get(), &st) == 0) spec_written_ = written_at(st);
 }
 
 /// This process's own environment is what its program inherits. Mostly it is this one already.

@@ -29,8 +29,7 @@ const Life* life_of(const Snapshot& machine, RunId run) {
 // --- what is written
 
 /// A keeper without a page keeps its program all the same, and tries again at the next change.
-void Keeper::open_page() {
-  auto page = StatePage::open(home_, table_.stem);
+void Keeper::use_page(Result<StatePage> page) {
   if (page) {
     page_.emplace(std::move(*page));
   } else if (!page_failed_) {
@@ -73,7 +72,7 @@ KeptState Keeper::kept_state() const {
 /// Without memory for it the last one stays, and the next change is another chance: what is to be done now is
 /// done.
 void Keeper::persist() try {
-  if (!page_) open_page();
+  if (!page_ && !nameless_) use_page(StatePage::open(home_, table_.stem));
   if (!page_) return;
   KeptState state = kept_state();
   if (page_->write(to_bytes(state))) return;

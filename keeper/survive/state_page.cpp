@@ -39,15 +39,18 @@ static_assert(kSmallAt + 2 * kSmall <= kLargeAt);
 static_assert(kLargeAt + 2 * StatePage::kMost <= StatePage::kSize);
 
 Result<StatePage> StatePage::open(const Home& home, const std::string& stem) {
-  static_assert(offsetof(Head, inbox) == kInboxAt);
-  const std::string path = home.state_path(stem);
   auto file = home.open_state(stem);
   if (!file) return file.error();
-  if (int error = posix_fallocate(file->get(), 0, kSize); error != 0)
+  return open(std::move(*file), home.state_path(stem));
+}
+
+Result<StatePage> StatePage::open(Fd file, const std::string& path) {
+  static_assert(offsetof(Head, inbox) == kInboxAt);
+  if (int error = posix_fallocate(file.get(), 0, kSize); error != 0)
     return Error{Reason::failed, "keep the state in " + path, strerror(error), error};
-  void* memory = mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, MAP_SHARED, file->get(), 0);
+  void* memory = mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (memory == MAP_FAILED) return system_error("keep the state in " + path, "map it");
-  StatePage out(memory, std::move(*file));
+  StatePage out(memory, std::move(file));
   if (out.head().magic != kMagic) {
     std::memset(memory, 0, sizeof(Head));
     out.head().magic = kMagic;

@@ -44,6 +44,8 @@ class StatePage {
   /// Maps the page of an app, and makes it where there is none or one that is none. To be called under the
   /// app's lock. Errors: no room, no permission, a link or another's file where it belongs.
   static Result<StatePage> open(const Home& home, const std::string& stem);
+  /// The same of its file, whatever became of its name. `path`: for errors.
+  static Result<StatePage> open(Fd file, const std::string& path);
   StatePage(StatePage&& other) noexcept;
   StatePage& operator=(StatePage&& other) noexcept;
   StatePage(const StatePage&) = delete;

@@ -38,6 +38,7 @@ constexpr std::size_t kMostSocketPath = sizeof(sockaddr_un::sun_path) - 1;
 constexpr int kBacklog = 128;
 constexpr Millis kLockRetry{5};
 constexpr int kMostLost = 1000;  // times that the directory may be deleted under a lock that is being taken
+constexpr const char* kSpecFile = "spec.json";
 constexpr std::size_t kMostSpec = 4 << 20;
 constexpr std::size_t kMostStatus = 1 << 20;
 constexpr std::size_t kMostPid = 32;
@@ -243,18 +244,31 @@ Result<string> read_all(int file, std::size_t expected, std::size_t most) {
 
 enum class Owner { anybody, we };
 
-Result<string> read_at(int directory, const char* name, std::size_t most, const string& path, Owner owner) {
-  string doing = "read " + path;
+Result<Fd> open_at(int directory, const char* name, const string& doing, Owner owner) {
   // O_NONBLOCK: a FIFO in the place of a file must not make anybody wait.
   Fd file(openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat at {};
   if (!file || fstat(file.get(), &at) != 0) return file_error(doing);
   if (!S_ISREG(at.st_mode)) return Error{Reason::failed, doing, "it is no regular file", 0};
   if (owner == Owner::we && at.st_uid != geteuid()) return foreign(doing, "it", at.st_uid);
-  Result<string> text = read_all(file.get(), static_cast<std::size_t>(at.st_size), most);
+  return file;
+}
+
+/// From its beginning.
+Result<string> read_file(int file, std::size_t most, const string& doing) {
+  struct stat at {};
+  if (fstat(file, &at) != 0 || lseek(file, 0, SEEK_SET) != 0) return system_error(doing);
+  Result<string> text = read_all(file, static_cast<std::size_t>(at.st_size), most);
   if (!text) return Error{Reason::failed, doing, {}, text.error().errnum};
   if (text->size() <= most) return text;
   return Error{Reason::too_large, doing, "it is larger than " + size_text(most), 0};
+}
+
+Result<string> read_at(int directory, const char* name, std::size_t most, const string& path, Owner owner) {
+  const string doing = "read " + path;
+  Result<Fd> file = open_at(directory, name, doing, owner);
+  if (!file) return file.error();
+  return read_file(file->get(), most, doing);
 }
 
 Directory read_directory(int at, const char* name) {
@@ -451,7 +465,7 @@ string Home::app_dir(string_view stem) const {
   return path_ + "/apps/" + string(stem);
 }
 string Home::spec_path(string_view stem) const {
-  return app_dir(stem) + "/spec.json";
+  return app_dir(stem) + "/" + kSpecFile;
 }
 string Home::status_path(string_view stem) const {
   return app_dir(stem) + "/status.json";
@@ -657,15 +671,28 @@ Result<string> Home::read_record(string_view stem, const char* name, std::size_t
 }
 
 Done Home::write_spec(string_view stem, const Spec& spec) const {
-  return write_record(stem, "spec.json", spec_text(spec), true);
+  return write_record(stem, kSpecFile, spec_text(spec), true);
 }
 
 Done Home::write_status(string_view stem, const Status& status, const std::vector<RunRecord>& runs) const {
   return write_record(stem, "status.json", record_text(status, runs), false);
 }
 
+Result<Fd> Home::open_spec(string_view stem) const {
+  const string path = spec_path(stem), doing = "read " + path;
+  Result<Fd> app = open_app(stem, Create::no, doing);
+  if (!app) return app.error();
+  return open_at(app->get(), kSpecFile, doing, Owner::we);
+}
+
 Result<Spec> Home::read_spec(string_view stem) const {
-  Result<string> text = read_record(stem, "spec.json", kMostSpec);
+  Result<Fd> file = open_spec(stem);
+  if (!file) return file.error();
+  return read_spec(stem, file->get());
+}
+
+Result<Spec> Home::read_spec(string_view stem, int file) const {
+  Result<string> text = read_file(file, kMostSpec, "read " + spec_path(stem));
   if (!text) return text.error();
   Result<Spec> spec = parse_spec(*text);
   if (!spec) return Error{Reason::invalid, "read " + spec_path(stem), spec.error().text(), 0};

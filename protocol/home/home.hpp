@@ -101,6 +101,9 @@ class Home {
   /// Whether somebody else holds it (F_OFD_GETLK; takes nothing, creates nothing).
   bool locked(std::string_view stem) const;
 
+  /// Whether that is the file of its lock, and not of one that was removed.
+  bool is_lock_of(std::string_view stem, int file) const;
+
   /// The file of the app's state page, for reading and writing, made where it is missing. Only under the
   /// lock. Errors: refused (it is a link, or no file, or another's), failed.
   Result<Fd> open_state(std::string_view stem) const;
@@ -139,6 +142,9 @@ class Home {
   /// spec.json is fsynced (with its directory) before the rename is reported; status.json and pid are not.
   Done write_spec(std::string_view stem, const Spec& spec) const;
   Result<Spec> read_spec(std::string_view stem) const;
+  /// Its file, for reading: what it says can be read whatever becomes of its name.
+  Result<Fd> open_spec(std::string_view stem) const;
+  Result<Spec> read_spec(std::string_view stem, int file) const;
   Done write_status(std::string_view stem, const Status& status,
                     const std::vector<RunRecord>& runs = {}) const;
   /// Where a keeper was killed before it could record its newest run, that run's pid is in it all the same.
@@ -159,7 +165,6 @@ class Home {
   Result<Fd> open_lock(std::string_view stem) const;
   Result<Fd> bind_at(const std::string& name, int type, const std::string& doing) const;
   Done check_socket(const std::string& name, const std::string& path, const std::string& doing) const;
-  bool is_lock_of(std::string_view stem, int file) const;
   Done write_record(std::string_view stem, const char* name, std::string_view text, bool sync) const;
   Result<std::string> read_record(std::string_view stem, const char* name, std::size_t most) const;
 

@@ -53,6 +53,25 @@ TEST_P(Removed, IsMadeAgainWithinASecond) {
   expect_whole(box, pid);
 }
 
+/// Before it could make anything again.
+TEST_P(Removed, AlsoWhereItsKeeperIsKilledAtOnce) {
+  Sandbox box;
+  const Words lines = {"sh", "-c", "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.01; done"};
+  box.detach("api", lines);
+  EVENTUALLY(box.logged("api", "line 3\n"));
+  const Status before = *box.status("api");
+  kill(*before.keeper_pid, SIGSTOP);
+  fs::remove_all(path_in(box, GetParam()));
+  kill(*before.keeper_pid, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return fs::exists(box.home() / "sock/api.sock"); }, Millis(1500)));
+  EVENTUALLY(box.pid("api") == *before.pid);
+  EXPECT_EQ(before.guard_pid, box.status("api")->guard_pid);
+  EXPECT_EQ(before.run, box.status("api")->run);
+  EVENTUALLY(fs::exists(box.home() / "apps/api/status.json"));
+  EVENTUALLY(has(box.log("api"), "line "));
+  expect_whole(box, *before.pid);
+}
+
 INSTANTIATE_TEST_SUITE_P(Each, Removed, testing::Values("socket", "sock", "app", "home"),
                          [](const auto& one) { return one.param; });
 
@@ -99,6 +118,67 @@ TEST(Heal, WhoseNameAnotherKeeperHasTakenLeavesItAlone) {
   EVENTUALLY(!alive(first) && !alive(first_keeper));
   EXPECT_EQ(second, box.pid("api")) << "what is the other's stays";
   EXPECT_EQ("running", box.state("api"));
+}
+
+TEST(Heal, WhoseNameAnotherKeeperHasTakenLeavesItAloneAlsoWhenItsKeeperIsKilled) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  const Status first = *box.status("api");
+  kill(*first.keeper_pid, SIGSTOP);
+  Outcome out =
+      box.run({{"sh", "-c",
+                "rm -r " + box.home().string() + "/apps/api " + box.home().string() +
+                    "/sock/api.sock; exec " + program("keeper") + " -d -n api --start-secs 0 sleep 2000"}});
+  ASSERT_EQ(0, out.code) << out.all();
+  const Status second = *box.status("api");
+  kill(*first.keeper_pid, SIGKILL);
+  EVENTUALLY(box.logged("api", "another keeper has the name now"));
+  EXPECT_TRUE(alive(*first.pid));
+  kill(*second.keeper_pid, SIGKILL);
+  EVENTUALLY(box.keeper_pid("api") > 0 && box.keeper_pid("api") != *second.keeper_pid);
+  EXPECT_EQ(second.pid, box.pid("api")) << "its state is its own";
+  EXPECT_EQ((Words{"2000"}), box.open_home().read_spec("api")->args);
+  kill(*first.guard_pid, SIGTERM);
+  EVENTUALLY(!alive(*first.pid) && !alive(*first.guard_pid));
+  EXPECT_EQ(second.pid, box.pid("api")) << "what is the other's stays";
+  EXPECT_EQ("running", box.state("api"));
+}
+
+TEST(Heal, ASpecThatCannotBeReadAnyMoreIsNotMissed) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  const fs::path spec = box.home() / "apps/api/spec.json";
+  const string whole = read_text(spec);
+  const Status before = *box.status("api");
+  fs::remove(spec);
+  write_text(spec, "{\"name\": rubbish");
+  kill(*before.keeper_pid, SIGKILL);
+  EVENTUALLY(box.keeper_pid("api") > 0 && box.keeper_pid("api") != *before.keeper_pid);
+  EXPECT_EQ(before.pid, box.pid("api"));
+  Outcome out = box.ctl({"restart", "api"});
+  EXPECT_EQ(1, out.code);
+  EXPECT_TRUE(has(out.err, "spec.json")) << out.err;
+  EXPECT_EQ(before.pid, box.pid("api"));
+  write_text(spec, whole);
+  EXPECT_EQ(0, box.ctl({"restart", "api"}).code);
+}
+
+/// What is edited applies at a restart, and not because somebody killed a keeper.
+TEST(Heal, AnEditedSpecWaitsForARestartAlsoWhereAKeeperIsKilled) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  const Home home = box.open_home();
+  Spec edited = *home.read_spec("api");
+  edited.stop_timeout = Millis(7000);
+  ASSERT_TRUE(home.write_spec("api", edited));
+  for (const bool guard : {false, true}) {
+    const Status before = *box.status("api");
+    kill(guard ? *before.guard_pid : *before.keeper_pid, SIGKILL);
+    EVENTUALLY(box.keeper_pid("api") > 0 && box.keeper_pid("api") != *before.keeper_pid);
+  }
+  Outcome out = box.ctl({"reload", "api"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(out.all(), "stop_timeout")) << out.all();
 }
 
 TEST(Heal, RecordsThatWereRemovedAreWrittenAgain) {
