@@ -40,11 +40,8 @@ void Keeper::give_worker_script(RunExtras& extras) const {
   if (!spec_.run_as.empty() || !path.starts_with('/')) return;
   const auto there = read_file(path, 2 * worker_script().size());
   if ((!there || *there != worker_script()) && !write_file_atomically(path, worker_script(), false)) return;
-  constexpr std::string_view key = "NODE_OPTIONS=";
-  std::string_view options;
-  for (char* const* at = plan_->envp(); *at != nullptr; ++at)
-    if (std::string_view(*at).starts_with(key)) options = std::string_view(*at).substr(key.size());
-  extras.variables.push_back(std::string(key) + worker_options(options, path));
+  const std::string key = "NODE_OPTIONS";
+  extras.variables.push_back(key + "=" + worker_options(variable_in(plan_->envp(), key), path));
 }
 
 /// The guard held it; else, where the guard was killed too, its program has it. Where that cannot be had it

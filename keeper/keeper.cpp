@@ -79,9 +79,9 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   if (left) out->take_over(*left);
   out->drop_unused_pipes();
   out->left_ = std::move(left);
+  if (!out->has_its_files()) out->heal_after(kLetItFinish);
   // Last: what goes wrong before is told through the one, and put right under the other.
   out->lock_ = Fd(table.lock);
-  if (!out->has_its_files()) out->heal_after(kLetItFinish);
   out->report_ = Fd(table.report);
   return out;
 }
@@ -146,6 +146,8 @@ int Keeper::run() {
   while (!leaving_as_ && !gives_way_) {
     try {
       io_.run();
+    } catch (const std::bad_alloc&) {
+      begin_afresh();
     } catch (const std::exception& error) {
       // Our mistake, and no reason to leave a program alone.
       marker(std::string("keeper went on after an internal error: ") + error.what());
@@ -163,7 +165,13 @@ int Keeper::run() {
 
 // --- facts
 
-void Keeper::tell(Event event) {
+/// Where memory ran out half of something is done, and this heap has no room for the rest: as after a kill
+/// another keeper goes on with what is recorded. Without a guard to start that it goes on as it can.
+void Keeper::begin_afresh() {
+  if (guard_ && !guard_->lost()) _exit(kOutOfMemory);
+}
+
+void Keeper::tell(Event event) try {
   events_.push_back(std::move(event));
   if (stepping_) return;
   // Whatever goes wrong on the way (there may be no memory), the next deadline is waited for.
@@ -186,6 +194,9 @@ void Keeper::tell(Event event) {
   watch_adopted_rest();
   for (const action::Announce& a : std::exchange(to_tell_, {}))
     announce_to_waiting(a);
+} catch (const std::bad_alloc&) {
+  begin_afresh();
+  throw;
 }
 
 Keeper::Run* Keeper::find(RunId id) {

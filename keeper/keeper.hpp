@@ -56,6 +56,8 @@ struct FileId {
   bool operator==(const FileId&) const = default;
 };
 
+inline constexpr int kOutOfMemory =
+    71;  ///< the exit code (EX_OSERR) of a keeper that another one is to follow
 inline constexpr Millis kLetItFinish{100};  ///< an rm -r that is under way
 
 class Keeper : public Service {
@@ -121,6 +123,7 @@ class Keeper : public Service {
 
   // facts in (keeper.cpp)
   void tell(Event event);
+  void begin_afresh();
   void on_exit(RunId id);
   void end_main(Run& run, const ExitInfo& exit, const std::optional<Used>& used);
   void on_signal(const SignalFact& fact);

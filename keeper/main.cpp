@@ -5,6 +5,8 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
+#include <system_error>
 
 #include "keeper/first_record.hpp"
 #include "keeper/keeper.hpp"
@@ -22,32 +24,47 @@ void fill_standard_descriptors() {
   if (fd > STDERR_FILENO) close(fd);
 }
 
-/// Whoever waits for the start hears why there is none; the app is as it was before.
-int give_up(const keeper::RoleTable& table, const std::string& why) {
-  if (table.next) return 1;  // its guard tries again
-  keeper::leave_guard(table.guard, 1);
-  if (auto home = keeper::Home::open(table.home, keeper::Home::Create::no)) {
-    home->unlink_socket(table.stem);
-    keeper::undo_first_record(*home, table.stem, table.fresh);
-  }
+using keeper::RoleTable;
+
+/// Whoever waits for the start hears why there is none. `again`: its guard tries again.
+void tell_who_waits(const RoleTable& table, const std::string& why, bool again) {
   keeper::StartReport report;
   report.status.spawn_error = why;
-  std::string line = keeper::report_line(report);
+  if (again) report.status.state = keeper::State::backoff;
+  const std::string line = keeper::report_line(report);
   if (table.report < 0)
     std::fprintf(stderr, "keeper: cannot keep %s: %s\n", table.stem.c_str(), why.c_str());
   else if (write(table.report, line.data(), line.size()) < 0)
-    return 1;  // nobody waits any more
+    return;  // nobody waits any more
+}
+
+/// There is no keeper. A first one leaves the app as it was before.
+int give_up(const RoleTable& table, const std::string& why) {
+  if (!table.next) {
+    keeper::leave_guard(table.guard, 1);
+    if (auto home = keeper::Home::open(table.home, keeper::Home::Create::no)) {
+      home->unlink_socket(table.stem);
+      keeper::undo_first_record(*home, table.stem, table.fresh);
+    }
+  }
+  if (!table.next || table.report >= 0) tell_who_waits(table, why, table.next);
   return 1;
 }
 
-/// Its loop and its timers say by an exception that they cannot be had.
-keeper::Result<std::unique_ptr<keeper::Keeper>> make_keeper(const keeper::RoleTable& table) try {
-  return keeper::Keeper::make(table);
-} catch (const std::system_error& error) {
-  return keeper::Error{keeper::Reason::failed, "keep it", error.what(), 0};
+std::string why_of(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return "there is not enough memory";
+  const bool systems = dynamic_cast<const std::system_error*>(&error) != nullptr;
+  return (systems ? "" : "internal error: ") + std::string(error.what());
 }
 
-int keep(const keeper::RoleTable& table) {
+/// Its loop and its timers say by an exception that they cannot be had.
+keeper::Result<std::unique_ptr<keeper::Keeper>> make_keeper(const RoleTable& table) try {
+  return keeper::Keeper::make(table);
+} catch (const std::exception& error) {
+  return keeper::Error{keeper::Reason::failed, "keep it", why_of(error), 0};
+}
+
+int keep(const RoleTable& table) {
   keeper::own_all_signals();
   keeper::have_one_small_heap();
   keeper::be_resumed_plainly();
@@ -69,6 +86,6 @@ int main(int argc, char** argv) try {
   }
   return keeper::launch(std::get<keeper::CommandLine>(std::move(parsed)));
 } catch (const std::exception& error) {
-  std::fprintf(stderr, "keeper: internal error: %s\n", error.what());
+  std::fprintf(stderr, "keeper: %s\n", why_of(error).c_str());
   return 1;
 }

@@ -224,7 +224,7 @@ std::optional<int> prepare(Spec& spec) {
     inherited.push_back(v.c_str());
   inherited.push_back(nullptr);
   auto added = added_environment(spec, 0, from_file);
-  string path(variable_in(merge_environment(inherited.data(), added), "PATH"));
+  string path(variable_in(merge_environment(inherited.data(), added).data(), "PATH"));
   auto found = resolve(spec.program, here, spec.interpreter, spec.interpreter_args, path);
   if (auto* no = std::get_if<CannotRun>(&found)) return complain(no->error, no->exit_code);
   Resolved& resolved = std::get<Resolved>(found);

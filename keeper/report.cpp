@@ -260,10 +260,13 @@ bool Keeper::write_record() {
   return static_cast<bool>(done);
 }
 
-/// There is no next change: what passes is waited for.
+/// There is no next change: what passes is waited for, and a full disk has the room that the state page does
+/// not need any more.
 void Keeper::write_last_record() {
-  for (int time = 0; time < kLastRecordTries && !write_record(); ++time)
+  for (int time = 0; time < kLastRecordTries && !write_record(); ++time) {
+    if (page_) page_->give_room();
     usleep(kLastRecordPause);
+  }
 }
 
 /// Whether somebody else has the pid file that the user asked for: who runs then is not to be overwritten.

@@ -77,7 +77,7 @@ bool Keeper::make_plan() {
 
 /// This process was given the environment that the child is to inherit: it need not be held a second time.
 std::string Keeper::path_variable(const std::vector<std::string>& added) const {
-  return std::string(variable_in(merge_environment(environ, added), "PATH"));
+  return std::string(variable_in(merge_environment(environ, added).data(), "PATH"));
 }
 
 std::vector<std::string> Keeper::with_arguments(std::vector<std::string> command,

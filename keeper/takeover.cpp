@@ -24,6 +24,15 @@ const Life* life_of(const Snapshot& machine, RunId run) {
   return nullptr;
 }
 
+/// How the one before has ended, if not as it was told to. `died`: RoleTable::died.
+std::string end_of_keeper(int died) {
+  const bool exited = (died & 1 << 16) != 0;
+  const int code = died >> 8 & 0xff;
+  if (exited && code == kOutOfMemory) return "had no memory left";
+  if (exited) return code == 0 ? "" : "ended with code " + std::to_string(code);
+  return died == 0 || died == SIGKILL ? "" : "was ended by " + signal_name(died);
+}
+
 }  // namespace
 
 // --- what is written
@@ -148,6 +157,8 @@ void Keeper::take_over(const LeftBehind& left) {
     late_marker_ = "keeper " + std::to_string(getpid()) + " goes on for keeper " +
                    std::to_string(state.keeper) + ", which was killed; the program runs on as pid " +
                    std::to_string(left.pid);
+  else if (std::string how = end_of_keeper(table_.died); !how.empty())
+    late_marker_ = "keeper " + std::to_string(getpid()) + " goes on for one that " + how;
 }
 
 /// A run that the state does not know yet: it has claimed its spawn just before its keeper was killed.

@@ -1,5 +1,7 @@
 // Asks the keepers of apps that were chosen, all at the same time, each about the run that was seen.
 #pragma once
+#include <functional>
+#include <optional>
 #include <set>
 #include <type_traits>
 #include <vector>
@@ -32,26 +34,22 @@ Answers call(const Home& home, const std::vector<Row>& rows, M request, About ab
   return call_all(home, calls, deadline.left());
 }
 
-/// Asks every keeper at once. Where another run had begun since we looked, we look again (the rows are
-/// brought up to date) and ask once more: for stop and restart about any run, or one that ends all the time
-/// could not be stopped.
+/// Where another run had begun since we looked, we look again (the rows are brought up to date) and ask once
+/// more. `call_for`: what a row as it is now is asked; nothing: it is left with its first answer.
+void ask_again(const Home& home, std::vector<Row>& rows, Answers& answers, const Deadline& deadline,
+               const std::function<std::optional<Call>(const Row&)>& call_for);
+
+/// Asks every keeper at once, and once more of another run: for stop and restart about any run, or one that
+/// ends all the time could not be stopped.
 template <class M>
 Answers ask(const Home& home, std::vector<Row>& rows, const M& request, const Deadline& deadline) {
   Answers answers = call(home, rows, request, About::this_run, deadline);
-  std::set<AppId> changed;
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (!answers[i] && answers[i].error().reason == Reason::changed) changed.insert(rows[i].id);
-  if (changed.empty()) return answers;
   constexpr bool once = std::is_same_v<M, SignalRun> || std::is_same_v<M, SendMessage>;
-  constexpr About about = once ? About::this_run : About::any_run;
-  std::vector<Row> fresh = look_again(home, changed, deadline);
-  Answers second = call(home, fresh, request, about, deadline);
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    for (std::size_t j = 0; j < fresh.size(); ++j) {
-      if (fresh[j].id != rows[i].id) continue;
-      rows[i] = fresh[j];
-      answers[i] = std::move(second[j]);
-    }
+  ask_again(home, rows, answers, deadline, [&](const Row& fresh) -> std::optional<Call> {
+    M again = request;
+    if (once) again.run = fresh.status.run;
+    return call_to(fresh.id, again);
+  });
   return answers;
 }
 

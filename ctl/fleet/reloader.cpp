@@ -1,8 +1,6 @@
 #include "ctl/fleet/reloader.hpp"
 
-#include <algorithm>
 #include <map>
-#include <set>
 
 #include "ctl/fleet/asking.hpp"
 #include "ctl/fleet/ports.hpp"
@@ -76,37 +74,19 @@ class Reloader {
       ready.push_back(row);
     }
     std::vector<Answer> answers = call_all(home_, calls, deadline_.left());
-    ask_again_of_another_run(ready, answers);
+    // About any run: one that ends all the time could not be reloaded.
+    ask_again(home_, ready, answers, deadline_, [&](const Row& fresh) -> std::optional<Call> {
+      auto request = request_for(fresh);
+      if (!request) return std::nullopt;
+      request->run.reset();
+      return call_to(fresh.id, *request);
+    });
     for (std::size_t i = 0; i < ready.size(); ++i)
       add(outcome_of(ready[i], answers[i]));
   }
   std::vector<Outcome> outcomes;
 
  private:
-  /// Where another run had begun since we looked we look again, and ask once more, about any run: one that
-  /// ends all the time could not be reloaded.
-  void ask_again_of_another_run(std::vector<Row>& rows, std::vector<Answer>& answers) {
-    std::set<AppId> changed;
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      if (!answers[i] && answers[i].error().reason == Reason::changed) changed.insert(rows[i].id);
-    if (changed.empty()) return;
-    std::vector<Call> calls;
-    std::vector<std::size_t> of;
-    for (Row& fresh : look_again(home_, changed, deadline_)) {
-      const auto row =
-          std::find_if(rows.begin(), rows.end(), [&](const Row& one) { return one.id == fresh.id; });
-      auto request = request_for(fresh);
-      if (!request) continue;  // then it is as the first answer says
-      request->run.reset();
-      calls.push_back(call_to(fresh.id, *request));
-      of.push_back(static_cast<std::size_t>(row - rows.begin()));
-      *row = std::move(fresh);
-    }
-    std::vector<Answer> second = call_all(home_, calls, deadline_.left());
-    for (std::size_t i = 0; i < of.size(); ++i)
-      answers[of[i]] = std::move(second[i]);
-  }
-
   Result<ReloadRun> request_for(const Row& row) {
     ReloadRun out;
     out.run = row.status.run;

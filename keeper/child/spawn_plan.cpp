@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ranges>
 
 #include "protocol/home/home.hpp"
 
@@ -249,11 +248,12 @@ std::vector<const char*> merge_environment(const char* const* inherited, const s
   return out;
 }
 
-string_view variable_in(const std::vector<const char*>& environment, string_view key) {
-  for (string_view variable :
-       environment | std::views::take_while([](const char* v) { return v != nullptr; }))
+string_view variable_in(const char* const* environment, string_view key) {
+  for (; *environment != nullptr; ++environment) {
+    const string_view variable = *environment;
     if (variable.starts_with(key) && variable.substr(key.size()).starts_with('='))
       return variable.substr(key.size() + 1);
+  }
   return {};
 }
 

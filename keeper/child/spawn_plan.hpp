@@ -54,7 +54,7 @@ std::vector<const char*> merge_environment(const char* const* inherited,
                                            const std::vector<std::string>& added,
                                            Inherited which = Inherited::from_caller);
 /// The value of a variable in such a list; empty if it is not there.
-std::string_view variable_in(const std::vector<const char*>& environment, std::string_view key);
+std::string_view variable_in(const char* const* environment, std::string_view key);
 /// Whether a caller's variable ("K=V") is passed on to a child.
 bool passed_on(std::string_view variable);
 

@@ -6,6 +6,7 @@
 
 #include <asio/post.hpp>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "protocol/home/pass_fd.hpp"
@@ -99,8 +100,22 @@ Session::~Session() {
   end();
 }
 
+/// Without memory for a request its connection ends: its client sees that, and asks again.
+template <class Doing>
+void Session::end_without_memory(Doing doing) {
+  try {
+    doing();
+  } catch (const std::bad_alloc&) {
+    end();
+  }
+}
+
 void Session::start(std::function<void()> on_end) {
   on_end_ = std::move(on_end);
+  end_without_memory([this] { read_first(); });
+}
+
+void Session::read_first() {
   reading_ = true;  // mostly everything is there already, and the socket never needs to be waited for
   while (may_read() && take_bytes()) {
   }
@@ -147,9 +162,11 @@ void Session::read_on() {
   reading_ = true;
   watched->async_wait(asio::posix::descriptor_base::wait_read,
                       [self = shared_from_this()](std::error_code error) {
-                        if (!cancelled(error) && !self->ended_) self->take_bytes();
-                        self->reading_ = false;
-                        if (!cancelled(error) && !self->ended_) self->read_on();
+                        self->end_without_memory([&] {
+                          if (!cancelled(error) && !self->ended_) self->take_bytes();
+                          self->reading_ = false;
+                          if (!cancelled(error) && !self->ended_) self->read_on();
+                        });
                       });
 }
 
@@ -312,7 +329,9 @@ void Session::put_out() {
   watched->async_wait(asio::posix::descriptor_base::wait_write,
                       [self = shared_from_this()](std::error_code error) {
                         self->writing_ = false;
-                        if (!cancelled(error) && !self->ended_) self->put_out();
+                        self->end_without_memory([&] {
+                          if (!cancelled(error) && !self->ended_) self->put_out();
+                        });
                       });
 }
 
@@ -321,8 +340,10 @@ void Session::put_out() {
 void Session::go_on_taking() {
   if (!streams_) return take_lines();
   asio::post(shared_.io, [self = shared_from_this()] {
-    self->take_lines();
-    self->read_on();
+    self->end_without_memory([&] {
+      self->take_lines();
+      self->read_on();
+    });
   });
 }
 

@@ -38,6 +38,9 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   class Collector;
   class EventOutlet;
+  template <class Doing>
+  void end_without_memory(Doing doing);
+  void read_first();
   void read_on();
   bool take_bytes();
   void end_if_done();

@@ -389,6 +389,7 @@ void keeper_ended(Guard& g, const siginfo_t& info) {
   }
   if (now() - g.started >= kSecond) g.early = 0;
   wait_longer(g);
+  if (g.early > 1) let_go(g, "report");  // who waits for the start sees that there is none
 }
 
 void look_at_children(Guard& g) {

@@ -131,4 +131,12 @@ bool StatePage::write(std::string_view content) {
   return true;
 }
 
+void StatePage::give_room() {
+  const Slot* slot = last();
+  std::uint32_t from = kLargeAt, end = kSize;
+  if (slot != nullptr && slot->offset == kLargeAt) from += kMost;
+  if (slot != nullptr && slot->offset == kLargeAt + kMost) end = kLargeAt + kMost;
+  fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, end - from);
+}
+
 }  // namespace keeper

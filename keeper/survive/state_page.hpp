@@ -56,6 +56,10 @@ class StatePage {
   /// False: it is longer than kMost, or cannot be written, and the last one stays.
   bool write(std::string_view content);
 
+  /// Gives the blocks back that its last content does not need, as far as the file system can. Until it is
+  /// opened again a content that needs them may not be taken.
+  void give_room();
+
   /// A claim for that run, which nobody has taken yet.
   std::uint64_t begin_claim(std::uint64_t run);
   Claimed& claim() { return head().claim; }

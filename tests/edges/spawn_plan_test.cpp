@@ -198,9 +198,9 @@ TEST(MergeEnvironment, LetsWhatIsAddedReplaceWhatIsInherited) {
 
 TEST(VariableIn, FindsTheWholeNameOnly) {
   std::vector<const char*> environment = {"PATHS=no", "PATH=/bin:/x=y", "EMPTY=", nullptr};
-  EXPECT_EQ("/bin:/x=y", variable_in(environment, "PATH"));
-  EXPECT_EQ("", variable_in(environment, "EMPTY"));
-  EXPECT_EQ("", variable_in(environment, "PAT"));
+  EXPECT_EQ("/bin:/x=y", variable_in(environment.data(), "PATH"));
+  EXPECT_EQ("", variable_in(environment.data(), "EMPTY"));
+  EXPECT_EQ("", variable_in(environment.data(), "PAT"));
 }
 
 TEST(AddedEnvironment, ComesFromTheFileThenTheOptionsThenTheKeeper) {

@@ -1,9 +1,7 @@
 // A log that cannot be written for a while: nothing waits, nothing is lost that there is room for, and what
 // is lost is said.
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -275,27 +273,15 @@ TEST_F(TroubleAtTheEnd, OfHalfASecondLosesNothing) {
 /// (mount_namespaces(7)).
 class SmallDisk : public Trouble {
  protected:
-  static constexpr int kNoMounts = 99;
-
   /// As start(). False: this machine gives no mounts to who runs this test.
   bool begin(const Words& options, int first, int more) {
     fs::create_directory(place_);
-    string here = std::to_string(getuid());
     Start how{
         {program("keeper"), "-d", "-n", "job", "--start-secs", "0", "--log", (place_ / "job.log").string()}};
     how.words.insert(how.words.end(), options.begin(), options.end());
     for (const string& word : program_that_writes(first, more))
       how.words.push_back(word);
-    how.before = [this, map = here + " " + here + " 1"] {
-      bool alone = unshare(CLONE_NEWNS) == 0;
-      if (!alone && unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) {
-        write_text("/proc/self/uid_map", map);
-        alone = true;
-      }
-      if (!alone || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-          mount("small", place_.c_str(), "tmpfs", 0, "size=1m,mode=700") != 0)
-        _exit(kNoMounts);
-    };
+    how.before = [this] { have_a_disk(place_, "size=1m,mode=700"); };
     Outcome out = box.run(how);
     EXPECT_TRUE(out.code == 0 || out.code == kNoMounts) << out.all();
     if (out.code != 0) return false;

@@ -365,6 +365,32 @@ TEST(Descriptors, WhereThereAreTooFewForTheKeeperItSaysSo) {
   }
 }
 
+// The state page has blocks that it does not need any more then.
+TEST(FullDisk, AlsoHasRoomForTheLastRecord) {
+  Sandbox box;
+  std::filesystem::create_directory(box.home());
+  write_text(box.work() / "talks", "#!/bin/sh\nhead -c 2000 /dev/zero | tr '\\0' x\nexec sleep 1000\n", 0700);
+  write_text(box.work() / "test",
+             "set -e\nk=" + program("keeper") + "\nc=" + program("ctl") +
+                 "\n$k -d -n api --start-secs 0 --log none ./talks\n"
+                 "for i in 1 2 3 4 5 6 7 8; do $c restart api; done\n"
+                 "cat /dev/zero > $KEEPER_HOME/filler || $c stop api\n$c list api --json\n$c why api\n");
+  Start how{{"sh", "test"}};
+  how.before = [&] { have_a_disk(box.home(), "size=300k,mode=700"); };
+  Outcome out = box.run(how);
+  if (out.code == kNoMounts) GTEST_SKIP() << "no mounts for this user";
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "No space left")) << "it is not full: " << out.err;
+  EXPECT_TRUE(has(out.out, "\"state\":\"stopped\"")) << out.out;
+  EXPECT_TRUE(has(out.out, "asked for a stop")) << out.out;
+}
+
+/// Bytes of address space that a process has, and so much more.
+rlimit room_for(int pid, rlim_t more) {
+  const auto pages = std::strtoull(read_text("/proc/" + std::to_string(pid) + "/statm").c_str(), nullptr, 10);
+  return {pages * 4096 + more, RLIM_INFINITY};
+}
+
 TEST(Memory, AStartThatThereIsNoneForIsTriedAgain) {
   if (sanitized()) GTEST_SKIP() << "a sanitizer maps memory of its own";
   Sandbox box;
@@ -377,9 +403,7 @@ TEST(Memory, AStartThatThereIsNoneForIsTriedAgain) {
   EVENTUALLY(box.state("api") == "backoff");  // each try reads its variables again
   int keeper = box.keeper_pid("api");
   // Room for what it does every day, and not for the variables that come.
-  const auto pages =
-      std::strtoull(read_text("/proc/" + std::to_string(keeper) + "/statm").c_str(), nullptr, 10);
-  rlimit little{pages * 4096 + 128 * 1024, RLIM_INFINITY}, all{RLIM_INFINITY, RLIM_INFINITY};
+  rlimit little = room_for(keeper, 128 * 1024), all{RLIM_INFINITY, RLIM_INFINITY};
   ASSERT_EQ(0, prlimit(keeper, RLIMIT_AS, &little, nullptr));
   write_text(box.work() / "vars", "A=" + string(900'000, 'x') + "\n");
   EVENTUALLY(has(box.status("api")->spawn_error.value_or(""), "prepare a process: std::bad_alloc"));
@@ -388,6 +412,54 @@ TEST(Memory, AStartThatThereIsNoneForIsTriedAgain) {
   ASSERT_EQ(0, prlimit(keeper, RLIMIT_AS, &all, nullptr));
   EVENTUALLY(box.state("api") == "running");
   EXPECT_EQ(keeper, box.keeper_pid("api"));
+}
+
+// Half of a step is done then. The next keeper has a heap that is new, and no limit here.
+TEST(Memory, AKeeperThatHasNoneLeftIsFollowedByAnother) {
+  if (sanitized()) GTEST_SKIP() << "a sanitizer maps memory of its own";
+  Sandbox box;
+  int followed = 0;
+  for (rlim_t more = 0; more <= 48; more += 4) {
+    const string name = "app" + std::to_string(more);
+    box.detach(name, {"--start-secs", "0", "--stop-timeout", "1s", "sh", "-c",
+                      "for i in $(seq 300); do echo line $i of some output; done; exec sleep 1000"});
+    const int keeper = box.keeper_pid(name);
+    const rlimit little = room_for(keeper, more << 10);
+    ASSERT_EQ(0, prlimit(keeper, RLIMIT_AS, &little, nullptr));
+    for (const char* doing : {"list", "restart", "logs", "why", "reload", "show"}) {
+      Outcome out = box.run({{program("ctl"), doing, name}}, Millis(20'000));
+      EXPECT_EQ(0, out.code) << name << ": " << doing << ": " << out.all();
+    }
+    const int pid = box.pid(name);
+    kill(pid, SIGKILL);
+    EVENTUALLY(box.runs_another(name, pid));
+    EXPECT_EQ(1u, box.status(name)->restarts) << name;
+    if (has(box.log(name), "goes on for one that had no memory left")) ++followed;
+    EXPECT_EQ(0, box.ctl({"stop", name}).code) << name;
+  }
+  EXPECT_GT(followed, 0);
+}
+
+// From a program file that cannot even be mapped to one that can be kept.
+TEST(Memory, AStartThatThereIsTooLittleForSaysSo) {
+  if (sanitized()) GTEST_SKIP() << "a sanitizer maps memory of its own";
+  Sandbox box;
+  int said = 0, code = -1;
+  const auto size = std::filesystem::file_size(program("keeper")) / 1024;
+  for (auto limit = size; limit < 2 * size && code != 0; limit += 40) {
+    const string name = "app" + std::to_string(limit);
+    Outcome out = box.run({{"sh", "-c",
+                            "ulimit -S -v " + std::to_string(limit) + "; exec " + program("keeper") +
+                                " -d -n " + name + " --start-secs 0 --limit as=unlimited sleep 1000"}},
+                          Millis(20'000));
+    code = out.code;
+    if (has(out.err, "cannot start " + name + ": ") && has(out.err, "there is not enough memory")) ++said;
+    if (code != 0) {
+      EXPECT_FALSE(std::filesystem::exists(box.home() / "apps" / name)) << name << ": " << out.all();
+    }
+  }
+  EXPECT_EQ(0, code);
+  EXPECT_GT(said, 0);
 }
 
 TEST(Descriptors, WhereThereAreTooFewItAnswersAlsoWithoutBackoff) {

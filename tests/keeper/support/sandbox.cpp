@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -123,6 +125,18 @@ string describe(int pid) {
   string line = read_text("/proc/" + std::to_string(pid) + "/cmdline");
   std::replace(line.begin(), line.end(), '\0', ' ');
   return std::to_string(pid) + " (" + line + ")";
+}
+
+void have_a_disk(const fs::path& place, const char* options) {
+  const string here = std::to_string(getuid());
+  bool alone = unshare(CLONE_NEWNS) == 0;
+  if (!alone && unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) {
+    write_text("/proc/self/uid_map", here + " " + here + " 1");
+    alone = true;
+  }
+  if (!alone || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("small", place.c_str(), "tmpfs", 0, options) != 0)
+    _exit(kNoMounts);
 }
 
 // --- Background

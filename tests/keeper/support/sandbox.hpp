@@ -157,6 +157,12 @@ class Sandbox {
   std::map<int, std::optional<int>> started_;  ///< pid to wait status
 };
 
+/// For Start::before: `place` is a disk of its own (tmpfs(5), `options` as of mount(8)) to this process and
+/// what it starts (mount_namespaces(7)). Where this machine gives no mounts to who runs this test it ends
+/// with kNoMounts.
+void have_a_disk(const std::filesystem::path& place, const char* options);
+inline constexpr int kNoMounts = 99;
+
 std::string program(const char* name);  ///< keeper, ctl
 std::string child(const char* name);    ///< a small program to supervise
 std::string describe(int pid);          ///< "1234 (keeper: api)"
