@@ -12,18 +12,8 @@ const rest = options.slice(0, Math.max(0, options.lastIndexOf('--require "'))).t
 if (rest) process.env.NODE_OPTIONS = rest;
 else delete process.env.NODE_OPTIONS;
 
-function classes() {
-  const out = [require('http').Server];
-  try {
-    out.push(require('https').Server);
-  } catch {
-    // a node without it
-  }
-  return out;
-}
-
-// Of HTTP/2; no other server has this event.
-const sessions = new Set();
+const sessions = new Set(); // of HTTP/2; no other server has that event
+const servers = new Set(); // of HTTP/1, which close who is idle
 const { prototype: server } = require('net').Server;
 const { listen } = server;
 server.listen = function (...words) {
@@ -31,6 +21,10 @@ server.listen = function (...words) {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
   });
+  if (this.closeIdleConnections) {
+    servers.add(this);
+    this.once('close', () => servers.delete(this));
+  }
   return listen.apply(this, words);
 };
 
@@ -45,11 +39,10 @@ function leave() {
     this.shouldKeepAlive = false;
     return store.apply(this, words);
   };
-  for (const { prototype } of classes()) {
-    const { close, closeIdleConnections } = prototype;
-    if (!closeIdleConnections) continue;
-    prototype.closeIdleConnections = () => {};
-    prototype.close = function (...words) {
+  for (const one of servers) {
+    const { close, closeIdleConnections } = one;
+    one.closeIdleConnections = () => {};
+    one.close = function (...words) {
       const silent = setInterval(() => closeIdleConnections.call(this), quiet);
       this.once('close', () => clearInterval(silent));
       return close.apply(this, words);

@@ -5,7 +5,7 @@
 // that is on its way then is lost, and its client sees a reset. With the script each answer from then on says
 // that it is the connection's last, and what stays silent for a second is closed then; sessions of HTTP/2 are
 // told so (GOAWAY) and end with what they have begun. Until it is asked to leave it only notes these
-// sessions.
+// sessions, and the servers.
 #pragma once
 #include <string>
 #include <string_view>

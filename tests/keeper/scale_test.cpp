@@ -70,6 +70,23 @@ TEST(Scale, OneThatDoesNotEndWhenItHasLeftIsEnded) {
   EXPECT_FALSE(box.status("api:1"));
 }
 
+// It would take milliseconds, of every reload too.
+TEST(Scale, AWorkerThatLeavesLoadsNothingForIt) {
+  Sandbox box;
+  const auto script = box.work() / "says.js";
+  write_text(
+      script,
+      "require('http').createServer().listen(0, function () {"
+      "console.log('listening {\"at\":' + JSON.stringify(this.address()) + '}'); });"
+      "const loaded = () => process.moduleLoadList.filter((one) => one.startsWith('NativeModule')).length;"
+      "let before = 0; setTimeout(() => { before = loaded(); console.log('waits'); }, 50);"
+      "process.on('exit', () => console.log('loaded', loaded() - before, 'more'));");
+  box.detach("api", {"-i", "2", script.string()});
+  EVENTUALLY(box.logged("api:1", "waits\n"));
+  EXPECT_EQ(0, box.ctl({"scale", "api", "1"}).code);
+  EXPECT_TRUE(box.logged("api:1", "loaded 0 more\n")) << box.log("api:1");
+}
+
 TEST(Scale, WorksWithAnyProgram) {
   Sandbox box;
   box.detach("job", {"sleep", "1000"});
