@@ -53,7 +53,7 @@ Done Keeper::hand_up() {
   if (!guard_) return {};
   for (const HeldFd& one : held_descriptors())
     if (Done done = guard_->put(one.name, one.fd); !done) return done;
-  return {};
+  return guard_->settle();
 }
 
 void Keeper::hand_up(const std::string& name, int fd) {

@@ -96,8 +96,9 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
       streams_([this] { return event_now("now"); }) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (table_.guard >= 0)
-    guard_ = std::make_unique<GuardLink>(
-        io_, table_.guard, [this] { read_inbox(); }, [this] { on_guard_lost(); });
+    guard_ = std::make_unique<GuardLink>(io_, table_.guard,
+                                         GuardHooks{[this] { read_inbox(); }, [this] { on_guard_lost(); },
+                                                    [this](const Error& why) { marker(why.text()); }});
   table_.held.clear();
   for (std::string& loss : earlier.losses)
     marker(std::move(loss));
@@ -194,9 +195,26 @@ void Keeper::tell(Event event) try {
   watch_adopted_rest();
   for (const action::Announce& a : std::exchange(to_tell_, {}))
     announce_to_waiting(a);
+  send_held_back();
 } catch (const std::bad_alloc&) {
   begin_afresh();
   throw;
+}
+
+/// By a reload: another run has its place.
+bool Keeper::was_relieved(RunId id) const {
+  const auto& leaving = machine_.snapshot().leaving;
+  return std::any_of(leaving.begin(), leaving.end(),
+                     [&](const Life& life) { return life.run == id && life.ending == Cause::reload; });
+}
+
+/// Its end would take the processor from who waits for the reload's answer, and can wait for that.
+void Keeper::send_held_back() {
+  if (held_back_.empty()) return;
+  for (const KeptSignal& one : held_back_)
+    perform(action::Signal{one.run, one.signal, one.scope});
+  held_back_.clear();
+  persist();
 }
 
 Keeper::Run* Keeper::find(RunId id) {
@@ -357,11 +375,15 @@ void Keeper::step(const Event& event) {
   const std::vector<Action> actions = machine_.step(event, steady_now());
   for (const Action& action : actions)
     if (const auto* signal = std::get_if<action::Signal>(&action))
-      unsent_.push_back({signal->run, signal->signal, signal->scope});
+      (was_relieved(signal->run) ? held_back_ : unsent_)
+          .push_back({signal->run, signal->signal, signal->scope});
   if (!actions.empty()) persist();  // before anybody can know of it
   unsent_.clear();
-  for (const Action& action : actions)
-    std::visit([this](const auto& a) { perform(a); }, action);
+  for (const Action& action : actions) {
+    const auto* signal = std::get_if<action::Signal>(&action);
+    if (signal == nullptr || !was_relieved(signal->run))
+      std::visit([this](const auto& a) { perform(a); }, action);
+  }
   follow_current();
 }
 

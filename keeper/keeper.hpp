@@ -124,6 +124,8 @@ class Keeper : public Service {
   // facts in (keeper.cpp)
   void tell(Event event);
   void begin_afresh();
+  bool was_relieved(RunId id) const;
+  void send_held_back();
   void on_exit(RunId id);
   void end_main(Run& run, const ExitInfo& exit, const std::optional<Used>& used);
   void on_signal(const SignalFact& fact);
@@ -175,6 +177,7 @@ class Keeper : public Service {
   int null();
   void began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready,
              std::unique_ptr<Channel> channel);
+  static void end_unkept(int pid);
   bool watch(RunId id, Spawned& spawned);
   void await_end(Run& run);
   void move_main(Run& run, int pid);
@@ -383,13 +386,14 @@ class Keeper : public Service {
   };
   std::vector<Marker> markers_;  ///< lines of the log that wait until the spawn is done
 
-  std::optional<StatePage> page_;    ///< nothing: it cannot be had
-  bool page_failed_ = false;         ///< and that was said
-  std::vector<HeldFd> ready_pipes_;  ///< of runs that an earlier keeper began, until they are taken up
-  std::optional<LeftBehind> left_;   ///< by the keeper that had this program before, until it is taken up
-  std::string late_marker_;          ///< that waits for the end of a line
-  std::vector<RunId> lost_;          ///< runs that ended while nobody kept them
-  std::vector<KeptSignal> unsent_;   ///< what the machine asks for just now
+  std::optional<StatePage> page_;      ///< nothing: it cannot be had
+  bool page_failed_ = false;           ///< and that was said
+  std::vector<HeldFd> ready_pipes_;    ///< of runs that an earlier keeper began, until they are taken up
+  std::optional<LeftBehind> left_;     ///< by the keeper that had this program before, until it is taken up
+  std::string late_marker_;            ///< that waits for the end of a line
+  std::vector<RunId> lost_;            ///< runs that ended while nobody kept them
+  std::vector<KeptSignal> unsent_;     ///< what the machine asks for just now
+  std::vector<KeptSignal> held_back_;  ///< for runs that another one has relieved, until all else is done
   asio::steady_timer adopted_rest_{io_};
   std::vector<ServedSocket> sockets_;  ///< of its cluster
   asio::steady_timer ask_again_{io_};

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "keeper/core/output_tail.hpp"
 #include "keeper/first_record.hpp"
@@ -203,7 +204,8 @@ void Keeper::put_back_spec() {
   if (Done done = record_instances(); !done) marker(done.error().text());
 }
 
-void Keeper::apply_spec(Spec spec) {
+/// Half of it is not to be used.
+void Keeper::apply_spec(Spec spec) try {
   std::vector<string> variables = std::exchange(spec.environment, {});
   plan_.reset();  // it points into what changes now
   spec_ = applicable(std::move(spec), spec_);
@@ -214,6 +216,9 @@ void Keeper::apply_spec(Spec spec) {
     if (notify_) hand_up("notify", notify_->descriptor());
   }
   note_spec();
+} catch (const std::bad_alloc&) {
+  begin_afresh();
+  throw;
 }
 
 /// The spec that is used is the one that stands in the record now.

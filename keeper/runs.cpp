@@ -198,13 +198,27 @@ void Keeper::try_to_spawn(RunId id) {
     return fail(*failed);
   }
   plan_error_.reset();
-  began(id, std::get<Spawned>(result), std::move(*ready), std::move(*channel));
+  auto& spawned = std::get<Spawned>(result);
+  try {
+    began(id, spawned, std::move(*ready), std::move(*channel));
+  } catch (const std::exception&) {
+    if (page_) begin_afresh();  // the next keeper finds it by its claim
+    forget(id);
+    end_unkept(spawned.pid);
+    throw;
+  }
 }
 
 /// What programs are given to read. Where it could not be opened before it is now, perhaps.
 int Keeper::null() {
   if (!null_) null_ = Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
   return null_.get();
+}
+
+/// A process that could not be taken into care would be one that nobody keeps.
+void Keeper::end_unkept(int pid) {
+  kill(-pid, SIGKILL);
+  detail::reap(pid);
 }
 
 void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready,
@@ -222,15 +236,13 @@ void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> rea
   if (Run* run = find(id); run != nullptr && run->channel) run->channel->begin();
 }
 
-/// From now on its end is noticed. Where that cannot be had, the run is ended again: it would be one that
-/// nobody keeps.
+/// From now on its end is noticed. False: that cannot be had, and it was ended again.
 bool Keeper::watch(RunId id, Spawned& spawned) {
   asio::posix::stream_descriptor pidfd(io_);
   std::error_code error;
   pidfd.assign(spawned.pidfd.get(), error);
   if (error) {
-    kill(-spawned.pid, SIGKILL);
-    detail::reap(spawned.pid);
+    end_unkept(spawned.pid);
     tell(event::SpawnFailed{id, false, "watch the new process: " + error.message()});
     return false;
   }

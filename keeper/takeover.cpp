@@ -71,6 +71,7 @@ KeptState Keeper::kept_state() const {
   out.survivors = survivors_;
   out.inbox = inbox_;
   out.signals = unsent_;
+  out.signals.insert(out.signals.end(), held_back_.begin(), held_back_.end());
   out.twin = twin_;
   for (const ServedSocket& socket : sockets_)
     out.sockets.push_back(socket.kept);
@@ -78,8 +79,8 @@ KeptState Keeper::kept_state() const {
   return out;
 }
 
-/// Without memory for it the last one stays, and the next change is another chance: what is to be done now is
-/// done.
+/// What is not recorded is not to be done: without memory for it the next keeper goes on from the last
+/// record. Where there is none it is done all the same, and the next change is another chance.
 void Keeper::persist() try {
   if (!page_ && !nameless_) use_page(StatePage::open(home_, table_.stem));
   if (!page_) return;
@@ -90,7 +91,7 @@ void Keeper::persist() try {
   state.missed_text.clear();
   page_->write(to_bytes(state));
 } catch (const std::bad_alloc&) {
-  return;
+  begin_afresh();
 }
 
 /// From here on whoever is spawned for that run may write its pid there, once.

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <string_view>
 
-#include "keeper/survive/guard_words.hpp"
 #include "protocol/home/pass_fd.hpp"
 #include "protocol/wire/living.hpp"
 
@@ -37,9 +36,8 @@ bool send_with(int socket, const GuardWord& word, int fd) {
 
 }  // namespace
 
-GuardLink::GuardLink(asio::io_context& io, int socket, std::function<void()> on_news,
-                     std::function<void()> on_lost)
-    : socket_(io, socket), pid_(getppid()), on_news_(std::move(on_news)), on_lost_(std::move(on_lost)) {
+GuardLink::GuardLink(asio::io_context& io, int socket, GuardHooks hooks)
+    : socket_(io, socket), pid_(getppid()), hooks_(std::move(hooks)) {
   wait();
 }
 
@@ -62,29 +60,44 @@ bool GuardLink::take() {
     if (got < 0 && errno == EINTR) continue;
     if (got == static_cast<ssize_t>(sizeof word)) {
       news = news || word.kind == GuardWord::news;
+      if (Done done = heard(word); !done) hooks_.refused(done.error());
       continue;
     }
     const bool gone = got >= 0 || errno != EAGAIN;
-    if (news) on_news_();
-    if (gone) on_lost_();
+    if (news) hooks_.news();
+    if (gone) hooks_.lost();
     return !gone;
   }
 }
 
 Done GuardLink::put(const std::string& name, int fd) {
-  const Error gone{Reason::failed, "hand " + name + " up", "the guard is gone", 0};
+  if (!send_with(socket_.native_handle(), word_of(GuardWord::put, name), fd))
+    return system_error("hand " + name + " up");
+  unanswered_.push_back(name);
+  return {};
+}
+
+Done GuardLink::heard(const GuardWord& word) {
+  if (word.kind != GuardWord::kept || unanswered_.empty()) return {};
+  const std::string name = std::move(unanswered_.front());
+  unanswered_.pop_front();
+  if (word.code == 0) return {};
+  return Error{Reason::failed, "hand " + name + " up", "the guard has no room for it", 0};
+}
+
+Done GuardLink::settle() {
   const int socket = socket_.native_handle();
-  if (!send_with(socket, word_of(GuardWord::put, name), fd)) return gone;
-  for (;;) {
+  Done out;
+  while (!unanswered_.empty()) {
+    const Error gone{Reason::failed, "hand " + unanswered_.front() + " up", "the guard is gone", 0};
     pollfd p{socket, POLLIN, 0};
     if (poll(&p, 1, kAnswersWithin) <= 0) return Error{Reason::timeout, gone.doing, "the guard is silent", 0};
     GuardWord word{};
     if (recv(socket, &word, sizeof word, MSG_DONTWAIT) != static_cast<ssize_t>(sizeof word)) return gone;
-    if (word.kind == GuardWord::news) asio::post(socket_.get_executor(), [this] { on_news_(); });
-    if (word.kind != GuardWord::kept) continue;
-    if (word.code == 0) return {};
-    return Error{Reason::failed, gone.doing, "the guard has no room for it", 0};
+    if (word.kind == GuardWord::news) asio::post(socket_.get_executor(), [this] { hooks_.news(); });
+    if (Done done = heard(word); !done) out = done;
   }
+  return out;
 }
 
 bool GuardLink::lost() {

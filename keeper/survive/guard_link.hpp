@@ -1,25 +1,37 @@
 // A keeper's end of the line to its guard (guard_words.hpp).
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
+#include <deque>
 #include <functional>
 #include <string>
 
+#include "keeper/survive/guard_words.hpp"
 #include "protocol/home/home.hpp"
 
 namespace keeper {
 
+/// All from the loop.
+struct GuardHooks {
+  std::function<void()> news;                 ///< there is something in the inbox
+  std::function<void()> lost;                 ///< once: the guard is gone
+  std::function<void(const Error&)> refused;  ///< it does not hold what it was handed
+};
+
 class GuardLink {
  public:
-  /// `on_news`: there is something in the inbox. `on_lost`, once: the guard is gone. Both from the loop.
-  GuardLink(asio::io_context& io, int socket, std::function<void()> on_news, std::function<void()> on_lost);
+  GuardLink(asio::io_context& io, int socket, GuardHooks hooks);
   /// Leaves the descriptor open: there may be a last word to say.
   ~GuardLink();
   GuardLink(const GuardLink&) = delete;
   GuardLink& operator=(const GuardLink&) = delete;
 
   /// The guard holds this descriptor too from now on, under that name (at most 19 bytes; what had it before
-  /// is let go). Waits until it says so, a second at most. Errors: it is gone or has no room (64).
+  /// is let go): it hears all that its keeper has said before that one's end counts. Its answer is not waited
+  /// for, which would be two changes of process for each start. Errors: it is gone.
   Done put(const std::string& name, int fd);
+  /// Waits for its answers to all of that, a second at most. Errors: it is gone or silent, or has no room
+  /// (64).
+  Done settle();
   void drop(const std::string& name);
   /// This keeper goes on where the one before it was.
   void up();
@@ -35,11 +47,12 @@ class GuardLink {
  private:
   void wait();
   bool take();
+  Done heard(const GuardWord& word);
 
   asio::posix::stream_descriptor socket_;
   int pid_;
-  std::function<void()> on_news_;
-  std::function<void()> on_lost_;
+  GuardHooks hooks_;
+  std::deque<std::string> unanswered_;  ///< names that were put
 };
 
 /// All is done: when this process has ended, its guard ends with this code. The last word.

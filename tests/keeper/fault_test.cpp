@@ -196,12 +196,13 @@ class Reloaded {
   }
 
  private:
-  /// Asked once more where the answer was lost.
+  /// Asked once more where the answer was lost. It is done when the old program is gone.
   void reload() {
     Outcome out;
     for (int time = 0; time < 3 && out.code != 0; ++time)
       out = box_.ctl({"reload", "life"});
     EXPECT_EQ(0, out.code) << out.all();
+    EXPECT_TRUE(eventually([&] { return programs().size() == 1; }));
   }
   std::vector<int> programs() {
     std::vector<int> out = box_.processes();
