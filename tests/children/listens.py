@@ -46,9 +46,14 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     if DOING[:1] == ["slow"]:
         await asyncio.sleep(float(DOING[1]))
-    servers = []
+    servers, listeners = [], []
+    def accept_no_more():
+        # And not Server.close(): a connection that asyncio has accepted and not taken up yet is reset by that.
+        for listener in listeners:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
     for number in range(int(os.environ["LISTEN_FDS"])):
         listener = socket.socket(fileno=3 + number)
+        listeners.append(listener)
         start = asyncio.start_server if listener.family != socket.AF_UNIX else asyncio.start_unix_server
         servers.append(await start(serve, sock=listener))
     print(f"version {VERSION} serves", flush=True)
@@ -57,15 +62,13 @@ async def main():
     if DOING[:1] == ["dies"]:
         await asyncio.sleep(float(DOING[1]))
         print(f"version {VERSION} dies", flush=True)
-        for server in servers:
-            server.close()
+        accept_no_more()
         while open_connections > 0:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         os._exit(7)
     await told.wait()
-    for server in servers:
-        server.close()
+    accept_no_more()
     await asyncio.sleep(0.05)  # what was accepted just before is being begun
     while open_connections > 0:
         await asyncio.sleep(0.01)

@@ -41,11 +41,16 @@ inline std::string get(Fd socket, const std::string& path = "/") {
   return body == std::string::npos ? "" : all.substr(body + 4);
 }
 
-inline std::string get(int port, const std::string& path = "/") {
+/// None: refused.
+inline Fd connected_to(int port) {
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_in to = at(port);
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) return "";
-  return get(std::move(socket), path);
+  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) socket.reset();
+  return socket;
+}
+inline std::string get(int port, const std::string& path = "/") {
+  Fd socket = connected_to(port);
+  return socket ? get(std::move(socket), path) : "";
 }
 
 /// A port that nobody has just now.
@@ -104,11 +109,10 @@ class StayingClient {
 
  private:
   bool connect() {
-    socket_ = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    socket_ = connected_to(port_);
     timeval limit{20, 0};
     setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    const sockaddr_in to = at(port_);
-    return ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+    return static_cast<bool>(socket_);
   }
   static bool is_whole(const std::string& answer) {
     constexpr std::string_view length = "Content-Length: ";
