@@ -16,6 +16,7 @@ namespace keeper {
 namespace {
 
 constexpr rlim_t kDescriptorsForMore = 64;
+constexpr Millis kLetItFinish{100};  // an rm -r that is under way
 constexpr Millis kFirstRetry{1000};  // where the home cannot be made again
 constexpr Millis kLastRetry{60'000};
 
@@ -76,10 +77,11 @@ void Keeper::be_asked() {
   }
 }
 
-/// Those that heal() makes again, but for the socket, which is watched.
-bool Keeper::has_its_files() const {
-  return !nameless_ && file_at(home_.spec_path(table_.stem)) &&
-         (!page_ || file_at(home_.state_path(table_.stem)) == file_of(page_->file()));
+/// At its begin. The socket is looked at by who watches it.
+void Keeper::heal_what_is_gone() {
+  const bool all_there = !nameless_ && file_at(home_.spec_path(table_.stem)) &&
+                         (!page_ || file_at(home_.state_path(table_.stem)) == file_of(page_->file()));
+  if (!all_there) heal_after(kLetItFinish);
 }
 
 void Keeper::heal_after(Millis pause) {

@@ -48,9 +48,12 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   // What the guard holds of the one before counts, whatever became of the files.
   const bool nameless = table.next && !home->is_lock_of(table.stem, table.lock);
   Fd spec_file = take_held(table.held, "spec"), state_file = take_held(table.held, "state");
-  if (!spec_file)
-    if (auto file = home->open_spec(table.stem)) spec_file = std::move(*file);
-  auto spec = spec_file ? home->read_spec(table.stem, spec_file.get()) : home->read_spec(table.stem);
+  if (!spec_file) {
+    auto file = home->open_spec(table.stem);
+    if (!file) return file.error();
+    spec_file = std::move(*file);
+  }
+  auto spec = home->read_spec(table.stem, spec_file.get());
   if (!spec) return spec.error();
   std::vector<std::string> environment = std::exchange(spec->environment, {});
   auto page = state_file ? StatePage::open(std::move(state_file), home->state_path(table.stem))
@@ -79,7 +82,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   if (left) out->take_over(*left);
   out->drop_unused_pipes();
   out->left_ = std::move(left);
-  if (!out->has_its_files()) out->heal_after(kLetItFinish);
+  out->heal_what_is_gone();
   // Last: what goes wrong before is told through the one, and put right under the other.
   out->lock_ = Fd(table.lock);
   out->report_ = Fd(table.report);

@@ -58,7 +58,6 @@ struct FileId {
 
 inline constexpr int kOutOfMemory =
     71;  ///< the exit code (EX_OSERR) of a keeper that another one is to follow
-inline constexpr Millis kLetItFinish{100};  ///< an rm -r that is under way
 
 class Keeper : public Service {
  public:
@@ -276,7 +275,7 @@ class Keeper : public Service {
   void be_asked();
   void heal_after(Millis pause);
   void heal();
-  bool has_its_files() const;
+  void heal_what_is_gone();
   Done make_home_again();
   Done write_spec_again();
   void renew_page();

@@ -26,28 +26,26 @@ void fill_standard_descriptors() {
 
 using keeper::RoleTable;
 
-/// Whoever waits for the start hears why there is none. `again`: its guard tries again.
-void tell_who_waits(const RoleTable& table, const std::string& why, bool again) {
+/// There is no keeper: whoever waits for the start hears why. A first one leaves the app as it was before,
+/// of a later one the guard tries again.
+int give_up(const RoleTable& table, const std::string& why) {
+  if (table.next && table.report < 0) return 1;
   keeper::StartReport report;
   report.status.spawn_error = why;
-  if (again) report.status.state = keeper::State::backoff;
-  const std::string line = keeper::report_line(report);
-  if (table.report < 0)
-    std::fprintf(stderr, "keeper: cannot keep %s: %s\n", table.stem.c_str(), why.c_str());
-  else if (write(table.report, line.data(), line.size()) < 0)
-    return;  // nobody waits any more
-}
-
-/// There is no keeper. A first one leaves the app as it was before.
-int give_up(const RoleTable& table, const std::string& why) {
-  if (!table.next) {
+  if (table.next) {
+    report.status.state = keeper::State::backoff;
+  } else {
     keeper::leave_guard(table.guard, 1);
     if (auto home = keeper::Home::open(table.home, keeper::Home::Create::no)) {
       home->unlink_socket(table.stem);
       keeper::undo_first_record(*home, table.stem, table.fresh);
     }
   }
-  if (!table.next || table.report >= 0) tell_who_waits(table, why, table.next);
+  const std::string line = keeper::report_line(report);
+  if (table.report < 0)
+    std::fprintf(stderr, "keeper: cannot keep %s: %s\n", table.stem.c_str(), why.c_str());
+  else if (write(table.report, line.data(), line.size()) < 0)
+    return 1;  // nobody waits any more
   return 1;
 }
 

@@ -20,20 +20,6 @@ inline constexpr Millis kLook{2000};
 /// Rows as they are now. An app that is gone altogether has none.
 std::vector<Row> look_again(const Home& home, const std::set<AppId>& ids, const Deadline& deadline);
 
-/// Which run a request is about: the one that we saw, or whichever it is by now.
-enum class About { this_run, any_run };
-
-template <class M>
-Answers call(const Home& home, const std::vector<Row>& rows, M request, About about,
-             const Deadline& deadline) {
-  std::vector<Call> calls;
-  for (const Row& row : rows) {
-    if (about == About::this_run) request.run = row.status.run;
-    calls.push_back(call_to(row.id, request));
-  }
-  return call_all(home, calls, deadline.left());
-}
-
 /// Where another run had begun since we looked, we look again (the rows are brought up to date) and ask once
 /// more. `call_for`: what a row as it is now is asked; nothing: it is left with its first answer.
 void ask_again(const Home& home, std::vector<Row>& rows, Answers& answers, const Deadline& deadline,
@@ -43,7 +29,13 @@ void ask_again(const Home& home, std::vector<Row>& rows, Answers& answers, const
 /// ends all the time could not be stopped.
 template <class M>
 Answers ask(const Home& home, std::vector<Row>& rows, const M& request, const Deadline& deadline) {
-  Answers answers = call(home, rows, request, About::this_run, deadline);
+  std::vector<Call> calls;
+  for (const Row& row : rows) {
+    M about = request;
+    about.run = row.status.run;
+    calls.push_back(call_to(row.id, about));
+  }
+  Answers answers = call_all(home, calls, deadline.left());
   constexpr bool once = std::is_same_v<M, SignalRun> || std::is_same_v<M, SendMessage>;
   ask_again(home, rows, answers, deadline, [&](const Row& fresh) -> std::optional<Call> {
     M again = request;

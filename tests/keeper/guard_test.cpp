@@ -1,6 +1,7 @@
 // Guard and keeper: whichever is killed, the other one goes on, and nobody notices.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <random>
@@ -285,18 +286,17 @@ TEST(Guard, WaitsLongerForAKeeperThatDiesAtOnceAndNeverGivesUp) {
   Sandbox box;
   box.detach("api", {"sleep", "1000"});
   const Status before = *box.status("api");
-  // There is a file where its home was: a keeper cannot begin with that.
-  const fs::path away = box.work() / "home";
-  fs::rename(box.home(), away);
-  write_text(box.home(), "");
+  // A keeper that it starts has its limits: one cannot begin with these.
+  const rlimit little{1 << 20, RLIM_INFINITY}, all{RLIM_INFINITY, RLIM_INFINITY};
+  ASSERT_EQ(0, prlimit(*before.guard_pid, RLIMIT_AS, &little, nullptr));
   kill(*before.keeper_pid, SIGKILL);
   const auto began = std::chrono::steady_clock::now();
   while (std::chrono::steady_clock::now() - began < Millis(300))
     usleep(20'000);
   EXPECT_TRUE(alive(*before.guard_pid));
   EXPECT_TRUE(alive(*before.pid)) << "the program is left alone";
-  fs::remove(box.home());
-  fs::rename(away, box.home());
+  EXPECT_EQ("unreachable", box.state("api"));
+  ASSERT_EQ(0, prlimit(*before.guard_pid, RLIMIT_AS, &all, nullptr));
   ASSERT_TRUE(both_live(box, "api", *before.keeper_pid));
   EXPECT_EQ(*before.pid, box.pid("api"));
 }
