@@ -59,7 +59,8 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   auto page = state_file ? StatePage::open(std::move(state_file), home->state_path(table.stem))
                          : StatePage::open(*home, table.stem);
   std::optional<LeftBehind> left;
-  if (page) left = table.next ? all_left_behind(*page) : left_behind(*page, table.stem);
+  if (page)
+    left = table.next ? all_left_behind(*page) : left_behind(*page, table.stem, user_to_run_as(*spec));
   Earlier earlier = nameless ? Earlier() : read_earlier(*home, table.stem, left.has_value());
   // A number is never given twice: the record may not know of the last run yet.
   if (auto kept = page ? kept_state_in(*page) : std::nullopt)
@@ -424,7 +425,11 @@ std::vector<int> Keeper::other_mains(const Run* but) const {
 RunIds Keeper::ids_of(const Run& run) const {
   RunIds out{run.main_ended ? 0 : run.pid, run.session, other_mains(&run)};
   out.beside = runs_.size() > 1;
-  if (run.keeper != 0) out.marks = run_marks(spec_.name, run.keeper);
+  out.user = run.user;
+  if (run.keeper == 0) return out;
+  out.marks = run_marks(spec_.name, run.keeper);
+  out.guard = guard_ ? guard_->pid() : 0;
+  out.keeper = run.keeper;
   return out;
 }
 

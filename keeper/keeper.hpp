@@ -102,6 +102,7 @@ class Keeper : public Service {
     bool sent_kill = false;   ///< KILL came from here
     std::uint64_t start = 0;  ///< of its main process (/proc/PID/stat)
     int keeper = 0;  ///< of the keeper that started it, where that was another: it is no child of this one
+    std::optional<unsigned> user{};  ///< that it runs as, where that is not this process's user
     std::uint32_t since = 0;         ///< of the inbox, when it was spawned
     std::optional<ExitInfo> exit{};  ///< known, and not told to the machine yet
     std::optional<OomMark> oom{};

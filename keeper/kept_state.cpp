@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "keeper/child/settings.hpp"
 #include "keeper/survive/tagged.hpp"
 #include "protocol/home/proc.hpp"
 
@@ -59,7 +60,7 @@ void fields(F& f, KeptRun& v) {
       f(7, v.kill_all);
   f(8, v.sent_kill), f(9, v.since), f(10, v.exit), f(16, v.skips), f(17, v.twin);
   f(11, v.started_at), f(12, v.confirmed_at), f(13, v.began);
-  f(14, v.said_status), f(15, v.said_doing);
+  f(14, v.said_status), f(15, v.said_doing), f(23, v.user);
 }
 template <class F>
 void fields(F& f, KeptListener& v) {
@@ -93,16 +94,17 @@ KeptState kept_state_from(std::string_view bytes) {
 
 namespace {
 
-constexpr int kExecSteps = 200;  // of a millisecond, for a child side that is about to execute its program
+/// Whether a process is the child side of a spawn, which has not executed its program yet: it still has the
+/// memory of its keeper, and with that its command line.
+bool is_about_to_exec(int pid, const std::string& stem) {
+  const auto line = read_file("/proc/" + std::to_string(pid) + "/cmdline", 4096);
+  return line && *line == "keeper: " + stem + std::string(1, '\0') && getsid(pid) == pid;
+}
 
 /// Whether that process was started by that keeper for this app: the variables that it has from its exec on
-/// say so.
-bool is_run_of(int pid, const std::string& name, int keeper) {
-  for (int step = 0; step < kExecSteps && process_start(pid); ++step) {
-    if (comes_from(pid, 0, run_marks(name, keeper))) return true;
-    usleep(1000);
-  }
-  return false;
+/// say so. The exec may come between two looks.
+bool is_run_of(int pid, const AppId& id, const RunSigns& run) {
+  return belongs_to_run(pid, run) || is_about_to_exec(pid, id.stem()) || belongs_to_run(pid, run);
 }
 
 }  // namespace
@@ -157,15 +159,20 @@ std::optional<LeftBehind> all_left_behind(StatePage& page) {
 std::optional<LeftBehind> left_behind(const Home& home, const std::string& stem) {
   if (access(home.state_path(stem).c_str(), F_OK) != 0) return std::nullopt;
   auto page = StatePage::open(home, stem);
-  return page ? left_behind(*page, stem) : std::nullopt;
+  if (!page) return std::nullopt;
+  auto spec = home.read_spec(stem);
+  return left_behind(*page, stem, spec ? user_to_run_as(*spec) : std::nullopt);
 }
 
-std::optional<LeftBehind> left_behind(StatePage& page, const std::string& stem) {
+std::optional<LeftBehind> left_behind(StatePage& page, const std::string& stem,
+                                      std::optional<unsigned> user) {
   auto out = all_left_behind(page);
   if (!out || out->state.machine.finished || out->pid == 0) return std::nullopt;
   auto id = AppId::parse(stem);
   const bool by_claim = out->claimed_pid != 0 && out->pid == out->claimed_pid;
-  if (by_claim && (!id || !is_run_of(out->pid, id->name, out->state.keeper))) return std::nullopt;
+  if (!by_claim) return out;
+  const RunSigns signs{.marks = run_marks(id ? id->name : "", out->state.keeper), .user = user};
+  if (!id || !is_run_of(out->pid, *id, signs)) return std::nullopt;
   return out;
 }
 

@@ -28,6 +28,7 @@ struct KeptRun {
   std::optional<WallTime> started_at{}, confirmed_at{};
   Time began{0};
   std::string said_status{}, said_doing{};
+  std::optional<unsigned> user{};  ///< that it runs as, where that is not the keeper's
   bool operator==(const KeptRun&) const = default;
 };
 
@@ -97,7 +98,8 @@ struct LeftBehind {
   RunId claimed_run = 0;  ///< a run that has claimed its spawn, which the state does not know yet; 0: none
   int claimed_pid = 0;    ///< of that one; it may have ended
 };
-std::optional<LeftBehind> left_behind(StatePage& page, const std::string& stem);
+/// `user`: that its runs are to run as, where that is not the keeper's.
+std::optional<LeftBehind> left_behind(StatePage& page, const std::string& stem, std::optional<unsigned> user);
 std::optional<LeftBehind> left_behind(const Home& home, const std::string& stem);
 /// For the keeper that takes another's place at once: also where no process of it lives.
 std::optional<LeftBehind> all_left_behind(StatePage& page);

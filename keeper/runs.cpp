@@ -251,6 +251,7 @@ bool Keeper::watch(RunId id, Spawned& spawned) {
   runs_.back().start = process_start(spawned.pid).value_or(0);
   if (page_) runs_.back().since = page_->inbox().written;
   runs_.back().oom = oom_mark(spawned.pid);
+  runs_.back().user = user_to_run_as(spec_);
   await_end(runs_.back());
   return true;
 }

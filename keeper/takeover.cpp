@@ -56,7 +56,7 @@ KeptState Keeper::kept_state() const {
     out.runs.push_back({run.id, run.pid, run.start, run.session, run.keeper != 0 ? run.keeper : getpid(),
                         run.main_ended, run.kill_all, run.sent_kill, run.since, run.exit, run.skips,
                         run.channel ? run.twin : -1, run.started_at, run.confirmed_at, run.began,
-                        run.said.status, run.said.doing});
+                        run.said.status, run.said.doing, run.user});
   out.started_at = started_at_;
   out.confirmed_at = confirmed_at_;
   out.stopped_at = stopped_at_;
@@ -114,8 +114,9 @@ OutputMemory Keeper::output_memory(const std::optional<LeftBehind>& left, RoleTa
   if (!left || !out.pipes.empty()) return out;
   std::vector<int> pids = {left->pid};
   for (const KeptRun& run : left->state.runs) {
-    const std::vector<int> tree =
-        tree_of({run.main_ended ? 0 : run.pid, run.session, {}, run_marks(spec_.name, run.keeper)});
+    RunIds ids{run.main_ended ? 0 : run.pid, run.session, {}, run_marks(spec_.name, run.keeper)};
+    ids.user = run.user;
+    const std::vector<int> tree = tree_of(ids);
     pids.insert(pids.end(), tree.begin(), tree.end());
   }
   for (std::uint64_t inode : left->state.pipes)
@@ -167,6 +168,7 @@ void Keeper::adopt_claimed(const LeftBehind& left) {
   const int pid = left.claimed_pid;
   KeptRun run{left.claimed_run, pid, process_start(pid).value_or(0), pid, left.state.keeper};
   run.twin = left.state.twin;
+  run.user = user_to_run_as(spec_);
   run.started_at = wall_now();
   run.began = steady_now();
   adopt(run, life_of(left.state.machine, run.id));
@@ -206,6 +208,7 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
   run.confirmed_at = kept.confirmed_at;
   run.began = kept.began;
   run.said = {kept.said_status, kept.said_doing};
+  run.user = kept.user;
   Fd pidfd(kept.main_ended || kept.exit ? -1 : pidfd_open(kept.pid, 0));
   // Asked after the pidfd is open: from here on the number cannot become another process unseen.
   const bool lives = pidfd && process_start(kept.pid) == kept.start;

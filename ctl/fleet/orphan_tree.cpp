@@ -51,7 +51,8 @@ OrphanTree::OrphanTree(const Status& record)
       main_start_(record.pid_start.value_or(0)),
       group_(getpgid(main_)),
       session_(getsid(main_)),
-      marks_(marks_of(record)) {}
+      marks_(marks_of(record)),
+      user_(user_of(main_)) {}
 
 void OrphanTree::add_descendants(std::vector<int>& found) const {
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -64,9 +65,11 @@ void OrphanTree::add_descendants(std::vector<int>& found) const {
 
 std::vector<int> OrphanTree::processes() const {
   std::vector<int> found;
-  if (process_start(main_) == main_start_) found.push_back(main_);
+  const bool lives = process_start(main_) == main_start_;
+  if (lives) found.push_back(main_);
+  const RunSigns run{session_, lives && main_ == session_, marks_, user_};
   for (int pid : all_processes())
-    if (!in(found, pid) && comes_from(pid, session_, marks_) && !is_stranger(pid)) found.push_back(pid);
+    if (!in(found, pid) && belongs_to_run(pid, run) && !is_stranger(pid)) found.push_back(pid);
   add_descendants(found);
   std::erase_if(found, [](int pid) { return !process_start(pid).has_value(); });
   return found;

@@ -2,10 +2,12 @@
 //
 // That keeper was their subreaper: what lost its parent since then belongs to whoever is the next one above
 // (init), and descends from the program no more. So the tree is what is in the program's session, and what
-// carries the variables that its keeper gave it (KEEPER_NAME, KEEPER_PID), and all that descends from these.
+// carries the variables that its keeper gave it (KEEPER_NAME, KEEPER_PID) and is its user's (belongs_to_run),
+// and all that descends from these.
 // Other keepers are no part of it, with what they keep, and neither is the process that asks. One that moved
 // into a session of its own, lost its parent and gave up its variables is found by nobody.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,7 @@ class OrphanTree {
   int group_;
   int session_;
   std::vector<std::string> marks_;  ///< variables that all of them have; none: nothing is known by them
+  std::optional<unsigned> user_;    ///< the program's
 };
 
 }  // namespace keeper

@@ -49,6 +49,12 @@ Result<ChildSettings> make_settings(const Spec& spec, const std::vector<int>& in
   return out;
 }
 
+std::optional<unsigned> user_to_run_as(const Spec& spec) {
+  if (spec.run_as.empty()) return std::nullopt;
+  auto account = read_account(spec.run_as);
+  return account ? std::optional(account->uid) : std::nullopt;
+}
+
 std::vector<std::string> user_environment(const Spec& spec) {
   auto account = read_account(spec.run_as);
   return account ? account_environment(*account) : std::vector<std::string>();

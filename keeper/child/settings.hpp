@@ -40,6 +40,9 @@ struct ChildSettings {
 Result<ChildSettings> make_settings(const Spec& spec, const std::vector<int>& inherited,
                                     std::optional<int> oom_score_adj = std::nullopt);
 
+/// The uid of the user that was asked for; nothing where none was: then it is this process's.
+std::optional<unsigned> user_to_run_as(const Spec& spec);
+
 /// What the user that was asked for adds to the environment, as "K=V"; nothing where none was.
 std::vector<std::string> user_environment(const Spec& spec);
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include "protocol/home/home.hpp"
 #include "protocol/home/proc.hpp"
@@ -35,10 +36,17 @@ bool ended(int pid) {
   return !process_start(pid).has_value();
 }
 
-/// Whether a child of pid 1 comes from this run.
-bool carries_mark(int pid, int session) {
-  if (getsid(pid) == session) return true;
-  return has_variable(environment_of(pid), "KEEPER_PID=" + std::to_string(getpid()));
+/// By what a process of the run is known, whoever its parent is.
+RunSigns signs_of(const RunIds& run, std::vector<string> marks) {
+  return {run.session, run.main > 0 && run.main == run.session, std::move(marks), run.user};
+}
+
+/// Whether a child of this process or of its guard (`parent`) is of the run, which `keeper` has spawned. A
+/// half that is pid 1 adopts strangers too.
+bool is_adopted(int pid, const RunIds& run, int parent, int keeper) {
+  if (pid == run.main) return true;
+  if (run.beside && getsid(pid) != run.session) return false;
+  return parent != 1 || belongs_to_run(pid, signs_of(run, {"KEEPER_PID=" + std::to_string(keeper)}));
 }
 
 }  // namespace
@@ -59,17 +67,19 @@ std::vector<int> tree_of(const RunIds& run) {
   int self = getpid();
   std::vector<int> own;
   add_children(self, 1, own);
-  for (int pid : own) {
-    if (in(run.others, pid) || is_keeper(pid)) continue;
-    if (pid != run.main && self == 1 && !carries_mark(pid, run.session)) continue;
-    if (pid != run.main && run.beside && getsid(pid) != run.session) continue;
-    found.push_back(pid);
-  }
+  for (int pid : own)
+    if (!in(run.others, pid) && !is_keeper(pid) && is_adopted(pid, run, self, self)) found.push_back(pid);
+  own.clear();
+  if (run.guard > 0) add_children(run.guard, 1, own);
+  for (int pid : own)
+    if (pid != self && !in(run.others, pid) && !is_keeper(pid) && is_adopted(pid, run, run.guard, run.keeper))
+      found.push_back(pid);
   if (run.main > 0 && !in(found, run.main)) found.push_back(run.main);
+  const RunSigns signs = signs_of(run, run.beside ? std::vector<string>() : run.marks);
   if (!run.marks.empty())
     for (int pid : all_processes())
-      if (!in(found, pid) && pid != self && !in(run.others, pid) &&
-          comes_from(pid, run.session, run.beside ? std::vector<string>() : run.marks) && !is_keeper(pid))
+      if (!in(found, pid) && pid != self && !in(run.others, pid) && belongs_to_run(pid, signs) &&
+          !is_keeper(pid))
         found.push_back(pid);
   for (std::size_t i = 0; i < found.size(); ++i) {
     std::vector<int> below;

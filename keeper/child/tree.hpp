@@ -5,8 +5,10 @@
 // tree is its main process with all descendants, and the keeper's other children with theirs. Other keepers
 // are never part of it, with what they keep: an app may run `keeper -d`. Where the keeper is pid 1 of a
 // container, processes that carry no sign of this keeper (session, KEEPER_PID in their environment) are
-// strangers: reaped, never signalled.
+// strangers: reaped, never signalled. What shows that a process is of a run, where its parents do not, is
+// decided by belongs_to_run() alone.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,9 @@ struct RunIds {
   /// Of a run that an earlier keeper started: "NAME=VALUE" that all its processes have from it. Nobody of
   /// them is a child of this one, so those that its main process does not lead to are looked for everywhere.
   std::vector<std::string> marks{};
+  int guard = 0;   ///< the other half, where that has adopted what the earlier keeper's run left behind
+  int keeper = 0;  ///< the earlier keeper, which has spawned the run
+  std::optional<unsigned> user{};  ///< that it runs as, where that is not this process's user
   /// Another run lives too (a reload): what neither main process leads to is of the run whose session it is
   /// in.
   bool beside = false;

@@ -719,7 +719,9 @@ void Home::take_newer_pid(string_view stem, Status& status) const {
   auto text = read_record(stem, "pid", kMostPid);
   const int pid = text ? std::atoi(text->c_str()) : 0;
   auto start = process_start(pid);
-  if (!start || !has_variable(environment_of(pid), "KEEPER_NAME=" + status.name)) return;
+  RunSigns signs{.marks = {"KEEPER_NAME=" + status.name}};
+  if (auto user = user_of(pid); user && passwd_name(*user) == status.user) signs.user = user;
+  if (!start || !belongs_to_run(pid, signs)) return;
   status.pid = pid;
   status.pid_start = start;
 }

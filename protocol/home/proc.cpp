@@ -120,12 +120,35 @@ std::vector<std::string> run_marks(const std::string& name, int keeper) {
   return {"KEEPER_NAME=" + name, "KEEPER_PID=" + std::to_string(keeper)};
 }
 
-bool comes_from(int pid, int session, const std::vector<std::string>& marks) {
-  if (session > 0 && getsid(pid) == session) return true;
+std::optional<unsigned> user_of(int pid) {
+  char path[32], text[2048];
+  std::snprintf(path, sizeof path, "/proc/%d/status", pid);
+  const long got = read_proc(path, text, sizeof text - 1);
+  if (got <= 0) return std::nullopt;
+  text[got] = 0;
+  // A newline in the name of the process stands there as two characters.
+  const char* at = std::strstr(text, "\nUid:\t");
+  unsigned user = 0;
+  return at != nullptr && std::sscanf(at, "\nUid:\t%u", &user) == 1 ? std::optional(user) : std::nullopt;
+}
+
+namespace {
+
+bool has_marks(int pid, const std::vector<std::string>& marks) {
   if (marks.empty()) return false;
   const std::string environment = environment_of(pid);
   return std::all_of(marks.begin(), marks.end(),
                      [&](const std::string& mark) { return has_variable(environment, mark); });
+}
+
+}  // namespace
+
+bool belongs_to_run(int pid, const RunSigns& run) {
+  const bool in_session = run.session > 0 && getsid(pid) == run.session;
+  if (in_session && run.led) return true;
+  if (!in_session && !has_marks(pid, run.marks)) return false;
+  const auto user = user_of(pid);
+  return user && (*user == 0 || *user == geteuid() || user == run.user);
 }
 
 std::vector<int> all_processes() {

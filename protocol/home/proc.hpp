@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,22 @@ bool has_variable(const std::string& environment, const std::string& variable);
 /// "NAME=VALUE" that all processes have which that keeper started for an app of that name. The number of a
 /// keeper may be given again, but hardly to one that keeps an app of the same name.
 std::vector<std::string> run_marks(const std::string& name, int keeper);
-/// Whether a process is of that session (0: of none), or has all of these marks (none: no).
-bool comes_from(int pid, int session, const std::vector<std::string>& marks);
+/// The real user of a process (proc_pid_status(5), Uid): what it executes does not change that, and it cannot
+/// take another one without a privilege. Nothing if there is no such process.
+std::optional<unsigned> user_of(int pid);
+
+/// What tells the processes of a run from others, where their parents do not lead to it.
+struct RunSigns {
+  int session = 0;  ///< the run's session; 0: no process is known by its session
+  /// The leader of the session lives and is the run's main process: the number is no other session's.
+  bool led = false;
+  std::vector<std::string> marks{};   ///< of the environment (run_marks); none: no process is known by them
+  std::optional<unsigned> user = {};  ///< the run's user, where it is not the keeper's
+};
+/// Whether a process belongs to that run. The one place that decides so: a process of another user than the
+/// run's, the keeper's (this process's) and root belongs to it by nothing but a session that the run leads.
+/// Anybody can set variables, and the number of a session may be given again.
+bool belongs_to_run(int pid, const RunSigns& run);
 
 /// Whether the program of a record runs now: under the same kernel, and not another process of the same
 /// number.

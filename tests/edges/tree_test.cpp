@@ -1,6 +1,7 @@
 // The processes of a run, however they hide.
 #include "keeper/child/tree.hpp"
 
+#include "protocol/home/proc.hpp"
 #include "tests/edges/support/run.hpp"
 
 namespace keeper {
@@ -124,6 +125,33 @@ TEST(Tree, AProcessThatIsGoneHasNoGroup) {
   TestRun run({"/bin/true"});
   run.end();
   EXPECT_EQ(-1, group_of(run.pid()));
+}
+
+TEST(Tree, MarksAreNoProofOfWhoBelongsToARun) {
+  if (getuid() != 0) GTEST_SKIP() << "needs root";
+  Subreaper subreaper;
+  const std::vector<string> marks = run_marks("api", 4711);
+  static const char* const none[] = {nullptr};
+  auto start = [&](unsigned user) {
+    ChildSettings settings;
+    if (user != 0) settings.identity = Identity{"other", user, user, {}};
+    SpawnPlan plan({"/bin/sleep", "1000"}, none, marks, "/", std::move(settings));
+    Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+    return std::get<Spawned>(spawn(plan, {null.get(), null.get(), null.get()})).pid;
+  };
+  const int ours = start(0), others = start(4242);
+  EXPECT_EQ(0u, user_of(ours));
+  EXPECT_EQ(4242u, user_of(others));
+  EXPECT_TRUE(belongs_to_run(ours, {.marks = marks}));
+  EXPECT_FALSE(belongs_to_run(ours, {.marks = run_marks("api", 4712)}));
+  EXPECT_FALSE(belongs_to_run(ours, {}));
+  EXPECT_FALSE(belongs_to_run(others, {.marks = marks}));
+  EXPECT_TRUE(belongs_to_run(others, {.marks = marks, .user = 4242}));
+  // Neither is the number of a session, unless the run leads it.
+  EXPECT_FALSE(belongs_to_run(others, {.session = others}));
+  EXPECT_TRUE(belongs_to_run(others, {.session = others, .led = true}));
+  EXPECT_TRUE(belongs_to_run(ours, {.session = ours}));
+  EXPECT_FALSE(user_of(-1));
 }
 
 }  // namespace
