@@ -5,6 +5,7 @@
 #include "keeper/keeper.hpp"
 #include "keeper/node/message.hpp"
 #include "keeper/node/worker_script.hpp"
+#include "protocol/home/discard.hpp"
 
 namespace keeper {
 namespace {
@@ -51,6 +52,8 @@ void Keeper::take_up_channel(Run& run, const KeptRun& kept) {
   if (!own && kept.twin >= 0)
     if (auto fetched = fetch_channel(run.pidfd.native_handle(), kept.twin)) own = std::move(*fetched);
   if (!own) return;
+  if (kept.half_sent)
+    return close_for_all(std::move(own));  // the program has half a line of an earlier keeper
   run.skips = kept.skips;
   run.twin = kept.twin;
   run.channel = Channel::go_on(io_, std::move(own), kept.skips, kMostMessage, channel_hooks(kept.id));
@@ -64,6 +67,10 @@ ChannelHooks Keeper::channel_hooks(RunId id) {
     if (Run* run = find(id)) run->skips = skips;
     persist();
     if (skips) tell_of_message(id, "message_dropped", "it had more than 64 KiB");
+  };
+  out.cut = [this, id](bool half) {
+    if (Run* run = find(id)) run->half_sent = half;
+    persist();
   };
   out.closed = [this, id] { on_channel_closed(id); };
   return out;

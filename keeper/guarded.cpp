@@ -14,8 +14,9 @@ namespace {
 
 constexpr Millis kBothWithin{100};  // a signal to the whole group reaches both halves
 constexpr Millis kLastEcho{100};
-constexpr Millis kGuardAgain{1000};  // until it tries again to become the guard
-constexpr int kStatusSteps = 100;    // of a millisecond, for the guard to take a process that has ended
+constexpr Millis kGuardAgain{1000};   // until it tries again to become the guard
+constexpr Millis kStatusWithin{100};  // for the parent of a process that has ended to reap it
+constexpr Millis kStatusAgain{1};
 
 ExitInfo exit_of(const InboxEntry& entry) {
   if (entry.what == InboxEntry::exited) return ExitInfo::code(entry.value);
@@ -94,17 +95,27 @@ std::optional<ExitInfo> Keeper::status_in_inbox(int pid, std::uint32_t since) {
   return std::nullopt;
 }
 
-/// How a run's main process has ended; nothing while it has not. Whose parent is the guard is taken by that,
-/// a moment later.
+/// How a run's main process has ended; nothing while it has not, or while its parent has not reaped it: then
+/// it is looked at again a moment later.
 std::optional<ExitInfo> Keeper::status_of(Run& run, std::optional<Used>* used) {
   auto out = look_at_end(run.pid, run.pidfd.native_handle(), used);
-  if (out && out->kind == ExitInfo::Kind::unknown && guard_)
-    for (int step = 0; step < kStatusSteps; ++step) {
-      if (auto status = status_in_inbox(run.pid, run.since)) return status;
-      if (!process_start(run.pid)) break;
-      usleep(1000);
-    }
-  return out;
+  if (out && out->kind != ExitInfo::Kind::unknown) return out;
+  if (auto status = status_in_inbox(run.pid, run.since)) return status;
+  if (out || !has_ended(run.pidfd.native_handle())) return out;
+  if (!run.seen_to_end) run.seen_to_end = steady_now();
+  if (steady_now() - *run.seen_to_end >= kStatusWithin) return ExitInfo::unknown();
+  if (!run.look_again) look_again(run);
+  return std::nullopt;
+}
+
+void Keeper::look_again(Run& run) {
+  run.look_again = std::make_unique<asio::steady_timer>(io_, kStatusAgain);
+  run.look_again->async_wait([this, id = run.id](std::error_code error) {
+    Run* still = error ? nullptr : find(id);
+    if (still == nullptr || still->main_ended) return;
+    still->look_again.reset();
+    on_exit(id);
+  });
 }
 
 /// A signal to the process group reaches both halves, and the guard passes on what it gets: it counts once.

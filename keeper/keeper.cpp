@@ -87,6 +87,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   // Last: what goes wrong before is told through the one, and put right under the other.
   out->lock_ = Fd(table.lock);
   out->report_ = Fd(table.report);
+  fcntl(table.report, F_SETFL, O_WRONLY | O_NONBLOCK);
   return out;
 }
 

@@ -28,6 +28,7 @@
 #include "keeper/log/echo.hpp"
 #include "keeper/node/channel.hpp"
 #include "keeper/node/cluster.hpp"
+#include "keeper/node/sibling_query.hpp"
 #include "keeper/ready/notify_socket.hpp"
 #include "keeper/run_readiness.hpp"
 #include "keeper/start_report.hpp"
@@ -102,13 +103,16 @@ class Keeper : public Service {
     bool sent_kill = false;   ///< KILL came from here
     std::uint64_t start = 0;  ///< of its main process (/proc/PID/stat)
     int keeper = 0;  ///< of the keeper that started it, where that was another: it is no child of this one
-    std::optional<unsigned> user{};  ///< that it runs as, where that is not this process's user
-    std::uint32_t since = 0;         ///< of the inbox, when it was spawned
-    std::optional<ExitInfo> exit{};  ///< known, and not told to the machine yet
+    std::optional<unsigned> user{};       ///< that it runs as, where that is not this process's user
+    std::uint32_t since = 0;              ///< of the inbox, when it was spawned
+    std::optional<ExitInfo> exit{};       ///< known, and not told to the machine yet
+    std::optional<Millis> seen_to_end{};  ///< since then it has ended, and its parent has not reaped it
+    std::unique_ptr<asio::steady_timer> look_again{};  ///< at that; null: not just now
     std::optional<OomMark> oom{};
     std::unique_ptr<RunReadiness> ready{};           ///< null where nothing has to be shown
     std::unique_ptr<Channel> channel{};              ///< null: node does not run it, or it has closed it
     bool skips = false;                              ///< its channel throws a message away just now
+    bool half_sent = false;                          ///< a message to it was sent in part
     int twin = -1;                                   ///< its number for our end of the channel
     bool asked_to_leave = false;                     ///< its cluster
     std::unique_ptr<asio::steady_timer> has_left{};  ///< since it has closed its channel then
@@ -171,6 +175,7 @@ class Keeper : public Service {
   Commands commands();
   Result<std::unique_ptr<RunReadiness>> readiness_of(RunId id, Fd known = {});
   static std::string held_name(RunId id);
+  static constexpr const char* kHeldChannel = "node.";
   static std::string held_channel(RunId id);
   void drop_held(Run& run);
   void try_to_spawn(RunId id);
@@ -217,7 +222,19 @@ class Keeper : public Service {
   ServedSocket* find_socket(const std::string& key);
   Obtained obtain(const WorkerMessage& query);
   Fd take_turn() const;
-  bool get_from_sibling(const std::string& key, bool& all_answered);
+  /// While the siblings are asked for a socket: it is this keeper's turn to look for one.
+  struct SiblingSearch {
+    std::string key;
+    Fd turn;
+    std::vector<std::unique_ptr<SiblingQuery>> asked{};
+    int open = 0;  ///< so many have not answered
+    bool all_answered = true;
+    bool over = false;
+  };
+  bool begin_search(const std::string& key);
+  void sibling_answered(std::optional<SharedSocket> shared, Fd socket);
+  void end_search();
+  void ask_channels();
   ServerSocket passed_socket(int number) const;
   Obtained open_socket(const WorkerMessage& query, const SocketWish& wish);
   void give_to_user(const std::string& path) const;
@@ -288,6 +305,7 @@ class Keeper : public Service {
   void read_inbox();
   std::optional<ExitInfo> status_in_inbox(int pid, std::uint32_t since);
   std::optional<ExitInfo> status_of(Run& run, std::optional<Used>* used);
+  void look_again(Run& run);
   void on_guard_lost();
   void become_guard();
   void give_way();
@@ -397,7 +415,8 @@ class Keeper : public Service {
   asio::steady_timer adopted_rest_{io_};
   std::vector<ServedSocket> sockets_;  ///< of its cluster
   asio::steady_timer ask_again_{io_};
-  std::optional<Millis> asked_since_;  ///< a socket that is not obtained yet
+  std::optional<Millis> asked_since_;      ///< a socket that is not obtained yet
+  std::unique_ptr<SiblingSearch> search_;  ///< null: none
 
   std::unique_ptr<RemovalWatch> watch_;  ///< null: there is no inotify instance left
   int socket_watch_ = RemovalWatch::kNone;

@@ -29,6 +29,7 @@ struct KeptRun {
   Time began{0};
   std::string said_status{}, said_doing{};
   std::optional<unsigned> user{};  ///< that it runs as, where that is not the keeper's
+  bool half_sent = false;          ///< it has the beginning of a message, and its end is lost with the keeper
   bool operator==(const KeptRun&) const = default;
 };
 

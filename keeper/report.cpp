@@ -16,6 +16,8 @@ namespace {
 
 constexpr Millis kRecordEvery{1000};
 constexpr Millis kRecordRuns{50};
+constexpr std::size_t kSmallReport = 16 * 1024;  // two of them fit into a pipe of default size
+constexpr int kLargestPipe = 1 << 20;            // without privileges (pipe(7))
 constexpr int kLastRecordTries = 3;
 constexpr useconds_t kLastRecordPause = 10'000;
 constexpr unsigned kOfAll = 0644;  // a pid file that was asked for is for other programs to read
@@ -213,6 +215,8 @@ void Keeper::report_start(StartReport::Kind kind, int code) {
   const auto& end = machine_.last_end();
   const RunRecord* run = kind == StartReport::Kind::failed && end ? recorder_.record_of(end->run) : nullptr;
   std::string line = report_line({kind, code, status(), run != nullptr ? run->output.text : ""});
+  // The command may be stopped, and does not read then: its pipe has room for the longest command line.
+  if (line.size() > kSmallReport) fcntl(report_.get(), F_SETPIPE_SZ, kLargestPipe);
   for (std::string_view rest = line; !rest.empty();) {
     ssize_t put = write(report_.get(), rest.data(), rest.size());
     if (put <= 0) break;  // it was interrupted, and is gone

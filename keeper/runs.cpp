@@ -153,11 +153,12 @@ std::string Keeper::held_name(RunId id) {
 }
 
 std::string Keeper::held_channel(RunId id) {
-  return "node." + std::to_string(id);
+  return kHeldChannel + std::to_string(id);
 }
 
 /// What the guard holds for a run that is over.
 void Keeper::drop_held(Run& run) {
+  if (run.channel) run.channel->end();
   if (!guard_) return;
   if (run.ready && run.ready->descriptor_held() >= 0) guard_->drop(held_name(run.id));
   if (run.channel) guard_->drop(held_channel(run.id));
@@ -215,10 +216,9 @@ int Keeper::null() {
   return null_.get();
 }
 
-/// A process that could not be taken into care would be one that nobody keeps.
+/// A process that could not be taken into care would be one that nobody keeps. It is reaped as a stranger is.
 void Keeper::end_unkept(int pid) {
   kill(-pid, SIGKILL);
-  detail::reap(pid);
 }
 
 void Keeper::began(RunId id, Spawned& spawned, std::unique_ptr<RunReadiness> ready,
@@ -326,8 +326,8 @@ void Keeper::on_notification(Notification n) {
   if (m.alive) tell(event::Alive{id});
   if (m.stopping) tell(event::EndsItself{id});
   if (m.hangs) tell(event::Hangs{id});
-  // The sender waits until all this is recorded: n.barrier is closed when this returns.
-  if (n.barrier && !leaving_as_) write_record();
+  // The sender waits until all this is recorded: its descriptor is closed after this.
+  if (m.barrier && !leaving_as_) write_record();
 }
 
 void Keeper::note_said(Said& said, const NotifyMessage& m) {

@@ -9,6 +9,7 @@
 #include "keeper/first_record.hpp"
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/discard.hpp"
 #include "protocol/home/proc.hpp"
 
 namespace keeper {
@@ -56,7 +57,7 @@ KeptState Keeper::kept_state() const {
     out.runs.push_back({run.id, run.pid, run.start, run.session, run.keeper != 0 ? run.keeper : getpid(),
                         run.main_ended, run.kill_all, run.sent_kill, run.since, run.exit, run.skips,
                         run.channel ? run.twin : -1, run.started_at, run.confirmed_at, run.began,
-                        run.said.status, run.said.doing, run.user});
+                        run.said.status, run.said.doing, run.user, run.half_sent});
   out.started_at = started_at_;
   out.confirmed_at = confirmed_at_;
   out.stopped_at = stopped_at_;
@@ -229,7 +230,8 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
 /// Of runs that are over, or of a keeper that knew more.
 void Keeper::drop_unused_pipes() {
   for (const HeldFd& unused : std::exchange(ready_pipes_, {})) {
-    close(unused.fd);
+    Fd fd(unused.fd);
+    if (unused.name.starts_with(kHeldChannel)) close_for_all(std::move(fd));
     if (guard_) guard_->drop(unused.name);
   }
 }

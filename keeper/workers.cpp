@@ -1,12 +1,12 @@
 // Workers of node's cluster module: each has its own keeper, and there is no master. A listening socket is
 // opened once for all of an app, by the keeper whose worker asks first, and the others get it from that one.
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 
@@ -15,8 +15,6 @@
 #include "keeper/listen/open_listener.hpp"
 #include "keeper/node/cluster.hpp"
 #include "protocol/home/clock.hpp"
-#include "protocol/home/pass_fd.hpp"
-#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -24,35 +22,10 @@ namespace {
 constexpr Millis kAskAgain{5};
 constexpr Millis kSiblingWait{500};
 constexpr Millis kAskAtMost{10'000};
-constexpr std::size_t kMostReplyBytes = 64 * 1024;
 
 std::uint64_t inode_of(const std::string& path) {
   struct stat st {};
   return lstat(path.c_str(), &st) == 0 ? st.st_ino : 0;
-}
-
-/// What a keeper answers, with what came beside it; nothing if it does not in time.
-std::optional<std::string> ask(const Home& home, const std::string& stem, const std::string& request,
-                               Fd& fd) {
-  auto socket = home.connect_socket(stem);
-  if (!socket)
-    return socket.error().reason == Reason::not_found || socket.error().reason == Reason::unreachable
-               ? std::optional<std::string>("")
-               : std::nullopt;
-  if (send_beside(socket->get(), request, -1) != static_cast<ssize_t>(request.size())) return std::nullopt;
-  std::string out;
-  const Millis until = steady_now() + kSiblingWait;
-  for (Millis left = kSiblingWait; left.count() > 0; left = until - steady_now()) {
-    pollfd p{socket->get(), POLLIN, 0};
-    if (poll(&p, 1, static_cast<int>(left.count())) <= 0) return std::nullopt;
-    char bytes[4096];
-    const ssize_t got = receive_beside(socket->get(), bytes, sizeof bytes, fd);
-    if (got <= 0) return std::nullopt;
-    out.append(bytes, static_cast<std::size_t>(got));
-    if (out.ends_with('\n')) return out.substr(0, out.size() - 1);
-    if (out.size() > kMostReplyBytes) return std::nullopt;
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -108,20 +81,64 @@ Keeper::ServedSocket* Keeper::find_socket(const std::string& key) {
   return it == sockets_.end() ? nullptr : &*it;
 }
 
-/// From a sibling, or opened. Only one keeper of an app looks for a socket at a time.
+/// From a sibling, or opened. Only one keeper of an app looks for a socket at a time, and for one only.
 Keeper::Obtained Keeper::obtain(const WorkerMessage& query) {
   SocketWish wish = query.wish;
   wish.reuse_port =
       spec_.listen_mode == ListenMode::reuseport && wish.port != 0 && wish.kind != SocketWish::Kind::local;
   if (!asked_since_) asked_since_ = steady_now();
   if (wish.reuse_port) return open_socket(query, wish);
-  const Fd turn = take_turn();
-  if (!turn) return {0, steady_now() - *asked_since_ < kAskAtMost};
-  bool all_answered = true;
-  if (get_from_sibling(query.key, all_answered)) return {};
+  const bool patient = steady_now() - *asked_since_ < kAskAtMost;
+  if (!search_ && !begin_search(query.key)) return {0, patient};
+  if (!search_->over || search_->key != query.key) return {0, patient};
+  const auto search = std::move(search_);
   Obtained out = open_socket(query, wish);
-  out.again = out.error == EADDRINUSE && !all_answered && steady_now() - *asked_since_ < kAskAtMost;
+  out.again = out.error == EADDRINUSE && !search->all_answered && patient;
   return out;
+}
+
+/// False if it is not its turn. All siblings are asked at once; nobody waits for them.
+bool Keeper::begin_search(const std::string& key) {
+  Fd turn = take_turn();
+  if (!turn) return false;
+  search_ = std::make_unique<SiblingSearch>(SiblingSearch{key, std::move(turn)});
+  for (const AppId& app : home_.sockets()) {
+    if (app.name != spec_.name || app.stem() == table_.stem) continue;
+    auto connection = home_.connect_socket(app.stem());
+    if (!connection) {  // one that is gone has nothing
+      const Reason why = connection.error().reason;
+      if (why != Reason::not_found && why != Reason::unreachable) search_->all_answered = false;
+      continue;
+    }
+    ++search_->open;
+    search_->asked.push_back(
+        std::make_unique<SiblingQuery>(io_, std::move(*connection), key, kSiblingWait,
+                                       [this](std::optional<SharedSocket> shared, Fd socket) {
+                                         sibling_answered(std::move(shared), std::move(socket));
+                                       }));
+  }
+  search_->over = search_->open == 0;
+  return true;
+}
+
+/// The first socket that comes is taken; else the last answer ends the search.
+void Keeper::sibling_answered(std::optional<SharedSocket> shared, Fd socket) {
+  if (!search_ || search_->over) return;
+  if (!shared) search_->all_answered = false;
+  const bool found = shared && shared->held && socket;
+  if (found)
+    keep_socket(
+        {.key = search_->key, .data = shared->data, .path = shared->path, .path_inode = shared->path_inode},
+        std::move(socket));
+  if (--search_->open > 0 && !found) return;
+  search_->over = true;
+  asio::post(io_, [this] { end_search(); });
+}
+
+/// Who wants the socket gets it, or opens it, while it is still this keeper's turn.
+void Keeper::end_search() {
+  ask_channels();
+  search_.reset();
 }
 
 /// Nothing while another keeper of this app has it.
@@ -134,24 +151,6 @@ Fd Keeper::take_turn() const {
   whole.l_whence = SEEK_SET;
   if (file && fcntl(file.get(), F_OFD_SETLK, &whole) < 0) file.reset();
   return file;
-}
-
-bool Keeper::get_from_sibling(const std::string& key, bool& all_answered) {
-  const std::string request = request_line(1, ShareSocket{key}, Last::yes);
-  for (const AppId& app : home_.sockets()) {
-    if (app.name != spec_.name || app.stem() == table_.stem) continue;
-    Fd fd;
-    const auto line = ask(home_, app.stem(), request, fd);
-    if (!line) all_answered = false;
-    auto reply = decode_reply(line.value_or(""));
-    if (!reply || reply->error || !fd) continue;
-    auto shared = read_as<SharedSocket>(reply->result);
-    if (!shared || !shared->held) continue;
-    keep_socket({.key = key, .data = shared->data, .path = shared->path, .path_inode = shared->path_inode},
-                std::move(fd));
-    return true;
-  }
-  return false;
 }
 
 /// server.listen({fd: N}): in a program that is no worker N would be one of what --listen opened.
@@ -249,13 +248,16 @@ void Keeper::unlink_sockets() {
 void Keeper::ask_again() {
   ask_again_.expires_after(kAskAgain);
   ask_again_.async_wait([this](std::error_code error) {
-    if (error) return;
-    std::vector<RunId> ids;
-    for (const Run& run : runs_)
-      ids.push_back(run.id);
-    for (RunId id : ids)
-      if (Run* run = find(id); run != nullptr && run->channel) run->channel->ask_again();
+    if (!error) ask_channels();
   });
+}
+
+void Keeper::ask_channels() {
+  std::vector<RunId> ids;
+  for (const Run& run : runs_)
+    ids.push_back(run.id);
+  for (RunId id : ids)
+    if (Run* run = find(id); run != nullptr && run->channel) run->channel->ask_again();
 }
 
 void Keeper::handle(const ShareSocket& request, const Caller&, Answer answer) {

@@ -150,11 +150,12 @@ std::optional<ExitInfo> status_of_zombie(int pid) {
   return exit_info_of(std::atoi(last + 1));
 }
 
-ExitInfo status_of_foreign(int pid, int pidfd) {
+/// Nothing until its parent has taken it.
+std::optional<ExitInfo> status_of_foreign(int pid, int pidfd) {
   if (auto status = status_of_zombie(pid)) return *status;
-  constexpr int kWait = 100;  // ms, until its parent has taken it
   pollfd p{pidfd, 0, 0};
-  if (pidfd < 0 || poll(&p, 1, kWait) <= 0) return ExitInfo::unknown();
+  if (pidfd < 0) return ExitInfo::unknown();
+  if (poll(&p, 1, 0) <= 0) return std::nullopt;
   PidfdInfo info{};
   info.mask = kExit;
   if (ioctl(pidfd, _IOWR(0xFF, 11, PidfdInfo), &info) < 0 || (info.mask & kExit) == 0)

@@ -43,10 +43,10 @@ struct Used {
 };
 
 /// The exit status of an ended process of ours, which stays a zombie until take_end(): so a keeper that is
-/// killed before it has recorded the status loses nothing. Nothing while it still runs. Of a process that is
-/// another's child the kernel tells it once that one has taken it (PIDFD_GET_INFO, Linux 6.15), for which 100
-/// ms are waited; else it is `unknown`. `used` is filled in with the status, where it was asked for; it stays
-/// empty for `unknown`.
+/// killed before it has recorded the status loses nothing. Nothing while it still runs, and, of a process
+/// that is another's child, until its parent has reaped it: then the kernel tells the status (PIDFD_GET_INFO,
+/// Linux 6.15), or it is `unknown`. `used` is filled in with the status, where it was asked for; it stays
+/// empty for a child of another process. Never waits.
 std::optional<ExitInfo> look_at_end(int pid, int pidfd, std::optional<Used>* used = nullptr);
 /// Of a process that is no child of ours it does nothing.
 void take_end(int pid);

@@ -32,6 +32,12 @@ bool is_keeper(int pid) {
   return runs_program(pid, "keeper");
 }
 
+/// A child of this process that is none of a run's, each of which has a session of its own: it helps this
+/// process (protocol/home/discard.hpp), and shows no program any more while it exits.
+bool is_helper(int pid) {
+  return getsid(pid) == getsid(0);
+}
+
 bool ended(int pid) {
   return !process_start(pid).has_value();
 }
@@ -68,7 +74,8 @@ std::vector<int> tree_of(const RunIds& run) {
   std::vector<int> own;
   add_children(self, 1, own);
   for (int pid : own)
-    if (!in(run.others, pid) && !is_keeper(pid) && is_adopted(pid, run, self, self)) found.push_back(pid);
+    if (!in(run.others, pid) && !is_helper(pid) && !is_keeper(pid) && is_adopted(pid, run, self, self))
+      found.push_back(pid);
   own.clear();
   if (run.guard > 0) add_children(run.guard, 1, own);
   for (int pid : own)

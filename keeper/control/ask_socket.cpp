@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "protocol/home/datagram.hpp"
+#include "protocol/home/discard.hpp"
 #include "protocol/wire/living.hpp"
 
 namespace keeper {
@@ -58,7 +59,10 @@ void AskSocket::wait() {
 void AskSocket::answer_one() {
   char question[kMostQuestion];
   const Datagram datagram =
-      receive_datagram(socket_.native_handle(), question, sizeof question, MSG_DONTWAIT);
+      receive_datagram(socket_.native_handle(), question, sizeof question, MSG_DONTWAIT | MSG_PEEK);
+  if (datagram.bytes < 0) return;
+  if (!datagram.descriptors || !discard_by_child(socket_.native_handle(), 1))
+    recv(socket_.native_handle(), nullptr, 0, MSG_DONTWAIT);
   if (datagram.bytes <= 0 || datagram.cut || !datagram.sender) return;
   const Caller caller{0, *datagram.sender};
   if (caller.uid != 0 && caller.uid != geteuid()) return service_.refused(caller);

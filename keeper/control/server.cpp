@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "keeper/control/session.hpp"
+#include "protocol/home/discard.hpp"
 #include "protocol/wire/living.hpp"
 
 namespace keeper {
@@ -28,10 +29,12 @@ Fd spare() {
 }
 
 /// One line to a client that is not served; never waits.
-void turn_away(int socket, const char* why, Reason reason) {
+void turn_away(Fd socket, const char* why, Reason reason) {
   std::string line = error_text("null", {rpc_code::server, why, reason}) + "\n";
-  if (::send(socket, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-    return;  // then it just sees the end
+  // If it does not take the line it just sees the end.
+  [[maybe_unused]] const ssize_t sent =
+      ::send(socket.get(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  close_for_all(std::move(socket));
 }
 
 }  // namespace
@@ -72,9 +75,8 @@ bool Server::make_room() {
   if (!reserve_) return false;
   reserve_.reset();
   Fd socket(accept4(listening_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (socket) turn_away(socket.get(), "this keeper has no descriptors left; raise ulimit -n", Reason::busy);
   bool did = static_cast<bool>(socket);
-  socket.reset();
+  if (did) turn_away(std::move(socket), "this keeper has no descriptors left; raise ulimit -n", Reason::busy);
   reserve_ = spare();
   return did;
 }
@@ -108,11 +110,11 @@ void Server::try_to_admit(Fd socket) {
 void Server::admit(Fd socket) {
   Caller caller = who(socket.get());
   if (caller.uid != 0 && caller.uid != geteuid()) {
-    turn_away(socket.get(), "only the keeper's own user and root are served", Reason::refused);
+    turn_away(std::move(socket), "only the keeper's own user and root are served", Reason::refused);
     return shared_.service.refused(caller);
   }
   if (sessions_.size() >= kMostSessions)
-    return turn_away(socket.get(), "64 connections are open already; try again later", Reason::busy);
+    return turn_away(std::move(socket), "64 connections are open already; try again later", Reason::busy);
   auto session = std::make_shared<Session>(shared_, std::move(socket), caller);
   auto place = sessions_.insert(sessions_.end(), session);
   session->start([this, place] { sessions_.erase(place); });

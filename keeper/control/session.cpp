@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "protocol/home/discard.hpp"
 #include "protocol/home/pass_fd.hpp"
 #include "protocol/wire/living.hpp"
 
@@ -173,8 +174,13 @@ void Session::read_on() {
 /// False if there is nothing more for now.
 bool Session::take_bytes() {
   char chunk[kChunk];
-  ssize_t got = recv(fd(), chunk, sizeof chunk, MSG_DONTWAIT);
+  ssize_t got = receive_bytes_alone(fd(), chunk, sizeof chunk);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (got < 0 && errno == EPROTO) {
+    send(error_text("null", {rpc_code::invalid_request, "no descriptors are taken here", Reason::usage}));
+    finish();
+    return false;
+  }
   if (got <= 0) {
     asked_all_ = true;
     if (got < 0) end();
@@ -358,9 +364,8 @@ void Session::end() {
   shared_.in -= counted_in_;
   has_taken(out_.size() - sent_);
   counted_in_ = 0;
-  std::error_code ignored;
-  if (waiter_) waiter_->close(ignored);
-  socket_.reset();
+  close_for_all(waiter_ ? Fd(waiter_->release()) : std::move(socket_));
+  waiter_.reset();
   if (on_closed_) asio::post(shared_.io, std::exchange(on_closed_, nullptr));
   if (!on_end_) return;
   auto on_end = std::move(on_end_);

@@ -71,8 +71,7 @@ Done Compressor::start(const std::string& from, const std::string& to) {
   pidfd_.emplace(io_);
   if (fd >= 0) pidfd_->assign(fd, error);
   if (fd < 0 || error) {
-    kill(pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
+    kill(pid, SIGKILL);  // whoever reaps strangers reaps it
     return Error{Reason::failed, "compress " + from, "no descriptor is left", 0};
   }
   pid_ = pid;

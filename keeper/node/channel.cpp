@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "protocol/home/discard.hpp"
 #include "protocol/home/pass_fd.hpp"
 
 #ifndef SO_PEEK_OFF
@@ -25,7 +26,7 @@ namespace {
 
 constexpr int kOneLooks = 64;              // lines; then others get a turn
 constexpr std::size_t kSpare = 16 * 1024;  // of the socket's buffer, for what the kernel adds to each piece
-constexpr int kFinishWithin = 1000;        // ms
+constexpr std::chrono::milliseconds kFinishWithin{1000};
 
 int number_from(int socket, int option) {
   int out = 0;
@@ -51,7 +52,12 @@ std::unique_ptr<Channel> Channel::go_on(asio::io_context& io, Fd own, bool skips
 }
 
 Channel::Channel(asio::io_context& io, Fd own, Fd theirs, bool skips, std::size_t most, ChannelHooks hooks)
-    : own_(io, own.get()), theirs_(std::move(theirs)), skips_(skips), most_(most), hooks_(std::move(hooks)) {
+    : own_(io, own.get()),
+      theirs_(std::move(theirs)),
+      skips_(skips),
+      most_(most),
+      hooks_(std::move(hooks)),
+      late_(io) {
   static_cast<void>(own.release());
 }
 
@@ -114,6 +120,7 @@ void Channel::drain() {
 std::string Channel::look(bool& end) {
   std::string out;
   const int from_the_start = 0;
+  handles_ = false;
   setsockopt(own_.native_handle(), SOL_SOCKET, SO_PEEK_OFF, &from_the_start, sizeof from_the_start);
   for (end = false; out.size() <= most_;) {
     int there = 0;
@@ -123,9 +130,13 @@ std::string Channel::look(bool& end) {
         std::min(std::max<std::size_t>(static_cast<std::size_t>(there), had + 1), most_ + 1);
     if (room <= had) break;
     out.resize(room);
-    // A handle that came with it is not asked for, and closed by the kernel.
-    const ssize_t got = recv(own_.native_handle(), out.data() + had, room - had, MSG_PEEK | MSG_DONTWAIT);
+    iovec piece{out.data() + had, room - had};
+    msghdr header{};
+    header.msg_iov = &piece;
+    header.msg_iovlen = 1;
+    const ssize_t got = recvmsg(own_.native_handle(), &header, MSG_PEEK | MSG_DONTWAIT);
     out.resize(had + (got > 0 ? static_cast<std::size_t>(got) : 0));
+    if (got > 0 && (header.msg_flags & MSG_CTRUNC) != 0) handles_ = true;
     if (got > 0 || (got < 0 && errno == EINTR)) continue;
     end = got == 0 || errno != EAGAIN;
     break;
@@ -137,6 +148,11 @@ std::string Channel::look(bool& end) {
 bool Channel::take(std::size_t bytes) {
   char thrown[4096];
   while (bytes > 0) {
+    if (const std::size_t gone = handles_ ? discard_by_child(own_.native_handle(), bytes).value_or(0) : 0;
+        gone > 0) {
+      bytes -= std::min(gone, bytes);
+      continue;
+    }
     const ssize_t got = recv(own_.native_handle(), thrown, std::min(bytes, sizeof thrown), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
@@ -215,7 +231,7 @@ bool Channel::has_room(std::size_t bytes) {
 }
 
 bool Channel::send(std::string_view line, int fd) {
-  if (closed_ || !has_room(line.size() + 1)) return false;
+  if (closed_ || !unsent_.empty() || !has_room(line.size() + 1)) return false;
   std::string text(line);
   text += '\n';
   ssize_t sent = -1;
@@ -223,23 +239,41 @@ bool Channel::send(std::string_view line, int fd) {
     sent = send_beside(own_.native_handle(), text, fd);
   while (sent < 0 && errno == EINTR);
   if (sent <= 0) return false;
-  return finish_sending(std::string_view(text).substr(static_cast<std::size_t>(sent)));
+  unsent_ = text.substr(static_cast<std::size_t>(sent));
+  if (unsent_.empty()) return true;
+  hooks_.cut(true);
+  finish_sending();
+  return true;
 }
 
-/// Memory was short. Half a line must not stay: the program would not survive it. It is finished within a
-/// second, or the last word: the end of a channel ends a line too.
-bool Channel::finish_sending(std::string_view rest) {
-  while (!rest.empty()) {
-    pollfd p{own_.native_handle(), POLLOUT, 0};
-    const int ready = poll(&p, 1, kFinishWithin);
-    const ssize_t sent = ready > 0 ? send_beside(own_.native_handle(), rest, -1) : -1;
-    if (sent < 0 && (ready == 0 || (errno != EINTR && errno != EAGAIN))) {
-      shutdown(own_.native_handle(), SHUT_RDWR);
-      return false;
-    }
-    if (sent > 0) rest.remove_prefix(static_cast<std::size_t>(sent));
-  }
-  return true;
+/// Memory was short, or the program has made the buffer small. Half a line must not stay: the program would
+/// not survive it. It is finished within a second, or the last word: the end of a channel ends a line too.
+void Channel::finish_sending() {
+  late_.expires_after(kFinishWithin);
+  late_.async_wait(living_.only([this] {
+    if (!std::exchange(unsent_, {}).empty()) shutdown(own_.native_handle(), SHUT_RDWR);
+  }));
+  wait_for_the_rest();
+}
+
+void Channel::wait_for_the_rest() {
+  own_.async_wait(asio::posix::descriptor_base::wait_write, living_.only([this] {
+    const ssize_t sent = unsent_.empty() ? 0 : send_beside(own_.native_handle(), unsent_, -1);
+    if (sent > 0) unsent_.erase(0, static_cast<std::size_t>(sent));
+    const bool over = sent < 0 && errno != EINTR && errno != EAGAIN;
+    if (!unsent_.empty() && !over) return wait_for_the_rest();
+    unsent_ = {};
+    late_.cancel();
+    hooks_.cut(false);
+  }));
+}
+
+void Channel::end() {
+  if (std::exchange(closed_, true)) return;
+  living_.renew();
+  news_.reset();
+  Fd own(own_.release());
+  close_for_all(std::move(own));
 }
 
 Result<Fd> fetch_channel(int pidfd, int fd) {

@@ -11,9 +11,12 @@
 // are killed together, and whoever adopts the program fetches our end from there (pidfd_getfd(2)). Node marks
 // it close-on-exec when it starts, and does not know it otherwise.
 //
+// A handle that a program sends along is never received here (protocol/home/discard.hpp).
+//
 // Passive: tells what comes, and sends what it is told to.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -39,6 +42,8 @@ struct ChannelHooks {
   /// The beginning of a message that is too long is thrown away; with false: the whole of it was. To be
   /// recorded.
   std::function<void(bool)> skips;
+  /// A line was sent in part; with false: all of it was. To be recorded: nobody else can go on there.
+  std::function<void(bool)> cut;
   /// The program has closed its end. Once.
   std::function<void()> closed;
 };
@@ -63,9 +68,12 @@ class Channel {
   void drain();
   /// Whether the program has not closed it.
   bool is_open() const { return !closed_; }
-  /// Sends a line (without newline), and `fd` beside it: all of it now, or nothing. False where there is no
-  /// room, as the program does not read, or nobody any more to read it.
+  /// Sends a line (without newline), and `fd` beside it. Where the kernel takes a part of it the rest follows
+  /// within a second, or the channel ends. False if there is no room, as the program does not read or has not
+  /// got all of the line before, or if there is nobody any more to read it.
   bool send(std::string_view line, int fd = -1);
+  /// Ends it for everybody who has our end: the run is over. Nothing is told of what was sent and not read.
+  void end();
 
  private:
   Channel(asio::io_context& io, Fd own, Fd theirs, bool skips, std::size_t most, ChannelHooks hooks);
@@ -79,7 +87,8 @@ class Channel {
   std::string look(bool& end);
   bool take(std::size_t bytes);
   bool has_room(std::size_t bytes);
-  bool finish_sending(std::string_view rest);
+  void finish_sending();
+  void wait_for_the_rest();
   void close_up();
 
   asio::posix::stream_descriptor own_;
@@ -90,7 +99,10 @@ class Channel {
   std::size_t most_;
   ChannelHooks hooks_;
   bool closed_ = false;
-  bool waits_ = false;  ///< to be asked again
+  bool waits_ = false;    ///< to be asked again
+  bool handles_ = false;  ///< came beside what was looked at
+  std::string unsent_;    ///< of a line of which a part was sent
+  asio::steady_timer late_;
   Living living_;
 };
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "protocol/home/discard.hpp"
 #include "protocol/wire/finally.hpp"
 
 #ifndef SO_PASSPIDFD
@@ -25,8 +26,8 @@ namespace {
 using std::string;
 
 constexpr std::size_t kMostText = 4096;  // as systemd
-constexpr std::size_t kMostFds = 4;      // the kernel closes further ones
-constexpr int kTurn = 64;                // then others get a turn
+constexpr std::chrono::milliseconds kNoChild{100};
+constexpr int kTurn = 64;  // then others get a turn
 
 /// "@keeper/" and 128 random bits. Empty, with errno, where there are none.
 string new_name() {
@@ -58,26 +59,14 @@ string name_of(int socket) {
 
 /// What comes beside the text of a datagram.
 struct Beside {
-  bool named = false;  ///< the kernel said who sent it
+  bool named = false;        ///< the kernel said who sent it
+  bool descriptors = false;  ///< they stay where they are
+  bool cut = false;          ///< the text is longer
   Sender sender;
-  Fd fds[kMostFds];
-  std::size_t count = 0;
 };
-
-void take_fds(const cmsghdr& part, Beside& out) {
-  const unsigned char* at = CMSG_DATA(&part);
-  for (std::size_t left = part.cmsg_len - CMSG_LEN(0); left >= sizeof(int); left -= sizeof(int)) {
-    int fd = -1;
-    std::memcpy(&fd, at, sizeof fd);
-    at += sizeof fd;
-    Fd owned(fd);
-    if (out.count < kMostFds) out.fds[out.count++] = std::move(owned);
-  }
-}
 
 void take_part(const cmsghdr& part, Beside& out) {
   if (part.cmsg_level != SOL_SOCKET) return;
-  if (part.cmsg_type == SCM_RIGHTS) take_fds(part, out);
   if (part.cmsg_type == SCM_CREDENTIALS && part.cmsg_len >= CMSG_LEN(sizeof(ucred))) {
     ucred credentials{};
     std::memcpy(&credentials, CMSG_DATA(&part), sizeof credentials);
@@ -92,11 +81,42 @@ void take_part(const cmsghdr& part, Beside& out) {
   }
 }
 
-Beside take_parts(msghdr& header) {
-  Beside out;
+/// Looks at the next message, and takes nothing. There is room for who sent it, and for no descriptor: one
+/// that was received would have to be closed. `room`: of the buffer, for what the kernel says of the sender.
+ssize_t look_at_next(int socket, iovec text, std::size_t room, Beside& out) {
+  alignas(cmsghdr) char beside[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int))];
+  msghdr header{};
+  header.msg_iov = &text;
+  header.msg_iovlen = 1;
+  header.msg_control = beside;
+  header.msg_controllen = room;
+  const ssize_t got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT | MSG_PEEK);
+  if (got < 0) return got;
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part))
     take_part(*part, out);
-  return out;
+  out.descriptors = (header.msg_flags & MSG_CTRUNC) != 0;
+  out.cut = (header.msg_flags & MSG_TRUNC) != 0;
+  return got;
+}
+
+/// A pidfd of the sender comes where it was asked for before (SO_PASSPIDFD, Linux 6.5), and behind
+/// descriptors.
+void ask_for_pidfd(int socket, bool asked) {
+  const int on = asked ? 1 : 0;
+  setsockopt(socket, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on);
+}
+
+ssize_t look_at_next(int socket, iovec text, Beside& out) {
+  constexpr std::size_t who = CMSG_SPACE(sizeof(ucred)), pidfd = CMSG_SPACE(sizeof(int));
+  const ssize_t got = look_at_next(socket, text, who, out);
+  if (got < 0 || out.descriptors) return got;
+  char nothing = 0;
+  ask_for_pidfd(socket, true);
+  Beside again;
+  look_at_next(socket, {&nothing, 1}, who + pidfd, again);
+  ask_for_pidfd(socket, false);
+  out.sender.pidfd = std::move(again.sender.pidfd);
+  return got;
 }
 
 }  // namespace
@@ -108,7 +128,6 @@ Result<Fd> make_notify_socket(const string& wanted) {
   int yes = 1;
   // Before it can be reached: what is sent without being asked for credentials carries none.
   if (setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0) return system_error(doing);
-  setsockopt(socket.get(), SOL_SOCKET, SO_PASSPIDFD, &yes, sizeof yes);  // from Linux 6.5 on
   if (wanted.starts_with('@') && wanted.size() < sizeof(sockaddr_un::sun_path) &&
       bind_to(socket.get(), wanted))
     return socket;
@@ -118,8 +137,12 @@ Result<Fd> make_notify_socket(const string& wanted) {
 }
 
 NotifySocket::NotifySocket(asio::io_context& io, Fd socket, OnMessage on_message)
-    : socket_(io, socket.get()), on_message_(std::move(on_message)), environment_(name_of(socket.get())) {
+    : socket_(io, socket.get()),
+      pause_(io),
+      on_message_(std::move(on_message)),
+      environment_(name_of(socket.get())) {
   static_cast<void>(socket.release());
+  ask_for_pidfd(socket_.native_handle(), false);
   wait();
 }
 
@@ -131,6 +154,13 @@ bool NotifySocket::drain() {
 }
 
 void NotifySocket::wait() {
+  if (stuck_) {
+    pause_.expires_after(kNoChild);
+    return pause_.async_wait(living_.only([this] {
+      if (take(true)) stuck_ = false;
+      wait();
+    }));
+  }
   socket_.async_wait(asio::posix::descriptor_base::wait_read, living_.only([this] {
     auto mark = living_.mark();
     drain();
@@ -138,36 +168,36 @@ void NotifySocket::wait() {
   }));
 }
 
+/// Whether the message is gone. One with descriptors stays if there can be no child to take it: it was acted
+/// on, and nothing else is read meanwhile.
+bool NotifySocket::take(bool descriptors) {
+  if (descriptors) return discard_by_child(socket_.native_handle(), 1).has_value();
+  char nothing = 0;
+  recv(socket_.native_handle(), &nothing, sizeof nothing, MSG_DONTWAIT);
+  return true;
+}
+
 /// False if there was none. Whoever is told may let go of this object.
 bool NotifySocket::receive() {
-  if (handling_) return false;  // who is told of one may ask for the next
+  if (handling_ || stuck_) return false;  // who is told of one may ask for the next
   char text[kMostText];
-  alignas(cmsghdr) char
-      beside[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(kMostFds * sizeof(int)) + CMSG_SPACE(sizeof(int))];
-  iovec piece{text, sizeof text};
-  msghdr header{};
-  header.msg_iov = &piece;
-  header.msg_iovlen = 1;
-  header.msg_control = beside;
-  header.msg_controllen = sizeof beside;
-  ssize_t got = recvmsg(socket_.native_handle(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT | MSG_PEEK);
+  Beside with;
+  const ssize_t got = look_at_next(socket_.native_handle(), {text, sizeof text}, with);
   if (got < 0) return errno == EINTR;
   // It is taken when it was acted on: whoever takes this keeper's place in between finds it again.
   auto mark = living_.mark();
-  Finally taken([this, &mark] {
-    char nothing = 0;
-    if (!mark.expired()) recv(socket_.native_handle(), &nothing, sizeof nothing, MSG_DONTWAIT);
+  Finally taken([&, descriptors = with.descriptors] {
+    if (!mark.expired()) stuck_ = !take(descriptors);
   });
-  Beside with = take_parts(header);
   auto message = parse_notify({text, static_cast<std::size_t>(got)});
-  if (!with.named || !message || (header.msg_flags & MSG_TRUNC) != 0) {
+  if (!with.named || !message || with.cut) {
     ++ignored_;
     return true;
   }
   if (*message == NotifyMessage{}) return true;
   look_up(with.sender);
-  Notification out{std::move(with.sender), std::move(*message), {}};
-  if (out.message.barrier && with.count == 1) out.barrier = std::move(with.fds[0]);
+  Notification out{std::move(with.sender), std::move(*message)};
+  out.message.barrier = out.message.barrier && with.descriptors;
   auto tell = on_message_;
   handling_ = true;
   Finally handled([this, &mark] {

@@ -4,8 +4,10 @@
 // It is in the abstract namespace (unix(7)): nothing in the file system that a program running as another
 // user could not reach, nothing left behind. Its name cannot be guessed but is no secret (/proc/net/unix),
 // so anybody in the network namespace may write to it: what counts is the sender that the kernel names.
+// Descriptors that come with a message are never received here (protocol/home/discard.hpp).
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
 #include <functional>
 #include <string>
 
@@ -17,10 +19,9 @@ namespace keeper {
 
 struct Notification {
   Sender sender;
+  /// With `barrier` (BARRIER=1 and a descriptor beside it) the sender waits until that descriptor is closed
+  /// (sd_notify_barrier(3)). It is once this was acted on: so all that came before is to be recorded by then.
   NotifyMessage message;
-  /// Of BARRIER=1: the sender waits until this is closed (sd_notify_barrier(3)), so it is to live until all
-  /// that came before it is recorded. Letting go of it closes it.
-  Fd barrier;
 };
 
 /// A bound socket: close-on-exec, non-blocking, asking for credentials. Under that name (as NOTIFY_SOCKET has
@@ -47,8 +48,11 @@ class NotifySocket {
  private:
   void wait();
   bool receive();
+  bool take(bool descriptors);
 
   asio::posix::stream_descriptor socket_;
+  asio::steady_timer pause_;
+  bool stuck_ = false;  ///< the next message was acted on, and could not be taken
   OnMessage on_message_;
   std::string environment_;
   std::uint64_t ignored_ = 0;

@@ -23,6 +23,7 @@ Datagram receive_datagram(int socket, char* bytes, std::size_t size, int flags) 
   out.bytes = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
   if (out.bytes < 0) return out;
   out.cut = (header.msg_flags & MSG_TRUNC) != 0;
+  out.descriptors = (header.msg_flags & MSG_CTRUNC) != 0;
   out.from_size = header.msg_namelen;
   const cmsghdr* part = CMSG_FIRSTHDR(&header);
   if (part != nullptr && part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_CREDENTIALS) {

@@ -15,7 +15,9 @@
 
 #include "protocol/client/question.hpp"
 #include "protocol/home/datagram.hpp"
+#include "protocol/home/pass_fd.hpp"
 #include "tests/edges/support/fake_service.hpp"
+#include "tests/edges/support/lingering.hpp"
 #include "tests/edges/support/place.hpp"
 
 namespace keeper {
@@ -74,6 +76,19 @@ struct AskSockets : Questions {
     return answer();
   }
 };
+
+TEST_F(AskSockets, NobodyWaitsForADescriptorThatLingers) {
+  Lingering lingering;
+  const auto address = home->ask_address("api");
+  ASSERT_EQ(0, connect(asker.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address));
+  ASSERT_LT(0, send_beside(asker.get(), "rubbish", lingering.socket.get()));
+  lingering.socket = Fd();
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ("", answer());
+  send(R"({"jsonrpc":"2.0","id":1,"method":"status"})");
+  EXPECT_NE("", answer());
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(500));
+}
 
 TEST_F(AskSockets, AnswersAStatusInOneLine) {
   const string reply = ask(call("status", "7") + "\n");

@@ -9,6 +9,7 @@
 
 #include "keeper/child/pidfd.hpp"
 #include "protocol/home/pass_fd.hpp"
+#include "tests/edges/support/lingering.hpp"
 #include "tests/edges/support/place.hpp"
 
 namespace keeper {
@@ -42,6 +43,7 @@ class ChannelTest : public testing::Test {
       skips_ = skips;
       if (after_skip_) after_skip_();
     };
+    out.cut = [this](bool half) { half_ = half; };
     out.closed = [this] { ++closed_; };
     return out;
   }
@@ -73,7 +75,7 @@ class ChannelTest : public testing::Test {
   std::unique_ptr<Channel> channel_;
   Fd program_, held_;
   std::vector<string> lines_;
-  bool skips_ = false, full_ = false, later_ = false;
+  bool skips_ = false, full_ = false, later_ = false, half_ = false;
   int closed_ = 0;
   std::function<void()> after_line_, after_skip_;
 };
@@ -240,6 +242,46 @@ TEST_F(ChannelTest, TakesNoHandlesAndReadsOnBehindThem) {
   ASSERT_TRUE(eventually([&] { return lines_.size() == 40; }, [this] { turn(); }));
   EXPECT_EQ("and more", lines_.back());
   EXPECT_EQ(before, open_descriptors());
+}
+
+TEST_F(ChannelTest, NobodyWaitsForAHandleThatLingers) {
+  begin();
+  Lingering told, unread;
+  ASSERT_EQ(4, send_beside(program_.get(), "one\n", told.socket.get()));
+  told.socket = Fd();
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_TRUE(become({"one"}));
+  ASSERT_EQ(4, send_beside(program_.get(), "two\n", unread.socket.get()));
+  unread.socket = Fd();
+  channel_->end();
+  held_ = Fd();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(500));
+}
+
+/// The buffer is the program's to make small: it has our end too.
+TEST_F(ChannelTest, FinishesALineOfWhichAPartWasSentWithoutWaiting) {
+  begin();
+  const int small = 4608;
+  ASSERT_EQ(0, setsockopt(held_.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small));
+  const string line(60'000, 's');
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_TRUE(channel_->send(line));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(500));
+  EXPECT_TRUE(half_);
+  EXPECT_FALSE(channel_->send("another"));
+  string got;
+  ASSERT_TRUE(eventually([&] { return (got += read()).ends_with('\n'); }, [this] { turn(); }));
+  EXPECT_EQ(line + "\n", got);
+  ASSERT_TRUE(eventually([&] { return !half_; }, [this] { turn(); }));
+  EXPECT_TRUE(channel_->send("another"));
+}
+
+TEST_F(ChannelTest, EndsWithHalfALineThatTheProgramDoesNotRead) {
+  begin();
+  const int small = 4608;
+  ASSERT_EQ(0, setsockopt(held_.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small));
+  ASSERT_TRUE(channel_->send(string(60'000, 's')));
+  ASSERT_TRUE(eventually([&] { return closed_ == 1; }, [this] { turn(); }));
 }
 
 TEST_F(ChannelTest, CanBeFetchedFromWhoeverHasIt) {

@@ -4,8 +4,11 @@
 #include <sys/socket.h>
 
 #include <asio/io_context.hpp>
+#include <cstring>
 
+#include "protocol/home/pass_fd.hpp"
 #include "tests/edges/support/fake_service.hpp"
+#include "tests/edges/support/lingering.hpp"
 #include "tests/edges/support/place.hpp"
 
 namespace keeper {
@@ -470,6 +473,24 @@ TEST(Server, ClientsThatComeAndGoLeaveNoDescriptor) {
     if (i % 3 == 0) client.push("{\"half");
   }
   EXPECT_TRUE(world.soon([&] { return open_descriptors() == before; }));
+}
+
+TEST(Server, NobodyWaitsForADescriptorThatLingers) {
+  World world;
+  Fd client = std::move(*world.home->connect_socket("api"));
+  Lingering asked, unread;
+  const string ping = R"({"jsonrpc":"2.0","id":1,"method":"ping"})"
+                      "\n";
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_LT(0, send_beside(client.get(), ping, asked.socket.get()));
+  ASSERT_LT(0, send_beside(client.get(), ping, unread.socket.get()));
+  asked.socket = Fd();
+  unread.socket = Fd();
+  char text[512] = {};
+  ASSERT_TRUE(world.soon([&] { return recv(client.get(), text, sizeof text - 1, MSG_DONTWAIT) > 0; }));
+  EXPECT_NE(nullptr, strstr(text, "no descriptors are taken here")) << text;
+  ASSERT_TRUE(world.soon([&] { return recv(client.get(), text, sizeof text, MSG_DONTWAIT) == 0; }));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(500));
 }
 
 }  // namespace

@@ -1,0 +1,42 @@
+// One question to the keeper of another instance: whether it has a listening socket that is wanted.
+//
+// Passive: the connection is made by somebody else. Never waits: a sibling that does not answer is given up
+// after its time.
+#pragma once
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "protocol/home/home.hpp"
+#include "protocol/wire/living.hpp"
+#include "protocol/wire/messages.hpp"
+
+namespace keeper {
+
+class SiblingQuery {
+ public:
+  /// `shared`: what the sibling has answered; nothing if it did not in time. `socket`: what came beside it.
+  using OnDone = std::function<void(std::optional<SharedSocket> shared, Fd socket)>;
+
+  /// Asks for the socket of that key over a connected, non-blocking socket. `on_done` is called once, from
+  /// the loop.
+  SiblingQuery(asio::io_context& io, Fd connection, const std::string& key, Millis patience, OnDone on_done);
+  SiblingQuery(const SiblingQuery&) = delete;
+  SiblingQuery& operator=(const SiblingQuery&) = delete;
+
+ private:
+  void wait();
+  bool receive();
+  void finish(std::optional<SharedSocket> shared, Fd socket);
+
+  asio::posix::stream_descriptor connection_;
+  asio::steady_timer patience_;
+  OnDone on_done_;
+  std::string reply_;
+  Fd socket_;
+  Living living_;
+};
+
+}  // namespace keeper
