@@ -4,6 +4,7 @@
 
 #include "keeper/kept_state.hpp"
 #include "keeper/prepare.hpp"
+#include "protocol/home/find_run.hpp"
 #include "protocol/home/proc.hpp"
 
 namespace keeper {
@@ -11,12 +12,27 @@ namespace {
 
 using std::string;
 
-/// A program that still runs though its keeper is gone, of which there is no state page: nothing is started
-/// beside it.
-std::optional<int> orphan(const Home& home, const string& stem) {
-  auto status = home.read_status(stem);
-  if (!status || !still_runs(*status)) return std::nullopt;
-  return status->pid;
+/// A program that lives on though its keeper is gone, and that no state page names. Its keeper finds it by
+/// the record, which is written here. The pid; nothing if there is no such program. Errors: no record can be
+/// written.
+Result<std::optional<int>> take_up_lost(const Home& home, const AppId& id, const Spec* wanted) {
+  const string stem = id.stem();
+  auto page = access(home.state_path(stem).c_str(), F_OK) == 0 ? StatePage::open(home, stem)
+                                                               : Result<StatePage>(Error{});
+  const auto kept = page ? kept_state_in(*page) : std::nullopt;
+  const auto spec = home.read_spec(stem);
+  const auto record = home.read_status(stem);
+  RunWish wish = wish_for(!spec && wanted != nullptr ? Result<Spec>(*wanted) : spec, record);
+  const auto run = find_lost_run(home, id, wish, kept.has_value());
+  if (!run) return std::optional<int>();
+  Status found = status_of_found(id, record ? *record : Status(), *run);
+  if (kept) found.run = std::max(found.run, kept->machine.next_run);
+  if (Done done = home.write_status(stem, found, home.read_runs(stem)); !done)
+    return Error{Reason::already, "start " + stem,
+                 "its program still runs as pid " + std::to_string(run->pid) +
+                     ", and a keeper cannot go on with it: " + done.error().text(),
+                 0};
+  return std::optional(run->pid);
 }
 
 string kept_by(const Home& home, const string& stem) {
@@ -46,16 +62,14 @@ Result<Fd> take_lock(const Home& home, const string& stem, Millis wait) {
 
 }  // namespace
 
-Result<Claim> claim(const Home& home, const AppId& id, Millis wait) {
+Result<Claim> claim(const Home& home, const AppId& id, Millis wait, const Spec* wanted) {
   string stem = id.stem();
   auto lock = take_lock(home, stem, wait);
   if (!lock) return lock.error();
   if (auto left = left_behind(home, stem)) return Claim{id, std::move(*lock), false, left->pid};
-  if (auto pid = orphan(home, stem))
-    return Error{Reason::already, "start " + stem,
-                 "its program still runs as pid " + std::to_string(*pid) +
-                     " though its keeper was killed; 'ctl stop " + stem + "' ends it",
-                 0};
+  auto lost = take_up_lost(home, id, wanted);
+  if (!lost) return lost.error();
+  if (*lost) return Claim{id, std::move(*lock), false, **lost};
   return Claim{id, std::move(*lock), access(home.spec_path(stem).c_str(), F_OK) != 0};
 }
 
@@ -66,7 +80,7 @@ Result<std::vector<Claim>> claim_all(const Home& home, Spec& spec, bool named) {
     std::vector<Claim> claims;
     std::optional<Error> failed;
     for (int i = 0; i < spec.instances && !failed; ++i) {
-      auto one = claim(home, {spec.name, i}, named ? Home::kLockWait : Millis(0));
+      auto one = claim(home, {spec.name, i}, named ? Home::kLockWait : Millis(0), &spec);
       if (one)
         claims.push_back(std::move(*one));
       else

@@ -13,9 +13,9 @@ struct Claim {
   std::optional<int> adopts{};  ///< the pid of its program, which lives on though its keeper was killed
 };
 
-/// Takes one name. Errors: already (kept by another, or its program runs on and no keeper can go on with it;
-/// says who).
-Result<Claim> claim(const Home& home, const AppId& id, Millis wait);
+/// Takes one name. `wanted`: the spec that it is to be kept by, where its own record may not do. Errors:
+/// already (kept by another, or its program runs on and no keeper can go on with it; says who).
+Result<Claim> claim(const Home& home, const AppId& id, Millis wait, const Spec* wanted = nullptr);
 
 /// Takes the names of all instances, and writes the name into the spec. `named`: it was given with -n, and is
 /// taken or is an error. Without that, a name that is kept, or that another program had, leads to the next

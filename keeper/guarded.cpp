@@ -65,6 +65,13 @@ void Keeper::hand_up(const std::string& name, int fd) {
 /// From the entry on that was acted on last. What it brings about is recorded with it.
 void Keeper::read_inbox() {
   if (!page_) return;
+  const bool damaged = page_->damaged() || page_->inbox().written - inbox_ > Inbox::kEntries;
+  if (damaged) {
+    make_page_anew();
+    persist();
+    if (guard_) guard_->room();
+    return on_child_signal();  // what was to be told is gone with it
+  }
   Inbox& inbox = page_->inbox();
   const std::uint32_t written = inbox.written;
   const bool was_full = written - inbox.read >= Inbox::kEntries;

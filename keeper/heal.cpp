@@ -163,6 +163,15 @@ Done Keeper::write_spec_again() {
   return {};
 }
 
+/// Somebody has written into the page, or cut it short: nothing in it can be believed, and what is known
+/// stands in this process.
+void Keeper::make_page_anew() {
+  auto page = page_->made_anew(home_.state_path(table_.stem), inbox_);
+  if (!page) return;  // the next change is another chance
+  take_page(std::move(*page));
+  marker(home_.state_path(table_.stem) + " was damaged, and is written again");
+}
+
 /// What is being written into the logs is marked in the new one from now on.
 void Keeper::renew_page() {
   auto page = StatePage::open(home_, table_.stem);
@@ -172,13 +181,17 @@ void Keeper::renew_page() {
       std::memcpy(page->place(i), page_->place(i), StatePage::kPlace);
     std::memcpy(static_cast<void*>(&page->inbox()), static_cast<const void*>(&page_->inbox()), sizeof(Inbox));
   }
-  std::array<PieceMark*, StatePage::kPlaces> marks{};
-  for (std::size_t i = 0; i < marks.size(); ++i)
-    marks[i] = static_cast<PieceMark*>(page->place(i));
-  output_->use_marks(marks);
-  page_.emplace(std::move(*page));
+  take_page(std::move(*page));
   persist();
   hand_up("state", page_->file());
+}
+
+void Keeper::take_page(StatePage page) {
+  std::array<PieceMark*, StatePage::kPlaces> marks{};
+  for (std::size_t i = 0; i < marks.size(); ++i)
+    marks[i] = static_cast<PieceMark*>(page.place(i));
+  output_->use_marks(marks);
+  page_.emplace(std::move(page));
 }
 
 }  // namespace keeper

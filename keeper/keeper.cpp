@@ -13,6 +13,7 @@
 #include "keeper/child/pidfd.hpp"
 #include "keeper/first_record.hpp"
 #include "keeper/memory.hpp"
+#include "keeper/recover.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/proc.hpp"
 #include "protocol/wire/finally.hpp"
@@ -61,10 +62,21 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   std::optional<LeftBehind> left;
   if (page)
     left = table.next ? all_left_behind(*page) : left_behind(*page, table.stem, user_to_run_as(*spec));
-  Earlier earlier = nameless ? Earlier() : read_earlier(*home, table.stem, left.has_value());
+  const auto kept = page ? kept_state_in(*page) : std::nullopt;
+  const PageFacts known = facts_of(kept, left);
+  const auto unknown = find_unknown_run(*home, table, spec, known);
+  Earlier earlier = nameless ? Earlier() : read_earlier(*home, table.stem, left || unknown);
   // A number is never given twice: the record may not know of the last run yet.
-  if (auto kept = page ? kept_state_in(*page) : std::nullopt)
-    earlier.last_run = std::max(earlier.last_run, kept->machine.next_run - 1);
+  earlier.last_run = std::max(earlier.last_run, known.next_run - 1);
+  const bool lost = table.next && !known.whole;
+  if (unknown || lost) {
+    const auto record = nameless ? Result<Status>(Error{}) : home->read_status(table.stem);
+    if (unknown)
+      left = recovered(record ? *record : Status(), *spec, *unknown, earlier.last_run,
+                       page ? page->inbox().written.load() : 0);
+    else
+      left = recovered_end(record);
+  }
   Snapshot machine = left ? left->state.machine : beginning_after(earlier.last_run);
   auto out = std::unique_ptr<Keeper>(
       new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier), std::move(machine)));
@@ -81,6 +93,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   out->watch_files(take_held(table.held, "watch"));
   out->ready_pipes_ = std::move(table.held);
   if (left) out->take_over(*left);
+  if (unknown || lost) out->tell_of_recovery(unknown ? unknown->pid : 0);
   out->drop_unused_pipes();
   out->left_ = std::move(left);
   out->heal_what_is_gone();

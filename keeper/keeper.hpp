@@ -284,6 +284,7 @@ class Keeper : public Service {
   void begin_lazily();
   void go_on_with(const LeftBehind& left);
   void watch_adopted_rest();
+  void tell_of_recovery(int pid);
   void say_taken_over();
 
   // when its files are gone (heal.cpp)
@@ -297,6 +298,8 @@ class Keeper : public Service {
   Done make_home_again();
   Done write_spec_again();
   void renew_page();
+  void make_page_anew();
+  void take_page(StatePage page);
 
   // with its guard (guarded.cpp)
   std::vector<HeldFd> held_descriptors() const;

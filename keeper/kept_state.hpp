@@ -98,6 +98,7 @@ struct LeftBehind {
   int pid = 0;            ///< of the current run's main process; 0: it lives no more, or is not spawned
   RunId claimed_run = 0;  ///< a run that has claimed its spawn, which the state does not know yet; 0: none
   int claimed_pid = 0;    ///< of that one; it may have ended
+  bool ends = false;      ///< it was to stop: that is asked for again
 };
 /// `user`: that its runs are to run as, where that is not the keeper's.
 std::optional<LeftBehind> left_behind(StatePage& page, const std::string& stem, std::optional<unsigned> user);

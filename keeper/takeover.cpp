@@ -85,6 +85,7 @@ KeptState Keeper::kept_state() const {
 void Keeper::persist() try {
   if (!page_ && !nameless_) use_page(StatePage::open(home_, table_.stem));
   if (!page_) return;
+  if (page_->damaged()) make_page_anew();
   KeptState state = kept_state();
   if (page_->write(to_bytes(state))) return;
   state.machine.memory.marks.clear();  // of all of it what can be done without
@@ -190,6 +191,15 @@ void Keeper::remember_end(const KeptState& state) {
   recorder_.note(exited, *state.last_exit_at, steady_now());
 }
 
+/// Says in the log that the state page was of no use. `pid`: the program that was found all the same; 0:
+/// none.
+void Keeper::tell_of_recovery(int pid) {
+  late_marker_ = "keeper " + std::to_string(getpid()) + " has found " + home_.state_path(table_.stem) +
+                 " missing, damaged or out of date; " +
+                 (pid != 0 ? "it goes on with the program, which runs as pid " + std::to_string(pid)
+                           : std::string("no program of it was left"));
+}
+
 /// A line that the program has begun is not to be cut in two: then it is said with the next that there is to
 /// say.
 void Keeper::say_taken_over() {
@@ -288,6 +298,7 @@ void Keeper::go_on_with(const LeftBehind& left) {
   if (table_.next) {
     read_inbox();
     if (!leaving_as_) tell(event::Tick{});
+    if (!leaving_as_ && left.ends) tell(event::Stop{});
   } else if (table_.replace) {
     tell_for({"replace", {}, {}, {}}, event::Restart{});
   } else if (machine_.wanted() == Wanted::down) {

@@ -7,6 +7,7 @@
 #include "ctl/fleet/orphan_end.hpp"
 #include "ctl/fleet/pidfd.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/find_run.hpp"
 #include "protocol/home/pid_file.hpp"
 #include "protocol/home/proc.hpp"
 
@@ -102,18 +103,20 @@ Result<Status> stop_orphan(const Home& home, const AppId& id, std::string_view a
   std::string stem = id.stem();
   auto lock = lock_of(home, stem, deadline);
   if (!lock) return lock.error();
-  auto record = home.read_status(stem);
-  if (!record && record.error().reason == Reason::not_found) {
+  if (!has_records(home, stem)) {
     (void)home.remove_app(stem);  // the lock has made its directory again
     return Error{Reason::not_running, "", "it was deleted meanwhile", 0};
   }
-  if (!record) return record.error();
-  if (record->state == State::stopped) return *record;  // by another command
-  if (!record->pid) return Error{Reason::not_running, "", "it has ended meanwhile", 0};
-  Fd pidfd = open_pidfd(*record->pid);
+  const auto written = home.read_status(stem);
+  const bool stopped = written && written->state == State::stopped;
+  const auto run = find_lost_run(home, id, wish_for(home.read_spec(stem), written), stopped);
+  if (!run && stopped) return *written;  // by another command
+  if (!run) return Error{Reason::not_running, "", "it has ended meanwhile", 0};
+  const Status record = status_of_found(id, written ? *written : Status(), *run);
+  Fd pidfd = open_pidfd(run->pid);
   // Asked after the pidfd is open: from here on the number cannot become another process unseen.
-  if (!pidfd || !still_runs(*record)) return Error{Reason::not_running, "", "it has ended meanwhile", 0};
-  return end_and_record(home, stem, *record, asked, pidfd, deadline);
+  if (!pidfd || !still_runs(record)) return Error{Reason::not_running, "", "it has ended meanwhile", 0};
+  return end_and_record(home, stem, record, asked, pidfd, deadline);
 }
 
 }  // namespace keeper

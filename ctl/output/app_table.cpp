@@ -26,6 +26,12 @@ std::string next_cell(const Status& app, WallTime now) {
   return escaped(app.next->action) + (app.next->at ? " " + until_text(*app.next->at, now) : "");
 }
 
+/// An app of which no record can be read has no command, but a reason.
+std::string command_cell(const Status& app) {
+  if (!app.command.empty()) return command_line_text(app.command);
+  return app.reason ? "(" + escaped(*app.reason) + ")" : "-";
+}
+
 std::vector<Column> columns(bool wide) {
   std::vector<Column> out = {{"NAME"},         {"PID", true},         {"KEEPER", true, 3},
                              {"STATE"},        {"RESTARTS", true, 4}, {"UPTIME", true, 6},
@@ -45,7 +51,7 @@ std::vector<Cell> cells(const Status& app, bool wide, WallTime now) {
                            {uptime_cell(app, now), Colour::none},
                            {app.cpu_percent ? short_percent(*app.cpu_percent) : "-", Colour::none},
                            {app.memory_bytes ? short_memory(*app.memory_bytes) : "-", Colour::none},
-                           {app.command.empty() ? "-" : command_line_text(app.command), Colour::none}};
+                           {command_cell(app), Colour::none}};
   if (!wide) return out;
   out.push_back({app.started_at ? short_time(*app.started_at) : "-"});
   out.push_back({app.logs.empty() ? "-" : text_or_dash(app.logs.front().path)});

@@ -1,19 +1,20 @@
 // A page of a file as memory: what is stored there is in the file at once, for whoever reads it and whoever
 // goes on after this process was killed, and costs no system call.
 //
-// Somebody may cut the file short under it. Storing into such a page ends a process (SIGBUS, mmap(2)); here
-// it becomes memory that nobody else sees, and what is stored is lost.
+// Somebody may cut the file short under it: then what is stored is lost (mapped_page.hpp).
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
+#include "protocol/home/mapped_page.hpp"
+
 namespace keeper {
 
 class FilePage {
  public:
-  static constexpr std::size_t kSize = 4096;
+  static constexpr std::size_t kSize = kMappedPage;
 
   /// The page at this offset (a multiple of kSize) of a file that is open for reading and writing; the file
   /// grows to hold it. Null where it cannot be had: no room, a file system that maps nothing, or as many of

@@ -159,6 +159,13 @@ void map_inbox(Guard& g) {
   g.inbox = reinterpret_cast<Inbox*>(memory + kInboxAt);
 }
 
+/// Nothing while the file is too short for it: to touch it then would end this process.
+Inbox* inbox_of(const Guard& g) {
+  if (g.inbox == nullptr) return nullptr;
+  const long size = call(SYS_lseek, held(g, "state"), 0, SEEK_END);
+  return size >= static_cast<long>(kStatePageMapped) ? g.inbox : nullptr;
+}
+
 long now() {
   timespec time{};
   call(SYS_clock_gettime, CLOCK_MONOTONIC, address(&time));
@@ -361,7 +368,8 @@ void note_ended(Guard& g) {
     const InboxEntry::What what = info.si_code == CLD_EXITED   ? InboxEntry::exited
                                   : info.si_code == CLD_DUMPED ? InboxEntry::dumped
                                                                : InboxEntry::killed;
-    if (g.inbox != nullptr && !g.inbox->put(what, info.si_status, info.si_pid)) return;
+    Inbox* inbox = inbox_of(g);
+    if (inbox != nullptr && !inbox->put(what, info.si_status, info.si_pid)) return;
     call(SYS_waitid, P_PID, info.si_pid, address(&info), WEXITED | WNOHANG);
     say(g, GuardWord::news, 0);
   }
@@ -410,8 +418,9 @@ void take_signals(Guard& g) {
   signalfd_siginfo info;
   while (call(SYS_read, g.signals, address(&info), sizeof info) == static_cast<long>(sizeof info)) {
     if (info.ssi_signo == SIGCHLD) continue;
-    const bool put = g.inbox != nullptr && g.inbox->put(InboxEntry::signal, static_cast<int>(info.ssi_signo),
-                                                        static_cast<int>(info.ssi_pid), info.ssi_uid);
+    Inbox* inbox = inbox_of(g);
+    const bool put = inbox != nullptr && inbox->put(InboxEntry::signal, static_cast<int>(info.ssi_signo),
+                                                    static_cast<int>(info.ssi_pid), info.ssi_uid);
     if (!put && g.keeper > 0) call(SYS_kill, g.keeper, info.ssi_signo);
     say(g, GuardWord::news, 0);
   }

@@ -9,12 +9,14 @@
 #include <cstring>
 #include <utility>
 
+#include "protocol/home/mapped_page.hpp"
+
 namespace keeper {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x31'65'74'61'74'73'6bull;  // "kstate1"
-constexpr std::uint32_t kSmallAt = 512, kSmall = 1792;       // two of them fill the first page
+constexpr std::uint32_t kSmallAt = 512, kSmall = 1792;  // two of them fill the first page
 constexpr std::uint32_t kMapped = kStatePageMapped;
+static_assert(kMapped == kMappedPage);
 constexpr std::uint32_t kLargeAt = kMapped;
 
 /// FNV-1a.
@@ -50,6 +52,7 @@ Result<StatePage> StatePage::open(Fd file, const std::string& path) {
     return Error{Reason::failed, "keep the state in " + path, strerror(error), error};
   void* memory = mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (memory == MAP_FAILED) return system_error("keep the state in " + path, "map it");
+  register_mapped_page(memory);
   StatePage out(memory, std::move(file));
   if (out.head().magic != kMagic) {
     std::memset(memory, 0, sizeof(Head));
@@ -59,6 +62,17 @@ Result<StatePage> StatePage::open(Fd file, const std::string& path) {
     out.number_ = slot->number;
     out.next_ = slot == &out.head().slots[0] ? 1 : 0;
   }
+  return out;
+}
+
+Result<StatePage> StatePage::made_anew(const std::string& path, std::uint32_t read) const {
+  Fd file(fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!file) return system_error("keep the state in " + path);
+  auto out = open(std::move(file), path);
+  if (!out) return out;
+  std::memset(out->memory_, 0, sizeof(Head));
+  out->head().inbox.written = out->head().inbox.read = read;
+  out->head().magic = kMagic;
   return out;
 }
 
@@ -77,7 +91,9 @@ StatePage& StatePage::operator=(StatePage&& other) noexcept {
 }
 
 StatePage::~StatePage() {
-  if (memory_ != nullptr) munmap(memory_, kMapped);
+  if (memory_ == nullptr) return;
+  unregister_mapped_page(memory_);
+  munmap(memory_, kMapped);
 }
 
 std::uint64_t StatePage::checksum_of(const Slot& slot, std::string_view content) {

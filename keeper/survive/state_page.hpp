@@ -56,6 +56,12 @@ class StatePage {
   /// False: it is longer than kMost, or cannot be written, and the last one stays.
   bool write(std::string_view content);
 
+  /// Whether its file was overwritten or cut short by somebody else since it was opened. What is written is
+  /// then lost until it is opened again (mapped_page.hpp).
+  bool damaged() const { return head().magic != kMagic; }
+  /// A new page of the same file, empty, with the inbox at `read`. Errors: no room.
+  Result<StatePage> made_anew(const std::string& path, std::uint32_t read) const;
+
   /// Gives the blocks back that its last content does not need, as far as the file system can. Until it is
   /// opened again a content that needs them may not be taken.
   void give_room();
@@ -71,6 +77,7 @@ class StatePage {
   void* place(std::size_t number) { return head().places[number]; }
 
  private:
+  static constexpr std::uint64_t kMagic = 0x31'65'74'61'74'73'6bull;  // "kstate1"
   struct Slot {
     std::uint64_t number;  ///< the higher one is the last; 0: none
     std::uint32_t offset;

@@ -10,6 +10,7 @@
 
 #include "protocol/client/question.hpp"
 #include "protocol/client/steps.hpp"
+#include "protocol/home/find_run.hpp"
 #include "protocol/home/proc.hpp"
 
 namespace keeper {
@@ -132,37 +133,72 @@ void forget_the_dead(Status& s, const Home& home, const std::string& stem) {
   if (s.guard_pid && !wrote_record(home, stem, s, *s.guard_pid)) s.guard_pid.reset();
 }
 
-/// Somebody holds its lock, and does not answer.
+/// Somebody holds its lock, and does not answer. A keeper that could not begin has recorded why.
 void settle_held(const Home& home, Row& row, const std::string& why) {
   Status& s = row.status;
   bool being_ended = s.state == State::stopping && !s.keeper_pid;
+  const bool cannot_begin = s.state == State::unreachable && !s.keeper_pid && s.reason;
   forget_the_dead(s, home, row.id.stem());
   s.state = being_ended ? State::stopping : State::unreachable;
   bool nobody = row.failure == Reason::not_found || row.failure == Reason::unreachable;
   if (being_ended)
     s.reason = "its keeper was killed; a command is ending the program";
+  else if (cannot_begin)
+    return;
   else if (nobody && !s.keeper_pid)
     s.reason = "its lock is held, by a keeper that is just starting or by a command that ends the program";
   else
     s.reason = why.empty() ? "its keeper does not answer" : why;
 }
 
+/// Whether a process may be of the app though no record names it. A clean end removes the socket and the pid
+/// file.
+bool in_doubt(const Home& home, const Row& row, const Result<Status>& record, const std::string& boot) {
+  if (!record) return row.keeper_lives || has_records(home, row.id.stem());
+  if (record->boot_id != boot || still_runs(*record)) return false;
+  return has_keeper(record->state) || row.failure == Reason::unreachable ||
+         access(home.pid_path(row.id.stem()).c_str(), F_OK) == 0;
+}
+
+/// The row of what can be read. `records`: there are some.
+void fill_from(Row& row, const Result<Status>& record, const Result<Spec>& spec, bool records) {
+  Status& s = row.status;
+  if (record) {
+    s = *record;
+  } else if (spec) {
+    s.cwd = spec->cwd;
+    s.command = {spec->program};
+    if (spec->one_of_several()) s.instance = row.id.instance;
+  }
+  s.name = row.id.name;
+  const std::string why = record ? "" : unreadable_records(spec, record);
+  if (record || (spec && why.empty()) || !records) return;
+  if (row.id.instance != 0) s.instance = row.id.instance;
+  s.state = State::exited;
+  s.reason = why.empty() ? "its records are gone" : "not readable: " + why;
+}
+
 /// The row of an app whose keeper said nothing, or nothing good. Whether the record says that nobody keeps
 /// it.
-bool fill_from_record(const Home& home, Row& row, const std::string& boot, const std::string& why) {
+bool fill_from_record(const Home& home, Row& row, const std::string& boot, const std::string& why,
+                      MarkedProcesses& processes) {
   std::string stem = row.id.stem();
-  if (auto record = home.read_status(stem)) {
-    row.status = std::move(*record);
-  } else if (auto spec = home.read_spec(stem)) {
-    row.status.cwd = spec->cwd;
-    row.status.command = {spec->program};
-    if (spec->one_of_several()) row.status.instance = row.id.instance;
+  const auto record = home.read_status(stem);
+  const Result<Spec> spec = record ? Result<Spec>(Error{}) : home.read_spec(stem);
+  row.status = Status();
+  fill_from(row, record, spec, !record && has_records(home, stem));
+  const std::string unread = !record ? row.status.reason.value_or("") : "";
+  if (in_doubt(home, row, record, boot)) {
+    RunWish wish = wish_for(record ? home.read_spec(stem) : spec, record);
+    wish.kept = row.keeper_lives;
+    if (auto run = processes.main_of(row.id, wish))
+      row.status = status_of_found(row.id, std::move(row.status), *run);
   }
-  row.status.name = row.id.name;
   keep_the_living(row.status.left, row.status, boot);
   keep_the_living(row.status.survivors, row.status, boot);
   bool ended = !has_keeper(row.status.state);
   row.keeper_lives ? settle_held(home, row, why) : settle_record(row.status, boot);
+  if (!unread.empty() && row.status.reason != unread) *row.status.reason += "; " + unread;
   return ended;
 }
 
@@ -207,7 +243,7 @@ void ask_again(const Home& home, Row& row, Error& error, Millis wait, Reading re
 /// Who did not answer, and what is known of it all the same. An app that has ended and whose lock is held is
 /// looked at twice: whoever wrote that is about to let go.
 void look_closer(const Home& home, Row& row, Error error, Millis wait, Reading reading,
-                 const std::string& boot) {
+                 const std::string& boot, MarkedProcesses& processes) {
   row.failure = error.reason;
   bool nobody = error.reason == Reason::not_found || error.reason == Reason::unreachable;
   for (int look = 0; look < 2; ++look) {
@@ -215,7 +251,7 @@ void look_closer(const Home& home, Row& row, Error error, Millis wait, Reading r
     if (row.answered) return;
     row.failure = error.reason;
     if (!row.keeper_lives) row.keeper_lives = home.locked(row.id.stem());
-    bool ended = fill_from_record(home, row, boot, error.why());
+    bool ended = fill_from_record(home, row, boot, error.why(), processes);
     if (!nobody || !row.keeper_lives || !ended) return;
   }
 }
@@ -278,14 +314,16 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
   for (std::size_t i = 0; i < rows.size(); ++i)
     rows[i].id = std::move(ids[i]);
   std::string boot = boot_id();
+  MarkedProcesses processes(home);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (take_status(rows[i], answers[i], reading)) continue;
     Error unreadable{Reason::invalid, "", "", 0};
-    look_closer(home, rows[i], answers[i] ? unreadable : answers[i].error(), wait, reading, boot);
+    look_closer(home, rows[i], answers[i] ? unreadable : answers[i].error(), wait, reading, boot, processes);
   }
   // A stray directory or socket without any record is no app.
   std::erase_if(rows, [](const Row& row) {
-    return !row.answered && !row.keeper_lives && row.status.version.empty() && row.status.command.empty();
+    return !row.answered && !row.keeper_lives && row.status.version.empty() && row.status.command.empty() &&
+           !row.status.reason;
   });
   auto by_id = [](const Row& a, const Row& b) { return a.id < b.id; };
   if (!std::is_sorted(rows.begin(), rows.end(), by_id)) std::sort(rows.begin(), rows.end(), by_id);

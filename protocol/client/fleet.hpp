@@ -49,7 +49,9 @@ struct Row {
 /// keeper_lives is false and status.pid is that program). A socket that nobody answers and whose lock is free
 /// is passed over: the row comes from the record, and so it does while a command ends such a program; then
 /// the state is `stopping`. A row names no process that is not there any more. Reading::text leaves the
-/// statuses of keepers that answered as the text that they sent (`json`).
+/// statuses of keepers that answered as the text that they sent (`json`). An app of which no record can be
+/// read is `exited`, with the reason; if its program lives it is `unreachable`, found by its processes
+/// (find_run.hpp).
 enum class Reading { values, text };
 std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::function<bool(const AppId&)>& wanted,
                                Reading reading = Reading::values);
