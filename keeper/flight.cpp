@@ -95,6 +95,9 @@ void Keeper::tell_subscribers(const action::Announce& a) {
   if (a.until) event.until = wall_now() + (*a.until - steady_now());
   if (!a.text.empty()) event.text = a.text;
   if (a.what == action::What::stopping && recorder_.asker()) event.text = asker_text(*recorder_.asker());
+  if (a.what == action::What::killing)
+    if (const Run* run = find(a.run); run != nullptr && !run->killed_text.empty())
+      event.text = run->killed_text;
   if (a.what == action::What::survivors)
     for (int pid : survivors_)
       event.text = (event.text ? *event.text + ", pid " : "pid ") + std::to_string(pid);

@@ -365,9 +365,22 @@ void Keeper::look_for_rest(Run& run) {
     forget(id);
     return tell(event::TreeEmpty{id});
   }
-  if (run.kill_all)
-    for (int pid : rest)
-      kill(pid, SIGKILL);
+  if (run.kill_all) send_signal(run, SIGKILL, Scope::tree);
+}
+
+/// Before they are sent KILL: what they are is known only while they live.
+void Keeper::note_killed(Run& run, const std::vector<int>& pids) {
+  if (run.why_killed.empty()) return;  // it is how this app is asked to stop
+  std::vector<KilledProcess> fresh;
+  for (int pid : pids)
+    if (std::find(run.killed.begin(), run.killed.end(), pid) == run.killed.end())
+      fresh.push_back({pid, command_text_of(pid), run.why_killed});
+  if (fresh.empty()) return;
+  for (const KilledProcess& one : fresh)
+    run.killed.push_back(one.pid);
+  run.killed_text = killed_text(fresh);
+  marker(run.killed_text);
+  recorder_.note_killed(run.id, fresh);
 }
 
 bool Keeper::somebody_watches() const {
@@ -458,6 +471,7 @@ void Keeper::perform(const action::Signal& wanted) {
 
 void Keeper::send_signal(Run& run, int signal, Scope scope) {
   if (scope == Scope::process) {
+    if (signal == SIGKILL && !run.main_ended) note_killed(run, {run.pid});
     bool sent = !run.main_ended && pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0) == 0;
     signal_error_ = sent ? 0 : run.main_ended ? ESRCH : errno;
     return;
@@ -469,7 +483,9 @@ void Keeper::send_signal(Run& run, int signal, Scope scope) {
     if (group_of(run.pid) != run.session) pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0);
     return;
   }
-  for (int pid : tree_of(ids_of(run)))
+  const std::vector<int> tree = tree_of(ids_of(run));
+  if (signal == SIGKILL) note_killed(run, tree);
+  for (int pid : tree)
     if (scope == Scope::tree || group_of(pid) != run.session) kill(pid, signal);
 }
 
@@ -486,6 +502,8 @@ void Keeper::perform(const action::Announce& a) {
     put_back_spec();
     if (a.run != 0) take_sockets_from(a.run);
   }
+  if (a.what == action::What::killing)
+    if (Run* run = find(a.run)) run->why_killed = a.text;
   const bool current = a.run == machine_.run();
   bool too_late = a.what == action::What::stopping && a.cause == Cause::ready_timeout;
   if (too_late && current) {

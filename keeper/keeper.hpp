@@ -121,6 +121,9 @@ class Keeper : public Service {
     std::optional<WallTime> confirmed_at{};
     Time began{0};
     Said said{};
+    std::string why_killed{};   ///< of KILL; empty while none was needed
+    std::vector<int> killed{};  ///< processes that are known to have been sent it
+    std::string killed_text{};  ///< what was said of them last
   };
 
   Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Snapshot machine);
@@ -155,6 +158,7 @@ class Keeper : public Service {
   std::vector<int> other_mains(const Run* but) const;
   void leave_alone(const Run& run);
   void look_for_rest(Run& run);
+  void note_killed(Run& run, const std::vector<int>& pids);
   void look_for_stop(Run& run);
   Run* find(RunId id);
   void forget(RunId id);

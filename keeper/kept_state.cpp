@@ -61,6 +61,7 @@ void fields(F& f, KeptRun& v) {
   f(8, v.sent_kill), f(9, v.since), f(10, v.exit), f(16, v.skips), f(17, v.twin);
   f(11, v.started_at), f(12, v.confirmed_at), f(13, v.began);
   f(14, v.said_status), f(15, v.said_doing), f(23, v.user), f(24, v.half_sent);
+  f(18, v.why_killed);
 }
 template <class F>
 void fields(F& f, KeptListener& v) {

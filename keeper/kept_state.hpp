@@ -30,6 +30,7 @@ struct KeptRun {
   std::string said_status{}, said_doing{};
   std::optional<unsigned> user{};  ///< that it runs as, where that is not the keeper's
   bool half_sent = false;          ///< it has the beginning of a message, and its end is lost with the keeper
+  std::string why_killed{};        ///< why it was, or is to be, sent KILL
   bool operator==(const KeptRun&) const = default;
 };
 

@@ -61,6 +61,7 @@ Status Keeper::status() {
     s.last_exit = LastExit{end->exit, last_exit_at_, end->lived.count(),
                            record != nullptr ? record->cause : std::string(word_for(end->cause)), end->pid};
     if (record != nullptr) s.last_exit->kill_reason = record->kill_reason;
+    if (record != nullptr) s.last_exit->killed = record->killed;
   }
   if (auto at = machine_.next_start()) s.next = Next{"start", wall_now() + (*at - steady_now())};
   if (!machine_.spawn_error().empty()) s.spawn_error = machine_.spawn_error();

@@ -54,10 +54,26 @@ KeptState Keeper::kept_state() const {
   out.keeper = getpid();
   out.machine = machine_.snapshot();
   for (const Run& run : runs_)
-    out.runs.push_back({run.id, run.pid, run.start, run.session, run.keeper != 0 ? run.keeper : getpid(),
-                        run.main_ended, run.kill_all, run.sent_kill, run.since, run.exit, run.skips,
-                        run.channel ? run.twin : -1, run.started_at, run.confirmed_at, run.began,
-                        run.said.status, run.said.doing, run.user, run.half_sent});
+    out.runs.push_back({run.id,
+                        run.pid,
+                        run.start,
+                        run.session,
+                        run.keeper != 0 ? run.keeper : getpid(),
+                        run.main_ended,
+                        run.kill_all,
+                        run.sent_kill,
+                        run.since,
+                        run.exit,
+                        run.skips,
+                        run.channel ? run.twin : -1,
+                        run.started_at,
+                        run.confirmed_at,
+                        run.began,
+                        run.said.status,
+                        run.said.doing,
+                        run.user,
+                        run.half_sent,
+                        run.why_killed});
   out.started_at = started_at_;
   out.confirmed_at = confirmed_at_;
   out.stopped_at = stopped_at_;
@@ -220,6 +236,7 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
   run.began = kept.began;
   run.said = {kept.said_status, kept.said_doing};
   run.user = kept.user;
+  run.why_killed = kept.why_killed;
   Fd pidfd(kept.main_ended || kept.exit ? -1 : pidfd_open(kept.pid, 0));
   // Asked after the pidfd is open: from here on the number cannot become another process unseen.
   const bool lives = pidfd && process_start(kept.pid) == kept.start;

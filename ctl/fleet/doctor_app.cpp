@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "ctl/fleet/doctor_findings.hpp"
-#include "ctl/fleet/orphan_end.hpp"
+#include "ctl/fleet/outcome.hpp"
 #include "ctl/fleet/reach.hpp"
 #include "protocol/wire/units.hpp"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ctl/fleet/orphan_end.hpp"
+#include "ctl/fleet/outcome.hpp"
 #include "ctl/fleet/pidfd.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/find_run.hpp"
@@ -51,6 +52,7 @@ Status after_stop(Status s, std::string_view asked, const OrphanRest& rest) {
   std::int64_t lived = s.started_at ? std::max<std::int64_t>(0, (now - *s.started_at).count()) : 0;
   forget_keeper(s);
   s.last_exit = LastExit{ExitInfo::unknown(), now, lived, std::string(asked), s.pid};
+  s.last_exit->killed = rest.killed;
   s.state = State::stopped;
   s.stopped_at = now;
   s.pid.reset();
@@ -65,6 +67,7 @@ RunRecord last_run(const Status& record, std::string_view asked, const LastExit&
   RunRecord out = lost_run(record, exit.cause);
   out.ended_at = exit.at;
   out.lived_ms = exit.after_ms;
+  out.killed = exit.killed;
   out.asked_by = Asker{std::string(asked), getpid(), geteuid(), passwd_name(geteuid())};
   out.decision = asked == "restart" ? Decision{"restart", 0, "asked for"}
                                     : Decision{"stopped", std::nullopt, "asked for"};

@@ -8,6 +8,7 @@
 
 #include "ctl/fleet/orphan_tree.hpp"
 #include "ctl/fleet/pidfd.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -24,18 +25,21 @@ class Ending {
  private:
   bool alone() const { return spec_.kill_mode == KillMode::process; }
   Deadline within(Millis wait) const;
-  bool ends_within(Millis wait) const { return wait_for_end(pidfd_, within(wait)); }
 
   Done ask(int signal) const;
   void send_to_tree(int signal, bool but_group) const;
-  bool empty_within(Millis wait, bool kill_all) const;
-  OrphanRest end_rest(int signal, bool killed) const;
+  bool empty_by(const Deadline& until, bool kill_all) const;
+  std::string unheeded() const;
+  void note_killed(const std::vector<int>& pids);
+  OrphanRest end_rest(std::size_t asked, Deadline until);
+  OrphanRest kill_rest();
 
   int pid_;
   const Fd& pidfd_;
   const Spec& spec_;
   const Deadline& deadline_;
   OrphanTree tree_;
+  std::vector<KilledProcess> killed_{};
 };
 
 /// So long, but no longer than the whole command has.
@@ -67,8 +71,7 @@ void Ending::send_to_tree(int signal, bool but_group) const {
 }
 
 /// Whether nothing of the tree is left before that time is over.
-bool Ending::empty_within(Millis wait, bool kill_all) const {
-  Deadline until = within(wait);
+bool Ending::empty_by(const Deadline& until, bool kill_all) const {
   while (true) {
     std::vector<int> rest = tree_.processes();
     if (rest.empty()) return true;
@@ -80,39 +83,80 @@ bool Ending::empty_within(Millis wait, bool kill_all) const {
   }
 }
 
-/// The program has ended; others may be left.
-OrphanRest Ending::end_rest(int signal, bool killed) const {
+/// Why the last of its stop signals was not enough.
+std::string Ending::unheeded() const {
+  if (spec_.stop_signal.empty()) return "it was to end at once";
+  const std::vector<int>& signals = spec_.stop_signal;
+  std::string text =
+      "it did not end within " + duration_text(spec_.stop_timeout) + " of " + signal_name(signals.back());
+  for (std::size_t i = signals.size() - 1; i > 0; --i)
+    text += (i + 1 == signals.size() ? ", nor by " : ", ") + signal_name(signals[i - 1]);
+  return text + (signals.size() > 1 ? " before" : "");
+}
+
+void Ending::note_killed(const std::vector<int>& pids) {
+  for (int pid : pids)
+    if (std::none_of(killed_.begin(), killed_.end(), [&](const auto& one) { return one.pid == pid; }))
+      killed_.push_back({pid, command_text_of(pid), unheeded()});
+}
+
+OrphanRest Ending::kill_rest() {
+  OrphanRest out;
+  note_killed(tree_.processes());
+  if (!empty_by(within(spec_.kill_timeout), true)) out.survivors = tree_.processes();
+  out.killed = std::move(killed_);
+  return out;
+}
+
+/// The program has ended; others may be left. They have what is left of the stop time: `until` is the end of
+/// that of stop signal number `asked`.
+OrphanRest Ending::end_rest(std::size_t asked, Deadline until) {
   OrphanRest out;
   if (alone()) return out.left = tree_.processes(), out;
-  if (!killed) {
-    if (spec_.kill_mode == KillMode::group) send_to_tree(signal, true);
-    if (empty_within(spec_.kill_timeout, false)) return out;
+  if (spec_.kill_mode == KillMode::group)
+    for (int each : {spec_.stop_signal[asked], SIGCONT})
+      send_to_tree(each, true);
+  while (!empty_by(until, false)) {
+    if (deadline_.passed()) {
+      out.left = tree_.processes();
+      out.late = !out.left.empty();
+      return out;
+    }
+    if (++asked >= spec_.stop_signal.size()) return kill_rest();
+    if (spec_.kill_mode != KillMode::mixed)
+      for (int each : {spec_.stop_signal[asked], SIGCONT})
+        send_to_tree(each, false);
+    until = within(spec_.stop_timeout);
   }
-  if (deadline_.passed()) {
-    out.left = tree_.processes();
-    out.late = !out.left.empty();
-    return out;
-  }
-  if (!empty_within(spec_.kill_timeout, true)) out.survivors = tree_.processes();
   return out;
 }
 
 Result<OrphanRest> Ending::run() {
   Error late{Reason::timeout, "", "its program has not ended in time; it has been told to", 0};
-  for (int signal : spec_.stop_signal) {
-    for (int each : {signal, SIGCONT})
+  for (std::size_t i = 0; i < spec_.stop_signal.size(); ++i) {
+    for (int each : {spec_.stop_signal[i], SIGCONT})
       if (Done done = ask(each); !done) return done.error();
-    if (ends_within(spec_.stop_timeout)) return end_rest(signal, false);
+    const Deadline until = within(spec_.stop_timeout);
+    if (wait_for_end(pidfd_, until)) return end_rest(i, until);
     if (deadline_.passed()) return late;
   }
-  if (alone())
-    pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0);
-  else
+  if (!alone()) {
+    note_killed(tree_.processes());
     send_to_tree(SIGKILL, false);
-  if (ends_within(spec_.kill_timeout)) return end_rest(SIGKILL, true);
-  if (deadline_.passed()) return late;
+    const bool ended = wait_for_end(pidfd_, within(spec_.kill_timeout));
+    if (!ended && deadline_.passed()) return late;
+    return kill_rest();
+  }
+  note_killed({pid_});
+  pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0);
   OrphanRest out;
-  out.survivors = alone() ? std::vector<int>{pid_} : tree_.processes();
+  if (wait_for_end(pidfd_, within(spec_.kill_timeout)))
+    out.left = tree_.processes();
+  else if (deadline_.passed())
+    return late;
+  else
+    out.survivors = {pid_};
+  out.killed = std::move(killed_);
   return out;
 }
 
@@ -121,13 +165,6 @@ Result<OrphanRest> Ending::run() {
 Result<OrphanRest> end_orphan(const Status& record, const Fd& pidfd, const Spec& spec,
                               const Deadline& deadline) {
   return Ending(record, pidfd, spec, deadline).run();
-}
-
-std::string pids_text(const std::vector<int>& pids) {
-  std::string out;
-  for (int pid : pids)
-    out += " pid " + std::to_string(pid);
-  return out;
 }
 
 }  // namespace keeper

@@ -19,8 +19,21 @@ int Tally::exit_code() const {
 }
 
 std::string force_text(const Status& after) {
-  if (!after.last_exit || !after.last_exit->kill_reason) return "";
-  return ", by KILL: " + *after.last_exit->kill_reason;
+  if (!after.last_exit) return "";
+  const LastExit& exit = *after.last_exit;
+  std::string out = exit.kill_reason ? ", by KILL: " + *exit.kill_reason : "";
+  return exit.killed.empty() ? out : out + "; " + killed_text(exit.killed, exit.kill_reason.value_or(""));
+}
+
+std::string left_text(const Status& after) {
+  return after.left.empty() ? "" : "; left running:" + pids_text(after.left);
+}
+
+std::string pids_text(const std::vector<int>& pids) {
+  std::string out;
+  for (int pid : pids)
+    out += " pid " + std::to_string(pid);
+  return out;
 }
 
 }  // namespace keeper

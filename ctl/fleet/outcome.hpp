@@ -36,7 +36,12 @@ class Tally {
   int code_ = exit_code::done;  ///< of the first that failed
 };
 
-/// ", by KILL: it did not heed TERM within 10 s", for what a run's end took; empty if it took nothing.
+/// What a run's end took: ", by KILL: it did not end within 10s of SIGTERM; killed pid 12 (./api)"; empty if
+/// it took nothing.
 std::string force_text(const Status& after);
+/// "; left running: pid 12 pid 13": what kill_mode `process` spared; empty if there is nothing.
+std::string left_text(const Status& after);
+/// " pid 12 pid 13"
+std::string pids_text(const std::vector<int>& pids);
 
 }  // namespace keeper

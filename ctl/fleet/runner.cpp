@@ -22,7 +22,7 @@ using Wording = std::string (*)(const Row& before, const Status& after);
 
 std::string restarted(const Row& before, const Status& after) {
   return "restarted " + before.id.stem() + ": pid " + number_or_none(before.status.pid) + " -> " +
-         number_or_none(after.pid) + force_text(after);
+         number_or_none(after.pid) + force_text(after) + left_text(after);
 }
 
 std::string started(const Row& before, const Status& after) {

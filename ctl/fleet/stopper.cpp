@@ -4,7 +4,6 @@
 
 #include "ctl/fleet/asking.hpp"
 #include "ctl/fleet/orphan.hpp"
-#include "ctl/fleet/orphan_end.hpp"
 #include "ctl/fleet/pidfd.hpp"
 #include "ctl/fleet/reach.hpp"
 
@@ -24,8 +23,7 @@ Outcome stopped(const Row& row, const Status& status) {
     return Outcome::failed(row.id, {Reason::failed, "", "survived KILL:" + pids_text(status.survivors), 0});
   bool of_this_run = status.last_exit && status.last_exit->pid == row.status.pid;
   std::string force = of_this_run ? force_text(status) : "";
-  std::string left = status.left.empty() ? "" : "; left running:" + pids_text(status.left);
-  return Outcome::done(row.id, stopped_text(row) + force + left);
+  return Outcome::done(row.id, stopped_text(row) + force + left_text(status));
 }
 
 Outcome end_without_keeper(const Home& home, const Row& row, std::string_view asked,

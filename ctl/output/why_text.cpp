@@ -82,6 +82,11 @@ string why_killed(const RunRecord& run) {
   return run.kill_reason ? "Its keeper killed it: " + escaped(*run.kill_reason) + "." : "";
 }
 
+string who_was_killed(const RunRecord& run) {
+  if (run.killed.empty()) return "";
+  return "Its keeper " + escaped(killed_text(run.killed, run.kill_reason.value_or(""))) + ".";
+}
+
 string confirmation(const RunRecord& run) {
   if (!run.confirmed_at) return "It was never confirmed.";
   if (!run.started_at) return "It had been confirmed.";
@@ -186,6 +191,7 @@ string run_text(const Status& app, const RunRecord& run, bool newest) {
   bool seen = run.ended_at.has_value();  // of one that nobody saw end there is no more to say
   if (seen) add(out, why_it_ended(run) + " " + confirmation(run));
   add(out, why_killed(run));
+  add(out, who_was_killed(run));
   add(out, decision(app, run, newest && seen));
   add(out, usage(run));
   return out + lines_of(run.output);

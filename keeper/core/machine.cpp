@@ -6,7 +6,8 @@
 namespace keeper {
 namespace {
 
-constexpr std::size_t kMostText = 1'000;   ///< bytes of a text that is kept: a snapshot has a bounded size
+constexpr std::size_t kMostText = 1'000;  ///< bytes of a text that is kept: a snapshot has a bounded size
+constexpr const char* kAtOnce = "it was to end at once";
 constexpr Millis kQuiet{1'000};            ///< how long a changed file has to be left alone
 constexpr std::uint32_t kSecs = 1u << 31;  ///< of Life::shown: start_secs has passed; below it the events
 
@@ -269,7 +270,8 @@ void Machine::on(const event::Hangs& e) {
 /// More time, never less. It counts only while it is waited for the end of something.
 void Machine::on(const event::Extend& e) {
   Life* life = find(e.run);
-  bool waits = life && (life->phase == Phase::starting || life->phase == Phase::stopping);
+  bool waits = life && (life->phase == Phase::starting || life->phase == Phase::stopping ||
+                        life->phase == Phase::clearing);
   if (!waits || life->until.due(now_)) return;
   if (life->until.at) life->until.at = std::max(*life->until.at, now_ + e.by);
   if (life->until.held) life->until.held = std::max(*life->until.held, e.by);
@@ -325,23 +327,24 @@ void Machine::retire(Slot& slot, Cause cause, bool at_once) {
 
 void Machine::begin_end(Life& life) {
   if (life.at_once)
-    kill_main(life, "it was to end at once");
+    kill_all(life, kAtOnce);
   else
     carry_out(life, stop_step(policy_, life.ending, 0));
 }
 
-void Machine::kill_main(Life& life, std::string why) {
-  announce({.what = action::What::killing, .run = life.run, .pid = life.pid, .text = std::move(why)});
+void Machine::kill_all(Life& life, std::string why) {
+  announce({.what = action::What::killing,
+            .run = life.run,
+            .pid = life.exit ? 0 : life.pid,
+            .text = std::move(why)});
   carry_out(life, kill_step(policy_));
 }
 
-/// It has not ended by its stop signal: the next one, or KILL.
+/// It, or what is left of it, has not ended by its stop signal: the next one, or KILL.
 void Machine::end_harder(Life& life) {
-  std::string unheeded =
-      unheeded_text(policy_, life.ending, life.step, life.until.at.value_or(now_) - life.step_since);
-  StopStep step = stop_step(policy_, life.ending, ++life.step);
+  const StopStep step = harder_step(policy_, life);
   if (step.phase == Phase::killing)
-    kill_main(life, std::move(unheeded));
+    kill_all(life, unheeded_text(policy_, life, life.until.at.value_or(now_) - life.step_since));
   else
     carry_out(life, step);
 }
@@ -350,20 +353,21 @@ void Machine::kill(Life& life) {
   life.at_once = true;
   if (life.phase == Phase::spawning) return;
   if (life.phase == Phase::killing) return send(life.run, kill_step(policy_));  // but it gets no more time
-  if (life.exit) return carry_out(life, kill_step(policy_));
-  begin_end(life);
+  kill_all(life, kAtOnce);
 }
 
 void Machine::clear(Life life) {
-  StopStep step = clear_step(policy_, life);
-  carry_out(s_.leaving.emplace_back(life), life.at_once ? kill_step(policy_) : step);
+  carry_out(s_.leaving.emplace_back(life), clear_step(policy_, life));
 }
 
 void Machine::carry_out(Life& life, const StopStep& step) {
   life.phase = step.phase;
-  life.step_since = now_;
-  life.until.set(step.wait, now_, false);
+  life.step = step.index;
   life.secs = {};
+  if (step.wait) {
+    life.step_since = now_;
+    life.until.set(*step.wait, now_, false);
+  }
   send(life.run, step);
 }
 
@@ -474,8 +478,8 @@ void Machine::expire(Life& life) {
     case Phase::spawning: life.until = {}; return;
     case Phase::starting: return fail(life.run, Cause::ready_timeout);
     case Phase::confirmed: return fail(life.run, Cause::watchdog);
-    case Phase::stopping: return end_harder(life);
-    case Phase::clearing: return carry_out(life, kill_step(policy_));
+    case Phase::stopping:
+    case Phase::clearing: return end_harder(life);
     case Phase::killing: return give_up(life.run);
   }
 }

@@ -151,7 +151,7 @@ class Machine {
   // An end
   void retire(Slot& slot, Cause cause, bool at_once = false);
   void begin_end(Life& life);
-  void kill_main(Life& life, std::string why);
+  void kill_all(Life& life, std::string why);
   void end_harder(Life& life);
   void kill(Life& life);
   void clear(Life life);

@@ -53,7 +53,9 @@ void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
       if (a.cause == Cause::reload && !asker_) live(a.run).asker = starter_;
       if (a.cause == Cause::ready_timeout) live(a.run).unshown = a.text;
       return;
-    case What::killing: live(a.run).unheeded = a.text; return;
+    case What::killing:
+      if (find(a.run) == nullptr) live(a.run).unheeded = a.text;
+      return;
     case What::exited: return add_exit(a, wall);
     case What::spawn_failed: return add_failed_spawn(a, wall);
     case What::backoff:
@@ -77,6 +79,7 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   run.cause = was.facts.out_of_memory ? "out of memory" : word_for(a.cause.value_or(Cause::crash));
   run.asked_by = asker_of(was, a);
   if (!was.unheeded.empty() && a.exit == ExitInfo::signal(SIGKILL)) run.kill_reason = std::move(was.unheeded);
+  run.killed = std::move(was.killed);
   if (!was.unshown.empty()) run.not_ready = std::move(was.unshown);
   run.lived_ms = a.lived.count();
   run.max_memory_bytes = was.facts.max_memory_bytes;
@@ -91,6 +94,19 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
 void Recorder::note_signal(RunId run, int signal, Asker by) {
   live(run).signal = signal;
   live(run).signaller = std::move(by);
+}
+
+/// A record of any keeper of this app: the number of a run is never given twice.
+RunRecord* Recorder::find(RunId run) {
+  auto it = std::find_if(runs_.rbegin(), runs_.rend(), [&](const RunRecord& one) { return one.run == run; });
+  return it == runs_.rend() ? nullptr : &*it;
+}
+
+void Recorder::note_killed(RunId run, const std::vector<KilledProcess>& killed) {
+  RunRecord* record = find(run);
+  auto& all = record != nullptr ? record->killed : live(run).killed;
+  for (const KilledProcess& one : killed)
+    if (all.size() < kMostKilled) all.push_back(one);
 }
 
 /// Who asked for the end, or had the signal sent that was one.

@@ -45,6 +45,8 @@ class Recorder {
   void note(RunId run, const ExitFacts& facts) { live(run).facts = facts; }
   /// Somebody has that run sent this signal, which may end it.
   void note_signal(RunId run, int signal, Asker by);
+  /// Its processes that were sent KILL; also after its end.
+  void note_killed(RunId run, const std::vector<KilledProcess>& killed);
   /// `wall` and `now`: the two clocks. Announcements in the order in which they are made.
   void note(const action::Announce& a, WallTime wall, Time now);
   /// The app is over: exited, fatal or stopped.
@@ -53,6 +55,8 @@ class Recorder {
   const std::vector<RunRecord>& runs() const { return runs_; }
   /// The record of a run of this keeper; null while it has none.
   const RunRecord* record_of(RunId run) const;
+
+  static constexpr std::size_t kMostKilled = 16;  ///< that are remembered of a run
 
  private:
   struct Live {
@@ -63,11 +67,13 @@ class Recorder {
     std::optional<Asker> asker;
     std::string unshown;   ///< of a run that was not ready in time
     std::string unheeded;  ///< why it was sent KILL
-    int signal = 0;        ///< the last one that somebody had it sent
+    std::vector<KilledProcess> killed;
+    int signal = 0;  ///< the last one that somebody had it sent
     std::optional<Asker> signaller;
     ExitFacts facts;
   };
 
+  RunRecord* find(RunId run);
   Live& live(RunId run);
   Live take(RunId run);
   void add_exit(const action::Announce& a, WallTime wall);

@@ -21,11 +21,28 @@ std::string name_of(int signal) {
 
 Scope scope_of(KillMode mode) {
   switch (mode) {
-    case KillMode::process: return Scope::process;
+    case KillMode::process:
+    case KillMode::mixed: return Scope::process;
     case KillMode::group: return Scope::group;
     case KillMode::tree: return Scope::tree;
   }
   return Scope::group;
+}
+
+/// The first from `index` on that is a signal: the others go to the main process alone.
+int first_signal(const Policy& policy, const std::optional<Cause>& why, int index) {
+  for (auto one = stop_signal(policy, why, index); one && *one <= 0; one = stop_signal(policy, why, index))
+    ++index;
+  return index;
+}
+
+/// What asks the rest of a run to stop, when its main process is gone.
+StopStep rest_step(const Policy& policy, const std::optional<Cause>& why, int index) {
+  const auto signal = stop_signal(policy, why, index);
+  if (!signal) return kill_step(policy);
+  StopStep out{Phase::clearing, policy.stop_timeout, {}, index};
+  if (policy.kill_mode != KillMode::mixed) out.sends = {{*signal, Scope::tree}, {SIGCONT, Scope::tree}};
+  return out;
 }
 
 }  // namespace
@@ -35,15 +52,19 @@ StopStep stop_step(const Policy& policy, const std::optional<Cause>& why, int in
   if (!signal) return kill_step(policy);
   const bool message = *signal <= 0;
   Scope scope = message ? Scope::process : scope_of(policy.kill_mode);
-  return {Phase::stopping, policy.stop_timeout, {{*signal, scope}, {SIGCONT, scope}}};
+  return {Phase::stopping, policy.stop_timeout, {{*signal, scope}, {SIGCONT, scope}}, index};
 }
 
-std::string unheeded_text(const Policy& policy, const std::optional<Cause>& why, int index, Millis wait) {
-  std::string text = "it did not end within " + duration_text(wait) + " of ";
-  text += name_of(stop_signal(policy, why, index).value_or(SIGKILL));
-  for (int i = index; i > 0; --i)
-    text += (i == index ? ", nor by " : ", ") + name_of(stop_signal(policy, why, i - 1).value_or(SIGKILL));
-  return text + (index > 0 ? " before" : "");
+std::string unheeded_text(const Policy& policy, const Life& life, Millis wait) {
+  auto name = [&](int index) { return name_of(stop_signal(policy, life.ending, index).value_or(SIGKILL)); };
+  if (policy.kill_mode == KillMode::mixed && life.exit)
+    return "it did not end within " + duration_text(wait) + " of " +
+           (life.ending ? name(life.step) + " to its main process" : "the end of its main process");
+  std::string text = "it did not end within " + duration_text(wait) + " of " + name(life.step);
+  const int first = life.exit ? first_signal(policy, life.ending, 0) : 0;  // nobody else gets a message
+  for (int i = life.step; i > first; --i)
+    text += (i == life.step ? ", nor by " : ", ") + name(i - 1);
+  return text + (life.step > first ? " before" : "");
 }
 
 StopStep kill_step(const Policy& policy) {
@@ -52,17 +73,19 @@ StopStep kill_step(const Policy& policy) {
 }
 
 StopStep clear_step(const Policy& policy, const Life& life) {
-  auto signal = stop_signal(policy, life.ending, life.step);
-  const bool message = signal && *signal <= 0;  // which the others have not heard
-  for (int step = life.step + 1; signal && *signal <= 0; ++step)
-    signal = stop_signal(policy, life.ending, step);
   // After KILL it is KILL again: a process may have been born between that signal and the end of its parent.
-  if (life.phase == Phase::killing || !signal) return kill_step(policy);
-  if (message || life.phase != Phase::stopping)
-    return {Phase::clearing, policy.kill_timeout, {{*signal, Scope::tree}}};
+  if (life.at_once || life.phase == Phase::killing) return kill_step(policy);
+  const bool asked = life.phase == Phase::stopping && stop_signal(policy, life.ending, life.step) > 0;
+  if (!asked) return rest_step(policy, life.ending, first_signal(policy, life.ending, life.step));
+  StopStep out{Phase::clearing, std::nullopt, {}, life.step};
   // The group, or all of them, have had it.
-  if (policy.kill_mode == KillMode::tree) return {Phase::clearing, policy.kill_timeout, {}};
-  return {Phase::clearing, policy.kill_timeout, {{*signal, Scope::rest}}};
+  if (policy.kill_mode == KillMode::group)
+    out.sends = {{*stop_signal(policy, life.ending, life.step), Scope::rest}, {SIGCONT, Scope::rest}};
+  return out;
+}
+
+StopStep harder_step(const Policy& policy, const Life& life) {
+  return (life.exit ? rest_step : stop_step)(policy, life.ending, life.step + 1);
 }
 
 }  // namespace keeper

@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "protocol/home/home.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {
@@ -57,6 +58,19 @@ bool runs_program(int pid, std::string_view name) {
   std::string_view path(target, static_cast<std::size_t>(got));
   if (path.ends_with(" (deleted)")) path.remove_suffix(10);
   return path.substr(path.rfind('/') + 1) == name;
+}
+
+std::string command_text_of(int pid) {
+  constexpr std::size_t most = 100;
+  char text[512];
+  const std::string process = "/proc/" + std::to_string(pid);
+  long got = read_proc((process + "/cmdline").c_str(), text, sizeof text);
+  if (got <= 0) got = read_proc((process + "/comm").c_str(), text, sizeof text);
+  std::string words(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+  while (!words.empty() && (words.back() == '\0' || words.back() == '\n' || words.back() == ' '))
+    words.pop_back();
+  std::replace(words.begin(), words.end(), '\0', ' ');
+  return cut_to(escaped(words), most);
 }
 
 std::string environment_of(int pid) {

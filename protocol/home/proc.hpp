@@ -26,6 +26,10 @@ std::vector<int> all_processes();
 /// Whether the file that it runs is called so; one that was replaced or deleted meanwhile counts too.
 bool runs_program(int pid, std::string_view name);
 
+/// What it was executed as, as one line that is harmless and not long: "python3 serve.py"; empty if it is
+/// gone.
+std::string command_text_of(int pid);
+
 /// Its variables as they were at its exec(2), each with a NUL before it and after it; empty where nobody may
 /// read them.
 std::string environment_of(int pid);

@@ -138,6 +138,8 @@ void exit_to_text(const LastExit& e, Text& out) {
   object.add("cause", e.cause);
   object.add("pid", e.pid);
   if (e.kill_reason) object.add("kill_reason", e.kill_reason);
+  if (!e.killed.empty()) object.add("killed", e.killed);
+  if (e.left_behind) object.add("left_behind", e.left_behind);
 }
 
 void end_to_text(const ExitInfo& e, Text& out) {
@@ -174,6 +176,8 @@ bool exit_from_text(string_view piece, LastExit& e) {
     read("cause", e.cause);
     read("pid", e.pid);
     read("kill_reason", e.kill_reason);
+    read("killed", e.killed);
+    read("left_behind", e.left_behind);
   });
   e.exit = pieces.exit();
   return good;

@@ -69,8 +69,8 @@ struct Fields<Status> {
     v("waiting_for", &Status::waiting_for,
       "conditions of readiness not shown yet, or missed by the last run");
     v("not_ready", &Status::not_ready, "the same in words, with the last answers");
-    v("reason", &Status::reason, "why it is fatal, exited or unreachable");
-    v("survivors", &Status::survivors, "processes that KILL did not end");
+    v("reason", &Status::reason, "why it is fatal, exited or unreachable, or why its run cannot be ended");
+    v("survivors", &Status::survivors, "processes of a run that could not be ended");
     v("left", &Status::left, "processes that ended runs left running (kill_mode process)");
     v("logs", &Status::logs, "where its output is");
     v("syslog", &Status::syslog, "where its lines are sent too; null: nowhere");
@@ -119,6 +119,14 @@ struct Fields<NewLines> {
   }
 };
 template <>
+struct Fields<KilledProcess> {
+  static void each(auto&& v) {
+    v("pid", &KilledProcess::pid, "the process");
+    v("command", &KilledProcess::command, "what it was executed as");
+    v("reason", &KilledProcess::reason, "which stop signals it did not heed, and for how long");
+  }
+};
+template <>
 struct Fields<Asker> {
   static void each(auto&& v) {
     v("by", &Asker::by, "stop, restart or reload on the wire; Ctrl-C, SIGTERM to the keeper");
@@ -152,6 +160,11 @@ struct Fields<RunRecord> {
     v("not_ready", &RunRecord::not_ready,
       "what it had not shown in time; null where that is not why it ended");
     v("kill_reason", &RunRecord::kill_reason, "why its keeper sent the KILL that ended it; null: it did not");
+    v("killed", &RunRecord::killed, "its processes that were sent KILL, because they had not ended in time");
+    v("left_behind", &RunRecord::left_behind,
+      "what lived on when its main process had ended by itself; null: nothing");
+    v("clearing_ms", &RunRecord::clearing_ms,
+      "how long it took until nothing of it was left; null: nothing was");
     v("error", &RunRecord::error, "why it could not be spawned");
     v("decision", &RunRecord::decision, "what was decided then; null while that is open");
     v("output", &RunRecord::output, "its last lines; {\"base64\": ...} for a line that is not UTF-8");

@@ -69,9 +69,11 @@ std::string descriptors_text(const Descriptors& descriptors);
 
 /// Who gets the stop signals: the main process, its process group, or all that came of it. At the end the
 /// tree is empty in every mode but `process`.
-enum class KillMode { process, group, tree };
+enum class KillMode { process, group, tree, mixed };
 template <>
-inline constexpr std::array<WordOf<KillMode>, 3> kWordsOf<KillMode>{
-    {{KillMode::process, "process"}, {KillMode::group, "group"}, {KillMode::tree, "tree"}}};
+inline constexpr std::array<WordOf<KillMode>, 4> kWordsOf<KillMode>{{{KillMode::process, "process"},
+                                                                     {KillMode::group, "group"},
+                                                                     {KillMode::tree, "tree"},
+                                                                     {KillMode::mixed, "mixed"}}};
 
 }  // namespace keeper

@@ -126,7 +126,7 @@ template <>
 struct Value<KillMode> {
   static Result<KillMode> parse(string_view t) {
     if (auto v = value_for<KillMode>(t)) return *v;
-    return wrong("'" + string(t) + "' is not process, group or tree");
+    return wrong("'" + string(t) + "' is not process, group, tree or mixed");
   }
   static string text(KillMode v) { return string(word_for(v)); }
 };
@@ -501,9 +501,10 @@ constexpr Field kFields[] = {
     field<&Spec::stop_timeout>("stop_timeout", 0, "DURATION",
                                "wait so long after each of them, then KILL (default: 10s)"),
     field<&Spec::kill_timeout>("kill_timeout", 0, "DURATION",
-                               "wait so long for what is left of its processes (default: 2s)"),
+                               "wait so long for those that were sent KILL (default: 2s)"),
     field<&Spec::kill_mode>("kill_mode", 0, "WHO",
-                            "who gets the stop signal: process, group or tree (default: group)"),
+                            "who gets the stop signal: process, group, tree, or mixed: the main process "
+                            "alone, and the rest KILL when the time is over (default: group)"),
     field<&Spec::restart_on_change>("restart_on_change", 0, "", "restart it when its file has changed"),
     field<&Spec::log, not_empty>("log", 0, "PATH",
                                  "where its output goes; none: nowhere; -: keeper's own output only"),

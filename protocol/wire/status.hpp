@@ -30,6 +30,14 @@ enum class Wanted { up, down };
 template <>
 inline constexpr std::array<WordOf<Wanted>, 2> kWordsOf<Wanted>{{{Wanted::up, "up"}, {Wanted::down, "down"}}};
 
+/// A process that its keeper has sent KILL, because it had not ended in time.
+struct KilledProcess {
+  int pid = 0;
+  std::string command;  ///< "python3 serve.py": its words, made harmless and cut
+  std::string reason;   ///< "it did not end within 20s of SIGTERM"
+  bool operator==(const KilledProcess&) const = default;
+};
+
 /// How the last run ended.
 struct LastExit {
   ExitInfo exit;
@@ -39,6 +47,9 @@ struct LastExit {
   std::optional<int> pid;     ///< the run's pid
   /// Why its keeper sent the KILL that ended it; nothing where it did not.
   std::optional<std::string> kill_reason{};
+  std::vector<KilledProcess> killed{};  ///< processes of that run that were sent KILL
+  /// What lived on when it had ended by itself: RunRecord::left_behind.
+  std::optional<std::string> left_behind{};
 };
 
 /// What will happen by itself, and when.
@@ -90,9 +101,12 @@ struct Status {
   std::vector<std::string> waiting_for;
   /// The same for people, with what came of asking last: "http:80 answered 500, notify: no READY=1 has come".
   std::optional<std::string> not_ready;
-  std::optional<std::string> reason;  ///< why it is fatal, exited or unreachable
-  std::vector<int> survivors;         ///< what KILL did not end
-  std::vector<int> left;              ///< what ended runs left running, by kill_mode process
+  /// Why it is fatal, exited or unreachable, why its run cannot be ended, or what may be wrong with its
+  /// start.
+  std::optional<std::string> reason;
+  /// Processes of a run that could not be ended: KILL did not, or they may not be sent it.
+  std::vector<int> survivors;
+  std::vector<int> left;  ///< what ended runs left running, by kill_mode process
   std::vector<LogFile> logs;
   std::optional<SyslogState> syslog;          ///< where its lines go too, if anywhere
   std::optional<std::uint64_t> memory_bytes;  ///< resident memory of the tree
@@ -106,6 +120,10 @@ struct Status {
 
 /// "api", or "api:2".
 std::string label(const Status& status);
+
+/// "killed pid 4711 (python3 serve.py), pid 4712 (sh): it did not end within 20s of SIGTERM"; the first few
+/// where there are many. `said`: a reason that is not to be said again.
+std::string killed_text(const std::vector<KilledProcess>& killed, const std::string& said = {});
 
 /// Why its last start failed, for people: "it ended with code 1 after 0.100 s", "it was not ready in time:
 /// tcp:8080 refused the connection".

@@ -84,6 +84,22 @@ TEST(Recorder, KnowsWhyItWasKilledIfThatIsWhatEndedIt) {
   EXPECT_EQ(std::nullopt, flight.last().kill_reason) << "by somebody else";
 }
 
+TEST(Recorder, KnowsWhomKillWasSentTo) {
+  Flight flight;
+  flight.start(1);
+  flight.stopping(1, Cause::stop);
+  flight.recorder.note_killed(1, {{100, "./api", "it was late"}});
+  flight.exit(1, Cause::stop, ExitInfo::signal(SIGKILL));
+  flight.start(2);
+  flight.recorder.note_killed(1, {{101, "sh", "so was it"}});
+  const std::vector<KilledProcess> both = {{100, "./api", "it was late"}, {101, "sh", "so was it"}};
+  ASSERT_NE(nullptr, flight.recorder.record_of(1));
+  EXPECT_EQ(both, flight.recorder.record_of(1)->killed) << "also after its end";
+  for (int pid = 200; pid < 250; ++pid)
+    flight.recorder.note_killed(1, {{pid, "sh", "more"}});
+  EXPECT_EQ(Recorder::kMostKilled, flight.recorder.record_of(1)->killed.size());
+}
+
 TEST(Recorder, SaysThatTheNextRunBeganAtOnce) {
   Flight flight;
   flight.start(1);

@@ -30,7 +30,7 @@ inline Policy any_policy(const Pick& pick) {
   policy.ready_timeout = waits[pick(4)];
   policy.ready_events = pick(3) == 0 ? static_cast<int>(1 + pick(3)) : 0;
   policy.ready_secs = policy.ready_events == 0 || pick(3) == 0;
-  policy.kill_mode = std::array{KillMode::group, KillMode::group, KillMode::process, KillMode::tree}[pick(4)];
+  policy.kill_mode = std::array{KillMode::group, KillMode::mixed, KillMode::process, KillMode::tree}[pick(4)];
   if (pick(3) == 0) policy.watchdog = Millis{1 + 700 * pick(4)};
   policy.backoff =
       std::array{Backoff{}, Backoff{Millis{0}, Millis{0}}, Backoff{Millis{0}, Millis{9}}}[pick(3)];

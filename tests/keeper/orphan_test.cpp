@@ -66,6 +66,25 @@ TEST(Orphan, ThatIgnoresTermIsKilledWhenItsTimeIsOver) {
   EXPECT_FALSE(alive(pid));
 }
 
+TEST(Orphan, GivesTheRestWhatIsLeftOfTheStopTimeAndSaysWhomItKilled) {
+  Sandbox box;
+  const string server =
+      "trap 'sleep 0.5; echo saved' INT; trap '' TERM; echo $$ >pid; echo ready; "
+      "while :; do sleep 0.02; done";
+  write_text(box.work() / "serve", server);
+  make_orphan(box, "web",
+              {"--stop-signal", "INT,TERM", "--stop-timeout", "700ms", "--kill-timeout", "50ms", "sh", "-c",
+               "trap 'exit 0' INT; bash serve; :"},
+              "ready\n");
+  Outcome out = box.ctl({"stop", "web"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_GE(out.took, Millis(1300)) << "both signals have their time";
+  const string pid = lines_of(read_text(box.work() / "pid")).front();
+  EXPECT_TRUE(has(out.out, "; killed pid " + pid + " (bash serve)")) << out.all();
+  EXPECT_TRUE(has(out.out, ": it did not end within 700ms of SIGTERM, nor by SIGINT before\n")) << out.all();
+  EXPECT_TRUE(has(box.ctl({"why", "web"}).out, "killed pid " + pid));
+}
+
 TEST(Orphan, GetsTheSignalsOfTheListAndGoesOnWhenSuspended) {
   Sandbox box;
   auto marks = box.work() / "marks";
@@ -105,11 +124,25 @@ TEST(Orphan, OfKillModeTreeAsksEverybody) {
   EXPECT_LT(out.took, Millis(20'000));
 }
 
+TEST(Orphan, OfKillModeMixedAsksTheMainProcessAlone) {
+  Sandbox box;
+  auto asked = box.work() / "asked";
+  make_orphan(
+      box, "job",
+      {"--kill-mode", "mixed", "--stop-timeout", "400ms", "sh", "-c",
+       "sh -c 'trap \"touch asked\" TERM; echo ready; while :; do sleep 0.02; done' & exec sleep 1000"},
+      "ready\n");
+  Outcome out = box.ctl({"stop", "job"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(box.processes().empty());
+  EXPECT_FALSE(std::filesystem::exists(asked));
+}
+
 TEST(Orphan, PastTheDeadlineWhatIsLeftIsNamed) {
   Sandbox box;
   box.may_leave();
   make_orphan(box, "job",
-              {"--kill-timeout", "60s", "sh", "-c",
+              {"--stop-timeout", "60s", "sh", "-c",
                "setsid " + child("ignores_term") + " & echo hidden $!; exec sleep 1000"},
               "ready\n");
   string left = std::to_string(box.logged_pid("job", "hidden"));

@@ -84,11 +84,47 @@ INSTANTIATE_TEST_SUITE_P(Trees, StopOfATree,
 
 TEST(Stop, KillsGrandchildrenThatIgnoreTermInASessionOfTheirOwn) {
   Sandbox box;
-  box.detach("job", {"--kill-timeout", "300ms", "sh", "-c",
-                     "setsid " + child("ignores_term") + " & exec sleep 1000"});
+  box.detach("job", {"--stop-timeout", "300ms", "sh", "-c",
+                     "setsid " + child("ignores_term") + " & echo deaf $!; exec sleep 1000"});
   EVENTUALLY(box.logged("job", "ready\n"));
-  EXPECT_EQ(0, box.ctl({"stop", "job"}).code);
-  EXPECT_TRUE(box.processes().empty());
+  const string killed = "killed pid " + std::to_string(box.logged_pid("job", "deaf")) + " (" +
+                        child("ignores_term") + "): it did not end within 300ms of SIGTERM";
+  Background events = box.start({{program("ctl"), "events", "job"}});
+  EVENTUALLY(has(events.out(), "job is running"));
+  Outcome out = box.ctl({"stop", "job"});
+  EXPECT_EQ(0, out.code) << "it is stopped: " << out.all();
+  EXPECT_TRUE(box.processes().empty() || box.processes() == std::vector<int>{events.pid()});
+  EXPECT_TRUE(has(out.out, "; " + killed)) << out.all();
+  EXPECT_TRUE(box.logged("job", "Z " + killed + "\n"));
+  EXPECT_TRUE(has(box.ctl({"why", "job"}).out, "Its keeper " + killed + "."));
+  EVENTUALLY(has(events.out(), "is being killed: " + killed));
+  EXPECT_TRUE(has(box.ctl({"why", "job", "--json"}).out, "\"killed\":[{"));
+  events.signal(SIGINT);
+  events.wait();
+}
+
+TEST(Stop, GivesTheRestOfARunWhatIsLeftOfTheStopTime) {
+  Sandbox box;
+  // The shell ends by TERM at once, its server saves for longer than the kill timeout.
+  write_text(box.work() / "start.sh", "#!/bin/sh\n" + child("slow_term") + " 700\n:\n", 0755);
+  box.detach("web", {"--kill-timeout", "50ms", "--stop-timeout", "20s", "./start.sh"});
+  EVENTUALLY(box.logged("web", "ready\n"));
+  Outcome out = box.ctl({"stop", "web"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(box.logged("web", "bye\n"));
+  EXPECT_FALSE(has(out.all() + box.log("web"), "killed")) << out.all();
+  EXPECT_EQ(ExitInfo::signal(SIGTERM), box.status("web")->last_exit->exit);
+}
+
+TEST(Stop, GivesTheRestOfACrashedRunTheWholeOfIt) {
+  Sandbox box;
+  write_text(box.work() / "start.sh", "#!/bin/sh\n" + child("slow_term") + " 500\n:\n", 0755);
+  box.detach("web", {"--kill-timeout", "50ms", "--stop-timeout", "20s", "--backoff", "none", "./start.sh"});
+  EVENTUALLY(box.logged("web", "ready\n"));
+  kill(box.pid("web"), SIGKILL);
+  EVENTUALLY(count_of(box.log("web"), "ready\n") == 2);
+  EXPECT_LT(box.log("web").find("bye\n"), box.log("web").rfind(" started pid ")) << "one after the other";
+  EXPECT_FALSE(box.logged("web", "killed"));
 }
 
 TEST(Stop, OfKillModeProcessNamesWhatItLeavesRunning) {
@@ -107,6 +143,47 @@ TEST(Stop, OfKillModeProcessNamesWhatItLeavesRunning) {
   kill(member, SIGKILL);
   EVENTUALLY(!alive(member));
   EVENTUALLY(!has(box.ctl({"show", "job"}).out, "left running"));
+}
+
+TEST(Stop, OfKillModeMixedAsksTheMainProcessAlone) {
+  Sandbox box;
+  // Its worker is in the same group, and would end by TERM at once.
+  const string script =
+      "sh -c \"trap 'echo worker asked' TERM; echo ready; while :; do sleep 0.02; done\" & "
+      "trap 'echo main asked; exit 0' TERM; while :; do sleep 0.02; done";
+  box.detach("job", {"--kill-mode", "mixed", "--stop-timeout", "500ms", "bash", "-c", script});
+  EVENTUALLY(box.logged("job", "ready\n"));
+  Outcome out = box.ctl({"stop", "job"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_GE(out.took, Millis(500));
+  EXPECT_TRUE(box.logged("job", "main asked\n"));
+  EXPECT_FALSE(box.logged("job", "worker asked\n"));
+  EXPECT_EQ(ExitInfo::code(0), box.status("job")->last_exit->exit);
+  EXPECT_TRUE(has(out.out, "(sh -c ")) << "killed: " << out.all();
+  EXPECT_TRUE(has(out.out, "): it did not end within 500ms of SIGTERM to its main process")) << out.all();
+}
+
+TEST(Stop, OfKillModeMixedWaitsForWorkersThatEndThemselves) {
+  Sandbox box;
+  box.detach("job", {"--kill-mode", "mixed", "--stop-timeout", "20s", "sh", "-c",
+                     "sh -c 'echo ready; sleep 0.6; echo done' & exec sleep 1000"});
+  EVENTUALLY(box.logged("job", "ready\n"));
+  Outcome out = box.ctl({"stop", "job"});
+  EXPECT_TRUE(box.logged("job", "done\n"));
+  EXPECT_FALSE(has(out.all(), "killed")) << out.all();
+}
+
+TEST(Restart, OfKillModeProcessNamesWhatItLeavesRunning) {
+  Sandbox box;
+  box.may_leave();
+  box.detach("job", {"--kill-mode", "process", child("forks"), "group"});
+  int member = box.logged_pid("job", "group");
+  Outcome out = box.ctl({"restart", "job"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(out.out, "; left running: pid " + std::to_string(member) + "\n")) << out.all();
+  EXPECT_EQ(0, box.ctl({"stop", "job"}).code);
+  for (int left : box.processes())
+    kill(left, SIGKILL);
 }
 
 TEST(Stop, DuringBackoffEndsTheWaiting) {

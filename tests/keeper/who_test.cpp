@@ -302,7 +302,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ClosedDescriptor", {"--inherit-fds", "77"}, "--inherit-fds: descriptor 77 is not open here"},
         Wrong{
             "StandardDescriptor", {"--inherit-fds", "1"}, "--inherit-fds: '1' is not a list of descriptors"},
-        Wrong{"KillMode", {"--kill-mode", "all"}, "--kill-mode: 'all' is not process, group or tree"},
+        Wrong{"KillMode", {"--kill-mode", "all"}, "--kill-mode: 'all' is not process, group, tree or mixed"},
         Wrong{"Backoff", {"--backoff", "10..5"}, "--backoff: '10..5' is not LOW..HIGH"},
         Wrong{"StopSignal", {"--stop-signal", "FOO"}, "--stop-signal: 'FOO' is not a signal (TERM,"},
         Wrong{"ReadyUrl", {"--ready", "http:"}, "--ready: 'http:' is not http://HOST:PORT/PATH"},

@@ -363,6 +363,7 @@ Status full_status() {
   s.restarts = 1;
   s.last_exit = LastExit{ExitInfo::signal(SIGKILL, true), at(1'795'195'440'119), 90'311, "crash", 1101};
   s.last_exit->kill_reason = "it did not end within 10s of SIGTERM";
+  s.last_exit->killed = {{1101, "./api", "it did not end within 10s of SIGTERM"}, {1102, "caf\xE9", ""}};
   s.next = Next{"start", at(1'795'195'441'000)};
   s.spawn_error = "exec /srv/api: No such file or directory";
   s.reason = "max_restarts";
@@ -412,6 +413,7 @@ TEST(Replies, CarryEveryFieldOfAStatus) {
   EXPECT_EQ(got.last_exit->exit, sent.last_exit->exit);
   EXPECT_EQ(got.last_exit->pid, 1101);
   EXPECT_EQ(got.last_exit->kill_reason, sent.last_exit->kill_reason);
+  EXPECT_EQ(got.last_exit->killed, sent.last_exit->killed);
   EXPECT_EQ(got.syslog->dropped, 7u);
   EXPECT_TRUE(got.syslog->trouble && got.syslog->target == "udp:[::1]:514");
   ASSERT_EQ(got.logs.size(), 2u);
