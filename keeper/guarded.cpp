@@ -1,6 +1,7 @@
 // A keeper and its guard: what it hands up, what it is told, and how it takes the guard's place.
 #include <unistd.h>
 
+#include <algorithm>
 #include <asio/post.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -17,6 +18,8 @@ constexpr Millis kLastEcho{100};
 constexpr Millis kGuardAgain{1000};   // until it tries again to become the guard
 constexpr Millis kStatusWithin{100};  // for the parent of a process that has ended to reap it
 constexpr Millis kStatusAgain{1};
+constexpr std::size_t kUpgrades = 4;    // whose outcome is remembered
+constexpr std::size_t kUpgradeId = 64;  // bytes
 
 ExitInfo exit_of(const InboxEntry& entry) {
   if (entry.what == InboxEntry::exited) return ExitInfo::code(entry.value);
@@ -169,18 +172,67 @@ void Keeper::handle(const Upgrade& request, const Caller&, Answer answer) {
   auto refuse = [&](const std::string& why) { answer.fail({Reason::refused, doing, why, 0}); };
   char own[4096] = {};
   if (readlink("/proc/self/exe", own, sizeof own - 1) < 0) return answer.fail(system_error(doing));
-  KeeperProgram now{own, KEEPER_VERSION, {}};
+  KeeperProgram now{own, KEEPER_VERSION, {}, request.id, {}, {}};
   if (!table_.failed.empty()) now.failed = table_.failed;
-  if (!request.program) return answer.give(now);
+  if (tell_upgrade(now) || !request.program) return answer.give(now);
+  const bool under_way = !upgrades_.empty() && upgrades_.back().state == UpgradeState::under_way;
+  if (under_way) return answer.fail({Reason::busy, doing, "another upgrade of it is under way", 0});
+  if (now.id && now.id->size() > kUpgradeId) return refuse("its id is longer than 64 bytes");
   if (!guard_) return refuse("it runs without a guard; stop and start it instead");
   if (!request.program->starts_with('/')) return refuse(*request.program + " is no absolute path");
   if (access(request.program->c_str(), X_OK) < 0) return answer.fail(system_error(doing, *request.program));
+  if (upgrades_.size() >= kUpgrades) upgrades_.erase(upgrades_.begin());
+  upgrades_.push_back({request.id.value_or(""), UpgradeState::under_way, "", 0});
   persist();
-  if (Done done = guard_->renew(*request.program); !done) return answer.fail(done.error());
+  if (Done done = guard_->renew(*request.program); !done) {
+    upgrades_.pop_back();
+    return answer.fail(done.error());
+  }
+  tell_upgrade(now);
   answer.give(now);
   gives_way_ = true;
   // The answer goes out first.
   asio::post(io_, [this] { give_way(); });
+}
+
+/// What came of the upgrade that is asked about. False: that one is not known.
+bool Keeper::tell_upgrade(KeeperProgram& now) const {
+  if (!now.id || now.id->empty()) return false;
+  auto one = std::find_if(upgrades_.begin(), upgrades_.end(), [&](auto& u) { return u.id == *now.id; });
+  if (one == upgrades_.end()) return false;
+  now.failed.reset();
+  if (one->state == UpgradeState::failed) now.failed = one->why;
+  if (one->state == UpgradeState::done) now.keeper_pid = one->keeper;
+  now.state = one->state;
+  return true;
+}
+
+/// The guard says what became of the last one. A keeper that neither runs the new file nor hears why it is
+/// not used follows one that did, or one that was killed before it gave way.
+void Keeper::take_up_upgrades(const std::vector<KeptUpgrade>& known) {
+  upgrades_ = known;
+  if (upgrades_.empty()) return;
+  KeptUpgrade& last = upgrades_.back();
+  if (!table_.failed.empty())
+    last = {last.id, UpgradeState::failed, table_.failed, 0};
+  else if (last.state == UpgradeState::under_way && table_.trial)
+    last.keeper = getpid();
+  else if (last.state == UpgradeState::under_way && last.keeper != 0)
+    last.state = UpgradeState::done;
+  else if (last.state == UpgradeState::under_way)
+    last = {last.id, UpgradeState::failed, "lost", 0};
+}
+
+/// A guard that is to follow an upgrade does that at this word, and reads the next one as the new program:
+/// its answer is the end of the upgrade.
+void Keeper::say_up() {
+  guard_->up();
+  if (!upgrades_.empty() && upgrades_.back().state == UpgradeState::under_way) hand_up("lock", table_.lock);
+}
+
+void Keeper::guard_follows() {
+  if (upgrades_.empty() || upgrades_.back().keeper != getpid()) return;
+  if (std::exchange(upgrades_.back().state, UpgradeState::done) == UpgradeState::under_way) persist();
 }
 
 /// All is recorded; who is connected sees the end, and finds the next one at the same socket.

@@ -114,9 +114,10 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
       streams_([this] { return event_now("now"); }) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (table_.guard >= 0)
-    guard_ = std::make_unique<GuardLink>(io_, table_.guard,
-                                         GuardHooks{[this] { read_inbox(); }, [this] { on_guard_lost(); },
-                                                    [this](const Error& why) { marker(why.text()); }});
+    guard_ = std::make_unique<GuardLink>(
+        io_, table_.guard,
+        GuardHooks{[this] { read_inbox(); }, [this] { on_guard_lost(); },
+                   [this](const Error& why) { marker(why.text()); }, [this] { guard_follows(); }});
   table_.held.clear();
   for (std::string& loss : earlier.losses)
     marker(std::move(loss));
@@ -160,7 +161,7 @@ Done Keeper::listen_to_program(const std::string& name, Fd known) {
 int Keeper::run() {
   go_on();
   if (!leaving_as_) be_asked();
-  if (guard_) guard_->up();
+  if (guard_) say_up();
   give_back_memory();  // what its start needed
   while (!leaving_as_ && !gives_way_) {
     try {

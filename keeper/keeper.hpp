@@ -316,6 +316,10 @@ class Keeper : public Service {
   void on_guard_lost();
   void become_guard();
   void give_way();
+  void say_up();
+  void guard_follows();
+  bool tell_upgrade(KeeperProgram& now) const;
+  void take_up_upgrades(const std::vector<KeptUpgrade>& known);
   bool said_by_both(const SignalFact& fact);
 
   // what is remembered, and told to subscribers (flight.cpp)
@@ -436,6 +440,7 @@ class Keeper : public Service {
   std::unique_ptr<GuardLink> guard_;  ///< null: it has none
   std::uint32_t inbox_ = 0;           ///< the last entry that was acted on
   bool gives_way_ = false;            ///< to a keeper of another program file
+  std::vector<KeptUpgrade> upgrades_;
   asio::steady_timer guard_again_{io_};
   struct Heard {
     int number = 0;

@@ -77,12 +77,17 @@ void fields(F& f, KeptSocket& v) {
   f(8, v.before);
 }
 template <class F>
+void fields(F& f, KeptUpgrade& v) {
+  f(1, v.id), f(2, v.state), f(3, v.why), f(4, v.keeper);
+}
+template <class F>
 void fields(F& f, KeptState& v) {
   f(1, v.boot), f(2, v.keeper), f(3, v.machine), f(4, v.runs), f(5, v.started_at), f(6, v.confirmed_at);
   f(7, v.stopped_at), f(8, v.last_exit_at), f(9, v.started), f(10, v.pipes), f(11, v.notify),
       f(12, v.said_status);
   f(13, v.said_doing), f(14, v.missed), f(15, v.missed_text), f(16, v.survivors), f(17, v.inbox);
   f(18, v.signals), f(19, v.listeners), f(20, v.twin), f(21, v.sockets);
+  f(26, v.upgrades);
 }
 
 std::string to_bytes(const KeptState& state) {

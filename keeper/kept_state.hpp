@@ -8,6 +8,7 @@
 #include "keeper/core/action.hpp"
 #include "keeper/core/snapshot.hpp"
 #include "keeper/survive/state_page.hpp"
+#include "protocol/wire/messages.hpp"
 
 namespace keeper {
 
@@ -64,6 +65,15 @@ struct KeptListener {
   bool operator==(const KeptListener&) const = default;
 };
 
+/// An upgrade that was asked for.
+struct KeptUpgrade {
+  std::string id{};  ///< by which its outcome is asked for; empty: nobody asks
+  UpgradeState state = UpgradeState::under_way;
+  std::string why{};  ///< failed: RoleTable::failed, or "lost"
+  int keeper = 0;     ///< done: the keeper that came of it
+  bool operator==(const KeptUpgrade&) const = default;
+};
+
 struct KeptState {
   std::string
       boot;  ///< the kernel's boot id: pids and the monotonic clock mean something under this one only
@@ -83,6 +93,7 @@ struct KeptState {
   std::vector<KeptSocket> sockets;
   int twin = -1;  ///< KeptRun::twin of the run that is spawned last
   std::vector<KeptListener> listeners;
+  std::vector<KeptUpgrade> upgrades;  ///< the last ones
 };
 
 std::string to_bytes(const KeptState& state);

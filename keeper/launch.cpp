@@ -81,6 +81,7 @@ std::optional<int> lower_oom_score() {
 Error become(RoleTable& table, const Spec& spec) {
   own_all_signals();
   table.oom_score_adj = lower_oom_score();
+  table.caller = callers_own();
   return enter_role(spec.guard ? Role::guard : Role::keeper, table, spec.environment);
 }
 

@@ -93,6 +93,7 @@ KeptState Keeper::kept_state() const {
   for (const ServedSocket& socket : sockets_)
     out.sockets.push_back(socket.kept);
   out.listeners = kept_listeners();
+  out.upgrades = upgrades_;
   return out;
 }
 
@@ -156,6 +157,7 @@ void Keeper::take_over(const LeftBehind& left) {
   survivors_ = state.survivors;
   inbox_ = state.inbox;
   twin_ = state.twin;
+  take_up_upgrades(state.upgrades);
   remember_end(state);
   for (const KeptRun& run : state.runs)
     adopt(run, life_of(state.machine, run.id));

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "keeper/survive/bare_calls.hpp"
+#include "keeper/survive/callers_own.hpp"
 #include "keeper/survive/guard_words.hpp"
 #include "keeper/survive/inbox.hpp"
 #include "keeper/survive/unused_stack.hpp"
@@ -29,7 +30,9 @@ constexpr long kSecond = 1000;   // ms
 constexpr long kFirstWait = 50;  // ms before the third keeper of a row that died early
 constexpr long kLongestWait = 5 * kSecond;
 constexpr long kUpWithin = 2 * kSecond;  // for the first keeper of a new program file
+constexpr long kLookAgain = 10;          // for what cannot be heard of
 constexpr long kForever = -1;
+constexpr int kNameMost = 128;
 constexpr int kPathMost = 4096 + kMostText;
 
 struct Held {
@@ -44,10 +47,11 @@ struct Guard {
   const char* rest;  // of the role: what does not change
   Inbox* inbox;
   int signals;
-  int link;    // to the keeper
-  int keeper;  // its pid; 0: there is none just now
-  bool up;     // it has said so
-  bool again;  // there was one before it
+  bool guards;  // this is a guard, and no keeper
+  int link;     // to the keeper
+  int keeper;   // its pid; 0: there is none just now
+  bool up;      // it has said so
+  bool again;   // there was one before it
   bool leaving;
   int code;            // to end with
   long started;        // ms
@@ -55,7 +59,8 @@ struct Guard {
   int early;           // so many died early, one after the other
   int died;            // wait status of the last one
   const char* failed;  // why the program file that was to be tried is not used
-  bool trying;         // the keeper runs the image of `path`
+  bool trying;         // the next keeper, or one that is not up yet, runs the image of `path`
+  bool trial;          // the keeper was started from `path`
   char path[kGuardPathMost];
   int count;
   Held held[kGuardWordsMost];
@@ -136,14 +141,13 @@ bool read_role(Guard& g) {
   const char* at = *g.slot;
   while (*at++ != '=') {
   }
-  if (!starts_with(at, "guard ")) return false;
   for (g.rest = at; *g.rest != ';'; ++g.rest)
     if (*g.rest == 0) return false;
   for (; at < g.rest; ++at) {
     if (at[-1] != ' ') continue;
     if (starts_with(at, "fds=") && !read_held(g, at + 4)) return false;
     if (starts_with(at, "keeper=")) read_number(at + 7, g.keeper);
-    if (starts_with(at, "link=")) read_number(at + 5, g.link);
+    if (starts_with(at, "link=") || starts_with(at, "guard=")) read_number(at + (*at == 'l' ? 5 : 6), g.link);
     if (starts_with(at, "next=1")) g.again = true;
   }
   return held(g, "lock") >= 0 && held(g, "socket") >= 0;
@@ -189,6 +193,7 @@ void write_role(const Guard& g, char* text, const char* role, const char* key1, 
   }
   if (value1 >= 0) out.text(key1), out.number(value1);
   if (value2 >= 0) out.text(key2), out.number(value2);
+  if (g.trying) out.text(" trial=1");
   if (g.died != 0) out.text(" died="), out.number(g.died);
   if (g.failed != nullptr) out.text(" failed="), out.text(g.failed);
   out.text(g.rest);
@@ -199,12 +204,22 @@ void keep_on_exec(const Guard& g, bool keep) {
     call(SYS_fcntl, g.held[i].fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
-/// In the new process. Its name is the guard's, without that word.
+/// In ps(1): "keeper: guard NAME", "keeper: NAME".
+void write_name(const Guard& g, char* name, const char* begin) {
+  Writer out{name, name + kNameMost};
+  out.text(begin);
+  const char* at = g.rest;
+  while (*at != 0 && !starts_with(at, " stem="))
+    ++at;
+  for (at += *at != 0 ? 6 : 0; *at != 0 && *at != ' ' && out.at < out.end - 1; ++at)
+    *out.at++ = *at;
+  *out.at = 0;
+}
+
+/// In the new process.
 [[noreturn]] void become_keeper(Guard& g, const char* image, int link) {
-  char name[128];
-  Writer out{name, name + sizeof name};
-  out.text("keeper: ");
-  if (starts_with(g.argv[0], "keeper: guard ")) out.text(g.argv[0] + 14);
+  char name[kNameMost];
+  write_name(g, name, "keeper: ");
   char* argv[2] = {name, nullptr};
   char role[kPathMost];
   write_role(g, role, "keeper", " guard=", link, " next=", g.again ? 1 : 0);
@@ -240,6 +255,7 @@ void start_keeper(Guard& g) {
   g.next = kForever;
   g.started = now();
   g.up = false;
+  g.trial = g.trying;
   int ends[2];
   if (call(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, address(ends)) < 0)
     return cannot_start(g);
@@ -295,6 +311,19 @@ void hold(Guard& g, const GuardWord& word, int fd) {
   one.fd = fd;
   if (same_name(one.name, "state")) map_inbox(g);
   say(g, GuardWord::kept, 0);
+}
+
+/// What was started by a script has the name of its file: the same again, by its own. If that cannot be, it
+/// goes on by that one.
+void be_named(Guard& g) {
+  if (starts_with(g.argv[0], "keeper: ")) return;
+  char name[kNameMost];
+  write_name(g, name, g.guards ? "keeper: guard " : "keeper: ");
+  char* argv[2] = {name, nullptr};
+  keep_on_exec(g, true);
+  if (g.link >= 0) call(SYS_fcntl, g.link, F_SETFD, 0);
+  call(SYS_execve, address(kOwnImage), address(argv), address(g.envp));
+  keep_on_exec(g, false);
 }
 
 /// The keeper of a new program file has gone on: this process takes it too, with the same keeper. If that
@@ -389,9 +418,10 @@ void keeper_ended(Guard& g, const siginfo_t& info) {
   if (g.leaving) leave(g);
   const bool killed = info.si_code == CLD_KILLED && info.si_status == SIGKILL;
   const bool gave_way = g.trying && was_up;  // it ended so that another program file can be tried
+  const bool rolled_back = g.trial && !was_up;
   g.died = info.si_code == CLD_EXITED ? info.si_status << 8 | 1 << 16 : info.si_status;
   if (g.trying && !was_up) roll_back(g, "died");
-  if (gave_way || (killed && was_up)) {
+  if (gave_way || rolled_back || (killed && was_up)) {
     g.next = now();
     return;
   }
@@ -426,18 +456,61 @@ void take_signals(Guard& g) {
   }
 }
 
+constexpr unsigned long bit_of(int signal) {
+  return 1ul << (signal - 1);
+}
+
 void open_signals(Guard& g) {
   unsigned long set = 0;
   for (int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD})
-    set |= 1ul << (signal - 1);
+    set |= bit_of(signal);
   g.signals =
       static_cast<int>(call(SYS_signalfd4, -1, address(&set), sizeof set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-/// Until when nothing but news is waited for.
+/// As own_all_signals() does it. All zero is the default action, whatever the order of the kernel's members.
+void own_signals() {
+  unsigned long set = ~0ul;
+  for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGTSTP, SIGCONT})
+    set &= ~bit_of(signal);
+  call(SYS_rt_sigprocmask, SIG_SETMASK, address(&set), 0, sizeof set);
+  alignas(long) const char standard[64] = {};
+  for (int signal = 1; signal <= 64; ++signal)
+    call(SYS_rt_sigaction, signal, address(standard), 0, sizeof set);
+}
+
+/// Its descriptors have their marks already. Number 0 to 2 are no place for others: a program gets its own
+/// there.
+void own_descriptors() {
+  call(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+  for (int fd = 0; fd <= 2; ++fd)
+    if (call(SYS_fcntl, fd, F_GETFD) < 0) call(SYS_openat, AT_FDCWD, address("/dev/null"), O_RDWR);
+}
+
+/// Whatever this process was before (a wrapper script, which may have set any of it), it is a guard.
+void own_process(const Guard& g) {
+  own_signals();
+  own_descriptors();
+  for (const char* at = g.rest; *at != 0 && !starts_with(at, " stem="); ++at)
+    if (starts_with(at, " caller=")) take_callers_own(at + 8);
+  call(SYS_prctl, PR_SET_NAME, address("keeper"));
+  call(SYS_prctl, PR_SET_PDEATHSIG, 0);
+  call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/// When something is to be done; kForever: nothing.
 long due(const Guard& g) {
   if (g.keeper == 0) return g.next;
   return g.trying && !g.up ? g.started + kUpWithin : kForever;
+}
+
+/// Until when nothing but news is waited for. A keeper that has closed its line is about to end, and no
+/// signal is needed to see that.
+long wake_at(const Guard& g) {
+  const long until = due(g);
+  const bool cannot_hear = g.signals < 0 || (g.keeper != 0 && g.link < 0);
+  const long look = cannot_hear ? now() + (g.signals < 0 ? kSecond : kLookAgain) : kForever;
+  return until == kForever || (look != kForever && look < until) ? look : until;
 }
 
 /// What was done since the last rest needed pages of the stack that are nobody's until they are used again
@@ -449,8 +522,7 @@ long due(const Guard& g) {
 }
 
 [[noreturn]] void keep_guard(Guard& g) {
-  call(SYS_prctl, PR_SET_NAME, address("keeper"));
-  call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
+  own_process(g);
   map_inbox(g);
   if (g.keeper == 0)
     start_keeper(g);
@@ -460,7 +532,7 @@ long due(const Guard& g) {
     if (g.signals < 0) open_signals(g);
     give_back_stack();
     pollfd waits[2] = {{g.signals, POLLIN, 0}, {g.link, POLLIN, 0}};
-    const long until = due(g);
+    const long until = wake_at(g);
     timespec time{};
     if (until != kForever) {
       const long left = until - now();
@@ -472,7 +544,8 @@ long due(const Guard& g) {
     while (take_word(g)) {
     }
     look_at_children(g);
-    if (until == kForever || now() < until) continue;
+    const long next = due(g);
+    if (next == kForever || now() < next) continue;
     if (g.keeper != 0 && g.trying && !g.up) {
       roll_back(g, "silent");
       call(SYS_kill, g.keeper, SIGKILL);
@@ -484,6 +557,7 @@ long due(const Guard& g) {
 
 }  // namespace
 
+/// Of a keeper only what a script has left of its name is put right.
 void guard_if_asked(char** argv, char** envp) {
   for (char** at = envp; *at != nullptr; ++at) {
     if (!starts_with(*at, kVariable)) continue;
@@ -491,10 +565,14 @@ void guard_if_asked(char** argv, char** envp) {
     g.argv = argv, g.envp = envp, g.slot = at, g.rest = nullptr, g.inbox = nullptr;
     g.signals = g.link = -1;
     g.keeper = g.code = g.early = g.died = g.count = 0;
-    g.up = g.again = g.leaving = g.trying = false;
+    g.up = g.again = g.leaving = g.trying = g.trial = false;
     g.started = 0, g.next = kForever, g.failed = nullptr;
     g.path[0] = 0;
-    if (read_role(g)) keep_guard(g);
+    g.guards = starts_with(*at, "KEEPER_ROLE=guard ");
+    if (!g.guards && starts_with(argv[0], "keeper: ")) return;
+    if (!read_role(g)) return;
+    be_named(g);
+    if (g.guards) keep_guard(g);
     return;
   }
 }

@@ -11,7 +11,8 @@
 
 namespace keeper {
 
-/// Returns if the environment does not make this process a guard. To be called before anything else.
+/// Returns if the environment does not make this process a guard. To be called before anything else. A role
+/// that was entered by way of a script is entered once more, by its own name.
 void guard_if_asked(char** argv, char** envp);
 
 }  // namespace keeper

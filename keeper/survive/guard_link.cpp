@@ -60,7 +60,9 @@ bool GuardLink::take() {
     if (got < 0 && errno == EINTR) continue;
     if (got == static_cast<ssize_t>(sizeof word)) {
       news = news || word.kind == GuardWord::news;
+      const bool waited = !unanswered_.empty();
       if (Done done = heard(word); !done) hooks_.refused(done.error());
+      if (waited && unanswered_.empty()) hooks_.settled();
       continue;
     }
     const bool gone = got >= 0 || errno != EAGAIN;

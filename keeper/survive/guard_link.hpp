@@ -15,6 +15,7 @@ struct GuardHooks {
   std::function<void()> news;                 ///< there is something in the inbox
   std::function<void()> lost;                 ///< once: the guard is gone
   std::function<void(const Error&)> refused;  ///< it does not hold what it was handed
+  std::function<void()> settled;              ///< it has answered to all that it was handed
 };
 
 class GuardLink {

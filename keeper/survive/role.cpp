@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +11,8 @@
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
+
+#include "keeper/survive/callers_own.hpp"
 
 namespace keeper {
 namespace {
@@ -76,8 +80,8 @@ std::string to_text(Role role, const RoleTable& t) {
   if (t.next) out += " next=1";
   return out + ";foreground=" + (t.foreground ? "1" : "0") + " fresh=" + (t.fresh ? "1" : "0") +
          " replace=" + (t.replace ? "1" : "0") +
-         (t.oom_score_adj ? " oom=" + std::to_string(*t.oom_score_adj) : "") + " stem=" + t.stem +
-         " home=" + t.home;
+         (t.oom_score_adj ? " oom=" + std::to_string(*t.oom_score_adj) : "") +
+         (t.caller.empty() ? "" : " caller=" + t.caller) + " stem=" + t.stem + " home=" + t.home;
 }
 
 RoleTable from_text(std::string_view text) {
@@ -94,12 +98,14 @@ RoleTable from_text(std::string_view text) {
   read_descriptors(word(changing, "fds"), out);
   out.guard = number_in(word(changing, " guard"), -1);
   out.next = word(changing, " next") == "1";
+  out.trial = word(changing, " trial") == "1";
   out.died = number_in(word(changing, " died"), 0);
   out.failed = word(changing, " failed");
   out.foreground = word(lasting, "foreground") == "1";
   out.fresh = word(lasting, " fresh") == "1";
   out.replace = word(lasting, " replace") == "1";
   if (auto oom = word(lasting, " oom"); !oom.empty()) out.oom_score_adj = number_in(oom, 0);
+  out.caller = word(lasting.substr(0, lasting.find(" stem=")), " caller");
   out.stem = word(lasting, " stem");
   out.home = word(lasting, "home");
   return out;
@@ -110,7 +116,23 @@ bool is_ours(const RoleTable& t) {
   return !t.home.empty() && !t.stem.empty() && fcntl(t.lock, F_GETFD) >= 0 && fcntl(t.socket, F_GETFD) >= 0;
 }
 
+std::string limit_text(rlim_t limit) {
+  return limit == RLIM_INFINITY ? "-" : std::to_string(limit);
+}
+
 }  // namespace
+
+std::string callers_own() {
+  const mode_t mask = umask(0);
+  umask(mask);
+  std::string out = std::to_string(mask) + "," + std::to_string(20 - getpriority(PRIO_PROCESS, 0));
+  for (int resource = 0; resource < RLIM_NLIMITS; ++resource) {
+    rlimit limit{};
+    getrlimit(static_cast<__rlimit_resource_t>(resource), &limit);
+    out += "," + limit_text(limit.rlim_cur) + ":" + limit_text(limit.rlim_max);
+  }
+  return out;
+}
 
 Fd take_held(std::vector<HeldFd>& held, const std::string& name) {
   auto one = std::find_if(held.begin(), held.end(), [&](auto& h) { return h.name == name; });
@@ -126,9 +148,11 @@ std::optional<RoleTable> take_role() {
   RoleTable table = from_text(text);
   unsetenv(kVariable);
   if (!is_ours(table)) return std::nullopt;
-  keep_all_on_exec(table, false);
-  keep_on_exec(table.guard, false);
+  close_strays_on_exec();
+  if (table.caller.empty()) table.caller = callers_own();  // of a guard that knew nothing of it
+  take_callers_own(table.caller.c_str());
   prctl(PR_SET_NAME, "keeper");  // the exec named it "exe"
+  prctl(PR_SET_PDEATHSIG, 0);
   return table;
 }
 

@@ -4,7 +4,8 @@
 //
 // What a role needs comes with it in one environment variable, KEEPER_ROLE:
 //
-//   ROLE fds=lock:5,socket:6,out:9 [next=1] [guard=7] [died=9] [failed=WHY];foreground=1 ... stem=api home=/x
+//   ROLE fds=lock:5,socket:6,out:9 [next=1] [guard=7] [trial=1] [died=9] [failed=WHY];foreground=1 ...
+//   stem=api home=/x
 //
 // What stands behind the semicolon is passed on as it is (guard.cpp, which is its other reader and writer).
 // Descriptors have the numbers that they have; they are close-on-exec but for the instant of that exec.
@@ -36,11 +37,13 @@ struct RoleTable {
   bool fresh = false;    ///< this app had no record before
   bool replace = false;  ///< a program that an earlier keeper left is ended, and another one started
   std::optional<int> oom_score_adj;  ///< the caller's, where ours was lowered: the program gets this one
+  std::string caller;                ///< callers_own.hpp: its mask of new files, priority and limits
 
   // of a keeper that a guard has started
   int guard = -1;            ///< the line to it (guard_link.hpp)
   std::vector<HeldFd> held;  ///< what the guard holds besides those above
   bool next = false;         ///< there was one before it, whose place it takes
+  bool trial = false;        ///< it runs another program file, which is used from now on if it comes up
   int died = 0;              ///< how that one ended: exit code << 8 | 0x10000, else the signal
   std::string failed;        ///< why another program file, which was to be tried, is not used: died, silent
 };
@@ -48,8 +51,13 @@ struct RoleTable {
 /// That descriptor, which is no longer in the list; none where there is none of that name.
 Fd take_held(std::vector<HeldFd>& held, const std::string& name);
 
-/// The table of this process's role, taken out of the environment; nothing if it was started by a user.
+/// The table of this process's role, taken out of the environment; nothing if it was started by a user. What
+/// is the caller's is set, whatever this process was before, and no descriptor but those of the role is for a
+/// child.
 std::optional<RoleTable> take_role();
+
+/// RoleTable::caller, of this process as it is.
+std::string callers_own();
 
 /// Becomes that role: same process, same program file (also when it was deleted or replaced meanwhile), named
 /// "keeper: NAME" or "keeper: guard NAME" in ps(1), with `environment` ("K=V"). Returns only if it could not

@@ -228,11 +228,17 @@ struct Fields<KeeperProgram> {
     v("program", &KeeperProgram::program, "path of the program file");
     v("version", &KeeperProgram::version, "of it");
     v("failed", &KeeperProgram::failed, "why the last one that was to take its place did not");
+    v("id", &KeeperProgram::id, "of the upgrade that was asked about");
+    v("state", &KeeperProgram::state, "of that one: under way, done, failed; null if it is not known");
+    v("keeper_pid", &KeeperProgram::keeper_pid, "the keeper that came of it");
   }
 };
 template <>
 struct Fields<Upgrade> {
-  static void each(auto&& v) { v("program", &Upgrade::program, "absolute path of a keeper"); }
+  static void each(auto&& v) {
+    v("program", &Upgrade::program, "absolute path of a keeper");
+    v("id", &Upgrade::id, "the caller's name for this upgrade, at most 64 bytes");
+  }
 };
 template <>
 struct Fields<GetWhy> {

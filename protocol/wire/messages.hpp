@@ -177,11 +177,20 @@ struct FlushLogs {
   using Reply = LogsNow;
 };
 
+/// What came of an upgrade. The numbers outlive a process.
+enum class UpgradeState { under_way = 0, done = 1, failed = 2 };
+template <>
+inline constexpr std::array<WordOf<UpgradeState>, 3> kWordsOf<UpgradeState>{
+    {{UpgradeState::under_way, "under way"}, {UpgradeState::done, "done"}, {UpgradeState::failed, "failed"}}};
+
 /// Which program file a keeper runs.
 struct KeeperProgram {
   std::string program;  ///< path; " (deleted)" behind it where it is another file by now
   std::string version;
   std::optional<std::string> failed;  ///< why the last one that was to take its place did not
+  std::optional<std::string> id;      ///< of the upgrade that was asked about
+  std::optional<UpgradeState> state;  ///< of that one; nothing: it is not known
+  std::optional<int> keeper_pid;      ///< the keeper that came of it
 };
 struct Upgrade {
   static constexpr std::string_view method = "upgrade";
@@ -189,6 +198,7 @@ struct Upgrade {
       "Goes on as another program file, with the same program and the same sockets; the connection ends. "
       "Without one: says which it runs, and how the last upgrade went.";
   std::optional<std::string> program;  ///< absolute path of a keeper
+  std::optional<std::string> id;       ///< the caller's name for this upgrade: it is done once
   using Reply = KeeperProgram;
 };
 

@@ -1,10 +1,13 @@
 // A role: what is handed from one image of the program to the next.
 #include "keeper/survive/role.hpp"
 
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
 
+#include "keeper/survive/callers_own.hpp"
 #include "tests/edges/support/place.hpp"
 
 namespace keeper {
@@ -71,6 +74,28 @@ TEST(Role, IsTakenWithItsDescriptorsByTheProgramThatIsEntered) {
   report.writing.reset();
   char said[8] = {};
   EXPECT_EQ(2, read(report.reading.get(), said, sizeof said));
+}
+
+/// Changes this process's own limits, so in a process of its own.
+TEST(CallersOwn, IsSetAgainWhateverStoodBetween) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    const rlimit files{100, 200}, fewer{20, 200};
+    setrlimit(RLIMIT_NOFILE, &files);
+    umask(027);
+    const string own = callers_own();
+    rlimit core{};
+    getrlimit(RLIMIT_CORE, &core);
+    core.rlim_cur = 0;
+    umask(0);
+    setrlimit(RLIMIT_NOFILE, &fewer);
+    setrlimit(RLIMIT_CORE, &core);
+    take_callers_own(own.c_str());
+    _exit(callers_own() == own && own.find(",100:200,") != string::npos ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(pid, waitpid(pid, &status, 0));
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 TEST(CloseStrays, LeavesNothingForAProgramThatIsStarted) {

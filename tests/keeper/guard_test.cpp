@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <random>
@@ -299,6 +301,30 @@ TEST(Guard, WaitsLongerForAKeeperThatDiesAtOnceAndNeverGivesUp) {
   ASSERT_EQ(0, prlimit(*before.guard_pid, RLIMIT_AS, &all, nullptr));
   ASSERT_TRUE(both_live(box, "api", *before.keeper_pid));
   EXPECT_EQ(*before.pid, box.pid("api"));
+}
+
+/// The mask of a signalfd is the file's, which a test may have too.
+TEST(Guard, SeesTheEndOfItsKeeperAlsoIfNoSignalTellsItSo) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  const Status before = *box.status("api");
+  Fd guard(static_cast<int>(syscall(SYS_pidfd_open, *before.guard_pid, 0)));
+  bool deaf = false;
+  for (int fd = 3; fd < 64 && !deaf; ++fd) {
+    Fd copy(static_cast<int>(syscall(SYS_pidfd_getfd, guard.get(), fd, 0)));
+    if (!copy && errno == EPERM) GTEST_SKIP() << "no process may look into another";
+    sigset_t none;
+    sigemptyset(&none);
+    deaf = copy && signalfd(copy.get(), &none, 0) == copy.get();
+  }
+  ASSERT_TRUE(deaf);
+  for (int i = 0; i < 5; ++i) {
+    const int keeper = box.keeper_pid("api");
+    kill(keeper, SIGKILL);
+    ASSERT_TRUE(both_live(box, "api", keeper)) << i;
+  }
+  EXPECT_EQ(before.guard_pid, box.status("api")->guard_pid);
+  EXPECT_EQ(before.pid, box.pid("api"));
 }
 
 TEST(Guard, AThousandTakeoversLeaveNothingBehind) {

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <list>
+#include <set>
 #include <thread>
 
 #include "tests/keeper/support/log_texts.hpp"
@@ -98,6 +100,97 @@ INSTANTIATE_TEST_SUITE_P(Each, Broken,
                                              "ended at once; the old one goes on"},
                                          Bad{"Hangs", "exec sleep 1000", "within 2 s; the old one goes on"}),
                          [](const auto& one) { return string(one.param.name); });
+
+string line_of(int pid, const string& file, const string& key) {
+  const string text = read_text("/proc/" + std::to_string(pid) + "/" + file);
+  const auto at = text.find(key);
+  return at == string::npos ? "" : text.substr(at, text.find('\n', at) - at);
+}
+
+std::set<string> descriptors_of(int pid) {
+  std::set<string> out;
+  std::error_code none;
+  for (const auto& one : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd", none))
+    out.insert(one.path().filename());
+  return out;
+}
+
+/// dash clears its mask when it waits, and both halves begin as this script.
+TEST(Upgrade, ToAScriptThatExecutesAKeeperTakesNothingFromEitherHalf) {
+  Sandbox box;
+  Start how{{"sh", "-c", "umask 027; ulimit -S -n 300; exec \"$0\" \"$@\"", program("keeper"), "-d", "-n",
+             "api", "--start-secs", "0", "sleep", "1000"}};
+  ASSERT_EQ(0, box.run(how).code);
+  const Status before = *box.status("api");
+  const std::vector<std::pair<string, string>> asked = {{"status", "Umask:"},
+                                                        {"limits", "Max open files"},
+                                                        {"limits", "Max core file size"},
+                                                        {"status", "SigBlk:"},
+                                                        {"status", "SigIgn:"}};
+  std::vector<string> callers;
+  for (const auto& [file, key] : asked)
+    callers.push_back(line_of(*before.pid, file, key));
+  ASSERT_TRUE(has(callers[1], " 300 ")) << callers[1];
+  const fs::path wrapper =
+      script(box, "wrapper",
+             "trap '' CHLD TERM USR1; umask 077; ulimit -S -n 20; ulimit -S -c 0; sleep 0.05\nexec bash -c "
+             "'exec 19</dev/null 2>&-; exec " +
+                 program("keeper") + "'");
+  Outcome out = box.ctl({"upgrade", "api", "--keeper", wrapper});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(out.out, "upgraded api: keeper " + std::to_string(*before.keeper_pid))) << out.all();
+  EXPECT_EQ(string("keeper: api\0", 12),
+            read_text("/proc/" + std::to_string(box.keeper_pid("api")) + "/cmdline"));
+  for (int i = 0; i < 5; ++i) {
+    const int keeper = box.keeper_pid("api");
+    ASSERT_GT(keeper, 0);
+    kill(keeper, SIGKILL);
+    EVENTUALLY(box.keeper_pid("api") > 0 && box.keeper_pid("api") != keeper);
+  }
+  EXPECT_EQ(before.guard_pid, box.status("api")->guard_pid);
+  EXPECT_EQ(0, box.ctl({"restart", "api"}).code);
+  for (std::size_t i = 0; i < asked.size(); ++i)
+    EXPECT_EQ(callers[i], line_of(box.pid("api"), asked[i].first, asked[i].second));
+  EXPECT_EQ((std::set<string>{"0", "1", "2"}), descriptors_of(box.pid("api")));
+  EXPECT_FALSE(has(line_of(box.keeper_pid("api"), "limits", "Max open files"), " 20 "));
+  EXPECT_EQ(string("keeper: guard api\0", 18),
+            read_text("/proc/" + std::to_string(*before.guard_pid) + "/cmdline"));
+}
+
+TEST(Upgrade, ThatFailsAgainAndAgainDoesNotDelayTheKeeperThatGoesOn) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  const Status before = *box.status("api");
+  const fs::path bad = script(box, "bad", "exit 3");
+  const auto began = std::chrono::steady_clock::now();
+  for (int i = 0; i < 8; ++i)
+    EXPECT_EQ(1, box.ctl({"upgrade", "api", "--keeper", bad}).code);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, Millis(sanitized() ? 6000 : 3000))
+      << "the pauses between keepers that die early would be 10 s together";
+  expect_same_run(before, *box.status("api"));
+}
+
+/// Each asks for its own file, and hears what came of that one.
+TEST(Upgrade, SeveralAtTheSameTimeAreToldApart) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  const Status before = *box.status("api");
+  const fs::path good = copy_of_keeper(box, "good"), bad = script(box, "bad", "sleep 0.02; exit 3"),
+                 late = script(box, "late", "sleep 0.05; exec " + program("keeper") + " \"$@\"");
+  for (int round = 0; round < 3 && !HasFailure(); ++round) {
+    std::list<Background> all;
+    for (const fs::path& file : {bad, good, late, bad, good})
+      all.push_back(box.start({{program("ctl"), "upgrade", "api", "--keeper", file}}));
+    auto one = all.begin();
+    for (bool works : {false, true, true, false, true}) {
+      EXPECT_EQ(works ? 0 : 1, one->wait()) << one->out() << one->err();
+      EXPECT_EQ(!works, has(one->err(), bad.string() + " did not start as a keeper")) << one->err();
+      ++one;
+    }
+  }
+  EXPECT_EQ(before.guard_pid, box.status("api")->guard_pid);
+  expect_same_run(before, *box.status("api"));
+}
 
 TEST(Upgrade, IsRefusedWhereItCannotBe) {
   Sandbox box;
