@@ -35,6 +35,14 @@ Result<std::optional<int>> take_up_lost(const Home& home, const AppId& id, const
   return std::optional(run->pid);
 }
 
+/// Processes that an earlier keeper could not end, by its record, and that are still there.
+std::vector<int> survivors(const Home& home, const string& stem) {
+  auto status = home.read_status(stem);
+  if (!status) return {};
+  keep_the_living(status->survivors, *status, boot_id());
+  return std::move(status->survivors);
+}
+
 string kept_by(const Home& home, const string& stem) {
   auto status = home.read_status(stem);
   bool named = status && status->keeper_pid && wrote_record(home, stem, *status, *status->keeper_pid);
@@ -70,6 +78,13 @@ Result<Claim> claim(const Home& home, const AppId& id, Millis wait, const Spec* 
   auto lost = take_up_lost(home, id, wanted);
   if (!lost) return lost.error();
   if (*lost) return Claim{id, std::move(*lock), false, **lost};
+  if (auto rest = survivors(home, stem); !rest.empty()) {
+    string pids;
+    for (int pid : rest)
+      pids += (pids.empty() ? "pid " : ", pid ") + std::to_string(pid);
+    return Error{Reason::already, "start " + stem,
+                 "its last run is still there, and could not be ended: " + pids + "; end that first", 0};
+  }
   return Claim{id, std::move(*lock), access(home.spec_path(stem).c_str(), F_OK) != 0};
 }
 

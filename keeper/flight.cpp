@@ -42,8 +42,11 @@ Asker Keeper::asker_of(const SignalFact& fact) {
 }
 
 /// What only the system knows of an end.
-void Keeper::note_exit(const Run& run, const ExitInfo& exit, const std::optional<Used>& used) {
+void Keeper::note_exit(const Run& run, const ExitInfo& exit, const std::optional<Used>& used,
+                       const std::vector<int>& rest) {
   ExitFacts facts;
+  for (int pid : rest)
+    facts.leftovers.push_back(command_text_of(pid));
   if (used) {
     facts.max_memory_bytes = used->max_memory_bytes;
     facts.cpu_ms = used->cpu_ms;
@@ -91,16 +94,22 @@ void Keeper::tell_subscribers(const action::Announce& a) {
   event.exit = a.exit;
   if (a.cause) event.cause = word_for(*a.cause);
   if (a.what == action::What::exited)
-    if (const RunRecord* record = recorder_.record_of(a.run)) event.cause = record->cause;
+    if (const RunRecord* record = recorder_.record_of(a.run)) {
+      event.cause = record->cause;
+      event.text = record->left_behind;
+    }
+  if (a.what == action::What::cleared) event.text = "after " + lived_text(a.lived);
   if (a.until) event.until = wall_now() + (*a.until - steady_now());
   if (!a.text.empty()) event.text = a.text;
   if (a.what == action::What::stopping && recorder_.asker()) event.text = asker_text(*recorder_.asker());
   if (a.what == action::What::killing)
     if (const Run* run = find(a.run); run != nullptr && !run->killed_text.empty())
       event.text = run->killed_text;
-  if (a.what == action::What::survivors)
+  if (a.what == action::What::survivors) {
+    event.text.reset();
     for (int pid : survivors_)
       event.text = (event.text ? *event.text + ", pid " : "pid ") + std::to_string(pid);
+  }
   streams_.send(std::move(event));
 }
 

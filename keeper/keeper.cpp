@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <asio/post.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -234,6 +235,10 @@ void Keeper::send_held_back() {
     perform(action::Signal{one.run, one.signal, one.scope});
   held_back_.clear();
   persist();
+  if (events_.empty()) return;
+  Event refused = std::move(events_.front());
+  events_.pop_front();
+  tell(std::move(refused));
 }
 
 Keeper::Run* Keeper::find(RunId id) {
@@ -276,10 +281,11 @@ void Keeper::end_main(Run& ended, const ExitInfo& exit, const std::optional<Used
   output_->end_run();
   if (run->ready) run->ready->end();
   if (spec_.kill_mode == KillMode::process) leave_alone(*run);
-  bool leftovers = spec_.kill_mode != KillMode::process &&
-                   (run->keeper != 0 || has_other_children(other_mains(run))) &&
-                   !tree_of(ids_of(*run)).empty();
-  note_exit(*run, exit, used);
+  std::vector<int> rest;
+  if (spec_.kill_mode != KillMode::process && (run->keeper != 0 || has_other_children(other_mains(run))))
+    rest = tree_of(ids_of(*run));
+  const bool leftovers = !rest.empty();
+  note_exit(*run, exit, used, rest);
   run->exit.reset();    // from the next step on the machine knows
   std::list<Run> gone;  // what it held is given back when the next one is on its way
   if (leftovers) {
@@ -291,6 +297,9 @@ void Keeper::end_main(Run& ended, const ExitInfo& exit, const std::optional<Used
                 std::find_if(runs_.begin(), runs_.end(), [&](auto& r) { return r.id == id; }));
   }
   tell(event::Exited{id, exit, leftovers});
+  rest = not_permitted(rest);
+  run = find(id);
+  if (run != nullptr && !rest.empty()) tell(event::Refused{id, not_permitted_text(rest)});
   on_child_signal();  // strangers that had to wait behind it
 }
 
@@ -366,22 +375,8 @@ void Keeper::look_for_rest(Run& run) {
     forget(id);
     return tell(event::TreeEmpty{id});
   }
-  if (run.kill_all) send_signal(run, SIGKILL, Scope::tree);
-}
-
-/// Before they are sent KILL: what they are is known only while they live.
-void Keeper::note_killed(Run& run, const std::vector<int>& pids) {
-  if (run.why_killed.empty()) return;  // it is how this app is asked to stop
-  std::vector<KilledProcess> fresh;
-  for (int pid : pids)
-    if (std::find(run.killed.begin(), run.killed.end(), pid) == run.killed.end())
-      fresh.push_back({pid, command_text_of(pid), run.why_killed});
-  if (fresh.empty()) return;
-  for (const KilledProcess& one : fresh)
-    run.killed.push_back(one.pid);
-  run.killed_text = killed_text(fresh);
-  marker(run.killed_text);
-  recorder_.note_killed(run.id, fresh);
+  if (!machine_.stuck().empty()) survivors_ = rest;
+  if (run.kill_all) send_to(run, SIGKILL, rest);
 }
 
 bool Keeper::somebody_watches() const {
@@ -465,37 +460,18 @@ void Keeper::perform(const action::Signal& wanted) {
   Run* run = find(wanted.run);
   if (run == nullptr) return;
   if (wanted.signal <= 0) return send_word(*run, wanted.signal);
+  if (!may_signal_main(*run)) {  // nor is anybody else sent anything: the program goes on as it is
+    signal_error_ = EPERM;
+    return refused(*run, {run->pid});
+  }
   if (wanted.signal == SIGKILL) run->sent_kill = true;
   if (wanted.signal == SIGKILL && wanted.scope == Scope::tree) run->kill_all = true;
   send_signal(*run, wanted.signal, wanted.scope);
 }
 
-void Keeper::send_signal(Run& run, int signal, Scope scope) {
-  if (scope == Scope::process) {
-    if (signal == SIGKILL && !run.main_ended) note_killed(run, {run.pid});
-    bool sent = !run.main_ended && pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0) == 0;
-    signal_error_ = sent ? 0 : run.main_ended ? ESRCH : errno;
-    return;
-  }
-  if (scope == Scope::group) {
-    if (run.main_ended) return;
-    // Once its main process has moved, nobody may be left in the group, and its number be another's.
-    if (run.pid == run.session || group_has(run.session, tree_of(ids_of(run)))) kill(-run.session, signal);
-    if (group_of(run.pid) != run.session) pidfd_send_signal(run.pidfd.native_handle(), signal, nullptr, 0);
-    return;
-  }
-  const std::vector<int> tree = tree_of(ids_of(run));
-  if (signal == SIGKILL) note_killed(run, tree);
-  for (int pid : tree)
-    if (scope == Scope::tree || group_of(pid) != run.session) kill(pid, signal);
-}
-
 void Keeper::perform(const action::Announce& a) {
-  if (a.what == action::What::survivors) {
-    survivors_.clear();
+  if (a.what == action::What::survivors || a.what == action::What::refused)
     if (Run* run = find(a.run)) survivors_ = tree_of(ids_of(*run));
-    forget(a.run);
-  }
   if (a.what == action::What::confirmed || a.what == action::What::stopping)
     if (Run* run = find(a.run); run != nullptr && run->ready) run->ready->end();
   if (a.what == action::What::reloaded) keep_spec();

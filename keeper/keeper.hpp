@@ -152,13 +152,18 @@ class Keeper : public Service {
   bool never_ran(State leaves_as) const;
   void leave_when_written(State as, Time until);
   void refuse(std::vector<Answer>& answers, const char* doing);
+  void tell_stuck(const action::Announce& a);
   void leave(State as);
   void send_signal(Run& run, int signal, Scope scope);
   RunIds ids_of(const Run& run) const;
   std::vector<int> other_mains(const Run* but) const;
   void leave_alone(const Run& run);
   void look_for_rest(Run& run);
-  void note_killed(Run& run, const std::vector<int>& pids);
+  void send_to(Run& run, int signal, const std::vector<int>& pids);
+  void note_killed(Run& run, std::vector<KilledProcess> fresh);
+  static bool may_signal_main(Run& run);
+  void refused(const Run& run, const std::vector<int>& pids);
+  std::string stuck_text() const;
   void look_for_stop(Run& run);
   Run* find(RunId id);
   void forget(RunId id);
@@ -327,7 +332,8 @@ class Keeper : public Service {
   void tell_for(Asker asker, Event event);
   static Asker asker_of(std::string by, const Caller& caller);
   static Asker asker_of(const SignalFact& fact);
-  void note_exit(const Run& run, const ExitInfo& exit, const std::optional<Used>& used);
+  void note_exit(const Run& run, const ExitInfo& exit, const std::optional<Used>& used,
+                 const std::vector<int>& rest);
   AppEvent event_now(std::string event);
   void tell_subscribers(const action::Announce& a);
   void take_leave();

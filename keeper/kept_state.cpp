@@ -25,6 +25,7 @@ void fields(F& f, Life& v) {
   f(1, v.run), f(2, v.pid), f(3, v.phase), f(4, v.since), f(5, v.step_since), f(6, v.until), f(7, v.secs);
   f(8, v.shown), f(9, v.unshown), f(10, v.watchdog), f(11, v.step), f(12, v.suspended), f(13, v.at_once);
   f(14, v.for_reload), f(15, v.begun_by), f(16, v.ending), f(17, v.exit), f(18, v.trial), f(19, v.canary);
+  f(20, v.stuck), f(21, v.ended);
 }
 template <class F>
 void fields(F& f, NextStart& v) {

@@ -11,6 +11,7 @@
 #include "keeper/first_record.hpp"
 #include "keeper/keeper.hpp"
 #include "keeper/outdated.hpp"
+#include "protocol/home/proc.hpp"
 #include "protocol/wire/line_buffer.hpp"
 
 namespace keeper {
@@ -85,6 +86,9 @@ void Keeper::handle(const ReloadRun& request, const Caller& caller, Answer answe
   if (outdated(request, machine_.run(), doing, answer)) return;
   if (machine_.snapshot().incoming)
     return answer.fail({Reason::busy, doing, "another reload of it is under way", 0});
+  if (Run* old = find(machine_.run());
+      old != nullptr && !may_signal_main(*old))  // it would stay beside the new one
+    return answer.fail({Reason::failed, doing, not_permitted_text({old->pid}), 0});
   constexpr std::uint64_t kMost = 24 * 3'600'000;
   const Millis canary(std::min(request.canary_ms.value_or(0), kMost));
   if (Done done = take_spec(request.spec, true); !done) return answer.fail(done.error());

@@ -62,6 +62,7 @@ Status Keeper::status() {
                            record != nullptr ? record->cause : std::string(word_for(end->cause)), end->pid};
     if (record != nullptr) s.last_exit->kill_reason = record->kill_reason;
     if (record != nullptr) s.last_exit->killed = record->killed;
+    if (record != nullptr) s.last_exit->left_behind = record->left_behind;
   }
   if (auto at = machine_.next_start()) s.next = Next{"start", wall_now() + (*at - steady_now())};
   if (!machine_.spawn_error().empty()) s.spawn_error = machine_.spawn_error();
@@ -78,7 +79,14 @@ Status Keeper::status() {
       if (run.id == s.run) not_ready = unshown(run);
   if (!not_ready.empty()) s.not_ready = std::move(not_ready);
   if (!machine_.reason().empty()) s.reason = machine_.reason();
-  s.survivors = survivors_;
+  if (s.last_exit && s.last_exit->left_behind && !machine_.ready()) {
+    std::string text = "it " + ended_text(s.last_exit->exit) + " and " + *s.last_exit->left_behind;
+    s.reason = s.reason ? *s.reason + "; " + text : text;
+  }
+  if (std::string stuck = stuck_text(); !stuck.empty()) {
+    s.reason = std::move(stuck);
+    s.survivors = survivors_;
+  }
   for (const Left& left : left_alone_)
     if (left.lives()) s.left.push_back(left.pid);
   s.logs = output_->files();
@@ -137,6 +145,11 @@ void Keeper::announce_to_log(const action::Announce& a) {
   if (a.what == action::What::exited)
     marker(ended_text(machine_.last_end() ? machine_.last_end()->pid : a.pid, a));
   if (a.what == action::What::spawn_failed) marker("could not start: " + a.text);
+  if (a.what == action::What::cleared)
+    if (const RunRecord* run = recorder_.record_of(a.run); run != nullptr && run->left_behind)
+      marker("pid " + std::to_string(run->pid.value_or(0)) + " " + ended_text(*run->exit) + " and " +
+             *run->left_behind);
+  if (a.what == action::What::refused) marker("it cannot be ended: " + a.text);
   if (a.what == action::What::survivors)
     for (int pid : survivors_)
       marker("pid " + std::to_string(pid) + " survived KILL");
@@ -164,6 +177,7 @@ void Keeper::announce_to_terminal(const action::Announce& a) {
     case action::What::backoff:
       if (a.until) text = "next start in " + lived_text(*a.until - steady_now());
       break;
+    case action::What::refused: text = "it cannot be ended: " + a.text; break;
     case action::What::spawn_failed:
     case action::What::killing: text = a.text; break;
     case action::What::fatal:
@@ -206,6 +220,8 @@ void Keeper::announce_to_waiting(const action::Announce& a) {
         report_start(StartReport::Kind::failed, 1);
       break;
     case action::What::backoff: report_start(StartReport::Kind::failed, 1); break;
+    case action::What::refused:
+    case action::What::survivors: tell_stuck(a); break;
     default: break;
   }
 }

@@ -2,11 +2,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "keeper/keeper.hpp"
 #include "keeper/node/message.hpp"
 #include "keeper/outdated.hpp"
 #include "protocol/home/log_files.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -61,6 +63,7 @@ void Keeper::handle(const SignalRun& request, const Caller& caller, Answer answe
   signal_error_ = 0;
   recorder_.note_signal(machine_.run(), *signal, asker_of("signal " + signal_name(*signal), caller));
   tell(event::UserSignal{machine_.run(), *signal});
+  if (signal_error_ == EPERM) return answer.fail({Reason::failed, doing, not_permitted_text({*pid}), 0});
   if (signal_error_ != 0) return answer.fail({Reason::failed, doing, {}, signal_error_});
   answer.give(Signalled{*pid});
 }

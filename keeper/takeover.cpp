@@ -16,6 +16,7 @@ namespace keeper {
 namespace {
 
 constexpr Millis kLookForRest{50};
+constexpr Millis kLookForStuck{1000};  // what cannot be ended may stay for days
 
 const Life* life_of(const Snapshot& machine, RunId run) {
   for (const auto* slot : {&machine.serving, &machine.incoming})
@@ -326,6 +327,7 @@ void Keeper::go_on_with(const LeftBehind& left) {
     tell(event::Tick{});
   }
   if (leaving_as_) return;
+  if (!machine_.stuck().empty()) return report_start(StartReport::Kind::failed, 1);
   const bool kept_on = machine_.ready() && !table_.replace;
   if (table_.next && kept_on) return report_start(StartReport::Kind::confirmed, 0);
   if (table_.next && !machine_.pid()) return;
@@ -337,7 +339,7 @@ void Keeper::watch_adopted_rest() {
   const bool some = std::any_of(runs_.begin(), runs_.end(),
                                 [](const Run& run) { return run.keeper != 0 && run.main_ended; });
   if (!some) return;
-  adopted_rest_.expires_after(kLookForRest);
+  adopted_rest_.expires_after(machine_.stuck().empty() ? kLookForRest : kLookForStuck);
   adopted_rest_.async_wait([this](std::error_code error) {
     if (error) return;
     std::vector<RunId> ids;

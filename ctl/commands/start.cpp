@@ -21,7 +21,9 @@ Sorted sorted(Work& work) {
   for (const Chosen& app : work.apps) {
     const Status& status = app.row.status;
     std::string stem = app.row.id.stem();
-    if (is_deaf(app.row))
+    if (is_stuck(app.row) && status.wanted == Wanted::up)
+      work.fail(app.row.id, exit_code::failed, stuck(app.row).why());
+    else if (is_deaf(app.row))
       work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
     else if (is_being_ended(app.row))
       work.fail(app.row.id, exit_code::partly,

@@ -33,6 +33,7 @@ class Examined {
     records();
     keepers();
     if (app_.row) reach(*app_.row);
+    if (app_.row) survivors(app_.row->status);
     leftovers();
     needed();
     logs();
@@ -52,6 +53,7 @@ class Examined {
   void keepers();
   void reach(const Row& row);
   void deaf_keeper(const Row& row);
+  void survivors(const Status& s);
   void leftovers();
   void needed();
   void logs();
@@ -123,6 +125,18 @@ void Examined::reach(const Row& row) {
     add(Severity::note, "its keeper is of version " + s.version + ", this ctl of " + home_.version,
         "'ctl stop " + stem_ + " && ctl start " + stem_ + "' keeps it with the version that is installed");
   }
+}
+
+/// Nothing is started beside them.
+void Examined::survivors(const Status& s) {
+  if (s.survivors.empty()) return;
+  string kill;
+  for (int pid : s.survivors)
+    kill += " " + std::to_string(pid);
+  const bool said = has_keeper(s.state) && s.reason;
+  add(Severity::error, "a run of it cannot be ended:" + (said ? " " + *s.reason : pids_text(s.survivors)),
+      "as root, 'kill -KILL" + kill +
+          "' ends it, unless the kernel holds it; nothing is started until it is gone");
 }
 
 void Examined::deaf_keeper(const Row& row) {

@@ -88,7 +88,11 @@ Result<Status> end_and_record(const Home& home, const std::string& stem, const S
   // Others are to know; it can be ended all the same where that cannot be written.
   (void)home.write_status(stem, while_stopping(record), runs);
   auto rest = end_orphan(record, pidfd, spec ? *spec : Spec{}, deadline);
+  const bool lives =
+      rest && std::find(rest->survivors.begin(), rest->survivors.end(), *record.pid) != rest->survivors.end();
+  if (!rest || lives) (void)home.write_status(stem, record, runs);  // it is an orphan as before
   if (!rest) return rest.error();
+  if (lives) return Error{Reason::failed, "", "survived KILL:" + pids_text(rest->survivors), 0};
   home.unlink_socket(stem);
   unlink(home.pid_path(stem).c_str());
   if (spec && !spec->pid_file.empty()) remove_pid_file(spec->pid_file, *record.pid);

@@ -78,7 +78,7 @@ bool Ending::empty_by(const Deadline& until, bool kill_all) const {
     if (kill_all)
       for (int pid : rest)
         kill(pid, SIGKILL);
-    if (until.passed()) return false;
+    if (until.passed() || not_permitted(rest) == rest) return false;
     wait_for_ends(rest, Deadline(std::min(kLookAgain, until.left())));
   }
 }
@@ -132,6 +132,7 @@ OrphanRest Ending::end_rest(std::size_t asked, Deadline until) {
 }
 
 Result<OrphanRest> Ending::run() {
+  if (!not_permitted({pid_}).empty()) return Error{Reason::failed, "", not_permitted_text({pid_}), 0};
   Error late{Reason::timeout, "", "its program has not ended in time; it has been told to", 0};
   for (std::size_t i = 0; i < spec_.stop_signal.size(); ++i) {
     for (int each : {spec_.stop_signal[i], SIGCONT})

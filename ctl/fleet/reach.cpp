@@ -14,6 +14,17 @@ bool is_orphan(const Row& row) {
   return !row.keeper_lives && row.status.state == State::unreachable && row.status.pid;
 }
 
+bool is_stuck(const Row& row) {
+  return row.answered && row.status.state == State::stopping && !row.status.survivors.empty();
+}
+
+Error stuck(const Row& row) {
+  return {Reason::failed, "",
+          "its last run cannot be ended: " + row.status.reason.value_or("KILL did not help") +
+              "; it is started when that has ended",
+          0};
+}
+
 Error deaf(const Row& row) {
   const Status& s = row.status;
   std::string why = s.reason && !s.reason->empty() ? *s.reason : "its keeper does not answer";

@@ -9,6 +9,9 @@ bool is_being_ended(const Row& row);
 /// A keeper holds its lock and does not answer: nothing can be asked of it. What to do about that.
 bool is_deaf(const Row& row);
 Error deaf(const Row& row);
+/// Its keeper cannot end its run, and starts no other one beside it. Why.
+bool is_stuck(const Row& row);
+Error stuck(const Row& row);
 /// The keeper was killed and the program runs on.
 bool is_orphan(const Row& row);
 

@@ -7,6 +7,7 @@
 
 #include "ctl/fleet/asking.hpp"
 #include "ctl/fleet/history.hpp"
+#include "ctl/fleet/reach.hpp"
 
 namespace keeper {
 namespace {
@@ -53,6 +54,7 @@ Error did_not_become_ready(const Status& s) {
 std::optional<Done> readiness(const Row& row, std::uint64_t run) {
   const Status& s = row.status;
   if (s.ready && s.state == State::running) return Done{};
+  if (is_stuck(row)) return Done{stuck(row)};
   if (run != 0 && s.run > run) return Done{did_not_become_ready(s)};  // another was tried meanwhile
   if (s.state == State::backoff || !has_keeper(s.state)) return Done{did_not_become_ready(s)};
   if (!row.keeper_lives) return Done{Error{Reason::failed, "", "its keeper was killed meanwhile", 0}};

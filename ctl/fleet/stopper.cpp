@@ -6,6 +6,7 @@
 #include "ctl/fleet/orphan.hpp"
 #include "ctl/fleet/pidfd.hpp"
 #include "ctl/fleet/reach.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -17,10 +18,15 @@ std::string stopped_text(const Row& row) {
          (row.status.pid ? " (pid " + std::to_string(*row.status.pid) + ")" : "");
 }
 
+std::string survivors_text(const std::vector<int>& pids) {
+  const std::vector<int> refused = not_permitted(pids);
+  return refused.empty() ? "survived KILL:" + pids_text(pids) : not_permitted_text(refused);
+}
+
 /// With what is left of it, as its keeper, or its record, says.
 Outcome stopped(const Row& row, const Status& status) {
   if (!status.survivors.empty())
-    return Outcome::failed(row.id, {Reason::failed, "", "survived KILL:" + pids_text(status.survivors), 0});
+    return Outcome::failed(row.id, {Reason::failed, "", survivors_text(status.survivors), 0});
   bool of_this_run = status.last_exit && status.last_exit->pid == row.status.pid;
   std::string force = of_this_run ? force_text(status) : "";
   return Outcome::done(row.id, stopped_text(row) + force + left_text(status));

@@ -47,6 +47,7 @@ string last_exit_text(const LastExit& exit) {
   string out = exit_words(exit);
   if (exit.pid) out = "pid " + std::to_string(*exit.pid) + ": " + out;
   if (exit.at) out += " at " + short_time(*exit.at);
+  if (exit.left_behind) out += ", and " + escaped(*exit.left_behind);
   if (exit.kill_reason) out += ", killed by its keeper: " + escaped(*exit.kill_reason);
   return out;
 }
@@ -72,7 +73,7 @@ void add_run(Lines& lines, const Status& app, bool coloured, WallTime now) {
   if (app.next)
     lines.push_back(
         {"next", escaped(app.next->action) + (app.next->at ? " " + until_text(*app.next->at, now) : "")});
-  if (!app.survivors.empty()) lines.push_back({"survived KILL", pids_text(app.survivors)});
+  if (!app.survivors.empty()) lines.push_back({"not ended", pids_text(app.survivors)});
   if (!app.left.empty()) lines.push_back({"left running", pids_text(app.left)});
   if (app.memory_bytes) lines.push_back({"memory", short_memory(*app.memory_bytes)});
   if (app.cpu_percent) lines.push_back({"cpu", short_percent(*app.cpu_percent)});

@@ -21,6 +21,8 @@ string words_of(const AppEvent& event) {
   if (event.event == "spawn_failed") return "could not be started";
   if (event.event == "fatal") return "was given up";
   if (event.event == "survivors") return "has processes that survived KILL";
+  if (event.event == "refused") return "cannot be ended";
+  if (event.event == "cleared") return "has nothing left of its last run";
   if (event.event == "reload_failed") return "could not be reloaded";
   if (event.event == "stopping") return "is being stopped";
   if (event.event == "message") return "says";

@@ -11,6 +11,8 @@ namespace {
 
 using std::string;
 
+constexpr std::int64_t kNoticed = 10;  ///< ms: what takes less is at once
+
 string number(auto value) {
   return std::to_string(value);
 }
@@ -108,7 +110,9 @@ string decision(const Status& app, const RunRecord& run, bool newest) {
                  : kept   ? "It is to be started again"
                           : "It was to be started again";
   string end = in_brackets(d.reason) + (followed || kept ? "." : ", but its keeper was gone by then.");
-  std::int64_t delay = d.delay_ms.value_or(0);
+  // The next run waits for both: its pause, and the end of what the last one has left behind.
+  const std::int64_t clearing = run.clearing_ms.value_or(0);
+  const std::int64_t delay = std::max(d.delay_ms.value_or(0), clearing < kNoticed ? 0 : clearing);
   if (d.action == "restart" && delay == 0) return again + " at once" + end;
   if (d.action == "restart" || d.action == "backoff") return again + " after " + spoken_duration(delay) + end;
   if (d.action == "exited") return "It was not started again" + in_brackets(d.reason) + ".";
@@ -190,6 +194,9 @@ string run_text(const Status& app, const RunRecord& run, bool newest) {
   out += at + ".\n";
   bool seen = run.ended_at.has_value();  // of one that nobody saw end there is no more to say
   if (seen) add(out, why_it_ended(run) + " " + confirmation(run));
+  if (run.left_behind) add(out, "It " + escaped(*run.left_behind) + ".");
+  if (run.clearing_ms)
+    add(out, "It took " + spoken_duration(*run.clearing_ms) + " until nothing of it was left.");
   add(out, why_killed(run));
   add(out, who_was_killed(run));
   add(out, decision(app, run, newest && seen));

@@ -31,7 +31,9 @@ enum class What {
   backoff,        ///< until; text: why not at once
   spawn_failed,   ///< text; cause as of started
   fatal,          ///< text; Leave follows when nothing is left
-  survivors,      ///< processes of the run outlived KILL; the machine goes on without them
+  cleared,        ///< lived: so long after its main process nothing is left of the run
+  refused,        ///< text: why it cannot be ended
+  survivors,      ///< text; processes of the run outlived KILL
   reload_failed,  ///< text; run is 0 where the new run was not spawned yet
   reloaded,       ///< the new run is confirmed
   suspended,
@@ -40,7 +42,7 @@ enum class What {
 };
 }  // namespace action
 template <>
-inline constexpr std::array<WordOf<action::What>, 15> kWordsOf<action::What>{
+inline constexpr std::array<WordOf<action::What>, 17> kWordsOf<action::What>{
     {{action::What::started, "started"},
      {action::What::confirmed, "confirmed"},
      {action::What::exited, "exited"},
@@ -50,6 +52,8 @@ inline constexpr std::array<WordOf<action::What>, 15> kWordsOf<action::What>{
      {action::What::backoff, "backoff"},
      {action::What::spawn_failed, "spawn_failed"},
      {action::What::fatal, "fatal"},
+     {action::What::cleared, "cleared"},
+     {action::What::refused, "refused"},
      {action::What::survivors, "survivors"},
      {action::What::reload_failed, "reload_failed"},
      {action::What::reloaded, "reloaded"},

@@ -64,6 +64,9 @@ struct EventText {
            (e.out_of_memory ? " out-of-memory" : "");
   }
   std::string operator()(const event::TreeEmpty& e) const { return of_run("empty", e.run); }
+  std::string operator()(const event::Refused& e) const {
+    return of_run("refused", e.run) + " (" + e.text + ')';
+  }
   std::string operator()(const event::Suspended& e) const { return of_run("suspend", e.run); }
   std::string operator()(const event::Continued& e) const { return of_run("continue", e.run); }
   std::string operator()(const event::UserSignal& e) const {
@@ -86,6 +89,7 @@ struct ActionText {
       text += " pid=" + number(a.pid);
     if (a.exit) text += ' ' + exit_words(*a.exit);
     if (a.cause) text += cause_words(*a.cause);
+    if (a.what == action::What::cleared) text += " after=" + duration_text(a.lived);
     if (a.what == action::What::exited) text += " lived=" + duration_text(a.lived);
     if (a.until) text += " until=" + duration_text(*a.until);
     return a.text.empty() ? text : text + " (" + a.text + ')';
@@ -97,6 +101,7 @@ std::string life_text(std::string_view place, const Life& life) {
   std::string text = "; " + of_run(place, life.run) + ' ' + std::string(word_for(life.phase));
   if (life.trial.at || life.trial.held) text += " on trial";
   if (life.suspended) text += " suspended";
+  if (!life.stuck.empty()) text += " stuck";
   return text;
 }
 

@@ -97,6 +97,12 @@ struct Exited {
 struct TreeEmpty {
   RunId run = 0;
 };
+/// A signal that is to end it was refused: to its main process, while that lives, which then nobody was sent;
+/// else to some of what is left of it.
+struct Refused {
+  RunId run = 0;
+  std::string text;  ///< "not permitted: pid 4711 runs as root"
+};
 /// The main process was stopped by a signal (SIGSTOP, SIGTSTP).
 struct Suspended {
   RunId run = 0;
@@ -119,6 +125,6 @@ using Event =
                  event::SpawnSucceeded, event::SpawnFailed, event::Ready, event::Unshown, event::Extend,
                  event::Alive, event::Watchdog, event::Hangs, event::EndsItself, event::MainMoved,
                  event::ProgramChanged, event::Exited, event::TreeEmpty, event::Suspended, event::Continued,
-                 event::UserSignal, event::Tick>;
+                 event::Refused, event::UserSignal, event::Tick>;
 
 }  // namespace keeper

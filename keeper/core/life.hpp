@@ -88,9 +88,15 @@ struct Life {
   std::optional<Cause> begun_by;   ///< restart or changed: what it was started for
   std::optional<Cause> ending;     ///< why it is being ended; nothing while nobody asked for that
   std::optional<ExitInfo> exit;    ///< of its main process, once that is gone
+  Time ended{0};                   ///< when that was
+  std::string stuck{};             ///< why it cannot be ended; empty while it may be
 
   /// Whether its main process can be sent a signal.
   bool alive() const { return pid != 0 && !exit; }
+  /// Whether it was sent what is to end it, or what is left of it was.
+  bool ending_now() const {
+    return phase == Phase::stopping || phase == Phase::clearing || phase == Phase::killing;
+  }
   bool operator==(const Life&) const = default;
 };
 

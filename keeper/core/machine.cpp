@@ -57,6 +57,7 @@ void Machine::on(const event::Await&) {
 
 void Machine::on(const event::Stop& e) {
   s_.begun = true;
+  try_again();
   if (s_.wanted == Wanted::down) return;
   want_down(State::stopped, {});
   retire(s_.incoming, e.cause);
@@ -80,11 +81,13 @@ void Machine::on(const event::Reload& e) {
   if (!s_.serving) begin_anew();
   s_.reload_waiting = true;
   s_.canary = e.canary;
+  refuse_reload();
 }
 
 void Machine::begin_anew() {
   want_up();
   forget_failures(s_.memory);
+  try_again();
   retire(s_.incoming, Cause::restart);
   retire(s_.serving, Cause::restart);
   s_.next = NextStart{now_, true, Cause::restart};
@@ -352,7 +355,9 @@ void Machine::end_harder(Life& life) {
 void Machine::kill(Life& life) {
   life.at_once = true;
   if (life.phase == Phase::spawning) return;
-  if (life.phase == Phase::killing) return send(life.run, kill_step(policy_));  // but it gets no more time
+  const bool tried = std::exchange(life.stuck, {}).empty();
+  if (life.phase == Phase::killing && tried)
+    return send(life.run, kill_step(policy_));  // but it gets no more time
   kill_all(life, kAtOnce);
 }
 
@@ -384,6 +389,8 @@ void Machine::on(const event::Exited& e) {
   Life life = extract(e.run);
   bool confirmed = life.phase == Phase::confirmed;
   life.exit = e.exit;
+  life.ended = now_;
+  life.stuck.clear();
   life.suspended = false;
   life.trial = {};
   record_exit(life, served, confirmed, e.out_of_memory);
@@ -413,13 +420,54 @@ void Machine::record_exit(const Life& life, bool served, bool confirmed, bool ou
 
 void Machine::on(const event::TreeEmpty& e) {
   Life* life = find(e.run);
-  if (life && life->exit) extract(e.run);
+  if (!life || !life->exit) return;
+  announce({.what = action::What::cleared, .run = e.run, .lived = now_ - life->ended});
+  extract(e.run);
 }
 
-void Machine::give_up(RunId run) {
-  Life life = extract(run);
-  announce({.what = action::What::survivors, .run = run, .pid = life.pid});
-  decide_after_failure(life);
+// ---- an end that is not to be had
+
+/// While its main process lives nobody was sent anything, and no time is over; else the others go on.
+void Machine::on(const event::Refused& e) {
+  Life* life = find(e.run);
+  if (!life || !life->ending_now()) return;
+  if (!life->exit) life->until = {};
+  get_stuck(*life, action::What::refused, clipped(e.text));
+}
+
+/// KILL has not helped in time.
+void Machine::give_up(Life& life) {
+  life.until = {};
+  if (life.stuck.empty()) get_stuck(life, action::What::survivors, kSurvived);
+}
+
+void Machine::get_stuck(Life& life, action::What what, std::string why) {
+  if (life.stuck == why) return;
+  life.stuck = std::move(why);
+  announce({.what = what, .run = life.run, .pid = life.exit ? 0 : life.pid, .text = life.stuck});
+  refuse_reload();
+}
+
+/// Somebody asks for it once more: it may be permitted by now, and else it is said again.
+void Machine::try_again() {
+  for (Life& life : s_.leaving) {
+    std::string why = std::exchange(life.stuck, {});
+    if (why.empty()) continue;
+    if (life.until.at)
+      get_stuck(life, action::What::refused, std::move(why));  // it has its time still
+    else if (life.phase == Phase::killing)
+      kill_all(life, std::move(why));
+    else
+      begin_end(life);
+  }
+}
+
+/// A new run has no place beside one that cannot be ended.
+void Machine::refuse_reload() {
+  const std::string why = stuck();
+  if (why.empty() || !std::exchange(s_.reload_waiting, false)) return;
+  s_.canary = Millis{0};
+  announce({.what = action::What::reload_failed, .text = why});
 }
 
 // ---- what follows an end
@@ -480,7 +528,7 @@ void Machine::expire(Life& life) {
     case Phase::confirmed: return fail(life.run, Cause::watchdog);
     case Phase::stopping:
     case Phase::clearing: return end_harder(life);
-    case Phase::killing: return give_up(life.run);
+    case Phase::killing: return give_up(life);
   }
 }
 
@@ -600,6 +648,12 @@ std::vector<std::string> Machine::waiting_for(const Readiness& ready) const {
   for (std::size_t i = 0; i < ready.events().size(); ++i)
     if ((life->shown & 1u << i) == 0) out.push_back(ready.events()[i].text);
   return out;
+}
+
+std::string Machine::stuck() const {
+  for (const Life& life : s_.leaving)
+    if (!life.stuck.empty()) return life.stuck;
+  return {};
 }
 
 std::optional<Time> Machine::next_start() const {

@@ -21,8 +21,10 @@
 //           then spawned          |                                                           |
 //                                 +---------------> killing <---------------------------------+   in leaving
 //
-// A life leaves the table when nothing of it is left, or when KILL did not help within kill_timeout: it is
-// then given up (survivors), because a program that cannot be killed must not keep the next one from running.
+// A life leaves the table when nothing of it is left. One that cannot be ended is stuck: a signal to it was
+// refused (it runs as another user now), or KILL did not help within kill_timeout. That is announced at once,
+// no time is waited for any more, and what was asked of the keeper goes on when the life ends by itself; who
+// asks again has it tried again.
 // While anything is leaving nothing is spawned: two copies of a program never meet by accident. In a reload
 // they are meant to: incoming starts beside serving, and the old one leaves beside the new one.
 //
@@ -63,6 +65,9 @@ namespace keeper {
 
 class Machine {
  public:
+  /// What stuck() says of a life that KILL did not end.
+  static constexpr const char* kSurvived = "it survived KILL";
+
   explicit Machine(Policy policy) : policy_(std::move(policy)) {}
   /// Goes on where another machine was. A snapshot that has nothing but next_run begins anew with that run.
   Machine(Policy policy, Snapshot snapshot) : policy_(std::move(policy)), s_(std::move(snapshot)) {}
@@ -98,6 +103,8 @@ class Machine {
   bool has_shown(RunId run, int condition) const;
   /// Why the last spawn failed; empty if it did not.
   const std::string& spawn_error() const { return s_.spawn_error; }
+  /// Why a run cannot be ended; empty while none is stuck.
+  std::string stuck() const;
   /// Why it is exited or fatal; else empty.
   const std::string& reason() const { return s_.reason; }
 
@@ -125,6 +132,7 @@ class Machine {
   void on(const event::TreeEmpty&);
   void on(const event::Suspended&);
   void on(const event::Continued&);
+  void on(const event::Refused&);
   void on(const event::UserSignal&);
   void on(const event::Tick&);
 
@@ -157,7 +165,10 @@ class Machine {
   void clear(Life life);
   void carry_out(Life& life, const StopStep& step);
   void send(RunId run, const StopStep& step);
-  void give_up(RunId run);
+  void give_up(Life& life);
+  void get_stuck(Life& life, action::What what, std::string why);
+  void try_again();
+  void refuse_reload();
   void record_exit(const Life& life, bool served, bool confirmed, bool out_of_memory);
 
   // What follows an end

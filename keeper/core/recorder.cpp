@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "keeper/core/leftovers.hpp"
+
 namespace keeper {
 namespace {
 
@@ -57,6 +59,9 @@ void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
       if (find(a.run) == nullptr) live(a.run).unheeded = a.text;
       return;
     case What::exited: return add_exit(a, wall);
+    case What::cleared:
+      if (RunRecord* record = find(a.run)) record->clearing_ms = a.lived.count();
+      return;
     case What::spawn_failed: return add_failed_spawn(a, wall);
     case What::backoff:
       if (a.until) decide(a.run, {"backoff", (*a.until - now).count(), a.text});
@@ -80,6 +85,9 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   run.asked_by = asker_of(was, a);
   if (!was.unheeded.empty() && a.exit == ExitInfo::signal(SIGKILL)) run.kill_reason = std::move(was.unheeded);
   run.killed = std::move(was.killed);
+  const bool by_itself = a.cause == Cause::exit || a.cause == Cause::crash || a.cause == Cause::out_of_memory;
+  if (by_itself && !was.facts.leftovers.empty())
+    run.left_behind = left_behind_text(was.facts.leftovers, *a.exit, a.lived);
   if (!was.unshown.empty()) run.not_ready = std::move(was.unshown);
   run.lived_ms = a.lived.count();
   run.max_memory_bytes = was.facts.max_memory_bytes;

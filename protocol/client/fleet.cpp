@@ -113,15 +113,6 @@ void settle_record(Status& s, const std::string& boot) {
   s.pid_start.reset();
 }
 
-/// Of processes that a run left, those that are still there. One that began after the record's end is
-/// another.
-void keep_the_living(std::vector<int>& pids, const Status& s, const std::string& boot) {
-  std::erase_if(pids, [&](int pid) {
-    auto began = s.boot_id == boot ? began_ms(pid) : std::nullopt;
-    return !began || (s.stopped_at && began_after(*began, s.stopped_at->time_since_epoch().count()));
-  });
-}
-
 /// Numbers that the system may have given to others meanwhile.
 void forget_the_dead(Status& s, const Home& home, const std::string& stem) {
   if (!still_runs(s)) {

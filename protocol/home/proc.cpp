@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <climits>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <memory>
@@ -73,6 +76,29 @@ std::string command_text_of(int pid) {
   return cut_to(escaped(words), most);
 }
 
+std::string not_permitted_text(const std::vector<int>& pids) {
+  constexpr std::size_t most = 8;
+  std::string out = "not permitted";
+  for (std::size_t i = 0; i < std::min(most, pids.size()); ++i) {
+    auto status = read_file("/proc/" + std::to_string(pids[i]) + "/status", 64 << 10);
+    auto at = status ? status->find("\nUid:") : std::string::npos;
+    out += (i == 0 ? ": pid " : ", pid ") + std::to_string(pids[i]);
+    if (at == std::string::npos) continue;
+    const auto uid = static_cast<unsigned>(std::strtoul(status->c_str() + at + 5, nullptr, 10));
+    const std::string name = passwd_name(uid);
+    out += " runs as " + (name.empty() ? "uid " + std::to_string(uid) : name);
+  }
+  if (pids.size() > most) out += " and " + std::to_string(pids.size() - most) + " more";
+  return out;
+}
+
+std::vector<int> not_permitted(const std::vector<int>& pids) {
+  std::vector<int> out;
+  for (int pid : pids)
+    if (kill(pid, 0) != 0 && errno == EPERM) out.push_back(pid);
+  return out;
+}
+
 std::string environment_of(int pid) {
   auto variables = read_file("/proc/" + std::to_string(pid) + "/environ", 4 << 20);
   return variables ? std::string(1, '\0') + *variables : std::string();
@@ -97,6 +123,14 @@ std::optional<std::int64_t> began_ms(int pid) {
 bool began_after(std::int64_t began_ms, std::int64_t written_ms) {
   constexpr std::int64_t slack_ms = 1000;
   return began_ms > written_ms + slack_ms;
+}
+
+void keep_the_living(std::vector<int>& pids, const Status& record, const std::string& boot) {
+  std::erase_if(pids, [&](int pid) {
+    auto began = record.boot_id == boot ? began_ms(pid) : std::nullopt;
+    return !began ||
+           (record.stopped_at && began_after(*began, record.stopped_at->time_since_epoch().count()));
+  });
 }
 
 bool wrote_record(const Home& home, const std::string& stem, const Status& record, int pid) {

@@ -30,6 +30,11 @@ bool runs_program(int pid, std::string_view name);
 /// gone.
 std::string command_text_of(int pid);
 
+/// Why a signal to these processes was refused (EPERM, kill(2)): "not permitted: pid 4711 runs as root".
+std::string not_permitted_text(const std::vector<int>& pids);
+/// Those of them that this process may not send a signal.
+std::vector<int> not_permitted(const std::vector<int>& pids);
+
 /// Its variables as they were at its exec(2), each with a NUL before it and after it; empty where nobody may
 /// read them.
 std::string environment_of(int pid);
@@ -67,6 +72,10 @@ std::optional<std::int64_t> began_ms(int pid);
 /// number which is spoken of there. Lenient by a second: ticks are coarse, and the wall clock is put right at
 /// times.
 bool began_after(std::int64_t began_ms, std::int64_t written_ms);
+
+/// Of processes that a record says a run left, keeps those that are still there. One that began after the
+/// record's end is another. `boot`: boot_id().
+void keep_the_living(std::vector<int>& pids, const Status& record, const std::string& boot);
 
 /// Whether the process of that number lives and can be one that the record of an app names: it has the same
 /// kernel, and began before the record was last written.

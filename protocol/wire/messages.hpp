@@ -42,8 +42,8 @@ struct GetSpec {
   using Reply = Spec;
 };
 
-/// The status when nothing is left of the run. `status.survivors` are processes that even KILL did not end,
-/// `status.left` those that were not to be ended (kill_mode process).
+/// The status when nothing is left of the run; `status.left` are processes that were not to be ended
+/// (kill_mode process). Error `failed`: it cannot be ended, and goes on being kept.
 struct Stop {
   static constexpr std::string_view method = "stop";
   static constexpr std::string_view summary =

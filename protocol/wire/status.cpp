@@ -24,11 +24,13 @@ std::string killed_text(const std::vector<KilledProcess>& killed, const std::str
 }
 
 std::string failed_start_text(const Status& status) {
+  if (!status.survivors.empty() && status.reason) return "its last run cannot be ended: " + *status.reason;
   if (status.spawn_error) return *status.spawn_error;
   if (!status.last_exit) return "it did not start";
   if (status.last_exit->cause != "ready timeout")
     return "it " + ended_text(status.last_exit->exit) + " after " +
-           lived_text(Millis(status.last_exit->after_ms));
+           lived_text(Millis(status.last_exit->after_ms)) +
+           (status.last_exit->left_behind ? " and " + *status.last_exit->left_behind : "");
   if (status.not_ready) return "it was not ready in time: " + *status.not_ready;
   std::string missed;
   for (const std::string& condition : status.waiting_for)

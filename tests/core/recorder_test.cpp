@@ -100,6 +100,26 @@ TEST(Recorder, KnowsWhomKillWasSentTo) {
   EXPECT_EQ(Recorder::kMostKilled, flight.recorder.record_of(1)->killed.size());
 }
 
+TEST(Recorder, RemembersWhatARunLeftBehindThatEndedByItself) {
+  Flight flight;
+  ExitFacts facts;
+  facts.leftovers = {"nginx: master process"};
+  for (Cause cause : {Cause::exit, Cause::crash, Cause::out_of_memory, Cause::stop, Cause::restart}) {
+    const bool by_itself = cause != Cause::stop && cause != Cause::restart;
+    flight.start(1);
+    flight.recorder.note(1, facts);
+    flight.exit(1, cause, ExitInfo::code(0));
+    EXPECT_EQ(by_itself, flight.last().left_behind.has_value()) << word_for(cause);
+    EXPECT_FALSE(flight.last().clearing_ms);
+  }
+  flight.start(2);
+  flight.recorder.note(2, facts);
+  flight.exit(2);
+  flight.note({.what = What::cleared, .run = 2, .lived = Millis{1500}});
+  EXPECT_EQ(1500, flight.last().clearing_ms);
+  EXPECT_EQ("left 1 process behind (nginx: master process), which was ended", flight.last().left_behind);
+}
+
 TEST(Recorder, SaysThatTheNextRunBeganAtOnce) {
   Flight flight;
   flight.start(1);

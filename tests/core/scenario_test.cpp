@@ -74,6 +74,7 @@ std::optional<Event> run_event(const Words& w, RunId run) {
   if (w[0] == "empty") return event::TreeEmpty{run};
   if (w[0] == "suspend") return event::Suspended{run};
   if (w[0] == "continue") return event::Continued{run};
+  if (w[0] == "refused") return event::Refused{run, "not permitted: pid 101 runs as root"};
   if (w[0] == "signal") return event::UserSignal{run, *parse_signal(w.at(2))};
   return std::nullopt;
 }

@@ -22,6 +22,7 @@ std::vector<Setting> settings() {
   const event::Start start;
   const event::SpawnSucceeded spawned{1, 100}, second{2, 200};
   const event::Tick tick;
+  const event::Refused refused{1, "not permitted: pid 100 runs as root"};
   return {
       {"new", {}},
       {"awaits", {event::Await{}}},
@@ -39,6 +40,10 @@ std::vector<Setting> settings() {
       {"clearing after a crash", {start, spawned, kCrashWithLeftovers}},
       {"clearing after a stop", {start, spawned, tick, event::Stop{}, kCrashWithLeftovers}},
       {"killing leftovers", {start, spawned, tick, event::Stop{}, kCrashWithLeftovers, tick}},
+      {"refused", {start, spawned, tick, event::Stop{}, refused}},
+      {"refused to leftovers", {start, spawned, tick, event::Stop{}, kCrashWithLeftovers, refused}},
+      {"survived KILL", {start, spawned, tick, event::Restart{}, tick, tick}},
+      {"reloaded, old one refused", {start, spawned, tick, event::Reload{}, second, tick, refused}},
       {"restarting", {start, spawned, tick, event::Restart{}}},
       {"not ready in time", {start, spawned, tick}, true},
       {"reloading, spawning", {start, spawned, tick, event::Reload{}}},
@@ -96,6 +101,7 @@ std::vector<Event> events_about(RunId run) {
           event::TreeEmpty{run},
           event::Suspended{run},
           event::Continued{run},
+          event::Refused{run, "not permitted: pid 100 runs as root"},
           event::UserSignal{run, SIGHUP}};
 }
 

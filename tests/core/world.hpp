@@ -133,7 +133,7 @@ class World {
       case 4: return event::TreeEmpty{run};
       case 5: return event::Suspended{run};
       case 6: return event::Continued{run};
-      case 7: return event::UserSignal{run, SIGHUP};
+      case 7: return pick(2) ? Event(event::UserSignal{run, SIGHUP}) : event::Refused{run, "not permitted"};
       default: return event::Exited{run, any_exit(pick), pick(3) == 0};
     }
   }
@@ -187,6 +187,7 @@ class World {
   void fact(const event::ProgramChanged&) {}
   void fact(const event::Suspended&) {}
   void fact(const event::Continued&) {}
+  void fact(const event::Refused&) {}
   void fact(const event::UserSignal&) {}
   void fact(const event::Tick&) {}
 
@@ -214,7 +215,6 @@ class World {
 
   void meet(const action::Announce& a) {
     require(!left_, "announced after Leave");
-    if (a.what == action::What::survivors) forget(a.run);
     bool answer = a.what == action::What::reloaded || a.what == action::What::reload_failed;
     if (answer && (a.run == 0 || a.run >= unanswered_)) unanswered_ = 0;
   }

@@ -103,6 +103,18 @@ TEST(Doctor, NamesAnOrphanAndWhatToDoAndEndsNothing) {
             only_of_app(app));
 }
 
+TEST(Doctor, NamesARunThatCannotBeEnded) {
+  AppFacts app = running();
+  app.row->status.state = State::stopping;
+  app.row->status.survivors = {1140};
+  app.row->status.reason = "not permitted: pid 1140 runs as root";
+  EXPECT_EQ("error api: a run of it cannot be ended: not permitted: pid 1140 runs as root", only_of_app(app));
+  AppFacts gone = stopped();
+  gone.row->status.survivors = {1140, 1141};
+  EXPECT_EQ("error api: a run of it cannot be ended: pid 1140 pid 1141", only_of_app(gone));
+  EXPECT_TRUE(remedy_of(gone).starts_with("as root, 'kill -KILL 1140 1141' ends it"));
+}
+
 TEST(Doctor, NamesKeepersThatDoNotAnswer) {
   AppFacts app = running();
   app.row->answered = false;

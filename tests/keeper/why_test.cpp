@@ -105,6 +105,45 @@ TEST(Why, SaysThatItTookAKillToStopIt) {
   EXPECT_TRUE(has(stopped.out, ", by KILL: " + reason)) << stopped.all();
 }
 
+TEST(Why, AsksWhetherAProgramThatLeavesAServerBehindGoesIntoTheBackground) {
+  Sandbox box;
+  const string server = "(exec -a 'nginx: master process' sleep 1000) & sleep 0.3; exit 0";
+  Background events = box.start({{program("ctl"), "events", "web"}});
+  Outcome start = box.keeper({"-d", "-n", "web", "--restart", "never", "bash", "-c", server});
+  const string says = "left 1 process behind (nginx: master process";
+  const string asks =
+      "), which was ended: does it go into the background? nginx stays in the foreground with "
+      "-g 'daemon off;'";
+  EXPECT_EQ(1, start.code);
+  EXPECT_TRUE(has(start.err, "it ended with code 0 after ") && has(start.err, " s and " + says)) << start.err;
+  EVENTUALLY(box.ended("web"));
+  EXPECT_TRUE(has(box.log("web"), "ended with code 0 and " + says)) << box.log("web");
+  EXPECT_TRUE(has(box.log("web"), asks)) << box.log("web");
+  Outcome why = box.ctl({"why", "web"});
+  EXPECT_TRUE(has(why.out, "It " + says) && has(why.out, asks + ".")) << why.out;
+  EXPECT_TRUE(has(why.out, "until nothing of it was left.")) << why.out;
+  EXPECT_TRUE(has(box.status("web")->reason.value_or(""), "ended with code 0 and " + says));
+  EVENTUALLY(has(events.out(), says));
+  events.signal(SIGINT);
+  events.wait();
+}
+
+TEST(Why, CountsTheTimeThatTheRestTakesToEnd) {
+  Sandbox box;
+  const string script = "rm -f out; " + child("slow_term") +
+                        " 400 >out & until grep -qs ready out; do sleep 0.05; done; sleep 0.3; exit 1";
+  box.detach("job", {"--backoff", "none", "sh", "-c", script});
+  EVENTUALLY(count_of(box.log("job"), " started pid ") >= 2);
+  ASSERT_EQ(0, box.ctl({"stop", "job"}).code);
+  const RunRecord first = recorded(box, "job").front();
+  EXPECT_GE(first.clearing_ms.value_or(0), 400);
+  EXPECT_TRUE(has(box.log("job"), " ended with code 1 and left 1 process behind (")) << box.log("job");
+  EXPECT_FALSE(has(box.log("job"), "background"));
+  Outcome why = box.ctl({"why", "job", "-n", "32"});
+  EXPECT_TRUE(has(why.out, " until nothing of it was left.")) << why.out;
+  EXPECT_FALSE(has(why.out, "It was started again at once")) << why.out;
+}
+
 TEST(Why, DoesNotSpeakOfAKillThatWasNotNeeded) {
   Sandbox box;
   box.detach("api", {"sleep", "1000"});
