@@ -55,6 +55,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
     if (!file) return file.error();
     spec_file = std::move(*file);
   }
+  spec_file = home->private_spec(table.stem, std::move(spec_file));
   auto spec = home->read_spec(table.stem, spec_file.get());
   if (!spec) return spec.error();
   std::vector<std::string> environment = std::exchange(spec->environment, {});

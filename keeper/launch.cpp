@@ -15,6 +15,7 @@
 #include "keeper/start_report.hpp"
 #include "keeper/survive/role.hpp"
 #include "keeper/watch/signals.hpp"
+#include "protocol/home/find_run.hpp"
 #include "protocol/home/proc.hpp"
 
 namespace keeper {
@@ -144,17 +145,31 @@ std::optional<Error> other_program(const Home& home, const Spec& spec, const Cla
                0};
 }
 
+/// What can be done about a record that cannot be read.
+Error unreadable_spec(const Claim& claimed, Error error) {
+  const string stem = claimed.id.stem();
+  const string anew =
+      "'keeper -d -n " + claimed.id.name + " PROGRAM' defines it anew, 'ctl delete " + stem + "' forgets it";
+  const string why = error.why();
+  error = {error.reason, error.doing, why + "; " + anew, 0};
+  if (claimed.adopts)
+    error.about = why + "; its program runs on as pid " + std::to_string(*claimed.adopts) + ", 'ctl stop " +
+                  stem + "' ends it; then " + anew;
+  return error;
+}
+
 int start_recorded(const Home& home, const CommandLine& line) {
   auto id = AppId::parse(line.start);
   if (!id) return complain("cannot start " + line.start + ": that is no name of an app", 2);
-  if (access(home.spec_path(line.start).c_str(), F_OK) != 0)
+  if (access(home.spec_path(line.start).c_str(), F_OK) != 0 && !has_records(home, line.start) &&
+      access(home.socket_path(line.start).c_str(), F_OK) != 0)
     return complain("cannot start " + line.start + ": no such app in " + home.path(), 4);
   auto claimed = claim(home, *id, Home::kLockWait);
   bool taken = !claimed && claimed.error().reason == Reason::already;
   if (taken && home.connect_socket(line.start)) return kTakenExit;
   if (!claimed) return complain(claimed.error());
   auto spec = home.read_spec(line.start);
-  if (!spec) return complain(spec.error());
+  if (!spec) return complain(unreadable_spec(*claimed, spec.error()));
   if (auto lost = lost_descriptors(line.start, *spec)) return complain(*lost);
   confirm_first_record(home, line.start);  // nothing of an earlier start is left to be taken back
   auto changed = look_up_again(*spec);

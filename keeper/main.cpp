@@ -8,6 +8,7 @@
 #include <new>
 #include <system_error>
 
+#include "keeper/cannot_begin.hpp"
 #include "keeper/first_record.hpp"
 #include "keeper/keeper.hpp"
 #include "keeper/launch.hpp"
@@ -29,6 +30,7 @@ using keeper::RoleTable;
 /// There is no keeper: whoever waits for the start hears why. A first one leaves the app as it was before,
 /// of a later one the guard tries again.
 int give_up(const RoleTable& table, const std::string& why) {
+  if (table.next) keeper::note_cannot_begin(table, why);
   if (table.next && table.report < 0) return 1;
   keeper::StartReport report;
   report.status.spawn_error = why;

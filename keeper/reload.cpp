@@ -229,7 +229,7 @@ void Keeper::apply_spec(Spec spec) try {
 void Keeper::note_spec() {
   auto file = home_.open_spec(table_.stem);
   if (!file) return;  // it is used all the same, and written again
-  use_spec_file(std::move(*file));
+  use_spec_file(home_.private_spec(table_.stem, std::move(*file)));
   hand_up("spec", spec_file_.get());
 }
 

@@ -23,6 +23,11 @@ string about(Millis time) {
   return duration_text(time - time % unit);
 }
 
+/// What goes on meanwhile.
+string not_ended(const Row& row) {
+  return row.status.pid ? "; its program runs on as pid " + std::to_string(*row.status.pid) : "";
+}
+
 class Examined {
  public:
   Examined(const HomeFacts& home, const AppFacts& app) : home_(home), app_(app), stem_(app.id.stem()) {}
@@ -50,6 +55,8 @@ class Examined {
   }
   void paths(const PathFacts& path);
   void records();
+  string spec_remedy(bool answered) const;
+  string status_remedy(bool answered) const;
   void keepers();
   void reach(const Row& row);
   void deaf_keeper(const Row& row);
@@ -71,13 +78,24 @@ void Examined::paths(const PathFacts& path) {
 }
 
 void Examined::records() {
-  for (const Error& error : app_.unreadable) {
-    bool spec = error.doing.ends_with("spec.json");
+  const bool answered = app_.row && app_.row->answered;
+  for (const Error& error : app_.unreadable)
     add(Severity::error, error.text(),
-        spec ? "'keeper -d -n " + app_.id.name + " PROGRAM' defines it anew, 'ctl delete " + stem_ +
-                   "' forgets it"
-             : "its next start writes it anew: 'ctl restart " + stem_ + "'");
-  }
+        error.doing.ends_with("spec.json") ? spec_remedy(answered) : status_remedy(answered));
+  if (app_.spec_is_gone)
+    add(Severity::error, home_.path + "/apps/" + stem_ + "/spec.json is gone", spec_remedy(answered));
+}
+
+string Examined::spec_remedy(bool answered) const {
+  if (answered) return "its keeper goes on with what it has read before; mend the file before it is stopped";
+  const bool lives = app_.row && has_keeper(app_.row->status.state);
+  return (lives ? "'ctl stop " + stem_ + "' ends its program; then " : string()) + "'keeper -d -n " +
+         app_.id.name + " PROGRAM' defines it anew, 'ctl delete " + stem_ + "' forgets it";
+}
+
+string Examined::status_remedy(bool answered) const {
+  if (app_.spec_is_readable || answered) return "its next start writes it anew: 'ctl restart " + stem_ + "'";
+  return "its next start writes it anew";
 }
 
 /// What a lock rules out, unless somebody deleted the directory that it is in. One that ended properly would
@@ -112,7 +130,8 @@ void Examined::reach(const Row& row) {
   const Status& s = row.status;
   if (is_orphan(row)) {
     string pid = std::to_string(*s.pid);
-    string remedy = "'ctl start " + stem_ + "' keeps it on, 'ctl stop " + stem_ + "' ends it";
+    string remedy = "'ctl stop " + stem_ + "' ends it";
+    if (app_.spec_is_readable) remedy = "'ctl start " + stem_ + "' keeps it on, " + remedy;
     if (app_.output_full)
       add(Severity::error,
           "its keeper was killed, and its program, pid " + pid + ", waits: nobody reads what it writes",
@@ -140,6 +159,10 @@ void Examined::survivors(const Status& s) {
 }
 
 void Examined::deaf_keeper(const Row& row) {
+  if (cannot_begin(row))
+    return add(Severity::error, *row.status.reason + not_ended(row),
+               "mend that: its guard tries again within 5 s; or 'ctl stop " + stem_ +
+                   "' ends its guard and its program");
   Finding said = in_two_parts(deaf(row).why(),
                               "try again in a moment; 'ctl list " + stem_ + "' shows what is known of it");
   if (app_.keeper_suspended && row.status.keeper_pid) {

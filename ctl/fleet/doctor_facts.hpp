@@ -45,6 +45,8 @@ struct AppFacts {
   bool locked = false;            ///< somebody holds its lock
   std::optional<Status> record;   ///< as it is on disk
   std::vector<Error> unreadable;  ///< records that are there and make no sense
+  bool spec_is_readable = true;
+  bool spec_is_gone = false;  ///< though other records are there
   std::vector<PathFacts> paths;
   bool stale_socket = false;  ///< nobody listens, and the lock is free
   std::vector<PidFile> stale_pid_files;

@@ -10,6 +10,7 @@
 #include "ctl/fleet/doctor_processes.hpp"
 #include "ctl/fleet/log_place.hpp"
 #include "ctl/fleet/reach.hpp"
+#include "protocol/home/find_run.hpp"
 #include "protocol/home/pid_file.hpp"
 #include "protocol/home/proc.hpp"
 
@@ -118,7 +119,7 @@ std::optional<T> readable(Result<T> record, AppFacts& app) {
 
 void add_paths(const Home& home, const string& stem, AppFacts& app) {
   app.paths.push_back(look_at_path(home.app_dir(stem), Kind::directory));
-  for (const char* name : {"/lock", "/spec.json", "/status.json", "/pid", "/worker.js"})
+  for (const char* name : {"/lock", "/spec.json", "/status.json", "/state", "/pid", "/worker.js"})
     app.paths.push_back(look_at_path(home.app_dir(stem) + name, Kind::file));
   app.paths.push_back(look_at_path(home.socket_path(stem), Kind::socket));
 }
@@ -139,6 +140,8 @@ AppFacts gather_app(const Home& home, const AppId& id, std::optional<Row> row) {
   app.row = std::move(row);
   app.record = readable(home.read_status(stem), app);
   auto spec = readable(home.read_spec(stem), app);
+  app.spec_is_readable = spec.has_value();
+  app.spec_is_gone = !is_there(home.spec_path(stem)) && has_records(home, stem);
   add_paths(home, stem, app);
   add_state(app);
   if (spec) add_missing(*spec, app);

@@ -110,14 +110,16 @@ Result<Status> stop_orphan(const Home& home, const AppId& id, std::string_view a
   std::string stem = id.stem();
   auto lock = lock_of(home, stem, deadline);
   if (!lock) return lock.error();
-  if (!has_records(home, stem)) {
-    (void)home.remove_app(stem);  // the lock has made its directory again
-    return Error{Reason::not_running, "", "it was deleted meanwhile", 0};
-  }
   const auto written = home.read_status(stem);
   const bool stopped = written && written->state == State::stopped;
   const auto run = find_lost_run(home, id, wish_for(home.read_spec(stem), written), stopped);
+  if (!run && !has_records(home, stem)) {
+    (void)home.remove_app(stem);  // the lock has made its directory again
+    return Error{Reason::not_running, "", "it was deleted meanwhile", 0};
+  }
   if (!run && stopped) return *written;  // by another command
+  if (!run && written && written->state == State::unreachable)
+    (void)home.write_status(stem, after_stop(*written, asked, {}), home.read_runs(stem));
   if (!run) return Error{Reason::not_running, "", "it has ended meanwhile", 0};
   const Status record = status_of_found(id, written ? *written : Status(), *run);
   Fd pidfd = open_pidfd(run->pid);

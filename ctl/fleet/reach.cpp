@@ -10,6 +10,10 @@ bool is_deaf(const Row& row) {
   return row.keeper_lives && !row.answered && !is_being_ended(row);
 }
 
+bool cannot_begin(const Row& row) {
+  return is_deaf(row) && row.status.reason && row.status.reason->starts_with(kCannotBegin);
+}
+
 bool is_orphan(const Row& row) {
   return !row.keeper_lives && row.status.state == State::unreachable && row.status.pid;
 }
@@ -28,6 +32,7 @@ Error stuck(const Row& row) {
 Error deaf(const Row& row) {
   const Status& s = row.status;
   std::string why = s.reason && !s.reason->empty() ? *s.reason : "its keeper does not answer";
+  if (cannot_begin(row)) why += "; 'ctl stop " + row.id.stem() + "' ends its guard and its program";
   bool silent = row.failure == Reason::timeout || row.failure == Reason::unreachable;
   if (silent && s.keeper_pid) {
     std::string pid = std::to_string(*s.keeper_pid);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "ctl/fleet/asking.hpp"
+#include "ctl/fleet/guard_end.hpp"
 #include "ctl/fleet/orphan.hpp"
 #include "ctl/fleet/pidfd.hpp"
 #include "ctl/fleet/reach.hpp"
@@ -64,6 +65,19 @@ Outcome stop_without_keeper(const Home& home, const Row& asked, const Error& err
   return Outcome::done(asked.id, stopped_text(asked));
 }
 
+/// A guard without a keeper is ended with its program; a keeper that does not answer is left alone.
+Outcome stop_deaf(const Home& home, const Row& row, std::string_view asked, const Deadline& deadline) {
+  if (row.status.keeper_pid || !end_guard_without_keeper(home, row.id, deadline))
+    return Outcome::failed(row.id, deaf(row));
+  Row now = row;
+  for (Row& one : look_again(home, {row.id}, deadline))
+    now = std::move(one);
+  auto status = stop_orphan(home, row.id, asked, deadline);
+  if (!status && status.error().reason == Reason::not_running)
+    return Outcome::done(row.id, stopped_text(row));
+  return status ? stopped(now, *status) : Outcome::failed(row.id, status.error());
+}
+
 Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, const Deadline& deadline) {
   auto status = reply_of<Stop>(row.id, answer);
   if (!status) {
@@ -79,20 +93,22 @@ Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, con
 std::vector<Outcome> stop_all(const Home& home, const std::vector<Row>& rows, const Stop& request,
                               std::string_view asked, const Deadline& deadline) {
   std::vector<Outcome> out;
-  std::vector<Row> kept, orphans;
+  std::vector<Row> kept, orphans, silent;
   for (const Row& row : rows) {
     if (row.answered)
       kept.push_back(row);
     else if (is_orphan(row) || is_being_ended(row))
       orphans.push_back(row);
     else if (is_deaf(row))
-      out.push_back(Outcome::failed(row.id, deaf(row)));
+      silent.push_back(row);
   }
   Answers answers = ask(home, kept, request, deadline);
   for (std::size_t i = 0; i < kept.size(); ++i)
     out.push_back(stop_outcome(home, kept[i], answers[i], deadline));
   for (const Row& row : orphans)
     out.push_back(end_without_keeper(home, row, asked, deadline));
+  for (const Row& row : silent)
+    out.push_back(stop_deaf(home, row, asked, deadline));
   return out;
 }
 

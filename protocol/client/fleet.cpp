@@ -128,7 +128,7 @@ void forget_the_dead(Status& s, const Home& home, const std::string& stem) {
 void settle_held(const Home& home, Row& row, const std::string& why) {
   Status& s = row.status;
   bool being_ended = s.state == State::stopping && !s.keeper_pid;
-  const bool cannot_begin = s.state == State::unreachable && !s.keeper_pid && s.reason;
+  const bool cannot_begin = s.state == State::unreachable && s.reason && s.reason->starts_with(kCannotBegin);
   forget_the_dead(s, home, row.id.stem());
   s.state = being_ended ? State::stopping : State::unreachable;
   bool nobody = row.failure == Reason::not_found || row.failure == Reason::unreachable;
@@ -145,10 +145,10 @@ void settle_held(const Home& home, Row& row, const std::string& why) {
 /// Whether a process may be of the app though no record names it. A clean end removes the socket and the pid
 /// file.
 bool in_doubt(const Home& home, const Row& row, const Result<Status>& record, const std::string& boot) {
-  if (!record) return row.keeper_lives || has_records(home, row.id.stem());
+  const bool stale_socket = row.failure == Reason::unreachable;
+  if (!record) return row.keeper_lives || stale_socket || has_records(home, row.id.stem());
   if (record->boot_id != boot || still_runs(*record)) return false;
-  return has_keeper(record->state) || row.failure == Reason::unreachable ||
-         access(home.pid_path(row.id.stem()).c_str(), F_OK) == 0;
+  return has_keeper(record->state) || stale_socket || access(home.pid_path(row.id.stem()).c_str(), F_OK) == 0;
 }
 
 /// The row of what can be read. `records`: there are some.

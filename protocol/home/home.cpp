@@ -307,6 +307,14 @@ bool remove_aside(int apps, const char* aside) {
   return false;
 }
 
+/// Somebody's own, in the place of what is to be written: kept, under another name.
+bool move_aside(int directory, const string& name) {
+  const string aside = name + ".damaged";
+  if (renameat(directory, name.c_str(), directory, aside.c_str()) == 0) return true;
+  return remove_all(directory, aside.c_str()) &&
+         renameat(directory, name.c_str(), directory, aside.c_str()) == 0;
+}
+
 // --- Names
 
 Done check_stem(string_view stem, const string& doing) {
@@ -504,16 +512,25 @@ Result<Fd> Home::open_lock(string_view stem) const {
   return file;
 }
 
-Result<Fd> Home::open_state(string_view stem) const {
-  const string doing = "open " + state_path(stem);
-  Result<Fd> app = open_app(stem, Create::yes, doing);
-  if (!app) return app;
-  Fd file(openat(app->get(), "state", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kPrivateFile));
+Result<Fd> Home::open_state_in(int app, const string& doing) const {
+  Fd file(openat(app, "state", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kPrivateFile));
   struct stat st {};
   if (!file || fstat(file.get(), &st) != 0) return file_error(doing);
   if (!S_ISREG(st.st_mode)) return Error{Reason::refused, doing, "it is no file", 0};
   if (st.st_uid != owner_) return Error{Reason::refused, doing, "it belongs to " + user_text(st.st_uid), 0};
   return file;
+}
+
+Result<Fd> Home::open_state(string_view stem) const {
+  const string doing = "open " + state_path(stem);
+  Result<Fd> app = open_app(stem, Create::yes, doing);
+  if (!app) return app;
+  Result<Fd> file = open_state_in(app->get(), doing);
+  struct stat at {};
+  if (file || fstatat(app->get(), "state", &at, AT_SYMLINK_NOFOLLOW) != 0) return file;
+  const bool ours = S_ISREG(at.st_mode) && at.st_uid == owner_ && (at.st_mode & kPrivateFile) == kPrivateFile;
+  if (ours || !move_aside(app->get(), "state")) return file;
+  return open_state_in(app->get(), doing);
 }
 
 bool Home::is_lock_of(string_view stem, int file) const {
@@ -660,6 +677,8 @@ Done Home::write_record(string_view stem, const char* name, string_view text, bo
   const string path = app_dir(stem) + "/" + name;
   Result<Fd> app = open_app(stem, Create::no, "write " + path);
   if (!app) return app.error();
+  Done done = write_at(app->get(), name, text, sync, path);
+  if (done || done.error().errnum != EISDIR || !move_aside(app->get(), name)) return done;
   return write_at(app->get(), name, text, sync, path);
 }
 
@@ -672,6 +691,18 @@ Result<string> Home::read_record(string_view stem, const char* name, std::size_t
 
 Done Home::write_spec(string_view stem, const Spec& spec) const {
   return write_record(stem, kSpecFile, spec_text(spec), true);
+}
+
+Fd Home::private_spec(string_view stem, Fd file) const {
+  struct stat at {};
+  if (fstat(file.get(), &at) != 0 || at.st_nlink == 0) return file;
+  const Result<Fd> app = open_app(stem, Create::no, {});
+  const Result<string> text = read_file(file.get(), kMostSpec, {});
+  if (!app || !text) return file;
+  Fd copy(openat(app->get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, kPrivateFile));
+  const timespec times[2] = {at.st_atim, at.st_mtim};
+  if (!copy || !write_all(copy.get(), *text) || futimens(copy.get(), times) != 0) return file;
+  return copy;
 }
 
 Done Home::write_status(string_view stem, const Status& status, const std::vector<RunRecord>& runs) const {

@@ -104,8 +104,8 @@ class Home {
   /// Whether that is the file of its lock, and not of one that was removed.
   bool is_lock_of(std::string_view stem, int file) const;
 
-  /// The file of the app's state page, for reading and writing, made where it is missing. Only under the
-  /// lock. Errors: refused (it is a link, or no file, or another's), failed.
+  /// The file of the app's state page, for reading and writing, made where it is missing. What is no file of
+  /// ours is moved aside ("state.damaged"). Only under the lock. Errors: failed.
   Result<Fd> open_state(std::string_view stem) const;
 
   /// Only under the lock: removes a stale socket of that name, binds, listens (backlog 128). The socket is
@@ -138,13 +138,18 @@ class Home {
   std::vector<AppId> sockets() const { return all_sockets().listening; }
   std::vector<AppId> apps() const;
 
-  /// Links and files of other users are refused. The name in a spec that was read is that of its directory.
-  /// spec.json is fsynced (with its directory) before the rename is reported; status.json and pid are not.
+  /// Links and files of other users are refused; a directory in the place of a record that is written is
+  /// moved aside ("NAME.damaged"). The name in a spec that was read is that of its directory. spec.json is
+  /// fsynced (with its directory) before the rename is reported; status.json and pid are not.
   Done write_spec(std::string_view stem, const Spec& spec) const;
   Result<Spec> read_spec(std::string_view stem) const;
   /// Its file, for reading: what it says can be read whatever becomes of its name.
   Result<Fd> open_spec(std::string_view stem) const;
   Result<Spec> read_spec(std::string_view stem, int file) const;
+  /// A copy of that file which has no name, so that nobody can change it by a name; its time of modification
+  /// is the file's. The file itself where it has no name any more, or no copy can be made (no room, a file
+  /// system without O_TMPFILE).
+  Fd private_spec(std::string_view stem, Fd file) const;
   Done write_status(std::string_view stem, const Status& status,
                     const std::vector<RunRecord>& runs = {}) const;
   /// Where a keeper was killed before it could record its newest run, that run's pid is in it all the same.
@@ -166,6 +171,7 @@ class Home {
   Result<Fd> bind_at(const std::string& name, int type, const std::string& doing) const;
   Done check_socket(const std::string& name, const std::string& path, const std::string& doing) const;
   Done write_record(std::string_view stem, const char* name, std::string_view text, bool sync) const;
+  Result<Fd> open_state_in(int app, const std::string& doing) const;
   Result<std::string> read_record(std::string_view stem, const char* name, std::size_t most) const;
 
   std::string path_;

@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocol/wire/units.hpp"
@@ -117,6 +118,9 @@ struct Status {
   std::optional<std::uint64_t>
       pid_start;  ///< start time of `pid` in clock ticks since boot (proc(5), stat field 22)
 };
+
+/// What the reason of an app begins with of which no keeper can begin, and whose guard tries that again.
+inline constexpr std::string_view kCannotBegin = "its keeper cannot begin: ";
 
 /// "api", or "api:2".
 std::string label(const Status& status);

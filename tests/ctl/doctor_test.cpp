@@ -315,6 +315,32 @@ TEST(Doctor, DamagedRecordsAndTroubleWithLogsAreErrors) {
   EXPECT_EQ("error api: its log /l/api.log has trouble: No space left on device", only_of_app(app));
 }
 
+TEST(Doctor, TheRemedyOfASpecThatCannotBeReadIsOneThatWorks) {
+  AppFacts app = running();
+  app.unreadable = {{Reason::invalid, "read /x/spec.json", "it is no JSON", 0}};
+  app.spec_is_readable = false;
+  EXPECT_EQ("its keeper goes on with what it has read before; mend the file before it is stopped",
+            remedy_of(app));
+  app = stopped();
+  app.spec_is_readable = false;
+  app.spec_is_gone = true;
+  EXPECT_EQ("error api: " + healthy_home().path + "/apps/api/spec.json is gone", only_of_app(app));
+  EXPECT_EQ("'keeper -d -n api PROGRAM' defines it anew, 'ctl delete api' forgets it", remedy_of(app));
+}
+
+TEST(Doctor, AKeeperThatCannotBeginIsNamedWithItsReasonAndItsProgram) {
+  AppFacts app = running();
+  app.row->answered = false;
+  app.row->status.state = State::unreachable;
+  app.row->status.reason = string(kCannotBegin) + "cannot read /x/spec.json: not JSON";
+  app.keepers.clear();
+  EXPECT_EQ(
+      "error api: its keeper cannot begin: cannot read /x/spec.json: not JSON; its program runs on as pid "
+      "1140",
+      only_of_app(app));
+  EXPECT_TRUE(remedy_of(app).ends_with("'ctl stop api' ends its guard and its program"));
+}
+
 TEST(DoctorText, SaysEachFindingInTwoLinesAndCountsThem) {
   std::vector<Finding> all = {{Severity::error, "api", "it is\nbad", "do this", false},
                               {Severity::warning, std::nullopt, "a", "it was removed", true},

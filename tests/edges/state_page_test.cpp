@@ -92,14 +92,32 @@ TEST(StatePage, MakesANewOneOfAFileThatIsNone) {
   }
 }
 
-TEST(StatePage, IsNoLink) {
+TEST(StatePage, ALinkInItsPlaceIsMovedAsideAndNotFollowed) {
   App app;
   app.open();
   fs::remove(app.file);
   write_text(app.place / "elsewhere", "mine");
   fs::create_symlink(app.place / "elsewhere", app.file);
-  EXPECT_FALSE(StatePage::open(app.home, "api"));
+  EXPECT_EQ(std::nullopt, app.open().read());
+  EXPECT_FALSE(fs::is_symlink(app.file));
+  EXPECT_TRUE(fs::is_symlink(app.file.string() + ".damaged"));
   EXPECT_EQ("mine", read_text(app.place / "elsewhere"));
+}
+
+TEST(StatePage, OneThatIsCutShortWhileItIsMappedIsNoticedAndMadeAnew) {
+  App app;
+  StatePage page = app.open();
+  ASSERT_TRUE(page.write("one"));
+  EXPECT_FALSE(page.damaged());
+  fs::resize_file(app.file, 0);
+  EXPECT_TRUE(page.damaged());
+  auto anew = page.made_anew(app.file, 7);
+  ASSERT_TRUE(anew) << anew.error().text();
+  EXPECT_FALSE(anew->damaged());
+  EXPECT_EQ(7u, anew->inbox().read);
+  EXPECT_EQ(std::nullopt, anew->read());
+  ASSERT_TRUE(anew->write("two"));
+  EXPECT_EQ("two", app.open().read());
 }
 
 TEST(StatePage, SaysThatThereIsNoRoomForIt) {

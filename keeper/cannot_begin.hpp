@@ -1,0 +1,14 @@
+// A keeper that is to take the place of another and cannot: its guard tries again, for ever, and nobody is
+// told by that. So it records why before it ends.
+#pragma once
+#include <string>
+
+#include "keeper/survive/role.hpp"
+
+namespace keeper {
+
+/// Records in the status of the app that it is unreachable, with the reason and with the program that lives,
+/// and says the reason in its log. Once for each reason. Does what can be done: there may be no home.
+void note_cannot_begin(const RoleTable& table, const std::string& why);
+
+}  // namespace keeper
