@@ -136,6 +136,7 @@ Done Keeper::make_home_again() {
   }
   nameless_ = false;
   home_ = std::move(*home);
+  note_user();
   if (Done done = write_spec_again(); !done) return done;
   if (!page_ || file_at(home_.state_path(stem)) != file_of(page_->file())) renew_page();
   if (auto now = file_at(home_.socket_path(stem)); !now || now != socket_file_) {

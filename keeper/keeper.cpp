@@ -115,6 +115,7 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
       recorder_(std::move(earlier.runs), spec_.restart),
       streams_([this] { return event_now("now"); }) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  note_user();
   if (table_.guard >= 0)
     guard_ = std::make_unique<GuardLink>(
         io_, table_.guard,

@@ -39,6 +39,7 @@
 #include "keeper/watch/removal_watch.hpp"
 #include "keeper/watch/sampler.hpp"
 #include "keeper/watch/signals.hpp"
+#include "protocol/home/acting_as.hpp"
 
 namespace keeper {
 
@@ -246,7 +247,6 @@ class Keeper : public Service {
   void ask_channels();
   ServerSocket passed_socket(int number) const;
   Obtained open_socket(const WorkerMessage& query, const SocketWish& wish);
-  void give_to_user(const std::string& path) const;
   void keep_socket(KeptSocket kept, Fd fd);
   void take_up_sockets(const std::vector<KeptSocket>& all);
   void drop_unused_sockets();
@@ -277,6 +277,7 @@ class Keeper : public Service {
   void use_spec_file(Fd file);
   void take_environment(std::vector<std::string> variables);
   Spec whole_spec() const;
+  void note_user();
 
   // what outlives this process (takeover.cpp)
   void use_page(Result<StatePage> page);
@@ -363,6 +364,7 @@ class Keeper : public Service {
   const int own_pid_ = getpid();  ///< a status has it, and a call costs more than all the rest of it
   Home home_;
   Spec spec_;
+  ActingUser user_;  ///< whose rights count where the program, or its user, chose a path or a port
   Fd lock_;
   Fd null_;
   asio::io_context io_{ASIO_CONCURRENCY_HINT_UNSAFE};  // one thread: nothing is to be locked

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <new>
+#include <tuple>
 
 #include "keeper/core/output_tail.hpp"
 #include "keeper/first_record.hpp"
@@ -213,6 +214,7 @@ void Keeper::apply_spec(Spec spec) try {
   std::vector<string> variables = std::exchange(spec.environment, {});
   plan_.reset();  // it points into what changes now
   spec_ = applicable(std::move(spec), spec_);
+  note_user();
   take_environment(std::move(variables));
   machine_.set_policy(make_policy(spec_, machine_.policy().jitter_seed));
   if (!notify_) {
@@ -223,6 +225,12 @@ void Keeper::apply_spec(Spec spec) try {
 } catch (const std::bad_alloc&) {
   begin_afresh();
   throw;
+}
+
+/// The program's user may be another one from the next run on, and the home another directory.
+void Keeper::note_user() {
+  user_ = acting_user(spec_.run_as);
+  std::tie(user_.home_device, user_.home_inode) = home_.identity();
 }
 
 /// The spec that is used is the one that stands in the record now.

@@ -23,11 +23,6 @@ constexpr Millis kAskAgain{5};
 constexpr Millis kSiblingWait{500};
 constexpr Millis kAskAtMost{10'000};
 
-std::uint64_t inode_of(const std::string& path) {
-  struct stat st {};
-  return lstat(path.c_str(), &st) == 0 ? st.st_ino : 0;
-}
-
 }  // namespace
 
 /// Whether its runs are workers.
@@ -163,28 +158,21 @@ ServerSocket Keeper::passed_socket(int number) const {
   return {std::move(copy), 0};
 }
 
+/// The program has chosen the address: it is had with the rights of the program's user.
 Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWish& wish) {
   const bool local = wish.kind == SocketWish::Kind::local;
   const auto mask = local ? spec_.umask : std::nullopt;
   const mode_t before = mask ? umask(mask->bits) : 0;
-  ServerSocket opened = wish.number >= 0 ? passed_socket(wish.number) : open_server_socket(wish);
+  ServerSocket opened = wish.number >= 0 ? passed_socket(wish.number) : open_server_socket(wish, user_);
   if (mask) umask(before);
   if (!opened.fd) return {opened.error, false};
   KeptSocket kept{.key = query.key, .data = query.data};
   if (local) {
     kept.path = wish.address;
-    kept.path_inode = inode_of(wish.address);
-    give_to_user(wish.address);
+    kept.path_inode = socket_file(wish.address, user_);
   }
   keep_socket(std::move(kept), std::move(opened.fd));
   return {};
-}
-
-/// A socket in the file system is the user's that it runs as.
-void Keeper::give_to_user(const std::string& path) const {
-  if (!plan_ || !plan_->settings().identity) return;
-  const Identity& who = *plan_->settings().identity;
-  if (lchown(path.c_str(), who.uid, who.gid) < 0) errno = 0;
 }
 
 /// Handed up before anything relies on it.
@@ -241,8 +229,7 @@ void Keeper::unlink_sockets() {
   if (std::any_of(all.begin(), all.end(), [this](const AppId& app) { return app.name == spec_.name; }))
     return;
   for (const ServedSocket& one : sockets_)
-    if (!one.kept.path.empty() && inode_of(one.kept.path) == one.kept.path_inode)
-      unlink(one.kept.path.c_str());
+    if (!one.kept.path.empty()) remove_socket_file(one.kept.path, one.kept.path_inode, user_);
 }
 
 void Keeper::ask_again() {

@@ -10,15 +10,12 @@
 #include <optional>
 
 #include "keeper/child/getent.hpp"
-#include "protocol/wire/units.hpp"
 
 namespace keeper {
 namespace {
 
 using std::string;
 using std::string_view;
-
-constexpr std::int64_t kMostId = 0xFFFF'FFFE;  // the next one means "leave it as it is" to setresuid(2)
 
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
@@ -31,19 +28,13 @@ File as_file(string& text) {
   return File(text.empty() ? nullptr : fmemopen(text.data(), text.size(), "r"), std::fclose);
 }
 
-std::optional<unsigned> as_id(string_view text) {
-  auto number = parse_number(text, 0, kMostId);
-  if (!number) return std::nullopt;
-  return static_cast<unsigned>(*number);
-}
-
 /// "+" and "-" begin lines that speak of another service (nsswitch.conf(5), compat); their ids are 0.
 bool speaks_of_another_service(const char* name) {
   return name[0] == '+' || name[0] == '-';
 }
 
 std::optional<Account> user_in(std::FILE* file, string_view who) {
-  auto id = as_id(who);
+  auto id = parse_id(who);
   for (const passwd* p = file ? fgetpwent(file) : nullptr; p != nullptr; p = fgetpwent(file))
     if (!speaks_of_another_service(p->pw_name) && (id ? p->pw_uid == *id : p->pw_name == who))
       return Account{p->pw_name, p->pw_uid, p->pw_gid, {}, p->pw_dir, p->pw_shell};
@@ -69,7 +60,7 @@ std::optional<unsigned> group_in(std::FILE* file, string_view name) {
 }
 
 std::optional<unsigned> find_group(string_view name, const AccountSources& sources) {
-  if (auto id = as_id(name)) return id;
+  if (auto id = parse_id(name)) return id;
   if (auto local = group_in(open_file(sources.group).get(), name)) return local;
   string said = ask_getent(sources.getent, "group", string(name));
   return group_in(as_file(said).get(), name);
@@ -94,7 +85,7 @@ std::vector<unsigned> groups_of_getent(const string& name, const AccountSources&
   while (!rest.empty()) {
     rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of(' ')));
     string_view word = rest.substr(0, rest.find(' '));
-    if (auto id = as_id(word)) out.push_back(*id);
+    if (auto id = parse_id(word)) out.push_back(*id);
     rest.remove_prefix(word.size());
   }
   return out;
@@ -115,19 +106,6 @@ Error missing(const char* kind, string_view who) {
                0};
 }
 
-/// The fields between colons; empty if they are not `count`.
-std::vector<string_view> split(string_view text, char at, std::size_t count) {
-  std::vector<string_view> out;
-  for (std::size_t i = 1; i < count; ++i) {
-    auto end = text.find(at);
-    if (end == string_view::npos) return {};
-    out.push_back(text.substr(0, end));
-    text.remove_prefix(end + 1);
-  }
-  out.push_back(text);
-  return out;
-}
-
 }  // namespace
 
 Result<Account> find_account(string_view who, const AccountSources& sources) {
@@ -137,7 +115,7 @@ Result<Account> find_account(string_view who, const AccountSources& sources) {
   if (user.empty() || (colon != string_view::npos && wanted_group.empty()))
     return Error{Reason::invalid, {}, "'" + string(who) + "' is not USER or USER:GROUP", 0};
   auto found = find_user(user, sources);
-  auto id = as_id(user);
+  auto id = parse_id(user);
   if (!found && !id) return missing("user", user);
   if (!found && wanted_group.empty())
     return Error{
@@ -162,31 +140,6 @@ string user_name(unsigned uid, const AccountSources& sources) {
   string number = std::to_string(uid);
   auto found = find_user(number, sources);
   return found && !found->account.name.empty() ? found->account.name : number;
-}
-
-string account_text(const Account& account) {
-  string groups;
-  for (unsigned id : account.groups)
-    groups += (groups.empty() ? "" : ",") + std::to_string(id);
-  return account.name + ":" + std::to_string(account.uid) + ":" + std::to_string(account.gid) + ":" + groups +
-         ":" + account.home + ":" + account.shell;
-}
-
-Result<Account> read_account(string_view text) {
-  Error wrong{Reason::invalid, "read who it runs as", "'" + string(text) + "' is no account", 0};
-  auto parts = split(text, ':', 6);
-  if (parts.size() != 6) return wrong;
-  auto uid = as_id(parts[1]), gid = as_id(parts[2]);
-  if (!uid || !gid) return wrong;
-  Account out{string(parts[0]), *uid, *gid, {}, string(parts[4]), string(parts[5])};
-  for (string_view rest = parts[3]; !rest.empty();) {
-    string_view one = rest.substr(0, rest.find(','));
-    auto id = as_id(one);
-    if (!id) return wrong;
-    out.groups.push_back(*id);
-    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-  }
-  return out;
 }
 
 std::vector<string> account_environment(const Account& account) {

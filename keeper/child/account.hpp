@@ -9,19 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/wire/result.hpp"
+#include "protocol/wire/account.hpp"
 
 namespace keeper {
-
-struct Account {
-  std::string name;  ///< the number, where it has no entry
-  unsigned uid = 0;
-  unsigned gid = 0;
-  std::vector<unsigned> groups;  ///< supplementary ones, each once, ascending; gid is among them
-  std::string home;
-  std::string shell;
-  bool operator==(const Account&) const = default;
-};
 
 /// Where accounts are looked up.
 struct AccountSources {
@@ -37,11 +27,6 @@ Result<Account> find_account(std::string_view who, const AccountSources& sources
 
 /// The name of a user, for people; the number where it has none.
 std::string user_name(unsigned uid, const AccountSources& sources = {});
-
-/// One line, as in passwd(5) with the groups in place of the comment: "web:1000:33:27,33:/home/web:/bin/sh".
-std::string account_text(const Account& account);
-/// And back. Errors: invalid.
-Result<Account> read_account(std::string_view text);
 
 /// HOME, USER, LOGNAME and SHELL, as "K=V".
 std::vector<std::string> account_environment(const Account& account);

@@ -2,9 +2,11 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -51,7 +53,7 @@ bool read_v4(const std::string& text, std::uint16_t port, Address& out) {
 
 bool read_path(const std::string& path, Address& out) {
   auto& un = reinterpret_cast<sockaddr_un&>(out.bytes);
-  if (path.empty() || path.size() >= sizeof un.sun_path || path.front() == '\0') return false;
+  if (path.empty() || path.size() >= sizeof un.sun_path || path.find('\0') != path.npos) return false;
   un.sun_family = AF_UNIX;
   std::copy(path.begin(), path.end(), un.sun_path);
   out.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
@@ -89,8 +91,10 @@ ServerSocket open_at(const SocketWish& wish) {
 
 }  // namespace
 
-ServerSocket open_server_socket(const SocketWish& wish) {
+ServerSocket open_server_socket(const SocketWish& wish, const ActingUser& user) {
   if (wish.number >= 0) return {Fd(), EBADF};
+  const ActingAs as_user(&user);
+  if (as_user.error() != 0) return {Fd(), as_user.error()};
   if (!wish.address.empty() || wish.kind == Kind::local) return open_at(wish);
   SocketWish every = wish;
   every.v6 = wish.kind == Kind::tcp || wish.v6;
@@ -101,6 +105,26 @@ ServerSocket open_server_socket(const SocketWish& wish) {
   every.v6 = false;
   every.address = "0.0.0.0";
   return open_at(every);
+}
+
+std::uint64_t socket_file(const std::string& path, const ActingUser& user) {
+  const ActingAs as_user(&user);
+  struct stat st {};
+  const bool there = as_user.error() == 0 && lstat(path.c_str(), &st) == 0 && S_ISSOCK(st.st_mode);
+  return there ? st.st_ino : 0;
+}
+
+/// Looked at and removed in the directory that is open, whatever its path leads to by then.
+void remove_socket_file(const std::string& path, std::uint64_t inode, const ActingUser& user) {
+  const ActingAs as_user(&user);
+  if (as_user.error() != 0 || inode == 0) return;
+  const std::string name = path.substr(path.rfind('/') + 1);
+  const std::string parent = path.substr(0, path.size() - name.size());
+  const Fd directory(open(parent.empty() ? "." : parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct stat st {};
+  if (directory && fstatat(directory.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISSOCK(st.st_mode) && st.st_ino == inode)
+    unlinkat(directory.get(), name.c_str(), 0);
 }
 
 std::string wish_text(const SocketWish& wish) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "protocol/home/acting_as.hpp"
 #include "protocol/home/home.hpp"
 
 namespace keeper {
@@ -30,8 +31,15 @@ struct ServerSocket {
   int error = 0;  ///< errno, where there is none
 };
 
-/// Bound and (but udp) listening; non-blocking, close-on-exec. Of a descriptor's number: EBADF.
-ServerSocket open_server_socket(const SocketWish& wish);
+/// Bound and (but udp) listening; non-blocking, close-on-exec. `user`: whose program wishes it. The socket,
+/// and its file, is that user's, and what that user may not do is that user's errno (EACCES). Of a
+/// descriptor's number: EBADF.
+ServerSocket open_server_socket(const SocketWish& wish, const ActingUser& user = {});
+
+/// The inode of the file of a socket; 0 where the user finds none there.
+std::uint64_t socket_file(const std::string& path, const ActingUser& user);
+/// Removes the file of a socket, as that user, if it is the one of that inode still.
+void remove_socket_file(const std::string& path, std::uint64_t inode, const ActingUser& user);
 
 /// "tcp 0.0.0.0:80", "unix /run/x", for people.
 std::string wish_text(const SocketWish& wish);

@@ -492,6 +492,12 @@ string Home::error_log_path(string_view stem) const {
   return path_ + "/logs/" + string(stem) + ".err.log";
 }
 
+std::pair<std::uint64_t, std::uint64_t> Home::identity() const {
+  struct stat st {};
+  if (fstat(directory_.get(), &st) != 0) return {};
+  return {st.st_dev, st.st_ino};
+}
+
 Result<Fd> Home::open_app(string_view stem, Create create, const string& doing) const {
   if (Done done = check_stem(stem, doing); !done) return done.error();
   Result<Fd> apps = open_own_directory(directory_.get(), "apps", create, doing, path_ + "/apps");

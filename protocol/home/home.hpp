@@ -22,6 +22,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocol/wire/history.hpp"
@@ -82,6 +83,8 @@ class Home {
 
   const std::string& path() const { return path_; }
   unsigned owner() const { return owner_; }  ///< a uid
+  /// Device and inode of the directory.
+  std::pair<std::uint64_t, std::uint64_t> identity() const;
   std::string socket_path(std::string_view stem) const;
   std::string app_dir(std::string_view stem) const;
   std::string spec_path(std::string_view stem) const;
