@@ -92,7 +92,7 @@ Result<std::unique_ptr<AppOutput>> AppOutput::make(asio::io_context& io, const S
 FileSink* AppOutput::add_sink(const std::string& stream, const std::string& path) {
   auto sink = std::make_unique<Sink>();
   sink->stream = stream;
-  sink->file = std::make_unique<FileSink>(path, rules_of(spec_));
+  sink->file = std::make_unique<FileSink>(path, rules_of(spec_), hooks_.user);
   FileSink* file = sink->file.get();
   file->on_file([this, sink = sink.get()](int fd) {
     sink->watch = hooks_.watch_file ? hooks_.watch_file(fd, sink->watch) : -1;
@@ -100,8 +100,9 @@ FileSink* AppOutput::add_sink(const std::string& stream, const std::string& path
   });
   sink->compressor = std::make_unique<Compressor>(
       io_, [file](bool good, std::uint64_t inode) { file->compressed(good, inode); });
-  file->on_compress([packer = sink->compressor.get()](const std::string& from, const std::string& to) {
-    return static_cast<bool>(packer->start(from, to));
+  file->on_compress([packer = sink->compressor.get()](const FilePlace& log, const std::string& from,
+                                                      const std::string& to) {
+    return static_cast<bool>(packer->start(log, from, to));
   });
   sinks_.push_back(std::move(sink));
   return file;
@@ -116,7 +117,7 @@ Done AppOutput::add_stream(LogStream from, FileSink* file, bool shared) {
   route.file = file;
   route.mark = memory_.marks[number];
   if (known && route.mark != nullptr && file != nullptr)
-    settle_piece(*route.mark, file->path(), pipe->reading.get());
+    settle_piece(*route.mark, file->given(), pipe->reading.get(), hooks_.user);
   end_piece(route.mark);
   inodes_.push_back(inode_of(pipe->reading));
   route.lines = formatter_of(spec_, from);

@@ -16,6 +16,8 @@ namespace keeper {
 
 /// Who sees output on its way.
 struct OutputHooks {
+  const ActingUser* user =
+      nullptr;  ///< whose rights count at its logs' paths (FileSink); null: nobody else's
   std::function<bool()> is_watched;  ///< asked before each piece
   std::function<void(std::string_view bytes, LogStream from)> watch;
   std::function<int()> pid;  ///< of the run that writes

@@ -134,6 +134,7 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
 
 Done Keeper::open_log(OutputMemory memory) {
   OutputHooks hooks;
+  hooks.user = &user_;
   hooks.is_watched = [this] { return somebody_watches(); };
   hooks.watch = [this](std::string_view bytes, LogStream from) { on_output(bytes, from); };
   hooks.watch_file = [this](int fd, int before) {

@@ -77,6 +77,14 @@ const char* word_of(StartReport::Kind kind) {
   }
 }
 
+/// A log that cannot be written stops nothing, but is not to be found out later.
+void tell_log_trouble(const Started& started, const Status& status) {
+  for (const LogFile& log : status.logs)
+    if (log.trouble)
+      std::fprintf(stderr, "keeper: %s: %s; its output is kept meanwhile\n", started.stem.c_str(),
+                   log.trouble->c_str());
+}
+
 int tell_failure(const Started& started, const StartReport& report) {
   const Status& status = report.status;
   complain("cannot start " + started.stem + ": " + failed_start_text(status));
@@ -131,6 +139,7 @@ int await_start(const Started& started, Fd pipe, bool until_confirmed) {
                   report->status.keeper_pid.value_or(0));
       return 0;
     }
+    tell_log_trouble(started, report->status);
     std::printf("%s: %s, pid %d, keeper %d\n", started.stem.c_str(), word_of(report->kind),
                 report->status.pid.value_or(0), report->status.keeper_pid.value_or(0));
     return 0;

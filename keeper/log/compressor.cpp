@@ -41,7 +41,7 @@ bool pack(int from, int to) {
   return gzclose(out) == Z_OK;
 }
 
-[[noreturn]] void pack_and_exit(int from, int to) {
+[[noreturn]] void pack_and_exit(const ActingUser* user, int from, int to) {
   setsid();  // no signal that is meant for keeper's terminal
   for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
     std::signal(signal, SIG_DFL);
@@ -50,22 +50,23 @@ bool pack(int from, int to) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   setpriority(PRIO_PROCESS, 0, 19);
   syscall(SYS_ioprio_set, 1, 0, kIdle);
+  if (user != nullptr && !become(*user)) _exit(1);
   drop_all_but(from, to);
   _exit(pack(3, 4) ? 0 : 1);
 }
 
 }  // namespace
 
-Done Compressor::start(const std::string& from, const std::string& to) {
-  Fd in(open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+Done Compressor::start(const FilePlace& log, const std::string& from, const std::string& to) {
+  Fd in = open_beside(log, from, O_RDONLY | O_NONBLOCK);
   if (!in) return system_error("compress " + from);
   struct stat st {};
   fstat(in.get(), &st);
-  Fd out(open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, st.st_mode & 0777));
+  Fd out = open_beside(log, to, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, st.st_mode & 0777);
   if (!out) return system_error("compress " + from, "write " + to);
   int pid = fork();
   if (pid < 0) return system_error("compress " + from, "fork");
-  if (pid == 0) pack_and_exit(in.get(), out.get());
+  if (pid == 0) pack_and_exit(log.as, in.get(), out.get());
   int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   std::error_code error;
   pidfd_.emplace(io_);

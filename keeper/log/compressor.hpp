@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "protocol/home/home.hpp"
+#include "protocol/home/file_place.hpp"
 
 namespace keeper {
 
@@ -17,8 +17,9 @@ class Compressor {
 
   Compressor(asio::io_context& io, Done done) : io_(io), done_(std::move(done)) {}
 
-  /// Begins to pack `from` into `to`, which is made. One at a time. Errors: no process, no file.
-  keeper::Done start(const std::string& from, const std::string& to);
+  /// Begins to pack `from` into `to`, which is made: files of the log's directory, with the rights that count
+  /// there, and in a process of that user's. One at a time. Errors: no process, no file.
+  keeper::Done start(const FilePlace& log, const std::string& from, const std::string& to);
   /// The process, a child of this one; 0: none. Nobody else is to take its exit status.
   int pid() const { return pid_; }
 

@@ -10,7 +10,6 @@
 #include <limits>
 
 #include "protocol/home/clock.hpp"
-#include "protocol/home/log_link.hpp"
 
 namespace keeper {
 namespace {
@@ -21,24 +20,8 @@ constexpr std::int64_t kLineEnd = 1000;       // ms, that the end of a line may 
 constexpr std::int64_t kRotateAgain =
     600;  // ms, after a rotation that failed: it is well again within a second
 
-/// mkdir -p of what a path is in.
-void make_parents(const std::string& path) {
-  for (auto slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
-    mkdir(path.substr(0, slash).c_str(), 0700);
-}
-
 std::int64_t now_ms() {
   return steady_now().count();
-}
-
-/// Made where it is missing, with its directories. A FIFO or a device is written as far as it takes it, and
-/// never waited for.
-Fd open_log(const std::string& path) {
-  constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-  Fd file(::open(path.c_str(), flags, 0600));
-  if (file || errno != ENOENT) return file;
-  make_parents(path);
-  return Fd(::open(path.c_str(), flags, 0600));
 }
 
 /// Whether somebody has done something else than writing since the last write: renamed it, perhaps, or
@@ -46,6 +29,13 @@ Fd open_log(const std::string& path) {
 bool was_touched(const struct stat& st) {
   return st.st_nlink == 0 || st.st_ctim.tv_sec != st.st_mtim.tv_sec ||
          st.st_ctim.tv_nsec != st.st_mtim.tv_nsec;
+}
+
+/// False and errno: nothing can be seen there.
+bool look_at(const FilePlace& log, struct stat& into) {
+  const ActingAs as_user(log.as);
+  const int flags = log.follow ? 0 : AT_SYMLINK_NOFOLLOW;
+  return as_user.error() == 0 && fstatat(log.directory(), log.name.c_str(), &into, flags) == 0;
 }
 
 std::string read_end(int fd, std::size_t most) {
@@ -60,10 +50,13 @@ std::string read_end(int fd, std::size_t most) {
 
 }  // namespace
 
-FileSink::FileSink(std::string path, LogRules rules)
-    : given_(std::move(path)), path_(end_of_links(given_)), rules_(rules), kept_(rules.keep, rules.block) {
+FileSink::FileSink(std::string path, LogRules rules, const ActingUser* user)
+    : given_(std::move(path)), path_(given_), user_(user), rules_(rules), kept_(rules.keep, rules.block) {
+  auto log = place();
+  if (!log) return;
+  path_ = log->path;
   struct stat st {};
-  if (stat(path_.c_str(), &st) == 0) size_ = static_cast<std::uint64_t>(st.st_size);
+  if (look_at(*log, st)) size_ = static_cast<std::uint64_t>(st.st_size);
 }
 
 // --- the file
@@ -79,11 +72,19 @@ bool FileSink::ready() {
   return open_path() || file_;
 }
 
+/// Where the log is by now.
+Result<FilePlace> FileSink::place(Parents parents) const {
+  return find_place(given_, user_, LastLink::followed, parents);
+}
+
 /// Whether what is at the path is the file that is open.
 FileSink::AtPath FileSink::look_at_path() const {
   struct stat there {};
-  if (stat(path_.c_str(), &there) < 0)
-    return errno == ENOENT || errno == ENOTDIR ? AtPath::other : AtPath::unknown;
+  const auto log = place();
+  if (!log || !look_at(*log, there)) {
+    const int error = log ? errno : log.error().errnum;
+    return error == ENOENT || error == ENOTDIR ? AtPath::other : AtPath::unknown;
+  }
   return there.st_ino == inode_ && there.st_dev == device_ ? AtPath::ours : AtPath::other;
 }
 
@@ -97,16 +98,10 @@ bool FileSink::has_name() const {
 /// be had the old one serves on, if it has a name.
 Done FileSink::open_path() {
   looked_at_ = now_ms();
-  Fd file = open_log(given_);
-  if (!file) {
-    std::string why = trouble_with("open");
-    bool serves_on = has_name();
-    if (!serves_on) file_.reset();
-    if (!serves_on) trouble_ = why;
-    path_trouble_ = serves_on && look_at_path() == AtPath::other ? why : "";
-    return Error{Reason::failed, "", why, 0};
-  }
-  path_ = end_of_links(given_);
+  auto opened = open_log(Parents::as_they_are);
+  if (!opened && opened.error().errnum == ENOENT) opened = open_log(Parents::made);
+  if (!opened) return cannot_open(opened.error());
+  Fd file = std::move(*opened);
   bool in_line = has_name() && look_at_path() == AtPath::other && !at_line_start();
   if (!in_line) {
     take_file(std::move(file));
@@ -117,6 +112,24 @@ Done FileSink::open_path() {
   next_at_ = size_ + kPastSize;
   path_trouble_.clear();
   return {};
+}
+
+/// Made where it is missing, with its directories. A FIFO or a device is written as far as it takes it, and
+/// never waited for.
+Result<Fd> FileSink::open_log(Parents parents) {
+  auto log = place(parents);
+  if (!log) return log.error();
+  path_ = log->path;
+  return open_file(*log, O_RDWR | O_CREAT | O_NOCTTY | O_NONBLOCK);
+}
+
+Done FileSink::cannot_open(const Error& error) {
+  const std::string why = "cannot open " + trouble_at(path_, error);
+  const bool serves_on = has_name();
+  if (!serves_on) file_.reset();
+  if (!serves_on) trouble_ = why;
+  path_trouble_ = serves_on && look_at_path() == AtPath::other ? why : "";
+  return Error{Reason::failed, "", why, 0};
 }
 
 bool FileSink::next_is_due() {
@@ -138,7 +151,7 @@ void FileSink::take_file(Fd file) {
   at_line_start_.reset();
   told_ = on_file_ && on_file_(file_.get());
   if (regular_)
-    index_.begin(path_, st.st_ino);
+    index_.begin(given_, st.st_ino, user_);
   else
     index_.end();
 }
@@ -348,9 +361,9 @@ RotationRules FileSink::rotation() const {
   return out;
 }
 
-void FileSink::brought_into_order(const Rotated& rotated) {
+void FileSink::brought_into_order(const FilePlace& log, const Rotated& rotated) {
   if (rotated.compress && on_compress_)
-    compressing_ = on_compress_(rotated.compress->from, rotated.compress->to);
+    compressing_ = on_compress_(log, rotated.compress->from, rotated.compress->to);
 }
 
 /// Somebody has moved it already: the one at its path is the log.
@@ -364,11 +377,12 @@ bool FileSink::leave_moved() {
 /// The file gets the name of a backup, and there is a new one. Where that cannot be had it goes on in the old
 /// file for a while.
 bool FileSink::move_away() {
-  path_ = end_of_links(given_);
   if (look_at_path() == AtPath::other) return leave_moved();
-  auto rotated = rotate_files(path_, rotation());
+  const auto log = place();
+  if (log) path_ = log->path;
+  auto rotated = log ? rotate_files(*log, rotation()) : Result<Rotated>(log.error());
   if (!rotated) {
-    rotation_trouble_ = "cannot rotate " + path_ + ": " + rotated.error().why();
+    rotation_trouble_ = "cannot rotate " + trouble_at(path_, rotated.error());
     next_rotation_ = now_ms() + kRotateAgain;
     return false;
   }
@@ -378,19 +392,20 @@ bool FileSink::move_away() {
   index_.end();
   size_ = 0;
   ready();
-  brought_into_order(*rotated);
+  brought_into_order(*log, *rotated);
   return true;
 }
 
 /// What an earlier keeper left half done, and what is to be packed. Where it fails the next rotation says so.
 void FileSink::tidy() {
-  if (!regular_) return;
-  if (auto rotated = tidy_files(path_, rotation())) brought_into_order(*rotated);
+  const auto log = regular_ ? place() : Result<FilePlace>(Error{});
+  if (!log) return;
+  if (auto rotated = tidy_files(*log, rotation())) brought_into_order(*log, *rotated);
 }
 
 void FileSink::compressed(bool good, std::uint64_t inode) {
   compressing_ = false;
-  if (good && !place_compressed(path_, inode)) good = false;
+  if (const auto log = place(); good && (!log || !place_compressed(*log, inode))) good = false;
   // One that failed is tried again at the next rotation, and not at once.
   if (good) tidy();
 }
@@ -399,7 +414,8 @@ Done FileSink::flush() {
   if (Done there = look_at_all(); !there) return there;
   if (next_) take_file(std::move(next_));
   if (!regular_) return Error{Reason::failed, "", path_ + " is no regular file", 0};
-  if (Done done = remove_backups(path_); !done) return done;
+  const auto log = place();
+  if (Done done = log ? remove_backups(*log) : Done(log.error()); !done) return done;
   if (ftruncate(file_.get(), 0) < 0) return system_error("", "empty " + path_);
   kept_.clear();
   look_at_size();
@@ -439,7 +455,8 @@ std::string FileSink::last(std::size_t most, std::uint64_t mark) const {
   std::string out(waits.substr(waits.size() - std::min(waits.size(), most)));
   if (out.size() < most && file_) out = read_end(file_.get(), most - out.size()) + out;
   if (out.size() < most) {
-    Fd before(::open((path_ + ".1").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const auto log = place();
+    Fd before = log ? open_beside(*log, log->base() + ".1", O_RDONLY | O_NONBLOCK) : Fd();
     if (before) out = read_end(before.get(), most - out.size()) + out;
   }
   return out;

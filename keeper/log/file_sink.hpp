@@ -17,7 +17,7 @@
 #include "keeper/log/index_file.hpp"
 #include "keeper/log/kept_output.hpp"
 #include "keeper/log/rotator.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/home/file_place.hpp"
 
 namespace keeper {
 
@@ -33,8 +33,9 @@ struct LogRules {
 class FileSink {
  public:
   /// The file at `path` is opened (and made, 0600, with its directory) at the first write. Where that is a
-  /// link, the log is the file that it leads to whenever a file is opened.
-  FileSink(std::string path, LogRules rules);
+  /// link, the log is the file that it leads to whenever a file is opened. `user` (null: nobody else)
+  /// outlives this: whose rights count where that user may have chosen what is at the path (file_place.hpp).
+  FileSink(std::string path, LogRules rules, const ActingUser* user = nullptr);
   /// What to write into the log, as a line with its newline, when there is room again and `bytes` were
   /// dropped.
   void on_dropped(std::function<std::string(std::uint64_t bytes)> line) { on_dropped_ = std::move(line); }
@@ -86,10 +87,9 @@ class FileSink {
   Done flush();
   /// Brings the files of the log into order: what an earlier keeper left half done.
   void tidy();
-  /// Who packs a backup, from a path to a path; false: it cannot be done just now.
-  void on_compress(std::function<bool(const std::string&, const std::string&)> start) {
-    on_compress_ = std::move(start);
-  }
+  /// Who packs a backup of a log, from a file to a file beside it; false: it cannot be done just now.
+  using Pack = std::function<bool(const FilePlace& log, const std::string& from, const std::string& to)>;
+  void on_compress(Pack start) { on_compress_ = std::move(start); }
   /// How that ended; the inode of what was packed.
   void compressed(bool good, std::uint64_t inode);
   /// The last bytes since a mark, at most `most`, of the file, its first backup and what waits.
@@ -98,7 +98,8 @@ class FileSink {
   std::uint64_t total() const { return total_; }
 
   bool at_line_start();
-  /// Where the file really is.
+  /// As it was asked for, and where the file really is.
+  const std::string& given() const { return given_; }
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return size_; }
   /// Of the file that is open; 0: none.
@@ -110,6 +111,8 @@ class FileSink {
   AtPath look_at_path() const;
   bool has_name() const;
   Done open_path();
+  Result<Fd> open_log(Parents parents);
+  Result<FilePlace> place(Parents parents = Parents::as_they_are) const;
   void take_file(Fd file);
   bool next_is_due();
   bool leave_moved();
@@ -124,15 +127,17 @@ class FileSink {
   void send_kept();
   void say_dropped();
   RotationRules rotation() const;
-  void brought_into_order(const Rotated& rotated);
+  void brought_into_order(const FilePlace& log, const Rotated& rotated);
   bool move_away();
   void rotate_again();
   void forget_rotation();
   std::string trouble_with(const char* doing) const;
+  Done cannot_open(const Error& error);
   Done look_at_all();
 
   std::string given_;  ///< may be a link
   std::string path_;   ///< is none, unless to a device or the like
+  const ActingUser* user_;
   LogRules rules_;
   std::function<std::string(std::uint64_t)> on_dropped_;
   Fd file_;
@@ -143,7 +148,7 @@ class FileSink {
   bool told_ = false;  ///< of what is done to the file
   bool spliceable_ = true;
   IndexFile index_;
-  std::function<bool(const std::string&, const std::string&)> on_compress_;
+  Pack on_compress_;
   bool compressing_ = false;
   std::uint64_t size_ = 0;
   std::uint64_t total_ = 0;

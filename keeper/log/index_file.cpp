@@ -19,9 +19,10 @@ bool cut(const Fd& file, std::uint64_t size) {
 
 }  // namespace
 
-void IndexFile::begin(const std::string& path, std::uint64_t inode) {
+void IndexFile::begin(const std::string& path, std::uint64_t inode, const ActingUser* user) {
   end();
-  path_ = index_name(path);
+  log_ = path;
+  user_ = user;
   inode_ = inode;
   given_up_ = false;
 }
@@ -35,14 +36,20 @@ void IndexFile::end() {
 
 void IndexFile::remove() {
   page_.reset();
-  unlink(path_.c_str());
+  unlink_file();
   file_.reset();
+}
+
+/// Beside the file that the log is, wherever its path leads by now.
+void IndexFile::unlink_file() {
+  if (auto log = find_place(log_, user_)) remove_beside(*log, index_name(log->base()));
 }
 
 /// Goes on with what is there, if it is of this log.
 bool IndexFile::ready() {
   if (file_) return true;
-  file_ = Fd(open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (auto log = find_place(log_, user_))
+    file_ = open_beside(*log, index_name(log->base()), O_RDWR | O_CREAT | O_NONBLOCK);
   if (!file_) return false;
   LogIndex there(file_.get(), inode_);
   size_ = there.good_bytes();
@@ -81,7 +88,7 @@ void IndexFile::note(WallTime now, std::uint64_t offset) {
     good = put(index_record(*entry));
   }
   if (good) return;
-  unlink(path_.c_str());
+  unlink_file();
   end();
 }
 

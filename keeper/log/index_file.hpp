@@ -7,16 +7,16 @@
 #include <string>
 
 #include "keeper/log/file_page.hpp"
-
-#include "protocol/home/home.hpp"
+#include "protocol/home/file_place.hpp"
 #include "protocol/home/log_index.hpp"
 
 namespace keeper {
 
 class IndexFile {
  public:
-  /// Of the log at `path`, which is open with this inode and size. Nothing is made yet.
-  void begin(const std::string& path, std::uint64_t inode);
+  /// Of the log at `path`, which may be a link, and is open with this inode. Nothing is made yet. `user`:
+  /// whose rights count there (file_place.hpp).
+  void begin(const std::string& path, std::uint64_t inode, const ActingUser* user = nullptr);
   /// Bytes are about to be written at `offset`.
   void note(WallTime now, std::uint64_t offset);
   /// The log is another one from now on; what was reserved of the index for more is given back.
@@ -25,10 +25,12 @@ class IndexFile {
   void remove();
 
  private:
+  void unlink_file();
   bool ready();
   bool put(const IndexRecord& record);
 
-  std::string path_;
+  std::string log_;
+  const ActingUser* user_ = nullptr;
   std::uint64_t inode_ = 0;
   Fd file_;
   std::unique_ptr<FilePage> page_;  ///< of the next entry; null: it goes by a system call

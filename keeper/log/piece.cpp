@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "protocol/home/home.hpp"
+#include "protocol/home/file_place.hpp"
 
 namespace keeper {
 namespace {
@@ -24,17 +24,19 @@ void take_out(int pipe, std::uint64_t bytes) {
   }
 }
 
-std::string backup_name(const std::string& path, int number) {
-  return number == 0 ? path : path + "." + std::to_string(number);
+/// For writing; none and errno.
+Fd open_number(const FilePlace& log, int number) {
+  const std::string name = log.base() + (number == 0 ? "" : "." + std::to_string(number));
+  return open_beside(log, name, O_RDWR | O_NONBLOCK | O_NOCTTY);
 }
 
 /// The file of that inode: the log, or the backup that it has become where the piece has led to rotations.
 /// Of those after it one may be on the way to its new name.
-Fd open_inode(const std::string& path, std::uint64_t inode, int& number) {
+Fd open_inode(const FilePlace& log, std::uint64_t inode, int& number) {
   constexpr int kMost = 1000;
   int missing = 0;
   for (number = 0; number < kMost && missing < 2; ++number) {
-    Fd file(open(backup_name(path, number).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    Fd file = open_number(log, number);
     missing = !file && errno == ENOENT ? missing + 1 : 0;
     struct stat st {};
     if (file && fstat(file.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == inode) return file;
@@ -45,9 +47,10 @@ Fd open_inode(const std::string& path, std::uint64_t inode, int& number) {
 /// The files after `number` have nothing but the piece. They keep their names: whoever reads the log takes a
 /// name that is missing for its end. One that cannot be emptied has lines that will stand there twice; none
 /// is missing.
-void empty_younger(const std::string& path, int number) {
+void empty_younger(const FilePlace& log, int number) {
   while (--number >= 0)
-    [[maybe_unused]] const int emptied = truncate(backup_name(path, number).c_str(), 0);
+    if (Fd file = open_number(log, number)) [[maybe_unused]]
+      const int emptied = ftruncate(file.get(), 0);
 }
 
 }  // namespace
@@ -70,10 +73,11 @@ void end_piece(PieceMark* mark) {
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
-bool settle_piece(PieceMark& mark, const std::string& path, int pipe) {
+bool settle_piece(PieceMark& mark, const std::string& path, int pipe, const ActingUser* user) {
   if (mark.kind == PieceMark::none) return false;
   int number = 0;
-  Fd file = open_inode(path, mark.inode, number);
+  const auto log = find_place(path, user);
+  Fd file = log ? open_inode(*log, mark.inode, number) : Fd();
   struct stat st {};
   const bool there = file && fstat(file.get(), &st) == 0;
   const std::uint64_t size = there ? static_cast<std::uint64_t>(st.st_size) : 0;
@@ -81,7 +85,7 @@ bool settle_piece(PieceMark& mark, const std::string& path, int pipe) {
     take_out(pipe, std::min<std::uint64_t>(size - mark.offset, mark.bytes));
   // The youngest first, so that whoever goes on after a death in here finds the piece's first file as it was.
   if (there && mark.kind == PieceMark::made && size >= mark.offset) {
-    empty_younger(path, number);
+    empty_younger(*log, number);
     [[maybe_unused]] const int cut = ftruncate(file.get(), static_cast<off_t>(mark.offset));
   }
   end_piece(&mark);

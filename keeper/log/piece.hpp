@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "protocol/home/acting_as.hpp"
+
 namespace keeper {
 
 struct PieceMark {
@@ -28,6 +30,7 @@ void end_piece(PieceMark* mark);
 /// Brings the log at `path` and its pipe (non-blocking) to where both agree: of a `copied` piece what the
 /// file has is taken out of the pipe; a `made` one is cut off the file, and the files that it went on in
 /// after rotations are emptied, to be made again. Whether there was anything to do.
-bool settle_piece(PieceMark& mark, const std::string& path, int pipe);
+/// `user`: whose rights count at the path (protocol/home/file_place.hpp).
+bool settle_piece(PieceMark& mark, const std::string& path, int pipe, const ActingUser* user = nullptr);
 
 }  // namespace keeper

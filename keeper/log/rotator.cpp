@@ -13,43 +13,50 @@
 namespace keeper {
 namespace {
 
+/// The directory of a log, open, which is the same one at every step.
 struct Place {
-  std::string directory;  ///< with its slash
+  std::unique_ptr<DIR, int (*)(DIR*)> open;
+  std::string directory;  ///< as text, with its slash
   std::string base;
+  int fd() const { return dirfd(open.get()); }
 };
 
-Place place_of(const std::string& path) {
-  auto slash = path.rfind('/');
-  if (slash == std::string::npos) return {"./", path};
-  return {path.substr(0, slash + 1), path.substr(slash + 1)};
+Result<Place> place_of(const FilePlace& log) {
+  const std::string base = log.base();
+  Place out{{nullptr, closedir}, log.path.substr(0, log.path.size() - base.size()), base};
+  Fd directory = open_directory_of(log);
+  out.open.reset(directory ? fdopendir(directory.get()) : nullptr);
+  if (!out.open) return system_error("", "read " + out.directory);
+  directory.release();
+  return out;
 }
 
 /// What begins with the log's name: a few files of a directory that may have those of a thousand logs.
-Result<std::vector<DirectoryEntry>> files_of(const Place& place) {
-  std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(place.directory.c_str()), closedir);
-  if (!directory) return system_error("", "read " + place.directory);
+std::vector<DirectoryEntry> files_of(const Place& place) {
   std::vector<DirectoryEntry> out;
-  while (const dirent* entry = readdir(directory.get())) {
+  while (const dirent* entry = readdir(place.open.get())) {
     std::string_view name = entry->d_name;
     if (!name.starts_with(place.base)) continue;
     struct stat st {};
-    if (fstatat(dirfd(directory.get()), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
+    if (fstatat(place.fd(), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
     out.push_back({std::string(name), static_cast<std::uint64_t>(st.st_size), S_ISREG(st.st_mode)});
   }
   return out;
 }
 
 Done perform(const Place& place, const RotationStep& step) {
-  std::string from = place.directory + step.from, to = place.directory + step.to;
+  const char *from = step.from.c_str(), *to = step.to.c_str();
+  const int at = place.fd();
   int done = 0;
-  if (step.kind == RotationStep::Kind::rename)
-    done = renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+  if (step.kind == RotationStep::Kind::rename) done = renameat2(at, from, at, to, RENAME_NOREPLACE);
   // A file system that does not know the flag: the plan overwrites nothing anyway.
-  if (done < 0 && errno == EINVAL) done = rename(from.c_str(), to.c_str());
-  if (step.kind == RotationStep::Kind::remove) done = unlink(from.c_str());
+  if (done < 0 && errno == EINVAL) done = renameat(at, from, at, to);
+  if (step.kind == RotationStep::Kind::remove) done = unlinkat(at, from, 0);
   if (done == 0 || errno == ENOENT) return {};
-  std::string doing =
-      step.kind == RotationStep::Kind::remove ? "remove " + from : "rename " + from + " to " + to;
+  const std::string what = place.directory + step.from;
+  std::string doing = step.kind == RotationStep::Kind::remove
+                          ? "remove " + what
+                          : "rename " + what + " to " + place.directory + step.to;
   return system_error("", doing);
 }
 
@@ -57,7 +64,7 @@ Result<Rotated> perform(const Place& place, const RotationPlan& plan) {
   Rotated out;
   for (const RotationStep& step : plan) {
     if (step.kind == RotationStep::Kind::compress) {
-      out.compress = Rotated::Compression{place.directory + step.from, place.directory + step.to};
+      out.compress = Rotated::Compression{step.from, step.to};
     } else if (Done done = perform(place, step); !done) {
       return done.error();
     }
@@ -74,7 +81,8 @@ int number_of(const Place& place, const std::vector<DirectoryEntry>& files, std:
     for (char c : rest.substr(1))
       number = c >= '0' && c <= '9' && number >= 0 && number < 100'000'000 ? number * 10 + (c - '0') : -1;
     struct stat st {};
-    bool same = number > 0 && lstat((place.directory + file.name).c_str(), &st) == 0 && st.st_ino == inode;
+    bool same = number > 0 && fstatat(place.fd(), file.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                st.st_ino == inode;
     if (same) return number;
   }
   return 0;
@@ -82,11 +90,12 @@ int number_of(const Place& place, const std::vector<DirectoryEntry>& files, std:
 
 /// Plans with what is there, and performs that.
 template <class Plan>
-Result<Rotated> carry_out(const std::string& path, Plan plan) {
-  Place place = place_of(path);
-  auto files = files_of(place);
-  if (!files) return files.error();
-  return perform(place, plan(place, *files));
+Result<Rotated> carry_out(const FilePlace& log, Plan plan) {
+  const ActingAs as_user(log.as);
+  if (as_user.error() != 0) return system_error("", "act as " + log.as->name);
+  auto place = place_of(log);
+  if (!place) return place.error();
+  return perform(*place, plan(*place, files_of(*place)));
 }
 
 Done without_rest(const Result<Rotated>& done) {
@@ -96,14 +105,14 @@ Done without_rest(const Result<Rotated>& done) {
 
 }  // namespace
 
-Result<Rotated> rotate_files(const std::string& path, const RotationRules& rules) {
+Result<Rotated> rotate_files(const FilePlace& log, const RotationRules& rules) {
   bool moves = true, regular = true;
-  auto rotated = carry_out(path, [&](const Place& place, const auto& files) {
+  auto rotated = carry_out(log, [&](const Place& place, const auto& files) {
     RotationPlan plan = plan_rotation(place.base, files, rules);
-    auto log =
+    auto own =
         std::find_if(files.begin(), files.end(), [&](const auto& one) { return one.name == place.base; });
-    bool there = log != files.end();
-    regular = !there || log->regular;
+    bool there = own != files.end();
+    regular = !there || own->regular;
     moves = !there || std::any_of(plan.begin(), plan.end(),
                                   [&](const RotationStep& step) { return step.from == place.base; });
     return plan;
@@ -112,21 +121,21 @@ Result<Rotated> rotate_files(const std::string& path, const RotationRules& rules
   return Error{Reason::failed, "", regular ? "no name is free for a backup" : "it is no regular file", 0};
 }
 
-Result<Rotated> tidy_files(const std::string& path, const RotationRules& rules) {
+Result<Rotated> tidy_files(const FilePlace& log, const RotationRules& rules) {
   return carry_out(
-      path, [&](const Place& place, const auto& files) { return plan_tidying(place.base, files, rules); });
+      log, [&](const Place& place, const auto& files) { return plan_tidying(place.base, files, rules); });
 }
 
-Done place_compressed(const std::string& path, std::uint64_t inode) {
-  return without_rest(carry_out(path, [&](const Place& place, const auto& files) {
+Done place_compressed(const FilePlace& log, std::uint64_t inode) {
+  return without_rest(carry_out(log, [&](const Place& place, const auto& files) {
     return plan_compressed(place.base, files, number_of(place, files, inode));
   }));
 }
 
-Done remove_backups(const std::string& path) {
+Done remove_backups(const FilePlace& log) {
   RotationRules none;
   none.backups = 0;
-  return without_rest(tidy_files(path, none));
+  return without_rest(tidy_files(log, none));
 }
 
 }  // namespace keeper

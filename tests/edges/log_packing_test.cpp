@@ -29,6 +29,10 @@ string listing(const Place& place) {
   return out;
 }
 
+FilePlace at(const fs::path& log) {
+  return *find_place(log.string(), nullptr);
+}
+
 RotationRules keeps(int backups, bool compress = false) {
   RotationRules out;
   out.backups = backups;
@@ -45,19 +49,19 @@ TEST(Rotator, RenamesWithTheIndexesAndDropsTheOldest) {
                             {"x.log.2", "a"},
                             {"x.logs", "of another"}})
     write_text(place / name, text);
-  ASSERT_TRUE(rotate_files((place / "x.log").string(), keeps(2)));
+  ASSERT_TRUE(rotate_files(at(place / "x.log"), keeps(2)));
   EXPECT_EQ("x.log.1.idx=ci x.log.1=c x.log.2.idx=bi x.log.2=b x.logs=of another", listing(place));
 }
 
 TEST(Rotator, SaysWhichFileCannotBeHad) {
   Place place;
-  auto gone = rotate_files((place / "nowhere/x.log").string(), keeps(2));
+  auto gone = rotate_files(at(place / "nowhere/x.log"), keeps(2));
   ASSERT_FALSE(gone);
   EXPECT_NE(string::npos, gone.error().why().find("nowhere/: No such file or directory"))
       << gone.error().why();
   fs::create_directory(place / "x.log.1");
   write_text(place / "x.log", "c");
-  auto taken = rotate_files((place / "x.log").string(), keeps(1));
+  auto taken = rotate_files(at(place / "x.log"), keeps(1));
   ASSERT_FALSE(taken);
   EXPECT_EQ("no name is free for a backup", taken.error().why());
 }
@@ -69,12 +73,12 @@ TEST(Rotator, PlacesWhatWasPackedByItsInodeWhereverThatIsByNow) {
   ASSERT_EQ(0, stat((place / "x.log.1").c_str(), &st));
   write_text(place / "x.log.gz.tmp", "packed");
   write_text(place / "x.log", "new");
-  ASSERT_TRUE(rotate_files((place / "x.log").string(), [] {
+  ASSERT_TRUE(rotate_files(at(place / "x.log"), [] {
     RotationRules rules = keeps(5, true);
     rules.compressing = true;
     return rules;
   }()));
-  ASSERT_TRUE(place_compressed((place / "x.log").string(), st.st_ino));
+  ASSERT_TRUE(place_compressed(at(place / "x.log"), st.st_ino));
   EXPECT_EQ("x.log.1=new x.log.2.gz=packed", listing(place));
 }
 
@@ -82,7 +86,7 @@ TEST(Rotator, RemovesAllBackupsAndWhatWasLeftHalfDone) {
   Place place;
   for (const char* name : {"x.log", "x.log.idx", "x.log.1", "x.log.1.idx", "x.log.2.gz", "x.log.gz.tmp"})
     write_text(place / name, "");
-  ASSERT_TRUE(remove_backups((place / "x.log").string()));
+  ASSERT_TRUE(remove_backups(at(place / "x.log")));
   EXPECT_EQ("x.log.idx= x.log=", listing(place));
 }
 
@@ -112,7 +116,7 @@ TEST(Compressor, PacksInAProcessOfItsOwnWithTheTimesOfTheFile) {
   asio::io_context io;
   Packed end;
   Compressor compressor(io, [&](bool good, std::uint64_t inode) { end = {end.times + 1, good, inode}; });
-  ASSERT_TRUE(compressor.start((place / "x.log.1").string(), (place / "x.log.gz.tmp").string()));
+  ASSERT_TRUE(compressor.start(at(place / "x.log"), "x.log.1", "x.log.gz.tmp"));
   EXPECT_GT(compressor.pid(), 0);
   EXPECT_TRUE(eventually([&] { return end.times > 0; }, [&] { io.poll(); }));
   EXPECT_TRUE(end.good);
@@ -133,11 +137,11 @@ TEST(Compressor, SaysThatItWasEnded) {
   asio::io_context io;
   Packed end;
   Compressor compressor(io, [&](bool good, std::uint64_t inode) { end = {end.times + 1, good, inode}; });
-  ASSERT_TRUE(compressor.start((place / "x.log.1").string(), (place / "x.log.gz.tmp").string()));
+  ASSERT_TRUE(compressor.start(at(place / "x.log"), "x.log.1", "x.log.gz.tmp"));
   kill(compressor.pid(), SIGKILL);
   EXPECT_TRUE(eventually([&] { return end.times > 0; }, [&] { io.poll(); }));
   EXPECT_FALSE(end.good);
-  EXPECT_FALSE(compressor.start((place / "gone").string(), (place / "x.log.gz.tmp").string()));
+  EXPECT_FALSE(compressor.start(at(place / "x.log"), "gone", "x.log.gz.tmp"));
 }
 
 TEST(Compressor, WorksWhenNobodyElseWantsTheProcessorOrTheDisk) {
@@ -147,7 +151,7 @@ TEST(Compressor, WorksWhenNobodyElseWantsTheProcessorOrTheDisk) {
   asio::io_context io;
   Packed end;
   Compressor compressor(io, [&](bool good, std::uint64_t inode) { end = {end.times + 1, good, inode}; });
-  ASSERT_TRUE(compressor.start((place / "x.log.1").string(), (place / "x.log.gz.tmp").string()));
+  ASSERT_TRUE(compressor.start(at(place / "x.log"), "x.log.1", "x.log.gz.tmp"));
   constexpr int who_process = 1, class_shift = 13, class_idle = 3;  // ioprio_set(2)
   EXPECT_TRUE(
       eventually([&] { return getpriority(PRIO_PROCESS, static_cast<id_t>(compressor.pid())) == 19; }));

@@ -138,5 +138,169 @@ TEST_F(Rights, ASocketIsNotRemovedBehindALinkThatTheUserPutInItsPlace) {
   EXPECT_TRUE(fs::is_socket(own / "app.sock"));
 }
 
+// --- its log
+
+const string kLinkRefused = "a link of nobody's leads to what belongs to root";
+
+/// What is to be seen of a log that cannot be had: the program goes on, and status and events say why.
+struct RightsOfALog : Rights {
+  const fs::path log = theirs / "app.log";
+
+  void link_log_to(const fs::path& target) {
+    std::error_code ignored;
+    fs::remove(log, ignored);
+    fs::create_symlink(target, log);
+    ASSERT_EQ(0, lchown(log.c_str(), kNobody, kNobody));
+  }
+  void keep_with_log(Words options, const string& line) {
+    options.insert(options.begin(), {"--log", log.string()});
+    for (const string& word : {string("sh"), string("-c"), line})
+      options.push_back(word);
+    keep(std::move(options));
+  }
+  string trouble() const {
+    const auto status = box.status("app");
+    return status && !status->logs.empty() ? status->logs.front().trouble.value_or("") : "";
+  }
+  /// A line of the program's, from now on.
+  void say(const string& line) { write_text(theirs / "say", line, 0644); }
+};
+
+/// Says what stands in the file `say`, whenever that changes.
+const char kSays[] =
+    "echo begin; while :; do if [ -s say ]; then cat say; echo; mv say said; fi; sleep 0.02; done";
+
+TEST_F(RightsOfALog, IsItsUsersOwnFile) {
+  keep_with_log({}, "echo hello; sleep 1000");
+  EVENTUALLY(has(read_text(log), "hello"));
+  for (const fs::path& file : {log, fs::path(log.string() + ".idx")})
+    EXPECT_EQ(kNobody, owner_of(file));
+}
+
+TEST_F(RightsOfALog, ALinkToRootsFileIsRefusedFromTheStartOnAndThatIsSaid) {
+  link_log_to(secret);
+  Follower follower(box);
+  const Outcome out = box.keeper({"-d", "-n", "app", "--user", "nobody", "--start-secs", "0", "--log",
+                                  log.string(), "sh", "-c", "echo hello; sleep 1000"});
+  EXPECT_EQ(0, out.code);
+  EXPECT_TRUE(has(out.err, "cannot open " + secret.string() + ": " + kLinkRefused)) << out.all();
+  EXPECT_TRUE(has(trouble(), kLinkRefused)) << trouble();
+  EXPECT_TRUE(has(box.ctl({"show", "app"}).out, kLinkRefused));
+  for (const char* doing : {"flush", "reopen", "rotate"}) {
+    const Outcome no = box.ctl({doing, "app"});
+    EXPECT_NE(0, no.code) << doing;
+    EXPECT_TRUE(has(no.err, kLinkRefused)) << no.err;
+  }
+  fs::remove(log);
+  EVENTUALLY(has(read_text(log), "hello")) << "what was kept";
+  EXPECT_EQ("", trouble());
+}
+
+TEST_F(RightsOfALog, ALinkThatIsPutInItsPlaceLeadsNowhere) {
+  ASSERT_EQ(0, chown(box.work().c_str(), kNobody, kNobody));
+  keep_with_log({"-C", theirs.string()}, kSays);
+  EVENTUALLY(has(read_text(log), "begin"));
+  Follower follower(box);
+  ASSERT_TRUE(follower.comes("app", "now"));
+  link_log_to(secret);
+  say("intruder");
+  EXPECT_TRUE(follower.comes("app", "log_trouble")) << follower.all();
+  EXPECT_TRUE(has(follower.last().text.value_or(""), kLinkRefused));
+  for (const char* doing : {"flush", "reopen", "rotate"})
+    EXPECT_NE(0, box.ctl({doing, "app"}).code) << doing;
+  fs::remove(log);
+  EVENTUALLY(has(read_text(log), "intruder"));
+}
+
+TEST_F(RightsOfALog, AFileOfRootsThatTheUserMovesThereIsNotWritten) {
+  write_text(theirs / "roots", "root's\n");
+  keep_with_log({"-C", theirs.string()}, kSays);
+  EVENTUALLY(has(read_text(log), "begin"));
+  fs::rename(theirs / "roots", log);
+  say("intruder");
+  EVENTUALLY(has(trouble(), "as nobody: Permission denied")) << trouble();
+  EXPECT_EQ("root's\n", read_text(log));
+  EXPECT_EQ(0u, owner_of(log));
+}
+
+TEST_F(RightsOfALog, ADirectoryThatBecomesALinkLeadsNowhere) {
+  const fs::path inner = theirs / "inner";
+  fs::create_directory(inner);
+  ASSERT_EQ(0, chown(inner.c_str(), kNobody, kNobody));
+  keep({"-C", theirs.string(), "--log", (inner / "secret").string(), "sh", "-c", kSays});
+  EVENTUALLY(has(read_text(inner / "secret"), "begin"));
+  fs::rename(inner, theirs / "moved");
+  fs::create_directory_symlink(own, inner);
+  for (const char* doing : {"flush", "reopen", "rotate"}) {
+    const Outcome out = box.ctl({doing, "app"});
+    EXPECT_TRUE(out.code != 0 && has(out.err, "as nobody: Permission denied")) << doing << out.all();
+  }
+  say("intruder");
+  EVENTUALLY(has(read_text(theirs / "moved/secret"), "intruder")) << "the file of before serves on";
+  for (const auto& file : fs::directory_iterator(own))
+    EXPECT_EQ(secret, file.path());
+}
+
+TEST_F(RightsOfALog, ALinkOfItsUsersToTheUsersOwnFileIsFollowed) {
+  const fs::path real = theirs / "real";
+  write_text(real, "");
+  ASSERT_EQ(0, chown(real.c_str(), kNobody, kNobody));
+  link_log_to("real");
+  keep_with_log({}, "echo hello; sleep 1000");
+  EVENTUALLY(has(read_text(real), "hello"));
+  ASSERT_EQ(0, box.ctl({"rotate", "app"}).code);
+  EXPECT_TRUE(has(read_text(real.string() + ".1"), "hello"));
+  EXPECT_TRUE(fs::is_symlink(log));
+}
+
+/// A link to a file of the user's in root's directory: what lies beside that is root's.
+TEST_F(RightsOfALog, WhatLiesBesideTheFileOfALinkIsNotTouched) {
+  const fs::path real = own / "real", other = own / "real.1";
+  write_text(real, "");
+  write_text(other, "root's\n");
+  ASSERT_EQ(0, chown(real.c_str(), kNobody, kNobody));
+  link_log_to(real);
+  keep_with_log({}, "echo hello; sleep 1000");
+  EVENTUALLY(has(read_text(real), "hello"));
+  EXPECT_NE(0, box.ctl({"rotate", "app"}).code);
+  EXPECT_NE(0, box.ctl({"flush", "app"}).code);
+  EXPECT_EQ("root's\n", read_text(other));
+  EXPECT_FALSE(fs::exists(own / "real.idx"));
+}
+
+TEST_F(RightsOfALog, ItsFilesAreItsUsersOverRotationPackingAndReopening) {
+  keep_with_log({"-C", theirs.string(), "--log-compress"}, kSays);
+  EVENTUALLY(has(read_text(log), "begin"));
+  ASSERT_EQ(0, box.ctl({"rotate", "app"}).code);
+  EVENTUALLY(fs::exists(log.string() + ".1.gz"));
+  fs::rename(log, theirs / "moved");
+  ASSERT_EQ(0, box.ctl({"reopen", "app"}).code);
+  say("afterwards");
+  EVENTUALLY(has(read_text(log), "afterwards"));
+  for (const auto& file : fs::directory_iterator(theirs))
+    EXPECT_TRUE(owner_of(file) == kNobody || file.path().filename().string().starts_with("sa")) << file;
+  ASSERT_EQ(0, box.ctl({"flush", "app"}).code);
+  EXPECT_FALSE(fs::exists(log.string() + ".1.gz"));
+}
+
+TEST_F(RightsOfALog, InADirectoryOfRootsIsRootsAsItAlwaysWas) {
+  const fs::path real = own / "app.log";
+  fs::create_symlink(real, own / "link");
+  keep({"--log", (own / "link").string(), "sh", "-c", "echo hello; sleep 1000"});
+  EVENTUALLY(has(read_text(real), "hello"));
+  EXPECT_EQ(0u, owner_of(real));
+  ASSERT_EQ(0, box.ctl({"rotate", "app"}).code);
+  EXPECT_TRUE(has(read_text(real.string() + ".1"), "hello"));
+}
+
+/// The home may lie in a directory of the user's.
+TEST_F(RightsOfALog, InTheHomeIsRootsWhereverTheHomeLies) {
+  ASSERT_EQ(0, chown(box.root().c_str(), kNobody, kNobody));
+  keep({"-C", theirs.string(), "sh", "-c", "echo hello; sleep 1000"});
+  EVENTUALLY(box.logged("app", "hello"));
+  EXPECT_EQ(0u, owner_of(box.log_path("app")));
+  ASSERT_EQ(0, chown(box.root().c_str(), 0, 0));
+}
+
 }  // namespace
 }  // namespace keeper

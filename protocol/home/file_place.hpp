@@ -1,0 +1,60 @@
+// Where a path leads, for a privileged process that keeps a program of another user.
+//
+// A directory that belongs to this process's own user, and that nobody else can write, is the
+// administrator's: what is in it was put there by the administrator, and is reached with all rights. From the
+// first other directory on, somebody else may have chosen what a name leads to, so the rest of the way, and
+// what is done at its end, has the rights of the program's user and no others (acting_as.hpp). The home is
+// the administrator's wherever it lies; and in a directory like /tmp, where everybody may write but nobody
+// may rename what is another's (the sticky bit), so are directories of the administrator's.
+//
+// The way is walked from descriptor to descriptor, and links are read and followed here. A link that another
+// than the administrator has made has to lead to what belongs to its maker.
+#pragma once
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "protocol/home/acting_as.hpp"
+#include "protocol/home/home.hpp"
+
+namespace keeper {
+
+struct FilePlace {
+  Fd held;                          ///< the directory; none: `name` is the whole path
+  std::string name;                 ///< in that directory: no link, if links were followed
+  std::string path;                 ///< as text, for people
+  const ActingUser* as = nullptr;   ///< whose rights count there; null: this process's own
+  std::optional<unsigned> owner{};  ///< a uid that what is there must have: a link of that user's led there
+  bool follow = false;              ///< the last step is the kernel's: a link of /proc, or nobody else's path
+
+  /// For openat(2) and its like.
+  int directory() const;
+  /// The last component, wherever `name` begins.
+  std::string base() const;
+  /// Another file of the directory, by its last component: a name for directory().
+  std::string beside(const std::string& other) const;
+};
+
+enum class LastLink { followed, kept };
+enum class Parents { as_they_are, made };  ///< made: 0700, as whoever they lie with
+
+/// What is at the path need not be there. `user`: null, or nobody else: the path is taken as it is. Errors:
+/// with errno; `doing` is "as NAME" where that user's rights did not do; refused (a link to another's: says
+/// so).
+Result<FilePlace> find_place(const std::string& path, const ActingUser* user,
+                             LastLink last = LastLink::followed, Parents parents = Parents::as_they_are);
+
+/// Opens what is there, with the rights that count there. Errors: as of find_place().
+Result<Fd> open_file(const FilePlace& place, int flags, mode_t mode = 0600);
+/// Opens another file of the directory by its last component, never through a link; none and errno.
+Fd open_beside(const FilePlace& place, const std::string& other, int flags, mode_t mode = 0600);
+/// Removes such a file. False and errno if that fails.
+bool remove_beside(const FilePlace& place, const std::string& other);
+/// The directory, to be read; none and errno.
+Fd open_directory_of(const FilePlace& place);
+
+/// "/x/app.log as nobody: Permission denied; ...", for an Error of these functions.
+std::string trouble_at(const std::string& path, const Error& error);
+
+}  // namespace keeper
