@@ -39,7 +39,6 @@
 #include "keeper/watch/removal_watch.hpp"
 #include "keeper/watch/sampler.hpp"
 #include "keeper/watch/signals.hpp"
-#include "protocol/home/acting_as.hpp"
 
 namespace keeper {
 

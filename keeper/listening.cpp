@@ -33,7 +33,7 @@ Fd socket_of_program(const LeftBehind& left, std::uint64_t inode) {
 /// a first start what cannot be had is an error; a program that runs already is kept all the same.
 Done Keeper::open_listeners(const std::optional<LeftBehind>& left, std::vector<HeldFd>& held) {
   if (spec_.listen.empty()) return {};
-  listeners_ = std::make_unique<Listeners>();
+  listeners_ = std::make_unique<Listeners>(&user_);
   listeners_->want(spec_.listen);
   for (const ListenAddress& address : spec_.listen) {
     KeptListener known{address.place()};

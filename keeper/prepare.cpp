@@ -145,16 +145,18 @@ std::optional<int> check_window(const Spec& spec) {
 std::optional<int> take_pid_file(Spec& spec, const string& here) {
   if (spec.pid_file.empty()) return std::nullopt;
   spec.pid_file = absolute(spec.pid_file, here);
-  Done done = check_pid_file(spec.pid_file);
+  const ActingUser user = acting_user(spec.run_as);
+  Done done = check_pid_file(spec.pid_file, &user);
   if (done) return std::nullopt;
   return refuse("pid-file", done.error().why());
 }
 
 /// Their variables are read again when the program is looked up anew; here it is only seen that they can be.
 std::optional<int> take_env_files(Spec& spec, const string& here, std::vector<string>& variables) {
+  const ActingUser user = acting_user(spec.run_as);
   for (string& file : spec.env_file) {
     file = absolute(file, here);
-    auto read = read_env_file(file);
+    auto read = read_env_file(file, user);
     if (!read) return refuse("env-file", file + ": " + read.error().why());
     variables.insert(variables.end(), read->begin(), read->end());
   }

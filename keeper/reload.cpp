@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <new>
-#include <tuple>
 
 #include "keeper/core/output_tail.hpp"
 #include "keeper/first_record.hpp"
@@ -165,7 +164,7 @@ Done Keeper::take_spec(const std::optional<Spec>& wanted, bool take_back) {
   spec_written_ = written;
   spec_changed_ = differences(before, after);
   if (spec_changed_.empty()) return {};
-  if (!listeners_ && !after.listen.empty()) listeners_ = std::make_unique<Listeners>();
+  if (!listeners_ && !after.listen.empty()) listeners_ = std::make_unique<Listeners>(&user_);
   if (listeners_) {
     listeners_->want(after.listen);
     if (Done done = listeners_->open_missing(); !done) {
@@ -229,8 +228,7 @@ void Keeper::apply_spec(Spec spec) try {
 
 /// The program's user may be another one from the next run on, and the home another directory.
 void Keeper::note_user() {
-  user_ = acting_user(spec_.run_as);
-  std::tie(user_.home_device, user_.home_inode) = home_.identity();
+  user_ = home_.acting_user(spec_);
 }
 
 /// The spec that is used is the one that stands in the record now.

@@ -20,7 +20,6 @@ constexpr std::size_t kSmallReport = 16 * 1024;  // two of them fit into a pipe 
 constexpr int kLargestPipe = 1 << 20;            // without privileges (pipe(7))
 constexpr int kLastRecordTries = 3;
 constexpr useconds_t kLastRecordPause = 10'000;
-constexpr unsigned kOfAll = 0644;  // a pid file that was asked for is for other programs to read
 
 std::string ended_text(int pid, const action::Announce& a) {
   return "pid " + std::to_string(pid) + " " + ended_text(a.exit.value_or(ExitInfo::unknown())) + " after " +
@@ -293,7 +292,7 @@ void Keeper::write_last_record() {
 /// Whether somebody else has the pid file that the user asked for: who runs then is not to be overwritten.
 std::optional<SpawnError> Keeper::foreign_pid_file() const {
   if (spec_.pid_file.empty()) return std::nullopt;
-  auto owner = pid_file_owner(spec_.pid_file);
+  auto owner = pid_file_owner(spec_.pid_file, &user_);
   if (!owner || std::to_string(*owner) + "\n" == pid_written_) return std::nullopt;
   // When the program ran already it is waited for; a first start is an error at once.
   return SpawnError{Stage::pid_file, 0, pid_file_taken(spec_.pid_file, *owner).text(), first_record_};
@@ -307,9 +306,9 @@ void Keeper::write_pid_file() {
   bool asked = !spec_.pid_file.empty();
   std::string path = asked ? spec_.pid_file : home_.pid_path(table_.stem);
   if (pid)
-    say_once(write_file_atomically(path, text, false, asked ? kOfAll : 0600));
+    say_once(asked ? keeper::write_pid_file(path, text, &user_) : write_file_atomically(path, text, false));
   else if (asked)
-    remove_pid_file(path, std::atoi(pid_written_.c_str()));
+    remove_pid_file(path, std::atoi(pid_written_.c_str()), &user_);
   else
     unlink(path.c_str());
   pid_written_ = text;

@@ -7,6 +7,7 @@
 #include "keeper/keeper.hpp"
 #include "keeper/node/message.hpp"
 #include "keeper/outdated.hpp"
+#include "protocol/home/file_place.hpp"
 #include "protocol/home/log_files.hpp"
 #include "protocol/home/proc.hpp"
 
@@ -96,6 +97,11 @@ void Keeper::handle(const GetLogs& request, const Caller&, Answer answer) {
     return answer.fail({Reason::not_found, doing, "it has no log '" + *request.log + "'", 0});
   bool follow = request.follow.value_or(false);
   std::uint64_t count = std::min(request.lines.value_or(100), kMostLogLines);
+  const std::string given = file->stream == "err" ? error_log_path() : log_path();
+  const ActingUser* rights = rights_at(given, user_);
+  if (rights == nullptr) rights = rights_at(file->path, user_);
+  const ActingAs as_user(rights);
+  if (as_user.error() != 0) return answer.fail(system_error(doing, "as " + user_.name));
   // Where a line begins that has no end yet is known only from looking at it.
   auto tail = read_tail(file->path, follow ? std::max<std::uint64_t>(count, 1) : count, kMostLogBytes);
   if (!tail) return answer.fail(tail.error());
@@ -108,6 +114,7 @@ void Keeper::handle(const GetLogs& request, const Caller&, Answer answer) {
   if (count == 0) lines.lines.clear();
   auto follower = LogFollower::open_at(file->path, from, LogFollower::Watch::yes);
   if (!follower) return answer.fail(follower.error());
+  follower->act_as(rights);
   log_feeds_.add(answer, std::move(lines), std::move(*follower));
 }
 

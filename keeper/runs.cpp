@@ -31,7 +31,7 @@ Result<std::vector<std::string>> Keeper::added_variables() const {
   for (std::string& variable : user_environment(spec_))
     from_file.push_back(std::move(variable));
   for (const std::string& file : spec_.env_file) {
-    auto read = read_env_file(file);
+    auto read = read_env_file(file, user_);
     if (!read) return read.error();
     from_file.insert(from_file.end(), read->begin(), read->end());
   }

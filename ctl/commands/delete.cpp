@@ -24,14 +24,15 @@ Result<std::string> forget(const Home& home, const Row& row, bool keep_logs) {
     return Error{Reason::already, "", "it was started again meanwhile", 0};
   if (!lock) return lock.error();
   // The record says where the log is: it goes last.
-  std::vector<std::string> logs = all_log_files(home, row);
+  const ActingUser user = user_of(home, row);
+  const std::vector<LogFiles> files = all_log_files(home, row, user);
+  const std::vector<std::string> logs = paths_of(files);
   std::string said;
   if (keep_logs) {
     if (!logs.empty()) said = "; its log stays: " + logs.front();
   } else {
-    std::vector<std::string> links = log_links(home, row);
-    for (const std::vector<std::string>& files : {logs, links})
-      if (Done done = delete_log_files(files); !done) return done.error();
+    if (Done done = delete_log_files(files); !done) return done.error();
+    if (Done done = delete_log_files(log_links(home, row, user)); !done) return done.error();
     said = deleted_text(logs);
   }
   home.unlink_socket(stem);

@@ -53,7 +53,8 @@ void add_pid_files(const Home& home, const string& stem, const std::optional<Spe
   int pid = pid_in(spec->pid_file);
   const Status& s = *app.record;
   bool ours = pid > 0 && (s.pid == pid || (s.last_exit && s.last_exit->pid == pid));
-  if (ours && !pid_file_owner(spec->pid_file)) app.stale_pid_files.push_back({spec->pid_file, pid});
+  const ActingUser user = home.acting_user(*spec);
+  if (ours && !pid_file_owner(spec->pid_file, &user)) app.stale_pid_files.push_back({spec->pid_file, pid});
 }
 
 /// Records that were being written when their keeper was killed.

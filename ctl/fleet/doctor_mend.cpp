@@ -37,9 +37,11 @@ Done remove_socket(const Home& home, const string& stem) {
 
 Done remove_stale_pid_file(const Home& home, const Mend& mend) {
   auto record = home.read_status(mend.stem);
-  if ((record && still_runs(*record)) || pid_file_owner(mend.path)) return not_so_any_more();
+  auto spec = home.read_spec(mend.stem);
+  const ActingUser user = spec ? home.acting_user(*spec) : ActingUser();
+  if ((record && still_runs(*record)) || pid_file_owner(mend.path, &user)) return not_so_any_more();
   if (mend.path == home.pid_path(mend.stem)) return remove_file(mend.path);
-  remove_pid_file(mend.path, mend.pid);
+  remove_pid_file(mend.path, mend.pid, &user);
   return {};
 }
 

@@ -14,11 +14,21 @@ std::vector<Outcome> flush_logs(const Home& home, const std::vector<Row>& rows, 
 /// Of an app that nobody keeps: here, under its lock.
 Outcome flush_without_keeper(const Home& home, const Row& row);
 
-/// All files of an app's logs, each log's newest first; under its lock. Without any where it keeps none.
-std::vector<std::string> all_log_files(const Home& home, const Row& row);
+/// Files of one log, in its directory.
+struct LogFiles {
+  FilePlace at;
+  std::vector<std::string> names;  ///< the newest first
+};
+/// All files of an app's logs; under its lock. Without any where it keeps none. `user` outlives what is
+/// returned: whose rights count where that user may have chosen a path (Home::acting_user).
+std::vector<LogFiles> all_log_files(const Home& home, const Row& row, const ActingUser& user);
 /// The links that lead to its logs.
-std::vector<std::string> log_links(const Home& home, const Row& row);
+std::vector<LogFiles> log_links(const Home& home, const Row& row, const ActingUser& user);
+/// As paths, in that order.
+std::vector<std::string> paths_of(const std::vector<LogFiles>& files);
 /// Removes them, with their indexes. Errors: failed.
-Done delete_log_files(const std::vector<std::string>& files);
+Done delete_log_files(const std::vector<LogFiles>& files);
+/// Of an app; of one without a spec that can be read nobody else's rights count.
+ActingUser user_of(const Home& home, const Row& row);
 
 }  // namespace keeper

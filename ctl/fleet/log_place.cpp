@@ -1,5 +1,6 @@
 #include "ctl/fleet/log_place.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "protocol/home/log_link.hpp"
@@ -7,9 +8,20 @@
 namespace keeper {
 namespace {
 
-bool is_regular(const std::string& path) {
+bool is_regular(const FilePlace& log, const std::string& name) {
   struct stat at {};
-  return lstat(path.c_str(), &at) == 0 && S_ISREG(at.st_mode);
+  return fstatat(log.directory(), log.beside(name).c_str(), &at, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISREG(at.st_mode);
+}
+
+/// Where its user may have chosen what is read, that user's rights count.
+void note_rights(const Home& home, const std::string& stem, std::vector<LogPlace>& places) {
+  auto spec = home.read_spec(stem);
+  const auto user = std::make_shared<const ActingUser>(spec ? home.acting_user(*spec) : ActingUser());
+  for (LogPlace& place : places)
+    if (user->acts && (rights_at(place.path, *user) != nullptr ||
+                       rights_at(given_path_of(home, stem, *spec, place), *user) != nullptr))
+      place.rights = user;
 }
 
 }  // namespace
@@ -28,10 +40,12 @@ Result<std::vector<LogPlace>> log_places_of(const Home& home, const Row& row) {
   std::vector<LogPlace> places;
   for (const LogFile& log : row.status.logs)
     places.push_back({log.stream.empty() ? "all" : log.stream, log.path});
-  if (!places.empty()) return places;
-  auto path = log_path_of(home, row);
-  if (!path) return path.error();
-  places.push_back({"all", *path});
+  if (places.empty()) {
+    auto path = log_path_of(home, row);
+    if (!path) return path.error();
+    places.push_back({"all", *path});
+  }
+  note_rights(home, row.id.stem(), places);
   return places;
 }
 
@@ -45,15 +59,23 @@ Error not_kept(const Home& home, const Row& row, const std::string& stream) {
   return Error{Reason::failed, "", why, 0};
 }
 
-std::vector<std::string> log_files_of(const std::string& path, int backups) {
+std::string given_path_of(const Home& home, const std::string& stem, const Spec& spec, const LogPlace& log) {
+  const bool err = log.stream == "err";
+  if (err) return spec.error_log == "apart" ? home.error_log_path(stem) : spec.error_log;
+  return spec.log.empty() ? home.log_path(stem) : spec.log;
+}
+
+std::vector<std::string> log_files_of(const FilePlace& log, int backups) {
+  const ActingAs as_user(log.as);
   std::vector<std::string> out;
-  if (is_regular(path)) out.push_back(path);
+  if (as_user.error() != 0) return out;
+  if (is_regular(log, log.base())) out.push_back(log.base());
   // There may be more of them than the spec says by now: on until one is missing.
   for (int i = 1;; ++i) {
-    std::string backup = path + "." + std::to_string(i);
+    std::string backup = log.base() + "." + std::to_string(i);
     bool there = false;
     for (const std::string& name : {backup, backup + ".gz"}) {
-      if (!is_regular(name)) continue;
+      if (!is_regular(log, name)) continue;
       out.push_back(name);
       there = true;
     }

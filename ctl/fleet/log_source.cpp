@@ -43,6 +43,8 @@ std::string damage_text(const LogFollower::Damage& damage) {
 }  // namespace
 
 Result<LogSource> LogSource::open(const AppId& id, const LogPlace& place, const LogWish& wish) {
+  const ActingAs as_user(place.rights.get());
+  if (as_user.error() != 0) return system_error("read the log " + place.path);
   LogSource source(id, place);
   auto range = source.range_of(wish);
   if (!range) return range.error();
@@ -54,6 +56,7 @@ Result<LogSource> LogSource::open(const AppId& id, const LogPlace& place, const 
   auto follower = LogFollower::open_at(place.path, begin, watch);
   if (!follower) return follower.error();
   source.follower_ = *std::move(follower);
+  source.follower_->act_as(source.place_.rights.get());
   if (range->empty() || range->end.file.inode == 0) {
     source.past_start_ = true;
     source.finished_ = !source.follow_;
@@ -199,7 +202,8 @@ bool LogSource::wanted(const LogLine& line) {
 
 void LogSource::open_times(const FileFacts& file) {
   times_.reset();
-  auto log = open_again(place_.path, file);
+  const ActingAs as_user(place_.rights.get());
+  auto log = as_user.error() == 0 ? open_again(place_.path, file) : Result<OpenLog>(OpenLog{});
   timed_log_ = std::make_unique<OpenLog>(log && *log ? *std::move(log) : OpenLog{});
   timed_log_->facts = file;
   times_.emplace(*timed_log_);

@@ -95,7 +95,10 @@ Result<Status> end_and_record(const Home& home, const std::string& stem, const S
   if (lives) return Error{Reason::failed, "", "survived KILL:" + pids_text(rest->survivors), 0};
   home.unlink_socket(stem);
   unlink(home.pid_path(stem).c_str());
-  if (spec && !spec->pid_file.empty()) remove_pid_file(spec->pid_file, *record.pid);
+  if (spec && !spec->pid_file.empty()) {
+    const ActingUser user = home.acting_user(*spec);
+    remove_pid_file(spec->pid_file, *record.pid, &user);
+  }
   Status stopped = after_stop(record, asked, *rest);
   add_run(runs, last_run(record, asked, *stopped.last_exit));
   if (Done done = home.write_status(stem, stopped, runs); !done) return done.error();

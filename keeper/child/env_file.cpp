@@ -1,11 +1,12 @@
 #include "keeper/child/env_file.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <string_view>
 
-#include "protocol/home/home.hpp"
+#include "protocol/home/file_place.hpp"
 
 namespace keeper {
 namespace {
@@ -132,10 +133,15 @@ Done Reader::check_behind_quote(string_view rest, std::size_t opened) const {
 
 }  // namespace
 
-Result<std::vector<string>> read_env_file(const string& path) {
+Result<std::vector<string>> read_env_file(const string& path, const ActingUser& user) {
+  const ActingUser* rights = rights_at(path, user);
+  const ActingAs as_user(rights);
+  if (as_user.error() != 0) return system_error("read " + path, "as " + user.name);
   // It may be a link, as releases that share one have it.
   std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
   auto text = read_file(real ? real.get() : path, kMostBytes);
+  if (!text && rights != nullptr && text.error().errnum == EACCES)
+    return Error{text.error().reason, "read " + path, "as " + user.name + ", who may change it", EACCES};
   if (!text) return text.error();
   auto read = Reader(*text).variables();
   if (!read) return Error{Reason::invalid, "read " + path, read.error().about, 0};

@@ -5,12 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "protocol/home/acting_as.hpp"
 #include "protocol/wire/result.hpp"
 
 namespace keeper {
 
-/// The variables as "K=V", in their order. Errors name the file and the line: of a quote that is never closed
+/// The variables as "K=V", in their order. `user`: whose rights count where that user may have chosen the
+/// file (protocol/home/file_place.hpp). Errors name the file and the line: of a quote that is never closed
 /// the one where it was opened.
-Result<std::vector<std::string>> read_env_file(const std::string& path);
+Result<std::vector<std::string>> read_env_file(const std::string& path, const ActingUser& user = {});
 
 }  // namespace keeper

@@ -10,29 +10,42 @@
 namespace keeper {
 namespace {
 
-void note_file(Listeners::One& one) {
+/// What is at the path of an address; false: nothing can be seen there.
+bool look_at(const FilePlace& place, struct stat& into) {
+  const ActingAs as_user(place.as);
+  return as_user.error() == 0 &&
+         fstatat(place.directory(), place.name.c_str(), &into, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void note_file(Listeners::One& one, const ActingUser* user) {
   struct stat st {};
-  if (!one.address.has_file() || lstat(one.address.path.c_str(), &st) != 0) return;
+  if (!one.address.has_file()) return;
+  const auto place = find_place(one.address.path, user, LastLink::kept);
+  if (!place || !look_at(*place, st)) return;
   one.device = st.st_dev;
   one.file = st.st_ino;
 }
 
-void remove_path(const Listeners::One& one) {
+void remove_path(const Listeners::One& one, const ActingUser* user) {
   struct stat st {};
-  if (!one.address.has_file() || !one.socket || lstat(one.address.path.c_str(), &st) != 0) return;
-  if (S_ISSOCK(st.st_mode) && st.st_dev == one.device && st.st_ino == one.file)
-    unlink(one.address.path.c_str());
-}
-
-Done open_one(Listeners::One& one) {
-  auto made = open_listener(one.address);
-  if (!made) return made.error();
-  one.socket = std::move(*made);
-  note_file(one);
-  return {};
+  if (!one.address.has_file() || !one.socket) return;
+  const auto place = find_place(one.address.path, user, LastLink::kept);
+  if (place && look_at(*place, st) && S_ISSOCK(st.st_mode) && st.st_dev == one.device &&
+      st.st_ino == one.file)
+    remove_beside(*place, place->base());
 }
 
 }  // namespace
+
+Done Listeners::open_one(One& one) const {
+  ListenOptions options;
+  options.user = user_;
+  auto made = open_listener(one.address, options);
+  if (!made) return made.error();
+  one.socket = std::move(*made);
+  note_file(one, user_);
+  return {};
+}
 
 Listeners::One* Listeners::find(const std::string& place) {
   for (auto* list : {&all_, &others_})
@@ -77,7 +90,7 @@ bool Listeners::take(const std::string& place, Fd socket, std::uint64_t device, 
 std::vector<std::string> Listeners::drop_others() {
   std::vector<std::string> out;
   for (const One& one : others_) {
-    remove_path(one);
+    remove_path(one, user_);
     out.push_back(one.address.place());
   }
   others_.clear();
@@ -87,7 +100,7 @@ std::vector<std::string> Listeners::drop_others() {
 void Listeners::remove_paths() const {
   for (const auto* list : {&all_, &others_})
     for (const One& one : *list)
-      remove_path(one);
+      remove_path(one, user_);
 }
 
 std::vector<int> Listeners::sockets() const {

@@ -11,6 +11,9 @@ namespace keeper {
 
 class Listeners {
  public:
+  /// `user` (null: nobody else) outlives this: whose rights count at a path (protocol/home/file_place.hpp).
+  explicit Listeners(const ActingUser* user = nullptr) : user_(user) {}
+
   struct One {
     ListenAddress address;
     Fd socket;                 ///< none: it could not be had (yet)
@@ -43,6 +46,9 @@ class Listeners {
 
  private:
   One* find(const std::string& place);
+  Done open_one(One& one) const;
+
+  const ActingUser* user_;
 
   std::vector<One> all_;
   std::vector<One> others_;

@@ -103,9 +103,8 @@ Error bind_error(const ListenAddress& at) {
   return out;
 }
 
-}  // namespace
-
-Result<Fd> open_listener(const ListenAddress& at, const ListenOptions& options) {
+/// `place`: of its file; null: it has none.
+Result<Fd> open_at(const ListenAddress& at, const ListenOptions& options, const FilePlace* place) {
   Address address = address_of(at);
   if (address.size == 0) return Error{Reason::invalid, "listen at " + at.place(), "no numeric address", 0};
   Fd out(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -114,12 +113,25 @@ Result<Fd> open_listener(const ListenAddress& at, const ListenOptions& options) 
   if (options.reuse_port) set(out.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   if (address.family() == AF_INET6) set(out.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0);
   int bound = bind_with_mode(out.get(), address, at.mode);
-  if (bound != 0 && errno == EADDRINUSE && at.has_file() && is_stale(at.path)) {
-    unlink(at.path.c_str());
+  if (bound != 0 && errno == EADDRINUSE && place != nullptr && is_stale(at.path)) {
+    remove_beside(*place, place->base());
     bound = bind_with_mode(out.get(), address, at.mode);
   }
   if (bound != 0 || listen(out.get(), options.backlog) != 0) return bind_error(at);
   return out;
+}
+
+}  // namespace
+
+Result<Fd> open_listener(const ListenAddress& at, const ListenOptions& options) {
+  if (!at.has_file()) return open_at(at, options, nullptr);
+  const auto place = find_place(at.path, options.user, LastLink::kept);
+  if (!place) return cannot_at("listen at " + at.place(), place.error());
+  const ActingAs as_user(place->as);
+  if (as_user.error() != 0) return system_error("listen at " + at.place(), "as " + place->as->name);
+  auto out = open_at(at, options, &*place);
+  if (out || place->as == nullptr || out.error().errnum != EACCES) return out;
+  return Error{out.error().reason, out.error().doing, "as " + place->as->name, EACCES};
 }
 
 bool listens_at(int socket, const ListenAddress& at) {

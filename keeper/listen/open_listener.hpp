@@ -1,6 +1,6 @@
 // Opens a socket that listens. Passive: a socket and its address, nothing that waits.
 #pragma once
-#include "protocol/home/home.hpp"
+#include "protocol/home/file_place.hpp"
 #include "protocol/wire/listen_address.hpp"
 
 namespace keeper {
@@ -9,6 +9,7 @@ struct ListenOptions {
   int backlog = 4096;       ///< clients that wait while nobody accepts; the kernel caps it (somaxconn)
   bool v6_only = false;     ///< an IPv6 address takes no IPv4 clients
   bool reuse_port = false;  ///< others may listen there too, if they say so as well (SO_REUSEPORT)
+  const ActingUser* user = nullptr;  ///< whose rights count at a path (file_place.hpp); null: nobody else's
 };
 
 /// A listening socket, close-on-exec and blocking. A port of 0 is one that is free. A path that nobody

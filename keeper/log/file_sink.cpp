@@ -83,7 +83,8 @@ FileSink::AtPath FileSink::look_at_path() const {
   const auto log = place();
   if (!log || !look_at(*log, there)) {
     const int error = log ? errno : log.error().errnum;
-    return error == ENOENT || error == ENOTDIR ? AtPath::other : AtPath::unknown;
+    const bool refused = !log && log.error().reason == Reason::refused;
+    return error == ENOENT || error == ENOTDIR || refused ? AtPath::other : AtPath::unknown;
   }
   return there.st_ino == inode_ && there.st_dev == device_ ? AtPath::ours : AtPath::other;
 }

@@ -278,6 +278,16 @@ Fd open_directory_of(const FilePlace& place) {
   return Fd(open(parent.empty() ? "." : parent.c_str(), flags));
 }
 
+const ActingUser* rights_at(const string& path, const ActingUser& user) {
+  auto place = find_place(path, &user);
+  if (!place) return place.error().doing.empty() && place.error().reason != Reason::refused ? nullptr : &user;
+  return place->owner ? &user : place->as;
+}
+
+Error cannot_at(string doing, const Error& error) {
+  return {error.reason, std::move(doing), error.doing.empty() ? error.about : error.doing, error.errnum};
+}
+
 string trouble_at(const string& path, const Error& error) {
   string out = path + (error.doing.empty() ? "" : " " + error.doing) + ": " + error.why();
   if (!error.doing.empty() && (error.errnum == EACCES || error.errnum == EPERM))

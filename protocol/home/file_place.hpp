@@ -54,7 +54,13 @@ bool remove_beside(const FilePlace& place, const std::string& other);
 /// The directory, to be read; none and errno.
 Fd open_directory_of(const FilePlace& place);
 
-/// "/x/app.log as nobody: Permission denied; ...", for an Error of these functions.
+/// Whose rights count for reading what is at a path, links followed: those of `user`, or null for this
+/// process's own. Any link may have led there.
+const ActingUser* rights_at(const std::string& path, const ActingUser& user);
+
+/// "cannot DOING: as nobody: Permission denied", for an Error of these functions.
+Error cannot_at(std::string doing, const Error& error);
+/// "/x/app.log as nobody: Permission denied; ...", the same with what to do about it.
 std::string trouble_at(const std::string& path, const Error& error);
 
 }  // namespace keeper

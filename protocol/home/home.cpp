@@ -492,10 +492,13 @@ string Home::error_log_path(string_view stem) const {
   return path_ + "/logs/" + string(stem) + ".err.log";
 }
 
-std::pair<std::uint64_t, std::uint64_t> Home::identity() const {
+ActingUser Home::acting_user(const Spec& spec) const {
+  ActingUser out = keeper::acting_user(spec.run_as);
   struct stat st {};
-  if (fstat(directory_.get(), &st) != 0) return {};
-  return {st.st_dev, st.st_ino};
+  if (!out.acts || fstat(directory_.get(), &st) != 0) return out;
+  out.home_device = st.st_dev;
+  out.home_inode = st.st_ino;
+  return out;
 }
 
 Result<Fd> Home::open_app(string_view stem, Create create, const string& doing) const {
@@ -797,6 +800,11 @@ Done write_file_atomically(const string& path, string_view text, bool sync, unsi
   Fd directory(::open(parent_of(path).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return file_error("write " + path);
   return write_at(directory.get(), path.substr(path.rfind('/') + 1), text, sync, path, mode);
+}
+
+Done write_file_at(int directory, const string& name, string_view text, bool sync, const string& path,
+                   unsigned mode) {
+  return write_at(directory, name, text, sync, path, mode);
 }
 
 Result<string> read_file(const string& path, std::size_t most) {

@@ -22,9 +22,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "protocol/home/acting_as.hpp"
 #include "protocol/wire/history.hpp"
 #include "protocol/wire/spec.hpp"
 
@@ -83,8 +83,8 @@ class Home {
 
   const std::string& path() const { return path_; }
   unsigned owner() const { return owner_; }  ///< a uid
-  /// Device and inode of the directory.
-  std::pair<std::uint64_t, std::uint64_t> identity() const;
+  /// Whose rights count where the user of a program may have chosen a path; the home stays its owner's.
+  ActingUser acting_user(const Spec& spec) const;
   std::string socket_path(std::string_view stem) const;
   std::string app_dir(std::string_view stem) const;
   std::string spec_path(std::string_view stem) const;
@@ -185,6 +185,9 @@ class Home {
 /// Writes beside and renames, so that a reader sees the old text or the new one, whole. Its mode
 /// is that, whatever the umask.
 Done write_file_atomically(const std::string& path, std::string_view text, bool sync, unsigned mode = 0600);
+/// The same for a file of a directory that is open; `path` is what errors call it.
+Done write_file_at(int directory, const std::string& name, std::string_view text, bool sync,
+                   const std::string& path, unsigned mode = 0600);
 /// A whole file of at most `most` bytes; links are not followed. Errors: not_found, too_large, failed.
 Result<std::string> read_file(const std::string& path, std::size_t most);
 

@@ -80,6 +80,8 @@ Result<string> LogFollower::take(std::size_t most) {
 }
 
 Result<string> LogFollower::read(std::size_t most) {
+  const ActingAs as_user(user_);
+  if (as_user.error() != 0) return system_error("read the log " + path_);
   for (;;) {
     Result<string> text = file_ ? take(most) : string();
     if (text && text->empty() && at_end()) look_for_damage();

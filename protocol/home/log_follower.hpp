@@ -32,6 +32,8 @@ class LogFollower {
   /// only; nothing wakes it.
   enum class Watch { no, yes };
   static Result<LogFollower> open_at(std::string path, const LogSpot& spot, Watch watch);
+  /// From now on files are opened with the rights of `user`, who outlives this; null: of this process.
+  void act_as(const ActingUser* user) { user_ = user; }
   /// Nothing from `end` on is read until go_on().
   void stop_at(const LogSpot& end) { end_ = end; }
   void go_on() { end_.reset(); }
@@ -71,6 +73,7 @@ class LogFollower {
   bool at_end() const { return end_ && end_->file.same_file(facts_) && offset_ >= end_->offset; }
 
   std::string path_;
+  const ActingUser* user_ = nullptr;
   std::optional<LogSpot> end_;
   Fd inotify_;
   LogContent file_;

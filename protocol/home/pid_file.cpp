@@ -8,7 +8,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "protocol/home/home.hpp"
+#include "protocol/home/file_place.hpp"
 #include "protocol/home/proc.hpp"
 
 namespace keeper {
@@ -19,9 +19,9 @@ struct PidFile {
   std::int64_t written_ms = 0;  ///< by the wall clock
 };
 
-std::optional<PidFile> read_pid_file(const std::string& path) {
+std::optional<PidFile> read_pid_file(const FilePlace& place) {
   // Not blocking: it may be a fifo.
-  Fd file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  Fd file = open_beside(place, place.base(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
   struct stat st {};
   if (!file || fstat(file.get(), &st) < 0 || !S_ISREG(st.st_mode)) return std::nullopt;
   char text[32];
@@ -48,19 +48,33 @@ bool holds_something_else(const std::string& path) {
 
 }  // namespace
 
-std::optional<int> pid_file_owner(const std::string& path) {
-  auto file = read_pid_file(path);
+std::optional<int> pid_file_owner(const std::string& path, const ActingUser* user) {
+  const auto place = find_place(path, user, LastLink::kept);
+  auto file = place ? read_pid_file(*place) : std::nullopt;
   auto began = file ? began_ms(file->pid) : std::nullopt;
   if (!began || began_after(*began, file->written_ms)) return std::nullopt;
   return file->pid;
 }
 
-void remove_pid_file(const std::string& path, int pid) {
-  auto file = read_pid_file(path);
-  if (file && file->pid == pid) unlink(path.c_str());
+void remove_pid_file(const std::string& path, int pid, const ActingUser* user) {
+  const auto place = find_place(path, user, LastLink::kept);
+  auto file = place ? read_pid_file(*place) : std::nullopt;
+  if (file && file->pid == pid) remove_beside(*place, place->base());
 }
 
-Done check_pid_file(const std::string& path) {
+Done write_pid_file(const std::string& path, std::string_view text, const ActingUser* user) {
+  constexpr unsigned mode = 0644;
+  const auto place = find_place(path, user, LastLink::kept);
+  if (!place) return cannot_at("write " + path, place.error());
+  if (!place->held) return write_file_atomically(path, text, false, mode);
+  const ActingAs as_user(place->as);
+  if (as_user.error() != 0) return system_error("write " + path, "as " + place->as->name);
+  return write_file_at(place->held.get(), place->name, text, false, path, mode);
+}
+
+Done check_pid_file(const std::string& path, const ActingUser* user) {
+  const auto place = find_place(path, user, LastLink::kept);
+  const ActingAs as_user(place ? place->as : user);
   struct stat st {};
   auto slash = path.rfind('/');
   std::string directory = slash == 0 ? "/" : path.substr(0, slash);
@@ -71,7 +85,8 @@ Done check_pid_file(const std::string& path) {
   }
   if (!S_ISDIR(st.st_mode)) return wrong(Reason::invalid, directory + " is no directory; give another file");
   if (faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) < 0) {
-    std::string why = "no file can be made in " + directory + ": " + strerror(errno);
+    const std::string who = place && place->as != nullptr ? " as " + place->as->name : "";
+    std::string why = "no file can be made in " + directory + who + ": " + strerror(errno);
     return wrong(Reason::refused, why + "; give another file");
   }
   if (holds_something_else(path))

@@ -16,7 +16,7 @@ namespace keeper::faults {
 #define KEEPER_FAULT_CALLS(X) \
   X(open, EMFILE)             \
   X(openat, EMFILE)           \
-  X(opendir, EMFILE)          \
+  X(fdopendir, ENOMEM)        \
   X(close, EINTR)             \
   X(read, EIO)                \
   X(pread, EIO)               \

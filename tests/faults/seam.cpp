@@ -56,9 +56,9 @@ bool fails(Call call) {
   return false;
 }
 
-/// What a call gives back that has failed: opendir(3) alone gives a pointer, and nothing.
+/// What a call gives back that has failed: fdopendir(3) alone gives a pointer, and nothing.
 constexpr long failure_of(Call call) {
-  return call == Call::opendir ? 0 : -1;
+  return call == Call::fdopendir ? 0 : -1;
 }
 
 /// The loop's own timer and what wakes it: asio takes no notice whether it may watch them.

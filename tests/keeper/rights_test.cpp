@@ -302,5 +302,146 @@ TEST_F(RightsOfALog, InTheHomeIsRootsWhereverTheHomeLies) {
   ASSERT_EQ(0, chown(box.root().c_str(), 0, 0));
 }
 
+// --- the log of an app that is stopped
+
+struct RightsOfCtl : RightsOfALog {
+  void SetUp() override {
+    RightsOfALog::SetUp();
+    if (IsSkipped()) return;
+    keep_with_log({}, "echo hello; sleep 1000");
+    EVENTUALLY(has(read_text(log), "hello"));
+    ASSERT_EQ(0, box.ctl({"stop", "app"}).code);
+  }
+  /// Its directory is a link to root's now, with files of the same names.
+  void exchange_directory() {
+    for (const char* name : {"app.log", "app.log.1", "app.log.idx"})
+      write_text(own / name, "root's own\n");
+    fs::rename(theirs, box.root() / "moved");
+    fs::create_directory_symlink(own, theirs);
+    ASSERT_EQ(0, lchown(theirs.c_str(), kNobody, kNobody));
+    ASSERT_EQ(0, chown(box.root().c_str(), kNobody, kNobody));
+  }
+  void expect_roots_files() {
+    for (const char* name : {"app.log", "app.log.1", "app.log.idx"})
+      EXPECT_EQ("root's own\n", read_text(own / name));
+    ASSERT_EQ(0, chown(box.root().c_str(), 0, 0));
+  }
+};
+
+TEST_F(RightsOfCtl, ItsFilesAreRemovedWhereTheUserMayRemoveThem) {
+  write_text(log.string() + ".1", "older\n");
+  ASSERT_EQ(0, box.ctl({"flush", "app"}).code);
+  EXPECT_TRUE(fs::is_empty(theirs));
+}
+
+TEST_F(RightsOfCtl, FlushAndDeleteRemoveNothingBehindALink) {
+  exchange_directory();
+  (void)box.ctl({"flush", "app"});
+  (void)box.ctl({"delete", "app"});
+  expect_roots_files();
+}
+
+TEST_F(RightsOfCtl, ALinkAloneIsRemovedAndNotWhatItLeadsTo) {
+  link_log_to(secret);
+  ASSERT_EQ(0, box.ctl({"delete", "app"}).code);
+  EXPECT_FALSE(fs::is_symlink(log));
+}
+
+TEST_F(RightsOfCtl, WhatOnlyRootMayReadIsNotShown) {
+  link_log_to(secret);
+  const Outcome out = box.ctl({"logs", "app"});
+  EXPECT_FALSE(has(out.all(), "root's own")) << out.all();
+  fs::remove(log);
+  write_text(log, "nobody's\n");
+  ASSERT_EQ(0, chown(log.c_str(), kNobody, kNobody));
+  EXPECT_TRUE(has(box.ctl({"logs", "app"}).out, "nobody's"));
+}
+
+TEST_F(RightsOfALog, WhatOnlyRootMayReadIsNotShownOfALivingOneEither) {
+  keep_with_log({"-C", theirs.string()}, kSays);
+  EVENTUALLY(has(read_text(log), "begin"));
+  link_log_to(secret);
+  say("more");
+  EVENTUALLY(has(trouble(), kLinkRefused));
+  EXPECT_FALSE(has(box.ctl({"logs", "app"}).all(), "root's own"));
+}
+
+// --- other files that somebody names
+
+struct RightsAtAPath : Rights {
+  /// A directory of the user's that leads to root's now.
+  void exchange(const fs::path& directory) {
+    fs::rename(directory, directory.string() + ".moved");
+    fs::create_directory_symlink(own, directory);
+    ASSERT_EQ(0, lchown(directory.c_str(), kNobody, kNobody));
+  }
+  fs::path directory_of_theirs(const char* name) {
+    fs::create_directory(theirs / name);
+    EXPECT_EQ(0, chown((theirs / name).c_str(), kNobody, kNobody));
+    return theirs / name;
+  }
+};
+
+TEST_F(RightsAtAPath, APidFileIsTheUsersInADirectoryOfTheUsers) {
+  const fs::path file = directory_of_theirs("run") / "app.pid";
+  keep({"--pid-file", file.string(), "sleep", "1000"});
+  EVENTUALLY(read_text(file) == std::to_string(box.pid("app")) + "\n");
+  EXPECT_EQ(kNobody, owner_of(file));
+  exchange(theirs / "run");
+  ASSERT_EQ(0, box.ctl({"restart", "app"}).code);
+  EVENTUALLY(box.logged("app", "cannot write " + file.string() + ": " + kLinkRefused));
+  write_text(own / "app.pid", std::to_string(box.pid("app")) + "\n");
+  ASSERT_EQ(0, box.ctl({"stop", "app"}).code);
+  EXPECT_TRUE(fs::exists(own / "app.pid"));
+}
+
+TEST_F(RightsAtAPath, APidFileThatTheUserMayNotWriteIsRefusedAtTheStart) {
+  fs::create_directory(theirs / "roots");
+  const Outcome out = box.keeper({"-d", "--user", "nobody", "--pid-file", (theirs / "roots/x.pid").string(),
+                                  "-n", "app", "sleep", "1000"});
+  EXPECT_EQ(2, out.code);
+  EXPECT_TRUE(has(out.err, "--pid-file: no file can be made in " + (theirs / "roots").string() +
+                               " as nobody: Permission denied"))
+      << out.err;
+}
+
+TEST_F(RightsAtAPath, AListeningSocketIsTheUsersInADirectoryOfTheUsers) {
+  const fs::path path = directory_of_theirs("run") / "app.sock";
+  keep({"--listen", "unix:" + path.string(), "sleep", "1000"});
+  EVENTUALLY(fs::is_socket(path));
+  EXPECT_EQ(kNobody, owner_of(path));
+  fs::create_hard_link(path, own / "app.sock");
+  exchange(theirs / "run");
+  ASSERT_EQ(0, box.ctl({"stop", "app"}).code);
+  EXPECT_TRUE(fs::is_socket(own / "app.sock"));
+  const Outcome out = box.ctl({"start", "app"});
+  EXPECT_NE(0, out.code);
+  EXPECT_TRUE(has(out.err, "cannot listen at unix:" + path.string() + ": " + kLinkRefused)) << out.err;
+}
+
+TEST_F(RightsAtAPath, AListeningSocketIsRemovedWithItsUsersRights) {
+  const fs::path path = theirs / "app.sock";
+  keep({"--listen", "unix:" + path.string(), "sleep", "1000"});
+  ASSERT_EQ(0, box.ctl({"stop", "app"}).code);
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST_F(RightsAtAPath, AnEnvFileOfTheUsersDirectoryIsReadAsTheUser) {
+  const fs::path file = theirs / "env";
+  write_text(secret, "root's own\n");
+  write_text(file, "A=nobodys\n", 0644);
+  keep({"--env-file", file.string(), "sh", "-c", "echo \"A is $A\"; sleep 1000"});
+  EVENTUALLY(box.logged("app", "A is nobodys"));
+  fs::remove(file);
+  fs::create_symlink(secret, file);
+  ASSERT_EQ(0, lchown(file.c_str(), kNobody, kNobody));
+  const Outcome out =
+      box.keeper({"-d", "-n", "other", "--user", "nobody", "--env-file", file.string(), "sleep", "9"});
+  EXPECT_EQ(2, out.code);
+  EXPECT_TRUE(has(out.err, "as nobody, who may change it: Permission denied")) << out.err;
+  ASSERT_EQ(0, box.ctl({"stop", "app"}).code);
+  EXPECT_NE(0, box.ctl({"start", "app"}).code);
+}
+
 }  // namespace
 }  // namespace keeper
