@@ -78,7 +78,8 @@ Status Keeper::status() {
       if (run.id == s.run) not_ready = unshown(run);
   if (!not_ready.empty()) s.not_ready = std::move(not_ready);
   if (!machine_.reason().empty()) s.reason = machine_.reason();
-  if (s.last_exit && s.last_exit->left_behind && !machine_.ready()) {
+  const bool ended_well = s.last_exit && s.last_exit->exit == ExitInfo::code(0);
+  if (ended_well && s.last_exit->left_behind && !machine_.ready()) {
     std::string text = "it " + ended_text(s.last_exit->exit) + " and " + *s.last_exit->left_behind;
     s.reason = s.reason ? *s.reason + "; " + text : text;
   }
