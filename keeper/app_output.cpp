@@ -113,12 +113,13 @@ Done AppOutput::add_stream(LogStream from, FileSink* file, bool shared) {
   const bool known = number < memory_.pipes.size() && memory_.pipes[number].reading;
   auto pipe = known ? Result<OutputPipe>(std::move(memory_.pipes[number])) : make_output_pipe();
   if (!pipe) return pipe.error();
+  Fd& copy = memory_.copies[number];
+  auto second = copy ? CopyPipe::of(std::move(copy)) : CopyPipe::make();
+  if (!second) return second.error();
   OutputRoute route;
   route.file = file;
   route.mark = memory_.marks[number];
-  if (known && route.mark != nullptr && file != nullptr)
-    settle_piece(*route.mark, file->given(), pipe->reading.get(), hooks_.user);
-  end_piece(route.mark);
+  settle(route, known, pipe->reading.get(), *second);
   inodes_.push_back(inode_of(pipe->reading));
   route.lines = formatter_of(spec_, from);
   route.shared = shared;
@@ -132,11 +133,22 @@ Done AppOutput::add_stream(LogStream from, FileSink* file, bool shared) {
   };
   route.pid = hooks_.pid;
   route.on_trouble = [this] { look_for_trouble(); };
-  auto log = OutputLog::make(io_, std::move(pipe->reading), std::move(route));
+  auto log = OutputLog::make(io_, std::move(pipe->reading), std::move(*second), std::move(route));
   if (!log) return log.error();
   streams_.push_back(
       std::make_unique<Stream>(Stream{std::move(pipe->writing), std::move(lines), std::move(*log)}));
   return {};
+}
+
+/// What an earlier keeper was doing with this pipe, if it is known, is brought to its end.
+void AppOutput::settle(const OutputRoute& route, bool known, int pipe, CopyPipe& second) {
+  if (known && route.mark != nullptr && route.file != nullptr)
+    settle_piece(*route.mark, route.file->given(), pipe, second, hooks_.user);
+  else
+    end_piece(route.mark, 0);
+  if (second.outlived()) second.discard(second.waiting());
+  if (route.mark != nullptr && route.mark->kind() == PieceMark::made)
+    route.file->write_again(route.mark->inode, route.mark->offset);
 }
 
 void AppOutput::look_for_file(int watch) {
@@ -169,6 +181,13 @@ std::vector<int> AppOutput::pipes() const {
   std::vector<int> out;
   for (const auto& stream : streams_)
     out.push_back(stream->log->pipe());
+  return out;
+}
+
+std::vector<int> AppOutput::copies() const {
+  std::vector<int> out;
+  for (const auto& stream : streams_)
+    out.push_back(stream->log->copy());
   return out;
 }
 
@@ -217,8 +236,9 @@ std::string AppOutput::last_output(std::size_t most) const {
 
 bool AppOutput::at_line_start() {
   if (sinks_.empty()) return true;
-  sinks_.front()->file->open();
-  return sinks_.front()->file->at_line_start();
+  FileSink& file = *sinks_.front()->file;
+  file.open();
+  return !file.writes_again() && file.at_line_start();
 }
 
 void AppOutput::add_own(std::string_view text, WallTime time) {

@@ -32,6 +32,7 @@ struct OutputHooks {
 struct OutputMemory {
   std::array<PieceMark*, 2> marks{};  ///< null: nowhere
   std::vector<OutputPipe> pipes;      ///< that a living run writes into, in the order of the streams; used up
+  std::array<Fd, 2> copies;           ///< reading ends of the pipes beside them; empty: there is none
 };
 
 class AppOutput {
@@ -51,6 +52,8 @@ class AppOutput {
   void use_marks(const std::array<PieceMark*, 2>& marks);
   /// Their reading ends, in the order of the streams.
   std::vector<int> pipes() const;
+  /// Reading ends of the pipes beside them.
+  std::vector<int> copies() const;
   /// Takes what is there, at most about `most` bytes of each.
   void drain(std::size_t most);
 
@@ -112,6 +115,7 @@ class AppOutput {
   AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks, OutputMemory memory);
   FileSink* add_sink(const std::string& stream, const std::string& path);
   Done add_stream(LogStream from, FileSink* file, bool shared);
+  void settle(const OutputRoute& route, bool known, int pipe, CopyPipe& second);
   void look_for_trouble();
   static std::uint64_t newly_dropped(Sink& sink);
   Done tend(Done (FileSink::*doing)());

@@ -33,10 +33,12 @@ std::vector<HeldFd> Keeper::held_descriptors() const {
   std::vector<HeldFd> out;
   if (page_) out.push_back({"state", page_->file()});
   if (spec_file_) out.push_back({"spec", spec_file_.get()});
-  const char* names[] = {"out", "err"};
-  const std::vector<int> pipes = output_->pipes();
-  for (std::size_t i = 0; i < pipes.size(); ++i)
+  const char *names[] = {"out", "err"}, *beside[] = {"out-copy", "err-copy"};
+  const std::vector<int> pipes = output_->pipes(), copies = output_->copies();
+  for (std::size_t i = 0; i < pipes.size(); ++i) {
     out.push_back({names[i], pipes[i]});
+    out.push_back({beside[i], copies[i]});
+  }
   if (notify_) out.push_back({"notify", notify_->descriptor()});
   for (const Run& run : runs_) {
     if (run.ready && run.ready->descriptor_held() >= 0)

@@ -131,6 +131,7 @@ OutputMemory Keeper::output_memory(const std::optional<LeftBehind>& left, RoleTa
   for (const char* name : {"out", "err"})
     if (Fd held = take_held(table.held, name))
       out.pipes.push_back(output_pipe_of(std::move(held)).value_or(OutputPipe{}));
+  out.copies = {take_held(table.held, "out-copy"), take_held(table.held, "err-copy")};
   if (!left || !out.pipes.empty()) return out;
   std::vector<int> pids = {left->pid};
   for (const KeptRun& run : left->state.runs) {

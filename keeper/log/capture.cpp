@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kDefault = 64 * 1024;  // pipe(7)
 constexpr std::size_t kMost = 1 << 20;       // /proc/sys/fs/pipe-max-size, for ordinary users
-constexpr std::size_t kPage = 4096;
+constexpr std::size_t kPage = CopyPipe::kPage;
 constexpr std::chrono::seconds kQuiet{2};
 constexpr Micros kNoMemory{10'000};
 constexpr Micros kShortestPart{1'000};
@@ -78,26 +78,19 @@ std::optional<OutputPipe> output_pipe_of(Fd reading) {
   return out;
 }
 
-Result<std::unique_ptr<Capture>> Capture::make(asio::io_context& io, Fd reading, Take take) {
-  auto out = std::unique_ptr<Capture>(new Capture(io, std::move(reading), std::move(take)));
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) < 0)
-    return system_error("make a second pipe for the output");
-  out->copy_reading_ = Fd(ends[0]);
-  out->copy_writing_ = Fd(ends[1]);
-  out->copy_capacity_ = resize(ends[1], kPage, kDefault);
-  out->null_ = Fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
-  if (!out->null_) return system_error("open /dev/null");
+Result<std::unique_ptr<Capture>> Capture::make(asio::io_context& io, Fd reading, CopyPipe second, Take take) {
+  auto out =
+      std::unique_ptr<Capture>(new Capture(io, std::move(reading), std::move(second), std::move(take)));
   out->wait();
   return out;
 }
 
-Capture::Capture(asio::io_context& io, Fd reading, Take take)
+Capture::Capture(asio::io_context& io, Fd reading, CopyPipe second, Take take)
     : pipe_(std::move(reading)),
       waiter_(io),
       take_(std::move(take)),
+      second_(std::move(second)),
       capacity_(size_of(pipe_.get())),
-      copy_capacity_(0),
       pause_(io),
       quiet_(io) {}
 
@@ -109,38 +102,21 @@ Capture::~Capture() {
 
 std::size_t Capture::peek(std::size_t most, std::size_t there, bool whole) {
   // One page is enough for a line now and then.
-  if (copy_capacity_ < capacity_ && std::min(most, there) > kPage / 2)
-    copy_capacity_ = resize(copy_writing_.get(), capacity_, copy_capacity_);
+  if (second_.capacity() < capacity_ && std::min(most, there) > kPage / 2) second_.resize(capacity_);
   for (;;) {
-    ssize_t got = tee(pipe_.get(), copy_writing_.get(), std::min(most, capacity_), SPLICE_F_NONBLOCK);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return 0;
-    auto seen = static_cast<std::size_t>(got);
+    const std::size_t seen = second_.copy(pipe_.get(), std::min(most, capacity_));
+    if (seen == 0) return 0;
     // A few bytes may stand in two pages, of which the copy has room for one: half a line, it would seem.
-    if (!whole || seen >= std::min(most, there) || copy_capacity_ >= capacity_) return seen;
-    throw_away(copy_reading_.get(), seen);
-    std::size_t before =
-        std::exchange(copy_capacity_, resize(copy_writing_.get(), capacity_, copy_capacity_));
-    whole = copy_capacity_ != before;  // else it is to be done with what can be seen
+    if (!whole || seen >= std::min(most, there) || second_.capacity() >= capacity_) return seen;
+    second_.discard(seen);
+    const std::size_t before = second_.capacity();
+    second_.resize(capacity_);
+    whole = second_.capacity() != before;  // else it is to be done with what can be seen
   }
 }
 
-void Capture::throw_away(int from, std::size_t bytes) {
-  while (bytes > 0) {
-    ssize_t gone = splice(from, nullptr, null_.get(), nullptr, bytes, SPLICE_F_NONBLOCK);
-    if (gone < 0 && errno == EINTR) continue;
-    if (gone < 0 && errno != EAGAIN) {  // it is in the log: what stayed here would be there twice
-      char unused[4096];
-      gone = read(from, unused, std::min(bytes, sizeof unused));
-    }
-    if (gone <= 0) return;
-    bytes -= static_cast<std::size_t>(gone);
-  }
-}
-
-void Capture::took(std::size_t stored, std::size_t left) {
-  throw_away(copy_reading_.get(), left);
-  throw_away(pipe_.get(), stored);
+void Capture::took(std::size_t stored, PieceMark* mark, std::uint8_t lines) {
+  take_piece(mark, pipe_.get(), second_, stored, lines);
   taken_ += stored;
 }
 
@@ -189,7 +165,7 @@ void Capture::look() {
     took = take_(there);
   }
   if (full) grow();
-  if (capacity_ > kDefault || copy_capacity_ > kPage) shrink_when_quiet();
+  if (capacity_ > kDefault || second_.capacity() > kPage) shrink_when_quiet();
 }
 
 /// A pipe with something in it is always ready to be read; so it is asked now and then.
@@ -242,7 +218,7 @@ void Capture::shrink_when_quiet() {
     // Refused while more is in it; then the next look tries again.
     capacity_ = resize(pipe_.get(), kDefault, capacity_);
     grows_ = true;
-    copy_capacity_ = resize(copy_writing_.get(), kPage, copy_capacity_);
+    second_.resize(kPage);
   });
 }
 

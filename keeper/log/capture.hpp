@@ -4,16 +4,18 @@
 // so the order is exact. Every run opens its own end (see spawn), and the keeper holds one too, so the pipe
 // never reports its end: at an exit it is drained until it is empty.
 //
-// What is in the pipe is looked at without being taken, by a copy in a second pipe (tee(2), which copies no
-// bytes), and is taken only once it is stored: a keeper that is killed in between loses nothing. The pipe is
-// of default size, grows while it is found full, and shrinks when it is quiet again: an ordinary user's
-// allowance is 1,024 default pipes (pipe(7)).
+// What is in the pipe is looked at without being taken, by a copy in a second pipe (copy_pipe.hpp), and is
+// taken only once it is stored: a keeper that is killed in between loses nothing. The pipe is of default
+// size, grows while it is found full, and shrinks when it is quiet again: an ordinary user's allowance is
+// 1,024 default pipes (pipe(7)).
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
 
+#include "keeper/log/copy_pipe.hpp"
 #include "keeper/log/pace.hpp"
+#include "keeper/log/piece.hpp"
 #include "protocol/home/home.hpp"
 
 namespace keeper {
@@ -44,7 +46,7 @@ class Capture {
 
   /// Takes over the reading end and calls `take` from the loop whenever there is something, after a pause
   /// where it comes little and often. Errors: no descriptors.
-  static Result<std::unique_ptr<Capture>> make(asio::io_context& io, Fd reading, Take take);
+  static Result<std::unique_ptr<Capture>> make(asio::io_context& io, Fd reading, CopyPipe second, Take take);
   ~Capture();
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
@@ -61,12 +63,14 @@ class Capture {
   std::size_t peek(std::size_t most, std::size_t there, bool whole);
   /// The second pipe, to be read or spliced from: no more than was peeked, and all of it before the next
   /// peek.
-  int copy() const { return copy_reading_.get(); }
+  int copy() const { return second_.reading(); }
   /// The pipe itself, to be spliced from into a file (at most `waiting` bytes), or to be handed on.
   int pipe() const { return pipe_.get(); }
   void went(std::size_t bytes) { taken_ += bytes; }
-  /// `stored` of the `peeked` bytes are taken from the pipe; of the copy, `left` bytes were not read.
-  void took(std::size_t stored, std::size_t left = 0);
+  /// Of the copy, so many bytes were not read, and will not be.
+  void leave(std::size_t bytes) { second_.discard(bytes); }
+  /// `stored` of the peeked bytes are taken from the pipe (see take_piece). The copy was read, or left.
+  void took(std::size_t stored, PieceMark* mark = nullptr, std::uint8_t lines = 0);
   /// Takes what there is outside of the loop, until nothing is left, nothing can be stored, or `most` bytes
   /// went through.
   void drain(std::size_t most);
@@ -76,23 +80,19 @@ class Capture {
   void go_on();
 
  private:
-  Capture(asio::io_context& io, Fd reading, Take take);
+  Capture(asio::io_context& io, Fd reading, CopyPipe second, Take take);
   void wait();
   void look();
   void pause(Micros time);
   void grow();
   void pause_for_the_rest();
   void shrink_when_quiet();
-  void throw_away(int from, std::size_t bytes);
 
   Fd pipe_;
   asio::posix::stream_descriptor waiter_;  ///< of the same descriptor, while the loop is to watch it
   Take take_;
-  Fd copy_reading_;
-  Fd copy_writing_;
-  Fd null_;
+  CopyPipe second_;
   std::size_t capacity_;
-  std::size_t copy_capacity_;
   std::size_t taken_ = 0;  ///< in this look
   bool grows_ = true;      ///< it has not tried since it was small
   bool comes_ = false;     ///< the next look

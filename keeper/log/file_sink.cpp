@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "protocol/home/clock.hpp"
 
@@ -148,7 +149,8 @@ void FileSink::take_file(Fd file) {
   device_ = st.st_dev;
   regular_ = S_ISREG(st.st_mode);
   spliceable_ = regular_;
-  size_ = static_cast<std::uint64_t>(st.st_size);
+  if (inode_ != again_inode_) again_.reset();
+  at_size(static_cast<std::uint64_t>(st.st_size));
   at_line_start_.reset();
   told_ = on_file_ && on_file_(file_.get());
   if (regular_)
@@ -174,6 +176,8 @@ bool FileSink::look_at_size() {
 }
 
 bool FileSink::at_size(std::uint64_t size) {
+  if (again_ && size < *again_) again_.reset();
+  if (again_) size = *again_;
   if (size != size_) at_line_start_.reset();
   size_ = size;
   return true;
@@ -238,6 +242,49 @@ std::size_t FileSink::share(std::string_view bytes, bool& rotates) {
   return piece;
 }
 
+std::size_t FileSink::share(std::string_view bytes) {
+  bool rotates = false;
+  const std::size_t out = share(bytes, rotates);
+  return out > 0 ? out : bytes.size();
+}
+
+std::uint64_t FileSink::lines_room() const {
+  if (next_) return 1;
+  const std::uint64_t limit = size_limit();
+  if (limit == 0) return std::numeric_limits<std::uint64_t>::max();
+  return size_ < limit ? limit - size_ : 1;
+}
+
+void FileSink::begin_piece() {
+  look_at_size();
+  rotate_if_due();
+  in_piece_ = true;
+}
+
+void FileSink::end_piece() {
+  in_piece_ = false;
+  rotate_if_due();
+}
+
+void FileSink::rotate_if_due() {
+  const std::uint64_t limit = size_limit();
+  if (!file_ || next_ || again_ || limit == 0 || size_ < limit || !kept_.empty()) return;
+  if (at_line_start() || size_ >= limit + kPastSize) move_away();
+}
+
+void FileSink::write_again(std::uint64_t inode, std::uint64_t offset) {
+  again_inode_ = inode;
+  again_ = offset;
+}
+
+/// It may have become shorter than it was: then the end of what was there is not of it.
+void FileSink::wrote_again() {
+  if (!std::exchange(again_, std::nullopt)) return;
+  struct stat st {};
+  if (fstat(file_.get(), &st) == 0 && static_cast<std::uint64_t>(st.st_size) > size_) [[maybe_unused]]
+    const int cut = ftruncate(file_.get(), static_cast<off_t>(size_));
+}
+
 /// The size to rotate at. 0: it does not rotate, or not just now.
 std::uint64_t FileSink::size_limit() const {
   if (!regular_ || (next_rotation_ > 0 && now_ms() < next_rotation_)) return 0;
@@ -249,8 +296,9 @@ std::size_t FileSink::store(std::string_view bytes) {
   std::size_t all = bytes.size();
   while (!bytes.empty() && look_at_size()) {
     bool rotates = false;
-    std::size_t piece = share(bytes, rotates);
+    std::size_t piece = in_piece_ ? bytes.size() : share(bytes, rotates);
     std::size_t stored = put(bytes.substr(0, piece));
+    wrote_again();
     bytes.remove_prefix(stored);
     if (stored < piece) break;
     if (rotates) move_away();
@@ -278,7 +326,7 @@ void FileSink::write_marker(std::string_view line) {
 }
 
 std::size_t FileSink::splice_room() {
-  if (!kept_.empty() || kept_.dropping() || !look_at_size() || !spliceable_ || next_) return 0;
+  if (!kept_.empty() || kept_.dropping() || !look_at_size() || !spliceable_ || next_ || again_) return 0;
   const std::uint64_t limit = size_limit();
   if (limit == 0) return std::numeric_limits<std::int32_t>::max();
   return size_ < limit ? static_cast<std::size_t>(limit - size_) : 0;
@@ -308,8 +356,8 @@ void FileSink::rotate_again() {
   const std::uint64_t limit = size_limit();
   if (limit == 0 || size_ < limit)
     forget_rotation();
-  else if (kept_.empty() && at_line_start())
-    move_away();
+  else if (!in_piece_)
+    rotate_if_due();
 }
 
 void FileSink::forget_rotation() {
@@ -436,7 +484,7 @@ Done FileSink::rotate() {
   if (Done there = look_at_all(); !there) return there;
   if (!regular_) return Error{Reason::failed, "", path_ + " is no regular file", 0};
   if (size_ == 0 || next_) return {};  // it is new
-  if (!at_line_start()) asked_ = size_;
+  if (!at_line_start() || again_) asked_ = std::max<std::uint64_t>(size_, 1);
   if (asked_ > 0) return {};
   next_rotation_ = 0;
   if (move_away()) return {};

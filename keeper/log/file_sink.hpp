@@ -53,6 +53,20 @@ class FileSink {
   /// Appends. Rotates at the end of a line once the file has reached its size (a line without end is cut 1
   /// MiB past it): PATH to PATH.1, PATH.1 to PATH.2, ...
   void write(std::string_view bytes);
+  /// What is written until end_piece() belongs together: it goes into the file that is open now, which does
+  /// not rotate meanwhile. Rotates first where that is due.
+  void begin_piece();
+  void end_piece();
+  /// How many of these bytes go into this file, at least one: up to the end of the line at which it rotates,
+  /// or is left.
+  std::size_t share(std::string_view bytes);
+  /// The same for lines that come one by one: with so many bytes, at least 1, it has enough.
+  std::uint64_t lines_room() const;
+  /// A piece that an earlier keeper has begun to write at this offset comes again: it is written over what is
+  /// there of it, which nobody sees shrink who reads meanwhile.
+  void write_again(std::uint64_t inode, std::uint64_t offset);
+  /// Whether that is still to come.
+  bool writes_again() const { return again_.has_value(); }
   /// How many bytes may be spliced as they are; 0: they have to be looked at, by write().
   std::size_t splice_room();
   /// Appends up to `most` bytes from a pipe without reading them. How many went; fewer: the rest is
@@ -118,6 +132,8 @@ class FileSink {
   bool leave_moved();
   std::uint64_t size_limit() const;
   std::size_t share(std::string_view bytes, bool& rotates);
+  void rotate_if_due();
+  void wrote_again();
   std::size_t store(std::string_view bytes);
   std::string_view after_drop(std::string_view bytes);
   bool look_at_size();
@@ -151,6 +167,9 @@ class FileSink {
   Pack on_compress_;
   bool compressing_ = false;
   std::uint64_t size_ = 0;
+  bool in_piece_ = false;
+  ino_t again_inode_ = 0;
+  std::optional<std::uint64_t> again_;  ///< where in that file a piece comes again
   std::uint64_t total_ = 0;
   std::optional<bool> at_line_start_;  ///< nothing: bytes were spliced, look
   std::int64_t looked_at_ = 0;         ///< at the path, in ms

@@ -1,6 +1,11 @@
 #include "keeper/log/line_formatter.hpp"
 
 namespace keeper {
+namespace {
+
+constexpr std::uint8_t kInLine = 1, kInRecord = 2;
+
+}  // namespace
 
 LineFormatter::LineFormatter(Format format, LogStream stream, std::unique_ptr<LineMatcher> starts)
     : format_(std::move(format)), stream_(stream) {
@@ -22,17 +27,21 @@ void LineFormatter::take(const LinePiece& piece, WallTime time, int pid) {
     add(out_, record, time, stream_, pid);
     begins = true;
   });
-  if (begins) record_ = piece.bytes.data();
+  if (!begins) return;
+  record_ = piece.bytes.data();
+  record_continues_ = piece.continued;
 }
 
-std::size_t LineFormatter::feed(std::string_view bytes, WallTime time, int pid) {
+std::size_t LineFormatter::feed(std::string_view bytes, WallTime time, int pid, std::uint64_t most) {
   record_ = nullptr;
-  splitter_.feed(bytes, [&](const LinePiece& piece) { take(piece, time, pid); });
-  std::size_t left = splitter_.leave();
+  const std::size_t fed = splitter_.feed(
+      bytes, [&](const LinePiece& piece) { take(piece, time, pid); }, [&] { return out_.size() >= most; });
+  const std::size_t left = splitter_.leave();
   // A piece of a very long line may stand elsewhere: then what waits stays here.
   bool here = join_ && join_->waits() && record_ >= bytes.data() && record_ < bytes.data() + bytes.size();
-  if (!here) return bytes.size() - left;
+  if (!here) return fed - left;
   join_->leave();
+  splitter_.go_on(record_continues_);
   return static_cast<std::size_t>(record_ - bytes.data());
 }
 
@@ -46,6 +55,16 @@ void LineFormatter::finish(std::string_view bytes, WallTime time, int pid) {
 void LineFormatter::end_run() {
   splitter_.end([](const LinePiece&) {});
   if (join_) join_->end([](const LinePiece&) {});
+}
+
+std::uint8_t LineFormatter::state() const {
+  const bool in_record = join_ && join_->continues();
+  return static_cast<std::uint8_t>((splitter_.continues() ? kInLine : 0) | (in_record ? kInRecord : 0));
+}
+
+void LineFormatter::go_on(std::uint8_t state) {
+  splitter_.go_on((state & kInLine) != 0);
+  if (join_) join_->go_on((state & kInRecord) != 0);
 }
 
 std::string LineFormatter::own_line(std::string_view text, WallTime time, int pid) {

@@ -3,6 +3,8 @@
 // Pure: it is told the time. A line that has not ended stays with whoever feeds it: what is not given back as
 // used is handed in again, with what came behind it.
 #pragma once
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <variant>
@@ -21,13 +23,18 @@ class LineFormatter {
 
   /// Of what is dressed from now on.
   void use(Format format) { format_ = std::move(format); }
-  /// Dresses the records that end in `bytes`; how many bytes were used. The rest is the beginning of a record
-  /// whose end may still come.
-  std::size_t feed(std::string_view bytes, WallTime time, int pid);
+  static constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
+  /// Dresses the records that end in `bytes`, until `most` bytes (at least 1) are ready or more; how many
+  /// bytes were used. The rest is more of them, or the beginning of a record whose end may still come.
+  std::size_t feed(std::string_view bytes, WallTime time, int pid, std::uint64_t most = kNoLimit);
   /// Dresses the beginning of a record, whose end has been waited for long enough.
   void finish(std::string_view bytes, WallTime time, int pid);
   /// A run has ended: what comes next begins a line.
   void end_run();
+  /// What another one has to know to go on behind what was used: whether a line, or a record, goes on there.
+  std::uint8_t state() const;
+  void go_on(std::uint8_t state);
   /// A line of keeper's own, dressed, with its newline.
   std::string own_line(std::string_view text, WallTime time, int pid);
 
@@ -45,7 +52,8 @@ class LineFormatter {
   LogStream stream_;
   LineSplitter splitter_;
   std::optional<LineJoin> join_;
-  const char* record_ = nullptr;  ///< where the record that waits begins, while it is fed
+  const char* record_ = nullptr;   ///< where the record that waits begins, while it is fed
+  bool record_continues_ = false;  ///< it begins within a line
   OutBuffer out_;
 };
 

@@ -58,6 +58,10 @@ class LineJoin {
   }
 
   bool waits() const { return lines_ > 0; }
+  /// Whether the next record is not the beginning of its record.
+  bool continues() const { return continues_; }
+  /// Goes on where another one was.
+  void go_on(bool continues) { continues_ = continues; }
   /// Forgets the record that waits, for whoever hands its lines in again with what follows.
   void leave() {
     record_.clear();

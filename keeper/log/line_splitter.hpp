@@ -41,9 +41,18 @@ class LineSplitter {
   /// not. What is left waits.
   template <class Take>
   void feed(std::string_view bytes, Take&& take) {
-    while (!bytes.empty()) {
+    feed(bytes, take, [] { return false; });
+  }
+  /// The same until `enough()`, which is asked behind each line. How many bytes were looked at.
+  template <class Take, class Enough>
+  std::size_t feed(std::string_view bytes, Take&& take, Enough&& enough) {
+    const std::size_t all = bytes.size();
+    while (!bytes.empty() && !enough()) {
       const void* newline = std::memchr(bytes.data(), '\n', bytes.size());
-      if (newline == nullptr) return wait_for_the_end(bytes, take);
+      if (newline == nullptr) {
+        wait_for_the_end(bytes, take);
+        return all;
+      }
       auto size = static_cast<std::size_t>(static_cast<const char*>(newline) - bytes.data());
       if (carried_.empty() && size <= most_)
         give(bytes.substr(0, size), false, take);
@@ -51,6 +60,7 @@ class LineSplitter {
         end_line(bytes.substr(0, size), take);
       bytes.remove_prefix(size + 1);
     }
+    return all - bytes.size();
   }
 
   /// Gives what waits for its end as a partial piece: its newline has been waited for long enough. What comes
@@ -74,6 +84,11 @@ class LineSplitter {
     carried_.clear();
     return left;
   }
+
+  /// Whether the next piece is not the beginning of its line.
+  bool continues() const { return continues_; }
+  /// Goes on where another one was.
+  void go_on(bool continues) { continues_ = continues; }
 
   /// Whether something waits for its end.
   bool waits() const { return !carried_.empty(); }

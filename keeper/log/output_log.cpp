@@ -26,9 +26,10 @@ std::string dropped_text(std::uint64_t bytes, const std::string& why) {
   return std::to_string(bytes) + " bytes of output were dropped" + (why.empty() ? "" : ": " + why);
 }
 
-Result<std::unique_ptr<OutputLog>> OutputLog::make(asio::io_context& io, Fd reading, OutputRoute route) {
+Result<std::unique_ptr<OutputLog>> OutputLog::make(asio::io_context& io, Fd reading, CopyPipe second,
+                                                   OutputRoute route) {
   auto out = std::unique_ptr<OutputLog>(new OutputLog(io, std::move(route)));
-  auto capture = Capture::make(io, std::move(reading),
+  auto capture = Capture::make(io, std::move(reading), std::move(second),
                                [log = out.get()](std::size_t there) { return log->take(there); });
   if (!capture) return capture.error();
   out->capture_ = std::move(*capture);
@@ -40,6 +41,7 @@ OutputLog::OutputLog(asio::io_context& io, OutputRoute route)
   void* memory = mmap(nullptr, kBuffer, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   buffer_ = static_cast<char*>(memory);
+  if (route_.lines && route_.mark != nullptr) route_.lines->go_on(route_.mark->lines());
   if (route_.file != nullptr)
     route_.file->on_dropped([this](std::uint64_t bytes) { return dropped_line(bytes); });
 }
@@ -115,27 +117,21 @@ bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
   std::size_t there = capture_->peek(room, rest, false);
   if (there == 0) return false;
   begin_piece(route_.mark, PieceMark::copied, route_.file->inode(), route_.file->bytes(), there);
-  std::size_t stored = route_.file->splice_from(capture_->copy(), there);
-  capture_->took(stored);
-  end_piece(route_.mark);
+  const std::size_t stored = route_.file->splice_from(capture_->copy(), there);
+  capture_->leave(there - stored);
+  capture_->took(stored, route_.mark);
   // What the file did not take is kept in order, until it does.
-  while (stored < there && owed_ == 0) {
-    std::size_t got = read_copy(there - stored);
-    if (got == 0) break;
-    const bool marked = begin_made();
-    route_.file->write({buffer_, got});
-    took(got, 0, marked);
-    stored += got;
-  }
-  capture_->took(0, there - stored);
-  return true;
+  return stored == there || take_seen(there - stored);
 }
 
-/// Where some of the output is in memory already nobody can say afterwards how far it came: false.
-bool OutputLog::begin_made() {
-  if (route_.mark == nullptr || route_.file == nullptr || route_.file->waiting() > 0) return false;
-  route_.file->look();
-  begin_piece(route_.mark, PieceMark::made, route_.file->inode(), route_.file->bytes(), 0);
+/// Begins a piece that goes into one file, and leaves of `bytes` those that do. Where some of the output is
+/// in memory already nobody can say afterwards how far it came: false.
+bool OutputLog::begin_made(std::string_view& bytes) {
+  if (route_.file == nullptr || route_.file->waiting() > 0 || route_.file->is_dropping()) return false;
+  route_.file->begin_piece();
+  if (!route_.lines) bytes = bytes.substr(0, route_.file->share(bytes));
+  begin_piece(route_.mark, route_.lines ? PieceMark::made : PieceMark::copied, route_.file->inode(),
+              route_.file->bytes(), bytes.size());
   return true;
 }
 
@@ -145,22 +141,27 @@ bool OutputLog::can_wait() {
   return !draining_ && !route_.shared && !route_.is_watched() && capture_->make_room();
 }
 
-/// The sink has `used` bytes; of the copy, `left` bytes were not read. As long as they wait in memory they
-/// stay in the pipe too, with their mark: whoever goes on after this process makes them again.
-void OutputLog::took(std::size_t used, std::size_t left, bool marked) {
-  if (marked && used > 0 && route_.file->waiting() > 0 && !route_.file->is_dropping() && can_wait()) {
-    capture_->took(0, left);
+/// The sink has `used` bytes. As long as they wait in memory they stay in the pipe too, with their mark:
+/// whoever goes on after this process makes them again.
+void OutputLog::took(std::size_t used, bool marked) {
+  const bool waits = marked && route_.mark != nullptr && route_.file->waiting() > 0;
+  if (waits && used > 0 && !route_.file->is_dropping() && can_wait()) {
     owed_ = used;
     return;
   }
-  capture_->took(used, left);
-  end_piece(route_.mark);
+  // What an earlier keeper had begun to write of the beginning of a line is still there: its mark stays.
+  if (marked && used == 0 && route_.file->writes_again()) return route_.file->end_piece();
+  take_out(used);
+}
+
+void OutputLog::take_out(std::size_t bytes) {
+  capture_->took(bytes, route_.mark, lines_state());
+  if (route_.file != nullptr) route_.file->end_piece();
 }
 
 /// What was left in the pipe is in the file, or in memory alone from now on.
 void OutputLog::pay() {
-  capture_->took(std::exchange(owed_, 0));
-  end_piece(route_.mark);
+  take_out(std::exchange(owed_, 0));
 }
 
 /// Reads up to `count` bytes of the copy into the buffer.
@@ -183,33 +184,37 @@ bool OutputLog::take_seen(std::size_t rest) {
   std::size_t there = capture_->peek(kBuffer, rest, true);
   if (there == 0) return false;
   if (there == left_) {  // and no more can be seen at once
-    capture_->took(0, there);
+    capture_->leave(there);
     return finish_line();
   }
-  std::size_t got = read_copy(there);
-  const bool marked = begin_made();
-  std::size_t used = handle({buffer_, got});
-  took(used, there - got, marked);
-  wait_for_line_end(owed_ > 0 ? 0 : got - used, used > 0);
-  return used > 0;
+  std::string_view bytes(buffer_, read_copy(there));
+  capture_->leave(there - bytes.size());
+  const bool marked = begin_made(bytes);
+  const Handled done = handle(bytes);
+  took(done.used, marked);
+  wait_for_line_end(owed_ > 0 ? 0 : done.waits, done.used > 0);
+  return done.used > 0;
 }
 
-/// How many of the bytes are stored; the rest stays in the pipe.
-std::size_t OutputLog::handle(std::string_view bytes) {
-  std::size_t used = bytes.size();
+/// What is not used stays in the pipe.
+OutputLog::Handled OutputLog::handle(std::string_view bytes) {
+  Handled out{bytes.size(), 0};
   if (route_.lines) {
-    used = route_.lines->feed(bytes, wall_now(), route_.pid());
-    if (used == 0 && bytes.size() >= LineSplitter::kMostLine) {
-      used = whole_characters(bytes);
-      route_.lines->finish(bytes.substr(0, used), wall_now(), route_.pid());
+    const std::uint64_t most = route_.file != nullptr ? route_.file->lines_room() : LineFormatter::kNoLimit;
+    out.used = route_.lines->feed(bytes, wall_now(), route_.pid(), most);
+    if (out.used == 0 && bytes.size() >= LineSplitter::kMostLine) {
+      out.used = whole_characters(bytes);
+      route_.lines->finish(bytes.substr(0, out.used), wall_now(), route_.pid());
     }
+    // Where the file has enough there may be whole lines behind.
+    if (route_.lines->out().size() < most) out.waits = bytes.size() - out.used;
     put(route_.lines->out());
     route_.lines->clear();
   } else {
     put(bytes);
   }
-  show(bytes, used);
-  return used;
+  show(bytes, out.used);
+  return out;
 }
 
 /// Once each, also what waits in the pipe for the end of its line.
@@ -243,13 +248,14 @@ void OutputLog::wait_for_line_end(std::size_t left, bool another) {
 bool OutputLog::finish_line() {
   if (left_ == 0) return false;
   std::size_t there = capture_->peek(left_);
-  std::size_t got = read_copy(there);
-  const bool marked = begin_made();
-  route_.lines->finish({buffer_, got}, wall_now(), route_.pid());
+  std::string_view bytes(buffer_, read_copy(there));
+  capture_->leave(there - bytes.size());
+  const bool marked = begin_made(bytes);
+  route_.lines->finish(bytes, wall_now(), route_.pid());
   put(route_.lines->out());
   route_.lines->clear();
-  show({buffer_, got}, got);
-  took(got, there - got, marked);
+  show(bytes, bytes.size());
+  took(bytes.size(), marked);
   left_ = 0;
   look_at_sink();
   return true;
@@ -259,6 +265,7 @@ void OutputLog::end_run() {
   if (!route_.lines) return;
   finish_line();
   route_.lines->end_run();
+  if (owed_ == 0) end_piece(route_.mark, lines_state());
 }
 
 std::string OutputLog::own_line(std::string_view text, WallTime time) {

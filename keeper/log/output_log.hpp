@@ -35,7 +35,8 @@ std::string dropped_text(std::uint64_t bytes, const std::string& why = {});
 class OutputLog {
  public:
   /// Errors: no descriptors.
-  static Result<std::unique_ptr<OutputLog>> make(asio::io_context& io, Fd reading, OutputRoute route);
+  static Result<std::unique_ptr<OutputLog>> make(asio::io_context& io, Fd reading, CopyPipe second,
+                                                 OutputRoute route);
   ~OutputLog();
   OutputLog(const OutputLog&) = delete;
   OutputLog& operator=(const OutputLog&) = delete;
@@ -46,6 +47,8 @@ class OutputLog {
   void end_run();
   bool has_file() const { return route_.file != nullptr; }
   int pipe() const { return capture_->pipe(); }
+  /// The reading end of the second pipe.
+  int copy() const { return capture_->copy(); }
   void use_mark(PieceMark* mark) { route_.mark = mark; }
   /// Of what is dressed from now on; nothing where bytes go as they are.
   void use_format(LineFormatter::Format format) {
@@ -67,14 +70,20 @@ class OutputLog {
   bool take_line();
   bool take_unseen(std::size_t room, std::size_t rest);
   bool take_seen(std::size_t rest);
-  bool begin_made();
+  bool begin_made(std::string_view& bytes);
   bool can_wait();
-  void took(std::size_t used, std::size_t left, bool marked);
+  void took(std::size_t used, bool marked);
+  void take_out(std::size_t bytes);
+  std::uint8_t lines_state() const { return route_.lines ? route_.lines->state() : 0; }
   void pay();
   std::string own_line(std::string_view text, WallTime time);
   std::string dropped_line(std::uint64_t bytes);
   std::size_t read_copy(std::size_t count);
-  std::size_t handle(std::string_view bytes);
+  struct Handled {
+    std::size_t used;   ///< bytes that are stored
+    std::size_t waits;  ///< behind them: the beginning of a line
+  };
+  Handled handle(std::string_view bytes);
   void put(std::string_view bytes);
   void show(std::string_view bytes, std::size_t used);
   void wait_for_line_end(std::size_t left, bool another);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -14,15 +13,6 @@
 
 namespace keeper {
 namespace {
-
-void take_out(int pipe, std::uint64_t bytes) {
-  char chunk[16 * 1024];
-  while (bytes > 0) {
-    const ssize_t got = read(pipe, chunk, std::min<std::uint64_t>(bytes, sizeof chunk));
-    if (got <= 0) return;
-    bytes -= static_cast<std::uint64_t>(got);
-  }
-}
 
 /// For writing; none and errno.
 Fd open_number(const FilePlace& log, int number) {
@@ -53,42 +43,78 @@ void empty_younger(const FilePlace& log, int number) {
       const int emptied = ftruncate(file.get(), 0);
 }
 
+/// Takes what is left of it out of the pipe: all, but for what is in a second pipe that the dead keeper had.
+void settle_stored(PieceMark& mark, int pipe, CopyPipe& second) {
+  const bool known = mark.kind() == PieceMark::stored || second.outlived();
+  const std::size_t taken = mark.kind() == PieceMark::taking ? second.waiting() : 0;
+  const std::size_t left = known ? mark.bytes() - std::min<std::size_t>(taken, mark.bytes()) : 0;
+  mark.set(PieceMark::stored, left, mark.lines());
+  second.discard(second.waiting());
+  take_piece(&mark, pipe, second, left, mark.lines());
+}
+
+/// A piece that an earlier version has led to rotations. The youngest first, so that whoever goes on after a
+/// death in here finds the piece's first file as it was.
+void cut_off(const PieceMark& mark, const FilePlace& log, const Fd& file, int number) {
+  empty_younger(log, number);
+  [[maybe_unused]] const int cut = ftruncate(file.get(), static_cast<off_t>(mark.offset));
+}
+
 }  // namespace
+
+/// One store, which the compiler moves nothing across.
+void PieceMark::set(Kind kind, std::size_t bytes, std::uint8_t lines) {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  word.store(static_cast<std::uint32_t>(bytes) | std::uint64_t{kind} << 32 | std::uint64_t{lines} << 40,
+             std::memory_order_release);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
 
 void begin_piece(PieceMark* mark, PieceMark::Kind kind, std::uint64_t inode, std::uint64_t offset,
                  std::size_t bytes) {
   if (mark == nullptr) return;
   mark->inode = inode;
   mark->offset = offset;
-  mark->bytes = static_cast<std::uint32_t>(bytes);
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  mark->kind = kind;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+  mark->set(kind, bytes, mark->lines());
 }
 
-void end_piece(PieceMark* mark) {
-  if (mark == nullptr) return;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  mark->kind = PieceMark::none;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+void take_piece(PieceMark* mark, int pipe, CopyPipe& second, std::size_t bytes, std::uint8_t lines) {
+  while (bytes > 0) {
+    if (mark != nullptr) mark->set(PieceMark::taking, bytes, lines);
+    const std::size_t moved = second.move(pipe, bytes);
+    if (moved == 0) read_away(pipe, std::exchange(bytes, 0));  // what stayed would be in the log twice
+    bytes -= std::min(moved, bytes);
+    if (mark != nullptr && bytes > 0) mark->set(PieceMark::stored, bytes, lines);
+    if (bytes == 0) end_piece(mark, lines);
+    second.discard(moved);
+  }
+  end_piece(mark, lines);
 }
 
-bool settle_piece(PieceMark& mark, const std::string& path, int pipe, const ActingUser* user) {
-  if (mark.kind == PieceMark::none) return false;
+void end_piece(PieceMark* mark, std::uint8_t lines) {
+  if (mark != nullptr) mark->set(PieceMark::none, 0, lines);
+}
+
+bool settle_piece(PieceMark& mark, const std::string& path, int pipe, CopyPipe& second,
+                  const ActingUser* user) {
+  const PieceMark::Kind kind = mark.kind();
+  if (kind == PieceMark::stored || kind == PieceMark::taking) {
+    settle_stored(mark, pipe, second);
+    return true;
+  }
+  second.discard(second.waiting());
+  if (kind == PieceMark::none) return false;
   int number = 0;
   const auto log = find_place(path, user);
   Fd file = log ? open_inode(*log, mark.inode, number) : Fd();
   struct stat st {};
   const bool there = file && fstat(file.get(), &st) == 0;
   const std::uint64_t size = there ? static_cast<std::uint64_t>(st.st_size) : 0;
-  if (there && mark.kind == PieceMark::copied && size > mark.offset)
-    take_out(pipe, std::min<std::uint64_t>(size - mark.offset, mark.bytes));
-  // The youngest first, so that whoever goes on after a death in here finds the piece's first file as it was.
-  if (there && mark.kind == PieceMark::made && size >= mark.offset) {
-    empty_younger(*log, number);
-    [[maybe_unused]] const int cut = ftruncate(file.get(), static_cast<off_t>(mark.offset));
-  }
-  end_piece(&mark);
+  const bool reaches = there && size >= mark.offset;
+  if (kind == PieceMark::made && reaches && number == 0) return true;
+  if (kind == PieceMark::made && reaches) cut_off(mark, *log, file, number);
+  const std::uint64_t written = kind == PieceMark::copied && reaches ? size - mark.offset : 0;
+  take_piece(&mark, pipe, second, std::min<std::uint64_t>(written, mark.bytes()), mark.lines());
   return true;
 }
 

@@ -1,4 +1,4 @@
-// steps DIR    writes numbered lines of 100 bytes as far as DIR/steps says, which lives longer than it does
+// steps DIR [varied]    writes numbered lines as far as DIR/steps says, which lives longer than it does
 // (steps.hpp): the next one goes on with the next line. Ends with code 3 where it is told to, and with 0 by
 // SIGTERM, never within a line. Appends its pid to DIR/starts; where another one lives beside it, DIR/two is
 // made.
@@ -21,16 +21,11 @@ int open_in(const std::string& directory, const char* name, int flags) {
   return open((directory + "/" + name).c_str(), flags | O_CREAT | O_CLOEXEC, 0600);
 }
 
-void say_number(std::uint32_t number) {
-  char line[101];
-  snprintf(line, sizeof line, "%099u\n", number);
-  keeper::say({line, 100});
-}
-
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 2) keeper::usage("steps DIR");
+  const bool varied = count == 3 && std::string(words[2]) == "varied";
+  if (count != 2 && !varied) keeper::usage("steps DIR [varied]");
   const std::string directory = words[1];
   signal(SIGTERM, [](int) { told_to_end = 1; });
   if (flock(open_in(directory, "alone", O_RDWR), LOCK_EX | LOCK_NB) != 0) open_in(directory, "two", O_RDWR);
@@ -48,7 +43,7 @@ int main(int count, char** words) {
       keeper::sleep_ms(1);
       continue;
     }
-    say_number(steps.said + 1);
+    keeper::say(varied ? keeper::varied_line(steps.said + 1) : keeper::even_line(steps.said + 1));
     ++steps.said;
     if (steps.said == steps.crash_at) return 3;
   }

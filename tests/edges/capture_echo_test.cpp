@@ -44,8 +44,8 @@ string numbered(int lines) {
 struct Captured {
   Captured() : pipe(std::move(*make_output_pipe())) {
     fcntl(pipe.writing.get(), F_SETFL, O_NONBLOCK);
-    capture =
-        std::move(*Capture::make(io, std::move(pipe.reading), [this](std::size_t) { return take_some(); }));
+    capture = std::move(*Capture::make(io, std::move(pipe.reading), std::move(*CopyPipe::make()),
+                                       [this](std::size_t) { return take_some(); }));
   }
   Capture::Took take_some() {
     if (refuses) return Capture::Took::nothing;
@@ -99,7 +99,8 @@ TEST(Capture, WhatWasOnlyLookedAtIsStillInThePipe) {
   Captured c;
   ASSERT_EQ(6, write(c.pipe.writing.get(), "abcdef", 6));
   ASSERT_EQ(6u, c.capture->peek(100));
-  c.capture->took(2, 6);  // two of them are stored, none of the copy was read
+  c.capture->leave(6);
+  c.capture->took(2);  // two of them are stored, none of the copy was read
   string bytes(10, '\0');
   ASSERT_EQ(4u, c.capture->peek(100));
   EXPECT_EQ(4, read(c.capture->copy(), bytes.data(), bytes.size()));
@@ -115,9 +116,11 @@ TEST(Capture, SeesAllOfALineThatStandsInTwoPages) {
   ASSERT_EQ(4096, write(c.pipe.writing.get(), page.data(), page.size()));
   ASSERT_EQ(6, write(c.pipe.writing.get(), "abcdef", 6));
   ASSERT_EQ(4000u, c.capture->peek(4000));
-  c.capture->took(4000, 4000);
+  c.capture->leave(4000);
+  c.capture->took(4000);
   EXPECT_EQ(102u, c.capture->peek(1 << 20));
-  c.capture->took(102, 102);
+  c.capture->leave(102);
+  c.capture->took(102);
 }
 
 TEST(Capture, GoesOnWhenThereIsRoomAgain) {

@@ -11,6 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::string;
+using namespace std::string_literals;
 
 string line(int number, std::size_t length) {
   string text = std::to_string(number) + ":";
@@ -70,6 +71,66 @@ TEST(FileSink, RotatesAtTheEndOfTheLineThatReachesTheSize) {
   EXPECT_EQ(line(8, 30) + line(9, 30), read_text(place / "x.log"));
   EXPECT_EQ(line(4, 30) + line(5, 30) + line(6, 30) + line(7, 30), read_text(place / "x.log.1"));
   EXPECT_EQ(line(0, 30) + line(1, 30) + line(2, 30) + line(3, 30), read_text(place / "x.log.2"));
+}
+
+TEST(FileSink, APieceIsWholeInOneFileAndTellsHowMuchThatIs) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(100, 2));
+  string all;
+  for (int i = 0; i < 6; ++i)
+    all += line(i, 30);
+  sink.write("0123456789");
+  sink.begin_piece();
+  EXPECT_EQ(90u, sink.lines_room());
+  ASSERT_EQ(90u, sink.share(all)) << "the third line reaches the size";
+  sink.write(all);
+  EXPECT_FALSE(fs::exists(place / "x.log.1"));
+  sink.end_piece();
+  EXPECT_EQ("0123456789" + all, read_text(place / "x.log.1"));
+  EXPECT_EQ(0u, sink.bytes());
+}
+
+/// Its keeper was killed before it rotated.
+TEST(FileSink, RotatesBeforeAPieceWhereThatIsDue) {
+  Place place;
+  write_text(place / "x.log", line(0, 100));
+  FileSink sink((place / "x.log").string(), rules(100, 2));
+  sink.begin_piece();
+  sink.write("piece\n");
+  sink.end_piece();
+  EXPECT_EQ(line(0, 100), read_text(place / "x.log.1"));
+  EXPECT_EQ("piece\n", read_text(place / "x.log"));
+}
+
+std::uint64_t inode_at(const fs::path& path) {
+  struct stat st {};
+  return stat(path.c_str(), &st) == 0 ? st.st_ino : 0;
+}
+
+TEST(FileSink, WritesAPieceThatComesAgainOverWhatIsThereOfIt) {
+  for (const string& begun : {"2026 o"s, "2026 one\n"s, "2026 one, and was longer\n"s}) {
+    Place place;
+    write_text(place / "x.log", "first\n" + begun);
+    FileSink sink((place / "x.log").string(), rules(0, 0));
+    sink.write_again(inode_at(place / "x.log"), 6);
+    sink.begin_piece();
+    EXPECT_EQ(6u, sink.bytes());
+    EXPECT_EQ(0u, sink.splice_room()) << "it has to be marked";
+    EXPECT_TRUE(sink.writes_again());
+    sink.write("2026 one\n");
+    sink.end_piece();
+    EXPECT_FALSE(sink.writes_again());
+    EXPECT_EQ("first\n2026 one\n", read_text(place / "x.log"));
+  }
+}
+
+TEST(FileSink, OverAnotherFileNothingIsWritten) {
+  Place place;
+  write_text(place / "x.log", "another\n");
+  FileSink sink((place / "x.log").string(), rules(0, 0));
+  sink.write_again(inode_at(place / "x.log") + 1, 2);
+  sink.write("one\n");
+  EXPECT_EQ("another\none\n", read_text(place / "x.log"));
 }
 
 TEST(FileSink, RotatesTheSameInSmallPieces) {

@@ -3,6 +3,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
 
 #include "tests/edges/support/place.hpp"
 
@@ -16,6 +19,7 @@ struct Scene {
   Place place;
   Pipe pipe;
   PieceMark mark{};
+  CopyPipe second = std::move(*CopyPipe::make());
   string log = (place / "x.log").string();
 
   Scene(const string& in_file, const string& in_pipe) {
@@ -32,7 +36,9 @@ struct Scene {
   void begin(PieceMark::Kind kind, std::uint64_t offset, std::size_t bytes) {
     begin_piece(&mark, kind, inode(log), offset, bytes);
   }
-  bool settle() { return settle_piece(mark, log, pipe.reading.get()); }
+  bool settle() { return settle_piece(mark, log, pipe.reading.get(), second); }
+  /// As the next keeper has it from the guard.
+  void outlive() { second = std::move(*CopyPipe::of(Fd(dup(second.reading())))); }
   string rest() {
     char text[100];
     const ssize_t got = read(pipe.reading.get(), text, sizeof text);
@@ -44,7 +50,7 @@ TEST(Piece, WithoutAMarkNothingIsTouched) {
   Scene s("one\n", "two\n");
   EXPECT_FALSE(s.settle());
   s.begin(PieceMark::made, 0, 4);
-  end_piece(&s.mark);
+  end_piece(&s.mark, 0);
   EXPECT_FALSE(s.settle());
   EXPECT_EQ("one\n", read_text(s.log));
   EXPECT_EQ("two\n", s.rest());
@@ -66,12 +72,99 @@ TEST(Piece, OfCopiedBytesNoMoreThanThePieceLeaveThePipe) {
   EXPECT_EQ("three\n", s.rest());
 }
 
-TEST(Piece, WhatWasMadeOfBytesIsCutOffAndMadeAgain) {
+/// Whoever reads the log meanwhile does not see it shrink.
+TEST(Piece, WhatWasMadeOfBytesKeepsItsMarkToBeMadeAgainInItsPlace) {
   Scene s("one\n2026 tw", "two\n");
   s.begin(PieceMark::made, 4, 4);
   EXPECT_TRUE(s.settle());
-  EXPECT_EQ("one\n", read_text(s.log));
+  EXPECT_EQ("one\n2026 tw", read_text(s.log));
+  EXPECT_EQ(PieceMark::made, s.mark.kind());
+  EXPECT_EQ(4u, s.mark.offset);
   EXPECT_EQ("two\n", s.rest());
+}
+
+TEST(Piece, OfWhatWasEmptiedMeanwhileNothingIsMadeInItsPlace) {
+  Scene s("", "two\n");
+  s.begin(PieceMark::made, 4, 4);
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ(PieceMark::none, s.mark.kind());
+  EXPECT_EQ("two\n", s.rest());
+}
+
+TEST(Piece, IsTakenOutOfThePipeAndLeavesTheSecondOneEmpty) {
+  Scene s("", "two\nthree\n");
+  take_piece(&s.mark, s.pipe.reading.get(), s.second, 4, 3);
+  EXPECT_EQ(PieceMark::none, s.mark.kind());
+  EXPECT_EQ(3, s.mark.lines());
+  EXPECT_EQ(0u, s.second.waiting());
+  EXPECT_EQ("three\n", s.rest());
+}
+
+/// The second pipe has room for a page at a time here.
+TEST(Piece, ThatDoesNotFitIntoTheSecondPipeIsTakenInParts) {
+  const string bytes = string(20'000, 'x') + "end";
+  Scene s("", bytes);
+  take_piece(&s.mark, s.pipe.reading.get(), s.second, 20'000, 0);
+  EXPECT_EQ(4096u, s.second.capacity());
+  EXPECT_EQ(PieceMark::none, s.mark.kind());
+  EXPECT_EQ(0u, s.second.waiting());
+  EXPECT_EQ("end", s.rest());
+}
+
+TEST(Piece, ThatWasStoredLeavesThePipe) {
+  Scene s("", "two\nthree\n");
+  s.mark.set(PieceMark::stored, 4, 1);
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ("three\n", s.rest());
+  EXPECT_EQ(PieceMark::none, s.mark.kind());
+  EXPECT_EQ(1, s.mark.lines());
+}
+
+TEST(Piece, OfWhatWasBeingTakenOnlyTheRestLeavesThePipe) {
+  for (std::size_t taken : {0u, 3u, 8u}) {
+    Scene s("", "two\n+++\nthree\n");
+    s.mark.set(PieceMark::taking, 8, 2);
+    EXPECT_EQ(taken, s.second.move(s.pipe.reading.get(), taken));
+    s.outlive();
+    EXPECT_TRUE(s.settle());
+    EXPECT_EQ("three\n", s.rest()) << taken;
+    EXPECT_EQ(PieceMark::none, s.mark.kind());
+    EXPECT_EQ(2, s.mark.lines());
+    EXPECT_EQ(0u, s.second.waiting());
+  }
+}
+
+/// It is not known whether they are of the piece: what is doubtful is written twice.
+TEST(Piece, WithoutTheSecondPipeOfItsKeeperNothingMoreIsTaken) {
+  Scene s("", "two\nthree\n");
+  s.mark.set(PieceMark::taking, 4, 0);
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ("two\nthree\n", s.rest());
+  EXPECT_EQ(PieceMark::none, s.mark.kind());
+}
+
+TEST(Piece, AnEarlierKeepersCopyIsForgotten) {
+  Scene s("one\ntwo", "two\nthree\n");
+  s.begin(PieceMark::copied, 4, 4);
+  EXPECT_EQ(4u, s.second.copy(s.pipe.reading.get(), 4));
+  s.outlive();
+  EXPECT_TRUE(s.settle());
+  EXPECT_EQ(0u, s.second.waiting());
+  EXPECT_EQ("\nthree\n", s.rest());
+}
+
+/// A page of a version that knew the kinds 0 to 2 in a word of their own, behind the bytes.
+TEST(Piece, MarkOfAnEarlierVersionIsRead) {
+  struct {
+    std::uint64_t inode, offset;
+    std::uint32_t bytes, kind;
+  } before{7, 8, 9, 1};
+  PieceMark mark{};
+  static_assert(sizeof before == sizeof mark);
+  memcpy(static_cast<void*>(&mark), &before, sizeof mark);
+  EXPECT_EQ(PieceMark::copied, mark.kind());
+  EXPECT_EQ(9u, mark.bytes());
+  EXPECT_EQ(0, mark.lines());
 }
 
 TEST(Piece, ThatLedToARotationIsCutOffInBothFiles) {

@@ -29,6 +29,7 @@ namespace keeper::faults {
   X(fsync, EIO)               \
   X(fdatasync, EIO)           \
   X(renameat, ENOSPC)         \
+  X(renameat2, ENOSPC)        \
   X(unlink, EIO)              \
   X(unlinkat, 0)              \
   X(mkdirat, ENOSPC)          \
@@ -85,10 +86,12 @@ enum class Call : std::uint32_t {
 constexpr std::uint32_t kCalls = static_cast<std::uint32_t>(Call::count);
 
 enum class Act : std::uint32_t {
-  none,       ///< the uses are counted
-  fail,       ///< with its error
-  kill,       ///< the half of a keeper for which it is made: of a call between fork and exec its parent
-  kill_here,  ///< whoever makes it
+  none,        ///< the uses are counted
+  fail,        ///< with its error
+  kill,        ///< the half of a keeper for which it is made: of a call between fork and exec its parent
+  kill_here,   ///< whoever makes it
+  kill_both,   ///< a keeper that makes it, and its guard
+  kill_after,  ///< a keeper that has made it, as it returns
 };
 
 struct Plan {

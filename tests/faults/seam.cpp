@@ -24,7 +24,8 @@ using keeper::faults::Plan;
 
 Plan* plan = nullptr;
 bool looked = false;
-long self = 0;  // which process this memory is of: what is between fork and exec has another's
+bool made = false;  // the call that was to be the last one but for its result
+long self = 0;      // which process this memory is of: what is between fork and exec has another's
 
 long bare(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   return syscall(number, a, b, c, d, e, f);
@@ -52,6 +53,11 @@ bool fails(Call call) {
     return false;
   ++plan->fired;
   if (plan->act == Act::fail) return true;
+  if (plan->act == Act::kill_after) {
+    made = true;
+    return false;
+  }
+  if (plan->act == Act::kill_both) bare(SYS_kill, bare(SYS_getppid), SIGKILL);
   bare(SYS_kill, plan->act == Act::kill ? self : bare(SYS_getpid), SIGKILL);
   return false;
 }
@@ -79,6 +85,7 @@ bool can_fail(Call call, long second, long third) {
 }
 
 long after(Call call, long result) {
+  if (made) bare(SYS_kill, bare(SYS_getpid), SIGKILL);
   if (call == Call::fork && static_cast<int>(result) == 0) self = bare(SYS_getpid);
   return result;
 }

@@ -3,14 +3,12 @@
 // restart after it, a restart and a rotation by request, and a stop; or a reload.
 //
 // A sample of each call's uses is tried; with KEEPER_FAULTS=all as many as 200 of each.
-#include <fcntl.h>
-#include <sys/mman.h>
-
 #include <algorithm>
 
 #include "tests/children/steps.hpp"
 #include "tests/faults/plan.hpp"
 #include "tests/keeper/support/log_texts.hpp"
+#include "tests/keeper/support/shared.hpp"
 
 namespace keeper {
 namespace {
@@ -27,24 +25,6 @@ constexpr bool kBuilt = true;
 #else
 constexpr bool kBuilt = false;
 #endif
-
-/// A file that the test and what it starts have mapped.
-template <class T>
-class Shared {
- public:
-  explicit Shared(const fs::path& path) {
-    Fd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    EXPECT_EQ(0, ftruncate(file.get(), sizeof(T)));
-    memory_ = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-    EXPECT_NE(MAP_FAILED, memory_);
-  }
-  ~Shared() { munmap(memory_, sizeof(T)); }
-  Shared(const Shared&) = delete;
-  T* operator->() { return static_cast<T*>(memory_); }
-
- private:
-  void* memory_;
-};
 
 struct Fault {
   Act act = Act::none;

@@ -93,6 +93,57 @@ TEST(LineFormatter, LeavesAWholeRecordUntilTheNextBegins) {
   EXPECT_EQ("third\n", fed.feed("third\n").finish().end_run().take());
 }
 
+TEST(LineFormatter, StopsBehindTheLineThatIsEnough) {
+  LineFormatter formatter(TimeFormat(), LogStream::out, nullptr);
+  EXPECT_EQ(4u, formatter.feed("one\ntwo\nthr", kTime, 7, 1));
+  formatter.clear();
+  EXPECT_EQ(4u, formatter.feed("two\nthr", kTime, 7, 1));
+  formatter.clear();
+  EXPECT_EQ(0u, formatter.feed("thr", kTime, 7, 1));
+}
+
+TEST(LineFormatter, StopsBehindTheRecordThatIsEnough) {
+  LineFormatter formatter(TimeFormat(), LogStream::out, matcher("^[^ ]"));
+  EXPECT_EQ(12u, formatter.feed("first\n more\nsecond\n more\nthird\n", kTime, 7, 1));
+  EXPECT_TRUE(formatter.out().ends_with(" first\n more\n"));
+}
+
+/// All of a long line at once, with its end: the pieces that wait are handed in again.
+TEST(LineFormatter, APieceThatIsHandedInAgainIsStillContinued) {
+  const string x(LineSplitter::kMostLine, 'x'), y(LineSplitter::kMostLine, 'y');
+  Fed fed{TimeFormat(), matcher("^[a-z]")};
+  EXPECT_EQ(x + " [partial]\n[continued] " + y + " [partial]\n", fed.feed(x + y + "zz\n").take());
+  EXPECT_EQ("zz\n", fed.waiting());
+  EXPECT_EQ("[continued] zz\n", fed.finish().take());
+}
+
+/// Fed to formatters of which each goes on where the one before was, as keepers do, it comes to the same.
+TEST(LineFormatter, AnotherOneGoesOnWithWhatTheStateSays) {
+  const string x(LineSplitter::kMostLine, 'x'), text = "one\n" + x + x + "end\ntwo\n" + x + "\n  more\n";
+  for (bool joins : {false, true}) {
+    auto starts = [&] { return joins ? matcher("^[a-z]") : nullptr; };
+    Fed one{TimeFormat(), starts()};
+    string expected = one.feed(text).take();
+    expected += one.finish().take();
+    string actual, rest = text;
+    std::uint8_t state = 0;
+    while (!rest.empty()) {
+      LineFormatter formatter(TimeFormat(), LogStream::out, starts());
+      formatter.go_on(state);
+      std::size_t used = formatter.feed(rest, kTime, 7, 1);
+      if (used == 0) formatter.finish(rest, kTime, 7), used = rest.size();
+      actual += formatter.out();
+      state = formatter.state();
+      rest.erase(0, used);
+    }
+    string stamp = one.formatter().own_line("", kTime, 7);
+    stamp.resize(stamp.find(' ') + 1);
+    for (auto at = actual.find(stamp); at != string::npos; at = actual.find(stamp))
+      actual.erase(at, stamp.size());
+    EXPECT_TRUE(expected == actual) << joins;
+  }
+}
+
 TEST(LineFormatter, DressesKeepersOwnLines) {
   Fed time{TimeFormat()}, json{JsonFormat("api")};
   EXPECT_TRUE(time.formatter().own_line("started pid 7", kTime, 7).ends_with("Z [keeper] started pid 7\n"));
