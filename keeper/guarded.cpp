@@ -18,6 +18,7 @@ constexpr Millis kLastEcho{100};
 constexpr Millis kGuardAgain{1000};   // until it tries again to become the guard
 constexpr Millis kStatusWithin{100};  // for the parent of a process that has ended to reap it
 constexpr Millis kStatusAgain{1};
+constexpr int kPutAtOnce = 64;          // words that a line has room for, whatever its limits are
 constexpr std::size_t kUpgrades = 4;    // whose outcome is remembered
 constexpr std::size_t kUpgradeId = 64;  // bytes
 
@@ -57,14 +58,26 @@ std::vector<HeldFd> Keeper::held_descriptors() const {
 /// Before anything is spawned: it relies on it.
 Done Keeper::hand_up() {
   if (!guard_) return {};
-  for (const HeldFd& one : held_descriptors())
+  int put = 0;
+  for (const HeldFd& one : held_descriptors()) {
     if (Done done = guard_->put(one.name, one.fd); !done) return done;
+    if (++put % kPutAtOnce != 0) continue;
+    if (Done done = guard_->settle(); !done) return done;
+  }
   return guard_->settle();
 }
 
 void Keeper::hand_up(const std::string& name, int fd) {
   if (!guard_) return;
-  if (Done done = guard_->put(name, fd); !done) marker(done.error().text());
+  not_held_.erase(name);
+  if (Done done = guard_->put(name, fd); !done) not_held(name, done.error().why());
+}
+
+/// What the guard does not hold, as far as it is still there.
+void Keeper::hold_again() {
+  const auto missing = std::exchange(not_held_, {});
+  for (const HeldFd& one : held_descriptors())
+    if (missing.contains(one.name)) hand_up(one.name, one.fd);
 }
 
 /// From the entry on that was acted on last. What it brings about is recorded with it.
@@ -183,6 +196,8 @@ void Keeper::handle(const Upgrade& request, const Caller&, Answer answer) {
   if (!guard_) return refuse("it runs without a guard; stop and start it instead");
   if (!request.program->starts_with('/')) return refuse(*request.program + " is no absolute path");
   if (access(request.program->c_str(), X_OK) < 0) return answer.fail(system_error(doing, *request.program));
+  persist();
+  if (const std::string why = at_risk(); !why.empty()) return refuse(why);
   if (upgrades_.size() >= kUpgrades) upgrades_.erase(upgrades_.begin());
   upgrades_.push_back({request.id.value_or(""), UpgradeState::under_way, "", 0});
   persist();
@@ -233,6 +248,7 @@ void Keeper::say_up() {
 }
 
 void Keeper::guard_follows() {
+  tell_of_risk();
   if (upgrades_.empty() || upgrades_.back().keeper != getpid()) return;
   if (std::exchange(upgrades_.back().state, UpgradeState::done) == UpgradeState::under_way) persist();
 }

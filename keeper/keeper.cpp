@@ -85,6 +85,9 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   out->take_environment(std::move(environment));
   out->nameless_ = nameless;
   out->use_spec_file(std::move(spec_file));
+  // Without room a program is not started that nobody could go on with; one that runs is kept all the same.
+  const int no_page = page ? 0 : page.error().errnum;
+  if ((no_page == ENOSPC || no_page == EDQUOT) && !table.next && !left) return page.error();
   out->use_page(std::move(page));
   if (Done done = out->open_log(out->output_memory(left, table)); !done) return done.error();
   if (Done done = out->listen_to_program(left ? left->state.notify : "", take_held(table.held, "notify"));
@@ -92,6 +95,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
     return done.error();
   if (Done done = out->open_listeners(left, table.held); !done) return done.error();
   if (Done done = out->hand_up(); !done) return done.error();
+  if (!table.next && !out->not_held_.empty()) return Error{Reason::failed, "keep it", out->at_risk(), 0};
   out->watch_files(take_held(table.held, "watch"));
   out->ready_pipes_ = std::move(table.held);
   if (left) out->take_over(*left);
@@ -120,7 +124,8 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
     guard_ = std::make_unique<GuardLink>(
         io_, table_.guard,
         GuardHooks{[this] { read_inbox(); }, [this] { on_guard_lost(); },
-                   [this](const Error& why) { marker(why.text()); }, [this] { guard_follows(); }});
+                   [this](const std::string& name) { not_held(name, "its guard has no room for it"); },
+                   [this] { guard_follows(); }});
   table_.held.clear();
   for (std::string& loss : earlier.losses)
     marker(std::move(loss));

@@ -10,6 +10,7 @@
 #include <asio/steady_timer.hpp>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -246,7 +247,7 @@ class Keeper : public Service {
   void ask_channels();
   ServerSocket passed_socket(int number) const;
   Obtained open_socket(const WorkerMessage& query, const SocketWish& wish);
-  void keep_socket(KeptSocket kept, Fd fd);
+  bool keep_socket(KeptSocket kept, Fd fd);
   void take_up_sockets(const std::vector<KeptSocket>& all);
   void drop_unused_sockets();
   void take_sockets_from(RunId failed);
@@ -280,7 +281,11 @@ class Keeper : public Service {
 
   // what outlives this process (takeover.cpp)
   void use_page(Result<StatePage> page);
-  void persist();
+  bool persist();
+  std::string at_risk() const;
+  void note_page(const std::string& trouble);
+  void not_held(const std::string& name, const std::string& why);
+  void tell_of_risk();
   KeptState kept_state() const;
   SpawnClaim claim_for(RunId id);
   OutputMemory output_memory(const std::optional<LeftBehind>& left, RoleTable& table);
@@ -313,6 +318,7 @@ class Keeper : public Service {
   // with its guard (guarded.cpp)
   std::vector<HeldFd> held_descriptors() const;
   Done hand_up();
+  void hold_again();
   void hand_up(const std::string& name, int fd);
   void read_inbox();
   std::optional<ExitInfo> status_in_inbox(int pid, std::uint32_t since);
@@ -422,8 +428,11 @@ class Keeper : public Service {
   };
   std::vector<Marker> markers_;  ///< lines of the log that wait until the spawn is done
 
-  std::optional<StatePage> page_;      ///< nothing: it cannot be had
-  bool page_failed_ = false;           ///< and that was said
+  std::optional<StatePage> page_;                ///< nothing: it cannot be had
+  std::string page_trouble_;                     ///< why the page does not have what it should; empty: it has
+  std::map<std::string, std::string> not_held_;  ///< by the guard: names of descriptors, and why not
+  std::string risk_said_;                        ///< at_risk() as it was told
+  asio::steady_timer protect_again_{io_};        ///< runs only while there is a risk
   std::vector<HeldFd> ready_pipes_;    ///< of runs that an earlier keeper began, until they are taken up
   std::optional<LeftBehind> left_;     ///< by the keeper that had this program before, until it is taken up
   std::string late_marker_;            ///< that waits for the end of a line

@@ -87,6 +87,7 @@ Status Keeper::status() {
     s.reason = std::move(stuck);
     s.survivors = survivors_;
   }
+  if (std::string risk = at_risk(); !risk.empty()) s.at_risk = std::move(risk);
   for (const Left& left : left_alone_)
     if (left.lives()) s.left.push_back(left.pid);
   s.logs = output_->files();

@@ -17,6 +17,7 @@ namespace {
 
 constexpr Millis kLookForRest{50};
 constexpr Millis kLookForStuck{1000};  // what cannot be ended may stay for days
+constexpr Millis kProtectAgain{1000};
 
 const Life* life_of(const Snapshot& machine, RunId run) {
   for (const auto* slot : {&machine.serving, &machine.incoming})
@@ -39,14 +40,50 @@ std::string end_of_keeper(int died) {
 
 // --- what is written
 
-/// A keeper without a page keeps its program all the same, and tries again at the next change.
+/// A keeper without a page keeps its program all the same, and tries again.
 void Keeper::use_page(Result<StatePage> page) {
-  if (page) {
-    page_.emplace(std::move(*page));
-  } else if (!page_failed_) {
-    page_failed_ = true;
-    marker(page.error().text() + "; should this keeper be killed, nobody can go on where it was");
+  if (page) page_.emplace(std::move(*page));
+  note_page(page ? "" : page.error().text());
+}
+
+/// Why nobody could go on where this keeper is, should it be killed now; empty: nothing is in the way.
+std::string Keeper::at_risk() const {
+  if (!page_trouble_.empty() || not_held_.empty()) return page_trouble_;
+  const auto& [name, why] = *not_held_.begin();
+  const std::string others =
+      not_held_.size() > 1 ? " and " + std::to_string(not_held_.size() - 1) + " others" : "";
+  return "cannot hand " + name + others + " up: " + why;
+}
+
+void Keeper::note_page(const std::string& trouble) {
+  if (trouble == page_trouble_) return;
+  page_trouble_ = trouble;
+  tell_of_risk();
+}
+
+void Keeper::not_held(const std::string& name, const std::string& why) {
+  not_held_[name] = why;
+  tell_of_risk();
+}
+
+/// It is tried again each second, as long as it is so.
+void Keeper::tell_of_risk() {
+  const std::string now = at_risk();
+  if (now.empty() != risk_said_.empty()) {
+    marker(now.empty() ? "the program would survive the end of this keeper again"
+                       : now + "; should this keeper be killed, nobody can go on where it was");
+    tell_of_message(machine_.run(), now.empty() ? "at_risk_no_more" : "at_risk", now);
   }
+  risk_said_ = now;
+  if (now.empty() || leaving_as_) return static_cast<void>(protect_again_.cancel());
+  protect_again_.expires_after(kProtectAgain);
+  protect_again_.async_wait([this](std::error_code error) {
+    if (error || leaving_as_ || gives_way_) return;
+    hold_again();
+    persist();
+    flush_markers();
+    if (!at_risk().empty()) tell_of_risk();
+  });
 }
 
 KeptState Keeper::kept_state() const {
@@ -99,19 +136,25 @@ KeptState Keeper::kept_state() const {
 }
 
 /// What is not recorded is not to be done: without memory for it the next keeper goes on from the last
-/// record. Where there is none it is done all the same, and the next change is another chance.
-void Keeper::persist() try {
-  if (!page_ && !nameless_) use_page(StatePage::open(home_, table_.stem));
-  if (!page_) return;
+/// record. Where there is none it is done all the same, and tried again. False: the page does not have it.
+bool Keeper::persist() try {
+  if (nameless_ && !page_) return true;
+  if (!page_) use_page(StatePage::open(home_, table_.stem));
+  if (!page_) return false;
   if (page_->damaged()) make_page_anew();
   KeptState state = kept_state();
-  if (page_->write(to_bytes(state))) return;
-  state.machine.memory.marks.clear();  // of all of it what can be done without
-  state.missed.clear();
-  state.missed_text.clear();
-  page_->write(to_bytes(state));
+  bool written = page_->write(to_bytes(state));
+  if (!written) {
+    state.machine.memory.marks.clear();  // of all of it what can be done without
+    state.missed.clear();
+    state.missed_text.clear();
+    written = page_->write(to_bytes(state));
+  }
+  note_page(written ? "" : "cannot write the state into " + home_.state_path(table_.stem));
+  return written;
 } catch (const std::bad_alloc&) {
   begin_afresh();
+  return false;
 }
 
 /// From here on whoever is spawned for that run may write its pid there, once.

@@ -19,6 +19,7 @@
 namespace keeper {
 namespace {
 
+constexpr std::size_t kMostSockets = 256;  // the state page and the guard have room for them
 constexpr Millis kAskAgain{5};
 constexpr Millis kSiblingWait{500};
 constexpr Millis kAskAtMost{10'000};
@@ -51,7 +52,7 @@ Told Keeper::answer_query(Run& run, const WorkerMessage& query) {
   ServerSocket opened;
   ServedSocket* socket = find_socket(query.key);
   if (socket == nullptr) {
-    const Obtained how = obtain(query);
+    const Obtained how = sockets_.size() < kMostSockets ? obtain(query) : Obtained{EMFILE, false};
     if (how.again) {
       ask_again();
       return Told::later;
@@ -62,7 +63,11 @@ Told Keeper::answer_query(Run& run, const WorkerMessage& query) {
   asked_since_.reset();
   if (socket == nullptr) {
     if (!run.channel->send(refusal(query, opened.error))) return Told::no_room;
-    tell_of_message(run.id, "listen_failed", wish_text(query.wish) + ": " + strerror(opened.error));
+    tell_of_message(run.id, "listen_failed",
+                    wish_text(query.wish) + ": " + strerror(opened.error) +
+                        (opened.error == EMFILE && sockets_.size() >= kMostSockets
+                             ? "; an app has 256 listening sockets at most"
+                             : ""));
     return Told::taken;
   }
   if (socket->kept.run != run.id) socket->kept.before = std::exchange(socket->kept.run, run.id);
@@ -171,19 +176,23 @@ Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWis
     kept.path = wish.address;
     kept.path_inode = socket_file(wish.address, user_);
   }
-  keep_socket(std::move(kept), std::move(opened.fd));
+  if (!keep_socket(std::move(kept), std::move(opened.fd))) {
+    drop_sockets([&](const KeptSocket& one) { return one.key == query.key; });
+    persist();
+    return {ENOBUFS, false};
+  }
   return {};
 }
 
-/// Handed up before anything relies on it.
-void Keeper::keep_socket(KeptSocket kept, Fd fd) {
+/// Handed up before anything relies on it. False: the state page has no room for it.
+bool Keeper::keep_socket(KeptSocket kept, Fd fd) {
   kept.inode = socket_inode(fd.get());
   kept.number = 0;
   for (const ServedSocket& one : sockets_)
     kept.number = std::max(kept.number, one.kept.number + 1);
   sockets_.push_back({std::move(kept), std::move(fd)});
   hand_up(held_socket(sockets_.back().kept.number), sockets_.back().fd.get());
-  persist();
+  return persist();
 }
 
 /// The guard held them; else the program has them.

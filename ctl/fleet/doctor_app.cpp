@@ -200,6 +200,9 @@ void Examined::needed() {
 
 void Examined::logs() {
   if (!app_.row || !app_.row->answered) return;
+  if (const auto& risk = app_.row->status.at_risk)
+    add(Severity::error, "a killed keeper would not be followed: " + *risk,
+        "make room on the disk of " + home_.path + "; it is tried again each second");
   for (const LogFile& log : app_.row->status.logs)
     if (log.trouble)
       add(Severity::error, "its log " + log.path + " has trouble: " + *log.trouble,

@@ -32,6 +32,10 @@ std::string command_cell(const Status& app) {
   return app.reason ? "(" + escaped(*app.reason) + ")" : "-";
 }
 
+std::string state_cell(const Status& app) {
+  return std::string(word_for(app.state)) + (app.at_risk ? ", at risk" : "");
+}
+
 std::vector<Column> columns(bool wide) {
   std::vector<Column> out = {{"NAME"},         {"PID", true},         {"KEEPER", true, 3},
                              {"STATE"},        {"RESTARTS", true, 4}, {"UPTIME", true, 6},
@@ -46,7 +50,7 @@ std::vector<Cell> cells(const Status& app, bool wide, WallTime now) {
   std::vector<Cell> out = {{escaped(label(app)), Colour::none},
                            {number_or_dash(app.pid), Colour::none},
                            {number_or_dash(app.keeper_pid), Colour::none},
-                           {std::string(word_for(app.state)), colour_of(app.state)},
+                           {state_cell(app), app.at_risk ? Colour::red : colour_of(app.state)},
                            {std::to_string(app.restarts), Colour::none},
                            {uptime_cell(app, now), Colour::none},
                            {app.cpu_percent ? short_percent(*app.cpu_percent) : "-", Colour::none},

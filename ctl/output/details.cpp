@@ -96,6 +96,7 @@ void add_program(Lines& lines, const Status& app, const Spec& spec) {
     if (log.trouble) text += "; " + escaped(*log.trouble);
     lines.push_back({log.stream == "all" ? "log" : "log " + escaped(log.stream), text});
   }
+  if (app.at_risk) lines.push_back({"at risk", escaped(*app.at_risk)});
   if (app.syslog) {
     string text = escaped(app.syslog->target);
     if (app.syslog->dropped > 0)

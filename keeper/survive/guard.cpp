@@ -25,8 +25,8 @@ using bare::call;
 
 constexpr const char* kVariable = "KEEPER_ROLE=";
 constexpr const char* kOwnImage = "/proc/self/exe";
-constexpr int kMostText = 3072;  // of the part of a role that changes: 64 descriptors with their names
-constexpr long kSecond = 1000;   // ms
+constexpr int kMostText = kGuardWordsMost * (GuardWord::kName + 9);  // of the part of a role that changes
+constexpr long kSecond = 1000;                                       // ms
 constexpr long kFirstWait = 50;  // ms before the third keeper of a row that died early
 constexpr long kLongestWait = 5 * kSecond;
 constexpr long kUpWithin = 2 * kSecond;  // for the first keeper of a new program file

@@ -61,7 +61,7 @@ bool GuardLink::take() {
     if (got == static_cast<ssize_t>(sizeof word)) {
       news = news || word.kind == GuardWord::news;
       const bool waited = !unanswered_.empty();
-      if (Done done = heard(word); !done) hooks_.refused(done.error());
+      heard(word);
       if (waited && unanswered_.empty()) hooks_.settled();
       continue;
     }
@@ -73,23 +73,21 @@ bool GuardLink::take() {
 }
 
 Done GuardLink::put(const std::string& name, int fd) {
-  if (!send_with(socket_.native_handle(), word_of(GuardWord::put, name), fd))
-    return system_error("hand " + name + " up");
+  const GuardWord word = word_of(GuardWord::put, name);
+  if (!send_with(socket_.native_handle(), word, fd)) return system_error("hand " + name + " up");
   unanswered_.push_back(name);
   return {};
 }
 
-Done GuardLink::heard(const GuardWord& word) {
-  if (word.kind != GuardWord::kept || unanswered_.empty()) return {};
+void GuardLink::heard(const GuardWord& word) {
+  if (word.kind != GuardWord::kept || unanswered_.empty()) return;
   const std::string name = std::move(unanswered_.front());
   unanswered_.pop_front();
-  if (word.code == 0) return {};
-  return Error{Reason::failed, "hand " + name + " up", "the guard has no room for it", 0};
+  if (word.code != 0) hooks_.refused(name);
 }
 
 Done GuardLink::settle() {
   const int socket = socket_.native_handle();
-  Done out;
   while (!unanswered_.empty()) {
     const Error gone{Reason::failed, "hand " + unanswered_.front() + " up", "the guard is gone", 0};
     pollfd p{socket, POLLIN, 0};
@@ -97,9 +95,9 @@ Done GuardLink::settle() {
     GuardWord word{};
     if (recv(socket, &word, sizeof word, MSG_DONTWAIT) != static_cast<ssize_t>(sizeof word)) return gone;
     if (word.kind == GuardWord::news) asio::post(socket_.get_executor(), [this] { hooks_.news(); });
-    if (Done done = heard(word); !done) out = done;
+    heard(word);
   }
-  return out;
+  return {};
 }
 
 bool GuardLink::lost() {

@@ -12,10 +12,10 @@ namespace keeper {
 
 /// All from the loop.
 struct GuardHooks {
-  std::function<void()> news;                 ///< there is something in the inbox
-  std::function<void()> lost;                 ///< once: the guard is gone
-  std::function<void(const Error&)> refused;  ///< it does not hold what it was handed
-  std::function<void()> settled;              ///< it has answered to all that it was handed
+  std::function<void()> news;                            ///< there is something in the inbox
+  std::function<void()> lost;                            ///< once: the guard is gone
+  std::function<void(const std::string& name)> refused;  ///< it has no room for what it was handed
+  std::function<void()> settled;                         ///< it has answered to all that it was handed
 };
 
 class GuardLink {
@@ -30,8 +30,7 @@ class GuardLink {
   /// is let go): it hears all that its keeper has said before that one's end counts. Its answer is not waited
   /// for, which would be two changes of process for each start. Errors: it is gone.
   Done put(const std::string& name, int fd);
-  /// Waits for its answers to all of that, a second at most. Errors: it is gone or silent, or has no room
-  /// (64).
+  /// Waits for its answers to all of that, a second at most. Errors: it is gone or silent.
   Done settle();
   void drop(const std::string& name);
   /// This keeper goes on where the one before it was.
@@ -48,7 +47,7 @@ class GuardLink {
  private:
   void wait();
   bool take();
-  Done heard(const GuardWord& word);
+  void heard(const GuardWord& word);
 
   asio::posix::stream_descriptor socket_;
   int pid_;

@@ -23,7 +23,8 @@ struct GuardWord {
   std::int32_t code;
   char name[kName];
 };
-constexpr int kGuardWordsMost = 64;   ///< descriptors that a guard holds
+constexpr int kGuardWordsMost =
+    400;  ///< descriptors that a guard holds: 256 of a cluster, and all the others
 constexpr int kGuardPathMost = 1024;  ///< bytes of the path of `renew`, behind the word, with its NUL
 
 }  // namespace keeper

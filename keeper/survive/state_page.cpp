@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -38,7 +39,21 @@ std::uint64_t StatePage::begin_claim(std::uint64_t run) {
 }
 
 static_assert(kSmallAt + 2 * kSmall <= kLargeAt);
-static_assert(kLargeAt + 2 * StatePage::kMost <= StatePage::kSize);
+static_assert(kLargeAt + 2 * StatePage::kLarge <= StatePage::kSize);
+
+namespace {
+
+constexpr std::size_t kLongestAt = StatePage::kSize;  // two of kMost, beyond what an older keeper reads
+constexpr std::size_t kEnd = kLongestAt + 2 * StatePage::kMost;
+
+std::uint32_t place_for(std::size_t bytes, std::uint32_t which) {
+  if (bytes <= kSmall) return kSmallAt + which * kSmall;
+  const bool large = bytes <= StatePage::kLarge;
+  return static_cast<std::uint32_t>(large ? kLargeAt + which * StatePage::kLarge
+                                          : kLongestAt + which * StatePage::kMost);
+}
+
+}  // namespace
 
 Result<StatePage> StatePage::open(const Home& home, const std::string& stem) {
   auto file = home.open_state(stem);
@@ -49,7 +64,7 @@ Result<StatePage> StatePage::open(const Home& home, const std::string& stem) {
 Result<StatePage> StatePage::open(Fd file, const std::string& path) {
   static_assert(offsetof(Head, inbox) == kInboxAt);
   if (int error = posix_fallocate(file.get(), 0, kSize); error != 0)
-    return Error{Reason::failed, "keep the state in " + path, strerror(error), error};
+    return Error{Reason::failed, "keep the state in " + path, "", error};
   void* memory = mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (memory == MAP_FAILED) return system_error("keep the state in " + path, "map it");
   register_mapped_page(memory);
@@ -80,13 +95,15 @@ StatePage::StatePage(StatePage&& other) noexcept
     : memory_(std::exchange(other.memory_, nullptr)),
       file_(std::move(other.file_)),
       next_(other.next_),
-      number_(other.number_) {}
+      number_(other.number_),
+      room_(other.room_) {}
 
 StatePage& StatePage::operator=(StatePage&& other) noexcept {
   std::swap(memory_, other.memory_);
   std::swap(file_, other.file_);
   std::swap(next_, other.next_);
   std::swap(number_, other.number_);
+  std::swap(room_, other.room_);
   return *this;
 }
 
@@ -103,7 +120,7 @@ std::uint64_t StatePage::checksum_of(const Slot& slot, std::string_view content)
 
 /// Nothing where it is not whole.
 std::optional<std::string> StatePage::content_of(const Slot& slot) const {
-  if (slot.number == 0 || slot.offset < kSmallAt || slot.length > kMost || slot.offset + slot.length > kSize)
+  if (slot.number == 0 || slot.offset < kSmallAt || slot.length > kMost || slot.offset + slot.length > kEnd)
     return std::nullopt;
   std::string out(slot.length, '\0');
   if (pread(file_.get(), out.data(), out.size(), slot.offset) != static_cast<ssize_t>(out.size()))
@@ -124,15 +141,26 @@ std::optional<std::string> StatePage::read() const {
   return slot == nullptr ? std::nullopt : content_of(*slot);
 }
 
+/// Both places at once: the next content may not be shorter.
+bool StatePage::have_room_for(std::size_t bytes) {
+  if (bytes <= kLarge || bytes <= room_) return true;
+  constexpr std::size_t step = 16 * 1024;
+  const std::size_t wanted = std::min(kMost, (bytes + step - 1) / step * step);
+  for (std::size_t at : {kLongestAt, kLongestAt + kMost})
+    if (posix_fallocate(file_.get(), static_cast<off_t>(at), static_cast<off_t>(wanted)) != 0) return false;
+  room_ = wanted;
+  return true;
+}
+
 bool StatePage::write(std::string_view content) {
-  if (content.size() > kMost) return false;
+  if (content.size() > kMost || !have_room_for(content.size())) return false;
   const std::uint32_t which = next_;
   Slot& slot = head().slots[which];
   // Whoever reads at any moment finds the other slot, until the checksum of this one is there.
   slot.checksum = 0;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   const bool small = content.size() <= kSmall;
-  slot.offset = small ? kSmallAt + which * kSmall : kLargeAt + which * static_cast<std::uint32_t>(kMost);
+  slot.offset = place_for(content.size(), which);
   slot.length = static_cast<std::uint32_t>(content.size());
   slot.number = number_ + 1;
   if (small)
@@ -150,8 +178,8 @@ bool StatePage::write(std::string_view content) {
 void StatePage::give_room() {
   const Slot* slot = last();
   std::uint32_t from = kLargeAt, end = kSize;
-  if (slot != nullptr && slot->offset == kLargeAt) from += kMost;
-  if (slot != nullptr && slot->offset == kLargeAt + kMost) end = kLargeAt + kMost;
+  if (slot != nullptr && slot->offset == kLargeAt) from += kLarge;
+  if (slot != nullptr && slot->offset == kLargeAt + kLarge) end = kLargeAt + kLarge;
   fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, end - from);
 }
 

@@ -7,6 +7,8 @@
 // page is mapped: what is mapped costs memory, for each kept program. A content that is too long for its
 // slots goes by pwrite(2) into larger ones behind it.
 //
+// A content that is longer still goes behind those; both places get their blocks when one is needed first.
+//
 // The file has its blocks before it is mapped: a full disk is an error here, and not a signal later.
 #pragma once
 #include <atomic>
@@ -37,7 +39,8 @@ constexpr std::uint32_t spawn_of_claim(std::uint64_t claim) {
 class StatePage {
  public:
   static constexpr std::size_t kSize = 64 * 1024;
-  static constexpr std::size_t kMost = 28 * 1024;  ///< bytes of a content
+  static constexpr std::size_t kLarge = 28 * 1024;  ///< bytes of a content that has its room from the start
+  static constexpr std::size_t kMost = 192 * 1024;  ///< bytes of a content
   static constexpr std::size_t kPlaces = 2;
   static constexpr std::size_t kPlace = 64;  ///< bytes of each place of place()
 
@@ -98,12 +101,14 @@ class StatePage {
   Head& head() const { return *reinterpret_cast<Head*>(memory_); }
   const Slot* last() const;
   std::optional<std::string> content_of(const Slot& slot) const;
+  bool have_room_for(std::size_t bytes);
   static std::uint64_t checksum_of(const Slot& slot, std::string_view content);
 
   unsigned char* memory_ = nullptr;
   Fd file_;
   std::uint32_t next_ = 0;    ///< the slot that does not hold the last content
   std::uint64_t number_ = 0;  ///< of the last content
+  std::size_t room_ = 0;      ///< bytes that each place of the longest contents has blocks for
 };
 
 }  // namespace keeper

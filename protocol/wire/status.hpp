@@ -107,6 +107,8 @@ struct Status {
   std::optional<std::string> reason;
   /// Processes of a run that could not be ended: KILL did not, or they may not be sent it.
   std::vector<int> survivors;
+  /// Why nobody could go on where its keeper is, should that be killed now.
+  std::optional<std::string> at_risk;
   std::vector<int> left;  ///< what ended runs left running, by kill_mode process
   std::vector<LogFile> logs;
   std::optional<SyslogState> syslog;          ///< where its lines go too, if anywhere
