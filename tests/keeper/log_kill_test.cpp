@@ -29,7 +29,7 @@ constexpr bool kBuilt = false;
 /// What brings a log forward.
 constexpr Call kOfLogs[] = {Call::tee,       Call::read,      Call::splice, Call::pwrite,
                             Call::renameat2, Call::ftruncate, Call::pread,  Call::open,
-                            Call::opendir,   Call::close,     Call::mmap,   Call::fcntl};
+                            Call::fdopendir, Call::close,     Call::mmap,   Call::fcntl};
 
 struct Format {
   const char* name;
