@@ -286,6 +286,38 @@ TEST(Cluster, NobodyNoticesThatKeepersAndGuardsAreKilled) {
   EXPECT_EQ(port, port_of(box, "api")) << "the socket went from keeper to keeper";
 }
 
+/// What is held for a program outlives its keeper, so there is a bound, and the program hears of it.
+TEST(Cluster, TheSocketsThatAKeeperHoldsAreCountedAtTheDoor) {
+  Sandbox box;
+  write_text(box.work() / "many.js",
+             "const net = require('net');\n"
+             "const count = {};\n"
+             "const next = (i) => {\n"
+             "  if (i === 300) return console.log('sockets', JSON.stringify(count));\n"
+             "  const note = (what) => { count[what] = (count[what] || 0) + 1; next(i + 1); };\n"
+             "  const server = net.createServer((c) => c.end('up'));\n"
+             "  server.on('error', (error) => note(error.code));\n"
+             "  server.listen('./s' + i, () => note('good'));\n"
+             "};\n"
+             "process.on('message', () => next(0));\nprocess.send('ready');\n");
+  box.detach("api", {"--cluster", "--ready", "node", "many.js"});
+  Follower follower(box);
+  ASSERT_TRUE(follower.comes("api", "now"));
+  EXPECT_EQ(0, box.ctl({"send", "api", "1"}).code);
+  EVENTUALLY(box.logged("api", "sockets {"));
+  EXPECT_TRUE(box.logged("api", R"(sockets {"good":256,"EMFILE":44})")) << box.log("api");
+  EXPECT_TRUE(follower.comes("api", "listen_failed")) << follower.all();
+  EXPECT_FALSE(box.status("api")->at_risk);
+  const int pid = box.pid("api"), keeper = box.keeper_pid("api");
+  kill(keeper, SIGKILL);
+  EVENTUALLY(box.keeper_pid("api") != keeper && box.state("api") == "running");
+  EXPECT_EQ(pid, box.pid("api"));
+  box.kill_keeper("api");
+  EXPECT_EQ(0, box.ctl({"start", "api"}).code);
+  EXPECT_EQ(pid, box.pid("api"));
+  EXPECT_FALSE(box.status("api")->at_risk);
+}
+
 TEST(Cluster, BothHalvesKilledTheSocketIsFoundWithTheProgram) {
   Sandbox box;
   box.detach("api", {"--cluster", kServes, "0"});

@@ -385,6 +385,30 @@ TEST(FullDisk, AlsoHasRoomForTheLastRecord) {
   EXPECT_TRUE(has(out.out, "asked for a stop")) << out.out;
 }
 
+/// Without a state page nobody could go on with the program if its keeper were killed.
+TEST(FullDisk, RefusesAStartThatNobodyCouldGoOnWith) {
+  Sandbox box;
+  std::filesystem::create_directory(box.home());
+  write_text(
+      box.work() / "test",
+      "k=" + program("keeper") + "\nc=" + program("ctl") +
+          "\n$k -d -n api --log none sleep 1000 && exit 90\n"
+          "[ -e $KEEPER_HOME/apps/api ] && exit 91\n$c list\n"
+          "rm $KEEPER_HOME/filler\n$k -d -n api --log none sleep 1000 || exit 92\n$c stop api || exit 93\n"
+          "rm $KEEPER_HOME/apps/api/state\nhead -c 60k /dev/zero > $KEEPER_HOME/filler\n"
+          "$c start api && exit 94\n$c list\nexit 0\n");
+  Start how{{"sh", "test"}};
+  how.before = [&] {
+    have_a_disk(box.home(), "size=120k,mode=700");
+    write_text(box.home() / "filler", string(60 * 1024, 'x'));
+  };
+  Outcome out = box.run(how);
+  if (out.code == kNoMounts) GTEST_SKIP() << "no mounts for this user";
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_EQ(2, count_of(out.err, "No space left")) << out.err;
+  EXPECT_TRUE(has(out.out, "stopped")) << "as it was before: " << out.out;
+}
+
 /// Bytes of address space that a process has, and so much more.
 rlimit room_for(int pid, rlim_t more) {
   const auto pages = std::strtoull(read_text("/proc/" + std::to_string(pid) + "/statm").c_str(), nullptr, 10);

@@ -1,6 +1,8 @@
 // A keeper that is killed takes nothing along: the next one goes on with the same program.
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "tests/keeper/support/log_texts.hpp"
@@ -228,16 +230,56 @@ TEST(Takeover, ThereIsNeverASecondProgram) {
   }
 }
 
+/// A directory in which nothing can be made or removed (ioctl_iflags(2)), until this is gone.
+class Frozen {
+ public:
+  explicit Frozen(const fs::path& directory) : directory_(open(directory.c_str(), O_RDONLY | O_CLOEXEC)) {
+    works_ = set(FS_IMMUTABLE_FL);
+  }
+  ~Frozen() { thaw(); }
+  bool works() const { return works_; }
+  void thaw() { set(0); }
+
+ private:
+  bool set(int flag) const {
+    int flags = 0;
+    if (ioctl(directory_.get(), FS_IOC_GETFLAGS, &flags) < 0) return false;
+    flags = (flags & ~FS_IMMUTABLE_FL) | flag;
+    return ioctl(directory_.get(), FS_IOC_SETFLAGS, &flags) == 0;
+  }
+  Fd directory_;
+  bool works_ = false;
+};
+
 TEST(Takeover, AKeeperWithoutAPageKeepsItsProgramAndSaysSo) {
   Sandbox box;
   box.detach("api", {"sleep", "1000"});
   EXPECT_EQ(0, box.ctl({"stop", "api"}).code);
   fs::remove(box.home() / "apps/api/state");
-  fs::create_directory(box.home() / "apps/api/state");
+  Frozen frozen(box.home() / "apps/api");
+  if (!frozen.works()) GTEST_SKIP() << "no directory can be made immutable here";
+  Background events = box.start({{program("ctl"), "events", "api"}});
   EXPECT_EQ(0, box.ctl({"start", "api"}).code);
   EVENTUALLY(box.state("api") == "running");
   EVENTUALLY(box.logged("api", "nobody can go on where it was"));
   EXPECT_EQ(1, count_of(box.log("api"), "nobody can go on where it was"));
+  // Whoever looks sees it, and nothing is done that relies on it.
+  EXPECT_TRUE(box.status("api")->at_risk);
+  EXPECT_TRUE(has(box.ctl({"list"}).out, "at risk"));
+  EXPECT_TRUE(has(box.ctl({"show", "api"}).out, "at risk"));
+  EXPECT_TRUE(has(box.ctl({"doctor"}).out, "api: "));
+  Outcome upgrade = box.ctl({"upgrade", "api"});
+  EXPECT_EQ(1, upgrade.code) << upgrade.all();
+  EXPECT_TRUE(has(upgrade.err, *box.status("api")->at_risk)) << upgrade.err;
+  // It is tried again until it works.
+  frozen.thaw();
+  EVENTUALLY(!box.status("api")->at_risk);
+  EVENTUALLY(has(events.out(), "at_risk_no_more"));
+  const int pid = box.pid("api");
+  EXPECT_EQ(0, box.ctl({"upgrade", "api"}).code);
+  EXPECT_EQ(pid, box.pid("api"));
+  events.signal(SIGINT);
+  events.wait();
 }
 
 }  // namespace

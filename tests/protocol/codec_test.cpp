@@ -369,6 +369,7 @@ Status full_status() {
   s.reason = "max_restarts";
   s.survivors = {7, 8};
   s.left = {9};
+  s.at_risk = "no room";
   s.status_text = "serving";
   s.doing = "reloading";
   s.waiting_for = {"tcp:80"};
