@@ -176,15 +176,15 @@ Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWis
     kept.path = wish.address;
     kept.path_inode = socket_file(wish.address, user_);
   }
-  if (!keep_socket(std::move(kept), std::move(opened.fd))) {
-    drop_sockets([&](const KeptSocket& one) { return one.key == query.key; });
-    persist();
-    return {ENOBUFS, false};
-  }
-  return {};
+  const bool recorded = keep_socket(kept, std::move(opened.fd));
+  if (recorded || !page_) return {};
+  if (local) remove_socket_file(kept.path, kept.path_inode, user_);
+  drop_sockets([&](const KeptSocket& one) { return one.key == query.key; });
+  persist();
+  return {ENOBUFS, false};
 }
 
-/// Handed up before anything relies on it. False: the state page has no room for it.
+/// Handed up before anything relies on it. False: the state page does not have it.
 bool Keeper::keep_socket(KeptSocket kept, Fd fd) {
   kept.inode = socket_inode(fd.get());
   kept.number = 0;

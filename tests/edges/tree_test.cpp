@@ -140,6 +140,9 @@ TEST(Tree, MarksAreNoProofOfWhoBelongsToARun) {
     return std::get<Spawned>(spawn(plan, {null.get(), null.get(), null.get()})).pid;
   };
   const int ours = start(0), others = start(4242);
+  // A spawn returns while its exec is not quite done: the variables come last.
+  for (int pid : {ours, others})
+    ASSERT_TRUE(eventually([&] { return has_variable(environment_of(pid), marks.back()); }));
   EXPECT_EQ(0u, user_of(ours));
   EXPECT_EQ(4242u, user_of(others));
   EXPECT_TRUE(belongs_to_run(ours, {.marks = marks}));
