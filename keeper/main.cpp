@@ -7,6 +7,7 @@
 #include <exception>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "keeper/cannot_begin.hpp"
 #include "keeper/first_record.hpp"
@@ -64,7 +65,8 @@ keeper::Result<std::unique_ptr<keeper::Keeper>> make_keeper(const RoleTable& tab
   return keeper::Error{keeper::Reason::failed, "keep it", why_of(error), 0};
 }
 
-int keep(const RoleTable& table) {
+int keep(RoleTable table) {
+  keeper::own_process(table);
   keeper::own_all_signals();
   keeper::have_one_small_heap();
   keeper::be_resumed_plainly();
@@ -78,7 +80,7 @@ int keep(const RoleTable& table) {
 int main(int argc, char** argv) try {
   keeper::guard_if_asked(argv, environ);
   fill_standard_descriptors();
-  if (auto table = keeper::take_role()) return keep(*table);
+  if (auto table = keeper::take_role()) return keep(std::move(*table));
   auto parsed = keeper::parse_command_line(argc, argv);
   if (auto* finished = std::get_if<keeper::Finished>(&parsed)) {
     std::fputs(finished->text.c_str(), finished->exit_code == 0 ? stdout : stderr);

@@ -149,11 +149,14 @@ std::optional<RoleTable> take_role() {
   unsetenv(kVariable);
   if (!is_ours(table)) return std::nullopt;
   close_strays_on_exec();
+  return table;
+}
+
+void own_process(RoleTable& table) {
   if (table.caller.empty()) table.caller = callers_own();  // of a guard that knew nothing of it
   take_callers_own(table.caller.c_str());
   prctl(PR_SET_NAME, "keeper");  // the exec named it "exe"
   prctl(PR_SET_PDEATHSIG, 0);
-  return table;
 }
 
 Error enter_role(Role role, const RoleTable& table, const std::vector<std::string>& environment) {

@@ -51,10 +51,13 @@ struct RoleTable {
 /// That descriptor, which is no longer in the list; none where there is none of that name.
 Fd take_held(std::vector<HeldFd>& held, const std::string& name);
 
-/// The table of this process's role, taken out of the environment; nothing if it was started by a user. What
-/// is the caller's is set, whatever this process was before, and no descriptor but those of the role is for a
-/// child.
+/// The table of this process's role, taken out of the environment; nothing if it was started by a user. No
+/// descriptor but those of the role is for a child.
 std::optional<RoleTable> take_role();
+
+/// Sets what is the caller's (RoleTable::caller, filled in if it is empty), and the name in ps(1), whatever
+/// this process was before (a wrapper script, which may have set any of it).
+void own_process(RoleTable& table);
 
 /// RoleTable::caller, of this process as it is.
 std::string callers_own();
