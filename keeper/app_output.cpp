@@ -140,7 +140,7 @@ Done AppOutput::add_stream(LogStream from, FileSink* file, bool shared) {
   return {};
 }
 
-/// What an earlier keeper was doing with this pipe, if it is known, is brought to its end.
+/// Finishes what an earlier keeper was doing with this pipe, if that is known.
 void AppOutput::settle(const OutputRoute& route, bool known, int pipe, CopyPipe& second) {
   if (known && route.mark != nullptr && route.file != nullptr)
     settle_piece(*route.mark, route.file->given(), pipe, second, hooks_.user);

@@ -32,7 +32,7 @@ struct OutputHooks {
 struct OutputMemory {
   std::array<PieceMark*, 2> marks{};  ///< null: nowhere
   std::vector<OutputPipe> pipes;      ///< that a living run writes into, in the order of the streams; used up
-  std::array<Fd, 2> copies;           ///< reading ends of the pipes beside them; empty: there is none
+  std::array<Fd, 2> copies;           ///< reading ends of the pipes beside them; may be empty
 };
 
 class AppOutput {

@@ -65,7 +65,7 @@ void note_cannot_begin(const RoleTable& table, const std::string& why) {
   if (guard > 0) status.guard_pid = guard;
   status.uptime_ms.reset();
   status.next.reset();
-  // Nobody is left to be told where that cannot be written.
+  // A failure to write this cannot be told to anybody.
   (void)home->write_status(table.stem, status, home->read_runs(table.stem));
   say_in_log(*home, table.stem, status, reason);
 }

@@ -212,7 +212,7 @@ void Keeper::handle(const Upgrade& request, const Caller&, Answer answer) {
   asio::post(io_, [this] { give_way(); });
 }
 
-/// What came of the upgrade that is asked about. False: that one is not known.
+/// Fills in the outcome of the upgrade that a client asks about. False: that upgrade is not known.
 bool Keeper::tell_upgrade(KeeperProgram& now) const {
   if (!now.id || now.id->empty()) return false;
   auto one = std::find_if(upgrades_.begin(), upgrades_.end(), [&](auto& u) { return u.id == *now.id; });

@@ -164,8 +164,8 @@ Done Keeper::write_spec_again() {
   return {};
 }
 
-/// Somebody has written into the page, or cut it short: nothing in it can be believed, and what is known
-/// stands in this process.
+/// Writes the whole page again after another process has overwritten it or cut it short: nothing in it can be
+/// believed, and this process knows the state.
 void Keeper::make_page_anew() {
   auto page = page_->made_anew(home_.state_path(table_.stem), inbox_);
   if (!page) return;  // the next change is another chance

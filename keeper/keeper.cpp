@@ -468,7 +468,7 @@ void Keeper::perform(const action::Signal& wanted) {
   Run* run = find(wanted.run);
   if (run == nullptr) return;
   if (wanted.signal <= 0) return send_word(*run, wanted.signal);
-  if (!may_signal_main(*run)) {  // nor is anybody else sent anything: the program goes on as it is
+  if (!may_signal_main(*run)) {  // the rest gets no signal either: the program stays as it is
     signal_error_ = EPERM;
     return refused(*run, {run->pid});
   }

@@ -428,7 +428,7 @@ class Keeper : public Service {
   };
   std::vector<Marker> markers_;  ///< lines of the log that wait until the spawn is done
 
-  std::optional<StatePage> page_;                ///< nothing: it cannot be had
+  std::optional<StatePage> page_;                ///< nothing: it cannot be opened
   std::string page_trouble_;                     ///< why the page does not have what it should; empty: it has
   std::map<std::string, std::string> not_held_;  ///< by the guard: names of descriptors, and why not
   std::string risk_said_;                        ///< at_risk() as it was told

@@ -145,7 +145,7 @@ std::optional<Error> other_program(const Home& home, const Spec& spec, const Cla
                0};
 }
 
-/// What can be done about a record that cannot be read.
+/// Adds the remedy to the error of a record that cannot be read.
 Error unreadable_spec(const Claim& claimed, Error error) {
   const string stem = claimed.id.stem();
   const string anew =

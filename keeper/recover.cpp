@@ -17,8 +17,8 @@ namespace {
 constexpr Millis kSlack{1000};  // ticks are coarse, and the wall clock is put right at times
 constexpr int kNobody = -1;     // the keeper of a run, if that is not known
 
-/// The inode of a pipe of ours that a process writes into; 0: it is none of ours. Ours can be read there too
-/// (capture.hpp), other pipes cannot.
+/// Returns the inode of the output pipe that a process writes into; 0: it writes elsewhere. An output pipe
+/// can be read there too (capture.hpp), other pipes cannot.
 std::uint64_t output_of(int pid, int fd) {
   const std::string process = "/proc/" + std::to_string(pid), number = std::to_string(fd);
   struct stat st {};

@@ -1,6 +1,5 @@
-// What a keeper goes on with if its state page is missing, damaged or out of date: the program is asked for
-// everywhere else (the record, the pid file, the children of the guard, the variables of processes) before
-// another one is started.
+// Looks for the living program if the state page is missing, damaged or out of date, before another one is
+// started: in the record, the pid file, the children of the guard and the variables of processes.
 #pragma once
 #include <optional>
 
@@ -10,7 +9,7 @@
 
 namespace keeper {
 
-/// What the state page of an app says, and how far that can be believed.
+/// Facts of the state page of an app, as far as they can be believed.
 struct PageFacts {
   bool whole = false;            ///< it has a content of this boot
   RunId next_run = 1;            ///< of that content
@@ -25,14 +24,14 @@ PageFacts facts_of(const std::optional<KeptState>& kept, const std::optional<Lef
 std::optional<FoundRun> find_unknown_run(const Home& home, const RoleTable& table, const Result<Spec>& spec,
                                          const PageFacts& page);
 
-/// What is left behind with that run, made up from the record: its run is taken for confirmed, since nothing
-/// says what it has shown. `last_run`: the highest number that was given. `inbox`: the last entry of the
+/// Returns the state with that run, made up from the record: the run is taken for confirmed, since nothing
+/// tells what it has shown. `last_run`: the highest number that was given. `inbox`: the last entry of the
 /// guard's.
 LeftBehind recovered(const Status& record, const Spec& spec, const FoundRun& run, RunId last_run,
                      std::uint32_t inbox);
 
-/// What is left behind by an app that was to stop, and has: the next keeper leaves. Nothing where the record
-/// says otherwise.
+/// Returns the state of an app that was to stop, and has: the next keeper leaves. Nothing if the record says
+/// otherwise.
 std::optional<LeftBehind> recovered_end(const Result<Status>& record);
 
 }  // namespace keeper

@@ -216,7 +216,7 @@ int Keeper::null() {
   return null_.get();
 }
 
-/// A process that could not be taken into care would be one that nobody keeps. It is reaped as a stranger is.
+/// Ends a process that cannot be watched: no keeper would keep it. It is reaped as a stranger is.
 void Keeper::end_unkept(int pid) {
   kill(-pid, SIGKILL);
 }

@@ -66,7 +66,7 @@ void Keeper::not_held(const std::string& name, const std::string& why) {
   tell_of_risk();
 }
 
-/// It is tried again each second, as long as it is so.
+/// Tells of a risk that begins or ends, and tries again each second while there is one.
 void Keeper::tell_of_risk() {
   const std::string now = at_risk();
   if (now.empty() != risk_said_.empty()) {

@@ -135,7 +135,7 @@ void Keeper::sibling_answered(std::optional<SharedSocket> shared, Fd socket) {
   asio::post(io_, [this] { end_search(); });
 }
 
-/// Who wants the socket gets it, or opens it, while it is still this keeper's turn.
+/// Gives the socket to the worker, or lets it open one, while it is still this keeper's turn.
 void Keeper::end_search() {
   ask_channels();
   search_.reset();
@@ -163,7 +163,7 @@ ServerSocket Keeper::passed_socket(int number) const {
   return {std::move(copy), 0};
 }
 
-/// The program has chosen the address: it is had with the rights of the program's user.
+/// Opens it with the rights of the program's user, because the program has chosen the address.
 Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWish& wish) {
   const bool local = wish.kind == SocketWish::Kind::local;
   const auto mask = local ? spec_.umask : std::nullopt;

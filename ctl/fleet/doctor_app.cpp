@@ -23,7 +23,7 @@ string about(Millis time) {
   return duration_text(time - time % unit);
 }
 
-/// What goes on meanwhile.
+/// Says that the program runs on meanwhile; empty if there is none.
 string not_ended(const Row& row) {
   return row.status.pid ? "; its program runs on as pid " + std::to_string(*row.status.pid) : "";
 }

@@ -48,7 +48,8 @@ int guard_of(const Home& home, const string& stem) {
   return 0;
 }
 
-/// Of all children of a guard a keeper alone has the lock, also while it is still another program.
+/// Whether the guard has a keeper. The keeper is the only child with the lock, also while it still runs
+/// another program.
 bool has_keeper_child(const Home& home, int guard, const string& stem) {
   std::vector<int> children;
   add_children(guard, 1, children);
@@ -62,7 +63,7 @@ bool end_guard_without_keeper(const Home& home, const AppId& id, const Deadline&
   const int pid = guard_of(home, stem);
   Fd guard = pid != 0 ? open_pidfd(pid) : Fd();
   if (!guard || title_of(pid) != "keeper: guard " + stem) return false;
-  // One that was killed is followed within milliseconds: none at two looks means that they cannot begin.
+  // A killed keeper is followed within milliseconds: without any at two looks, keepers cannot begin.
   Deadline attempts(kForAnAttempt);
   for (int without = 0; without < 2; usleep(kStep)) {
     without = has_keeper_child(home, pid, stem) ? 0 : without + 1;

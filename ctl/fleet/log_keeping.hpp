@@ -28,7 +28,7 @@ std::vector<LogFiles> log_links(const Home& home, const Row& row, const ActingUs
 std::vector<std::string> paths_of(const std::vector<LogFiles>& files);
 /// Removes them, with their indexes. Errors: failed.
 Done delete_log_files(const std::vector<LogFiles>& files);
-/// Of an app; of one without a spec that can be read nobody else's rights count.
+/// Returns the user whose rights count for the logs of an app; no other user's without a readable spec.
 ActingUser user_of(const Home& home, const Row& row);
 
 }  // namespace keeper

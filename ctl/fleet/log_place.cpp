@@ -14,7 +14,7 @@ bool is_regular(const FilePlace& log, const std::string& name) {
          S_ISREG(at.st_mode);
 }
 
-/// Where its user may have chosen what is read, that user's rights count.
+/// Sets the rights of the program's user for each log whose path that user may have chosen.
 void note_rights(const Home& home, const std::string& stem, std::vector<LogPlace>& places) {
   auto spec = home.read_spec(stem);
   const auto user = std::make_shared<const ActingUser>(spec ? home.acting_user(*spec) : ActingUser());

@@ -36,8 +36,8 @@ class Tally {
   int code_ = exit_code::done;  ///< of the first that failed
 };
 
-/// What a run's end took: ", by KILL: it did not end within 10s of SIGTERM; killed pid 12 (./api)"; empty if
-/// it took nothing.
+/// Returns how the end of a run was forced: ", by KILL: it did not end within 10s of SIGTERM; killed pid 12
+/// (./api)"; empty if it was not.
 std::string force_text(const Status& after);
 /// "; left running: pid 12 pid 13": what kill_mode `process` spared; empty if there is nothing.
 std::string left_text(const Status& after);

@@ -9,7 +9,7 @@ bool is_being_ended(const Row& row);
 /// A keeper holds its lock and does not answer: nothing can be asked of it. What to do about that.
 bool is_deaf(const Row& row);
 Error deaf(const Row& row);
-/// The same, and there is none: its guard tries to start one, which cannot begin.
+/// Whether its guard tries to start a keeper, which cannot begin.
 bool cannot_begin(const Row& row);
 /// Its keeper cannot end its run, and starts no other one beside it. Why.
 bool is_stuck(const Row& row);

@@ -47,12 +47,12 @@ string make_id(std::size_t index) {
   return std::to_string(getpid()) + "-" + std::to_string(steady_now().count()) + "-" + std::to_string(index);
 }
 
-/// Whether both halves run the same file. A wrapper script is none of theirs, and becomes one.
+/// Whether both halves run the same file. A half that is still a wrapper script runs another one.
 bool is_whole(const Status& s) {
   return s.keeper_pid && s.guard_pid && same_file(exe_of(*s.keeper_pid), exe_of(*s.guard_pid));
 }
 
-/// Of a keeper that knows nothing of ids: what it runs says it, or its version where that is another file.
+/// Whether a keeper that knows no ids has been upgraded: it runs the new file, or is of another version.
 bool looks_done(const Upgrading& one, const Status& now) {
   return now.keeper_pid != one.before.status.keeper_pid &&
          (same_file(exe_of(now.keeper_pid.value_or(0)), one.program) ||

@@ -11,8 +11,8 @@ namespace keeper {
 std::optional<bool> is_stale(int keeper_pid);
 
 /// Has each keeper go on as `program` (absolute; a script that executes a keeper will do), and waits until it
-/// does: both halves, with the same program kept. One that does not start is rolled back by its guard, which
-/// is a failure here. What another upgrade at the same time comes to is not taken for ours.
+/// does: both halves, with the same program kept. A keeper that does not start is rolled back by its guard,
+/// which is a failure here. The outcome of another upgrade at the same time is not taken for ours.
 std::vector<Outcome> upgrade_keepers(const Home& home, const std::vector<Row>& rows,
                                      const std::string& program, const Deadline& deadline);
 

@@ -32,8 +32,8 @@ bool is_keeper(int pid) {
   return runs_program(pid, "keeper");
 }
 
-/// A child of this process that is none of a run's, each of which has a session of its own: it helps this
-/// process (protocol/home/discard.hpp), and shows no program any more while it exits.
+/// Whether a child of this process belongs to no run: each run has a session of its own. Such a child helps
+/// this process (protocol/home/discard.hpp), and shows no program any more while it exits.
 bool is_helper(int pid) {
   return getsid(pid) == getsid(0);
 }

@@ -5,8 +5,8 @@
 // tree is its main process with all descendants, and the keeper's other children with theirs. Other keepers
 // are never part of it, with what they keep: an app may run `keeper -d`. Where the keeper is pid 1 of a
 // container, processes that carry no sign of this keeper (session, KEEPER_PID in their environment) are
-// strangers: reaped, never signalled. What shows that a process is of a run, where its parents do not, is
-// decided by belongs_to_run() alone.
+// strangers: reaped, never signalled. belongs_to_run() alone decides which processes are of a run if their
+// parents do not show it.
 #pragma once
 #include <optional>
 #include <string>

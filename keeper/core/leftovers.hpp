@@ -1,6 +1,6 @@
-// What a run leaves behind that has ended by itself, in words. Most often it has gone into the background:
-// then the run that is kept ends at once, and the server is ended with what it left. So people are asked, and
-// told the option by which a well-known server stays in the foreground.
+// Names the processes that a run left behind when it ended by itself. Most often the program has gone into
+// the background: the run that is kept ends at once, and the server is ended as its leftover. The text asks
+// about that, and names the option that keeps a well-known server in the foreground.
 #pragma once
 #include <string>
 #include <string_view>
@@ -10,8 +10,8 @@
 
 namespace keeper {
 
-/// "left 2 processes behind (nginx: master process, nginx: worker process), which were ended". Where the run
-/// ended with code 0 within a minute also: ": does it go into the background? nginx stays in the foreground
+/// "left 2 processes behind (nginx: master process, nginx: worker process), which were ended". If the run
+/// ended with code 0 within a minute, also: ": does it go into the background? nginx stays in the foreground
 /// with -g 'daemon off;'". `commands`: what they are executed as; one at least.
 std::string left_behind_text(const std::vector<std::string>& commands, const ExitInfo& exit, Millis lived);
 

@@ -448,7 +448,8 @@ void Machine::get_stuck(Life& life, action::What what, std::string why) {
   refuse_reload();
 }
 
-/// Somebody asks for it once more: it may be permitted by now, and else it is said again.
+/// Tries again to end what is stuck, as a client asks for it: it may be permitted by now, and else is
+/// reported again.
 void Machine::try_again() {
   for (Life& life : s_.leaving) {
     std::string why = std::exchange(life.stuck, {});

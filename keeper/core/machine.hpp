@@ -21,12 +21,12 @@
 //           then spawned          |                                                           |
 //                                 +---------------> killing <---------------------------------+   in leaving
 //
-// A life leaves the table when nothing of it is left. One that cannot be ended is stuck: a signal to it was
-// refused (it runs as another user now), or KILL did not help within kill_timeout. That is announced at once,
-// no time is waited for any more, and what was asked of the keeper goes on when the life ends by itself; who
-// asks again has it tried again.
-// While anything is leaving nothing is spawned: two copies of a program never meet by accident. In a reload
-// they are meant to: incoming starts beside serving, and the old one leaves beside the new one.
+// A life leaves the table when nothing of it is left. A life that cannot be ended is stuck: a signal to it
+// was refused (it runs as another user now), or KILL did not help within kill_timeout. That is announced at
+// once, no time is waited for any more, and what was asked of the keeper goes on when the life ends by
+// itself; who asks again has it tried again. While anything is leaving nothing is spawned: two copies of a
+// program never meet by accident. In a reload they are meant to: incoming starts beside serving, and the old
+// one leaves beside the new one.
 //
 //   wanted  serving  next   what it is
 //   up      yes      -      starting, running or suspended
@@ -65,7 +65,7 @@ namespace keeper {
 
 class Machine {
  public:
-  /// What stuck() says of a life that KILL did not end.
+  /// stuck() of a life that KILL did not end.
   static constexpr const char* kSurvived = "it survived KILL";
 
   explicit Machine(Policy policy) : policy_(std::move(policy)) {}

@@ -36,7 +36,7 @@ int first_signal(const Policy& policy, const std::optional<Cause>& why, int inde
   return index;
 }
 
-/// What asks the rest of a run to stop, when its main process is gone.
+/// Returns the step that asks the rest of a run to stop, when its main process is gone.
 StopStep rest_step(const Policy& policy, const std::optional<Cause>& why, int index) {
   const auto signal = stop_signal(policy, why, index);
   if (!signal) return kill_step(policy);

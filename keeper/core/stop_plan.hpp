@@ -41,15 +41,15 @@ struct StopStep {
 
 /// What asks it to stop, number `index`; KILL after the last one. `why` is the reason to end it.
 StopStep stop_step(const Policy& policy, const std::optional<Cause>& why, int index);
-/// What there is to say when a life did not heed its step within `wait`: "it did not end within 10s of
+/// Returns the reason for KILL if a life did not heed its step within `wait`: "it did not end within 10s of
 /// SIGTERM".
 std::string unheeded_text(const Policy& policy, const Life& life, Millis wait);
 /// KILL to everything.
 StopStep kill_step(const Policy& policy);
-/// What is done at the end of its main process about a life of which others live; its phase and step say what
-/// was sent already.
+/// Returns the step at the end of a main process that leaves others of its life behind. Phase and step of the
+/// life say what was sent already.
 StopStep clear_step(const Policy& policy, const Life& life);
-/// What follows a step that a life has not heeded.
+/// Returns the step after one that a life has not heeded.
 StopStep harder_step(const Policy& policy, const Life& life);
 
 }  // namespace keeper

@@ -10,7 +10,7 @@
 namespace keeper {
 namespace {
 
-/// What is at the path of an address; false: nothing can be seen there.
+/// Looks at the file at the path of an address; false: there is none, or it may not be seen.
 bool look_at(const FilePlace& place, struct stat& into) {
   const ActingAs as_user(place.as);
   return as_user.error() == 0 &&

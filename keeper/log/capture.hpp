@@ -4,8 +4,8 @@
 // so the order is exact. Every run opens its own end (see spawn), and the keeper holds one too, so the pipe
 // never reports its end: at an exit it is drained until it is empty.
 //
-// What is in the pipe is looked at without being taken, by a copy in a second pipe (copy_pipe.hpp), and is
-// taken only once it is stored: a keeper that is killed in between loses nothing. The pipe is of default
+// The content of the pipe is looked at by a copy in a second pipe (copy_pipe.hpp), and is taken only once it
+// is stored: a keeper that is killed in between loses nothing. The pipe is of default
 // size, grows while it is found full, and shrinks when it is quiet again: an ordinary user's allowance is
 // 1,024 default pipes (pipe(7)).
 #pragma once
@@ -67,7 +67,7 @@ class Capture {
   /// The pipe itself, to be spliced from into a file (at most `waiting` bytes), or to be handed on.
   int pipe() const { return pipe_.get(); }
   void went(std::size_t bytes) { taken_ += bytes; }
-  /// Of the copy, so many bytes were not read, and will not be.
+  /// Discards so many bytes of the copy unread.
   void leave(std::size_t bytes) { second_.discard(bytes); }
   /// `stored` of the peeked bytes are taken from the pipe (see take_piece). The copy was read, or left.
   void took(std::size_t stored, PieceMark* mark = nullptr, std::uint8_t lines = 0);

@@ -13,7 +13,7 @@
 namespace keeper {
 namespace {
 
-/// What a call that moves bytes has moved, asked again where a signal came.
+/// Returns how many bytes the call has moved; a call that a signal interrupts is made again.
 template <class Call>
 std::size_t moved_by(Call call) {
   for (;;) {

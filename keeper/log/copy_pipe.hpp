@@ -1,6 +1,6 @@
-// The second pipe beside a program's output pipe. What is in the first is copied into it to be looked at
-// (tee(2), which copies no bytes); what is stored is moved into it, so that what it holds says how much of a
-// piece has left the first.
+// The second pipe beside a program's output pipe. Output is copied from the first into the second to be
+// looked at (tee(2), which copies no bytes). Output that is stored is moved into the second: its content
+// tells how much of a piece has left the first.
 //
 // The guard holds its reading end too: the next keeper finds what the one before has moved.
 #pragma once
@@ -29,7 +29,7 @@ class CopyPipe {
   /// Bytes in it.
   std::size_t waiting() const;
 
-  /// Copies at most `most` bytes from a pipe, which keeps them. How many; 0: none can be had.
+  /// Copies at most `most` bytes from a pipe, which keeps them. Returns how many; 0: there are none.
   std::size_t copy(int from, std::size_t most);
   /// Moves at most `most` bytes from a pipe, by one system call that moves all of them or none of them where
   /// there is room. How many; 0: none can be moved.

@@ -1,7 +1,7 @@
 // A page of a file as memory: what is stored there is in the file at once, for whoever reads it and whoever
 // goes on after this process was killed, and costs no system call.
 //
-// Somebody may cut the file short under it: then what is stored is lost (mapped_page.hpp).
+// Another process may cut the file short under it: then what is stored is lost (mapped_page.hpp).
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -73,7 +73,7 @@ bool FileSink::ready() {
   return open_path() || file_;
 }
 
-/// Where the log is by now.
+/// Returns the place of the log as it is by now.
 Result<FilePlace> FileSink::place(Parents parents) const {
   return find_place(given_, user_, LastLink::followed, parents);
 }
@@ -277,7 +277,7 @@ void FileSink::write_again(std::uint64_t inode, std::uint64_t offset) {
   again_ = offset;
 }
 
-/// It may have become shorter than it was: then the end of what was there is not of it.
+/// Cuts off the end of the old text if the new one is shorter.
 void FileSink::wrote_again() {
   if (!std::exchange(again_, std::nullopt)) return;
   struct stat st {};

@@ -53,8 +53,8 @@ class FileSink {
   /// Appends. Rotates at the end of a line once the file has reached its size (a line without end is cut 1
   /// MiB past it): PATH to PATH.1, PATH.1 to PATH.2, ...
   void write(std::string_view bytes);
-  /// What is written until end_piece() belongs together: it goes into the file that is open now, which does
-  /// not rotate meanwhile. Rotates first where that is due.
+  /// Begins a piece: all that is written until end_piece() goes into one file, which does not rotate
+  /// meanwhile. Rotates first if that is due.
   void begin_piece();
   void end_piece();
   /// How many of these bytes go into this file, at least one: up to the end of the line at which it rotates,
@@ -101,7 +101,7 @@ class FileSink {
   Done flush();
   /// Brings the files of the log into order: what an earlier keeper left half done.
   void tidy();
-  /// Who packs a backup of a log, from a file to a file beside it; false: it cannot be done just now.
+  /// Packs a backup of a log, from a file to a file beside it; false: it cannot be done just now.
   using Pack = std::function<bool(const FilePlace& log, const std::string& from, const std::string& to)>;
   void on_compress(Pack start) { on_compress_ = std::move(start); }
   /// How that ended; the inode of what was packed.

@@ -14,8 +14,8 @@ namespace keeper {
 
 class IndexFile {
  public:
-  /// Of the log at `path`, which may be a link, and is open with this inode. Nothing is made yet. `user`:
-  /// whose rights count there (file_place.hpp).
+  /// Begins with the log at `path`, which may be a link, and is open with this inode. Nothing is made yet.
+  /// `user`: whose rights count there (file_place.hpp).
   void begin(const std::string& path, std::uint64_t inode, const ActingUser* user = nullptr);
   /// Bytes are about to be written at `offset`.
   void note(WallTime now, std::uint64_t offset);

@@ -32,7 +32,8 @@ class LineFormatter {
   void finish(std::string_view bytes, WallTime time, int pid);
   /// A run has ended: what comes next begins a line.
   void end_run();
-  /// What another one has to know to go on behind what was used: whether a line, or a record, goes on there.
+  /// Tells whether a line, or a record, goes on behind the bytes that were used: go_on() of the next
+  /// formatter takes it.
   std::uint8_t state() const;
   void go_on(std::uint8_t state);
   /// A line of keeper's own, dressed, with its newline.

@@ -124,8 +124,8 @@ bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
   return stored == there || take_seen(there - stored);
 }
 
-/// Begins a piece that goes into one file, and leaves of `bytes` those that do. Where some of the output is
-/// in memory already nobody can say afterwards how far it came: false.
+/// Begins a piece that goes into one file, and leaves of `bytes` those that do. False if some of the
+/// output is in memory already: then it cannot be said afterwards how much of it was written.
 bool OutputLog::begin_made(std::string_view& bytes) {
   if (route_.file == nullptr || route_.file->waiting() > 0 || route_.file->is_dropping()) return false;
   route_.file->begin_piece();
@@ -149,7 +149,7 @@ void OutputLog::took(std::size_t used, bool marked) {
     owed_ = used;
     return;
   }
-  // What an earlier keeper had begun to write of the beginning of a line is still there: its mark stays.
+  // The mark of an earlier keeper stays: the beginning of a line that it has written is still there.
   if (marked && used == 0 && route_.file->writes_again()) return route_.file->end_piece();
   take_out(used);
 }
@@ -196,7 +196,7 @@ bool OutputLog::take_seen(std::size_t rest) {
   return done.used > 0;
 }
 
-/// What is not used stays in the pipe.
+/// Returns how much was used; the rest stays in the pipe.
 OutputLog::Handled OutputLog::handle(std::string_view bytes) {
   Handled out{bytes.size(), 0};
   if (route_.lines) {
@@ -206,7 +206,7 @@ OutputLog::Handled OutputLog::handle(std::string_view bytes) {
       out.used = whole_characters(bytes);
       route_.lines->finish(bytes.substr(0, out.used), wall_now(), route_.pid());
     }
-    // Where the file has enough there may be whole lines behind.
+    // The file has enough, and whole lines may follow in the pipe.
     if (route_.lines->out().size() < most) out.waits = bytes.size() - out.used;
     put(route_.lines->out());
     route_.lines->clear();

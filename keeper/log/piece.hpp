@@ -1,8 +1,8 @@
-// What is being written into a log just now, in memory that outlives this process: so that the next keeper
-// knows which bytes of the pipe are in the file already.
+// The piece of output that is being written into a log, marked in memory that outlives this process: so the
+// next keeper knows which bytes of the pipe are in the file already.
 //
 // Bytes are copied, written, and then taken out of the pipe. A mark says which of these is being done, and is
-// gone when the bytes are. Where there is one after the end of a keeper, the file tells how much of the piece
+// gone when the bytes are. If a mark is left after the end of a keeper, the file tells how much of the piece
 // was written, and the second pipe (copy_pipe.hpp) how much was taken.
 #pragma once
 #include <atomic>
@@ -25,7 +25,7 @@ struct PieceMark {
   std::uint64_t inode;   ///< of the file,
   std::uint64_t offset;  ///< and where in it the piece begins
   /// One word, because it changes at once: `bytes` in its lower half; above them 8 bits of `kind` and 8 of
-  /// `lines`. Of an earlier keeper `lines` is 0.
+  /// `lines`. A mark of an earlier version has 0 as `lines`.
   std::atomic<std::uint64_t> word;
 
   std::uint32_t bytes() const { return static_cast<std::uint32_t>(word); }
@@ -46,12 +46,12 @@ void take_piece(PieceMark* mark, int pipe, CopyPipe& second, std::size_t bytes, 
 /// There is no piece.
 void end_piece(PieceMark* mark, std::uint8_t lines);
 
-/// Brings the log at `path` and its pipe (non-blocking) to where both agree, and empties the second one. Of a
-/// `copied` piece what the file has is taken out of the pipe; of one that is `stored` what was not taken. The
-/// mark of a `made` one stays: it is to be made again, and written where it was begun. If it has led to
-/// rotations it is cut off its file, and the files that it went on in are emptied. Where it cannot be known
-/// what was taken, nothing more is: it is written twice. Whether there was anything to do.
-/// `user`: whose rights count at the path (protocol/home/file_place.hpp).
+/// Brings the log at `path` and its pipe (non-blocking) to where both agree, and empties the second one. A
+/// `copied` piece is taken out of the pipe as far as the file has it, a `stored` one as far as it was not
+/// taken. The mark of a `made` one stays: it is to be made again, and written where it was begun. If it has
+/// led to rotations it is cut off its file, and the files that it went on in are emptied. If it cannot be
+/// known what was taken, nothing more is: it is written twice. Whether there was anything to do. `user`:
+/// whose rights count at the path (protocol/home/file_place.hpp).
 bool settle_piece(PieceMark& mark, const std::string& path, int pipe, CopyPipe& second,
                   const ActingUser* user = nullptr);
 

@@ -247,7 +247,7 @@ bool Channel::send(std::string_view line, int fd) {
 }
 
 /// Memory was short, or the program has made the buffer small. Half a line must not stay: the program would
-/// not survive it. It is finished within a second, or the last word: the end of a channel ends a line too.
+/// not survive it. The line is finished within a second, or the channel is closed, which ends a line too.
 void Channel::finish_sending() {
   late_.expires_after(kFinishWithin);
   late_.async_wait(living_.only([this] {

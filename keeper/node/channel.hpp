@@ -68,7 +68,7 @@ class Channel {
   void drain();
   /// Whether the program has not closed it.
   bool is_open() const { return !closed_; }
-  /// Sends a line (without newline), and `fd` beside it. Where the kernel takes a part of it the rest follows
+  /// Sends a line (without newline), and `fd` beside it. If the kernel takes a part of it, the rest follows
   /// within a second, or the channel ends. False if there is no room, as the program does not read or has not
   /// got all of the line before, or if there is nobody any more to read it.
   bool send(std::string_view line, int fd = -1);

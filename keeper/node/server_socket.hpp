@@ -32,8 +32,8 @@ struct ServerSocket {
 };
 
 /// Bound and (but udp) listening; non-blocking, close-on-exec. `user`: whose program wishes it. The socket,
-/// and its file, is that user's, and what that user may not do is that user's errno (EACCES). Of a
-/// descriptor's number: EBADF.
+/// and its file, is that user's, and what that user may not do is that user's errno (EACCES). A wish
+/// for a descriptor's number is EBADF.
 ServerSocket open_server_socket(const SocketWish& wish, const ActingUser& user = {});
 
 /// The inode of the file of a socket; 0 where the user finds none there.

@@ -81,8 +81,8 @@ void take_part(const cmsghdr& part, Beside& out) {
   }
 }
 
-/// Looks at the next message, and takes nothing. There is room for who sent it, and for no descriptor: one
-/// that was received would have to be closed. `room`: of the buffer, for what the kernel says of the sender.
+/// Looks at the next message, and takes nothing. There is room for the sender's credentials, and for no
+/// descriptor: this process would have to close it. `room`: of the buffer for the credentials, in bytes.
 ssize_t look_at_next(int socket, iovec text, std::size_t room, Beside& out) {
   alignas(cmsghdr) char beside[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int))];
   msghdr header{};

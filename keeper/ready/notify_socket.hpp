@@ -20,7 +20,8 @@ namespace keeper {
 struct Notification {
   Sender sender;
   /// With `barrier` (BARRIER=1 and a descriptor beside it) the sender waits until that descriptor is closed
-  /// (sd_notify_barrier(3)). It is once this was acted on: so all that came before is to be recorded by then.
+  /// (sd_notify_barrier(3)). This process closes it after it has acted on the message: all earlier messages
+  /// are to be recorded by then.
   NotifyMessage message;
 };
 

@@ -1,5 +1,6 @@
-// What a program has from the caller of its keeper: the mask of new files, the priority and the limits. It
-// is one word of a role, so that nothing that stands between two roles (a wrapper script) changes it:
+// The properties that a program has from the caller of its keeper: the mask of new files, the priority and
+// the limits. They are one word of a role, so that nothing that stands between two roles (a wrapper script)
+// changes them:
 //
 //   UMASK,PRIORITY,SOFT:HARD,SOFT:HARD,...   (of RLIMIT_CPU and the next ones; "-" is no limit)
 //

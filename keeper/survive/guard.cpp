@@ -49,7 +49,7 @@ struct Guard {
   int signals;
   bool guards;  // this is a guard, and no keeper
   int link;     // to the keeper
-  int keeper;   // its pid; 0: there is none just now
+  int keeper;   // its pid; 0: no keeper runs just now
   bool up;      // it has said so
   bool again;   // there was one before it
   bool leaving;
@@ -313,8 +313,8 @@ void hold(Guard& g, const GuardWord& word, int fd) {
   say(g, GuardWord::kept, 0);
 }
 
-/// What was started by a script has the name of its file: the same again, by its own. If that cannot be, it
-/// goes on by that one.
+/// A keeper that a script has executed is called by its file: it executes itself again, by its own name. If
+/// that fails, it keeps the name.
 void be_named(Guard& g) {
   if (starts_with(g.argv[0], "keeper: ")) return;
   char name[kNameMost];
@@ -557,7 +557,7 @@ long wake_at(const Guard& g) {
 
 }  // namespace
 
-/// Of a keeper only what a script has left of its name is put right.
+/// Becomes the guard. In a keeper, corrects only the name that a script has left.
 void guard_if_asked(char** argv, char** envp) {
   for (char** at = envp; *at != nullptr; ++at) {
     if (!starts_with(*at, kVariable)) continue;

@@ -59,7 +59,7 @@ class StatePage {
   /// False: it is longer than kMost, or cannot be written, and the last one stays.
   bool write(std::string_view content);
 
-  /// Whether its file was overwritten or cut short by somebody else since it was opened. What is written is
+  /// Whether another process has overwritten its file or cut it short since it was opened. Contents are
   /// then lost until it is opened again (mapped_page.hpp).
   bool damaged() const { return head().magic != kMagic; }
   /// A new page of the same file, empty, with the inbox at `read`. Errors: no room.

@@ -124,7 +124,8 @@ void forget_the_dead(Status& s, const Home& home, const std::string& stem) {
   if (s.guard_pid && !wrote_record(home, stem, s, *s.guard_pid)) s.guard_pid.reset();
 }
 
-/// Somebody holds its lock, and does not answer. A keeper that could not begin has recorded why.
+/// Completes the row of an app whose lock is held, and whose keeper does not answer. A keeper that could not
+/// begin has recorded why.
 void settle_held(const Home& home, Row& row, const std::string& why) {
   Status& s = row.status;
   bool being_ended = s.state == State::stopping && !s.keeper_pid;

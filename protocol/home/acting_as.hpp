@@ -1,8 +1,8 @@
 // A privileged process acts with another user's rights for a moment: where that user may have chosen the path
 // or the port, the kernel is to permit what it permits that user, and nothing else.
 //
-// What changes is the file system identity of the calling thread, which must be the only one: uid, gid, and
-// supplementary groups, and no capability is effective (credentials(7), capabilities(7)). Files that are made
+// The calling thread, which must be the only one, changes its file system identity: uid, gid and
+// supplementary groups; no capability is effective (credentials(7), capabilities(7)). Files that are made
 // meanwhile are that user's, and no signal of that user's reaches the process.
 #pragma once
 #include <cstdint>
@@ -24,8 +24,8 @@ struct ActingUser {
   std::uint64_t home_inode = 0;
 };
 
-/// The user of an account as text (Spec::run_as), for a process that is root. Nobody else for any other
-/// process, for an empty text, and where that user is root.
+/// The user of an account as text (Spec::run_as), for a process that is root. No other user for any other
+/// process, for an empty text, and if that user is root.
 ActingUser acting_user(std::string_view run_as);
 
 /// From its beginning to its end this thread acts as that user. Null, or nobody else: nothing changes. errno

@@ -168,8 +168,8 @@ Done Walk::go_up() {
   return {};
 }
 
-/// What such a link says has no meaning in /proc: only the kernel can follow it, and it leads to whatever
-/// this process has open, which is no business of the user's.
+/// Refuses a link in /proc whose text means nothing: only the kernel can follow it, to whatever this process
+/// has open, which is no business of the user's.
 Done Walk::follow(const Entry& link, const Step& step) {
   struct statfs fs {};
   if (fstatfs(at_.get(), &fs) != 0) return failed(errno, as());

@@ -1,4 +1,4 @@
-// Where a path leads, for a privileged process that keeps a program of another user.
+// Follows a path for a privileged process that keeps a program of another user.
 //
 // A directory that belongs to this process's own user, and that nobody else can write, is the
 // administrator's: what is in it was put there by the administrator, and is reached with all rights. From the
@@ -39,9 +39,9 @@ struct FilePlace {
 enum class LastLink { followed, kept };
 enum class Parents { as_they_are, made };  ///< made: 0700, as whoever they lie with
 
-/// What is at the path need not be there. `user`: null, or nobody else: the path is taken as it is. Errors:
-/// with errno; `doing` is "as NAME" where that user's rights did not do; refused (a link to another's: says
-/// so).
+/// Finds the place of a file, which need not exist. `user`: null, or no other user: the path is taken as it
+/// is. Errors: with errno; `doing` is "as NAME" if that user's rights did not suffice; refused (a link that
+/// leads to another's file).
 Result<FilePlace> find_place(const std::string& path, const ActingUser* user,
                              LastLink last = LastLink::followed, Parents parents = Parents::as_they_are);
 
@@ -54,7 +54,7 @@ bool remove_beside(const FilePlace& place, const std::string& other);
 /// The directory, to be read; none and errno.
 Fd open_directory_of(const FilePlace& place);
 
-/// Whose rights count for reading what is at a path, links followed: those of `user`, or null for this
+/// Returns the rights for reading the file at a path, links followed: those of `user`, or null for this
 /// process's own. Any link may have led there.
 const ActingUser* rights_at(const std::string& path, const ActingUser& user);
 

@@ -41,7 +41,7 @@ bool same_directory(const string& a, const string& b) {
          one.st_dev == other.st_dev;
 }
 
-/// Whether the keeper of such a process has this home. One that was started without KEEPER_HOME has the
+/// Whether the keeper of such a process has this home. A keeper that was started without KEEPER_HOME has the
 /// default one of its user, whose HOME the program need not have (--user).
 bool names_home(const string& environment, const Home& home) {
   if (auto path = value_in(environment, "KEEPER_HOME"); path && !path->empty())
@@ -104,7 +104,7 @@ std::vector<string> command_of(int pid) {
   return out;
 }
 
-/// What a clean end takes along, and a kill leaves.
+/// Whether there are files that a clean end removes, and a kill leaves.
 bool was_left(const Home& home, const string& stem) {
   return is_there(home.socket_path(stem)) || is_there(home.pid_path(stem));
 }
@@ -141,7 +141,7 @@ std::optional<FoundRun> run_of_child(const Home& home, const AppId& id, int pid,
   const auto start = process_start(pid);
   if (!start || getsid(pid) != pid || runs_program(pid, "keeper")) return std::nullopt;
   const string environment = environment_of(pid);
-  // One that nobody may look into has the parent alone to speak for it.
+  // If its variables cannot be read, the parent alone speaks for it.
   if (environment.size() <= 1) return FoundRun{pid, *start, 0};
   if (!names_home(environment, home) || !is_of_run(pid, id, wish)) return std::nullopt;
   return FoundRun{pid, *start, number_of(value_in(environment, "KEEPER_PID").value_or(""))};

@@ -21,7 +21,7 @@ struct FoundRun {
   int keeper = 0;           ///< KEEPER_PID in its environment; 0: not known
 };
 
-/// Whose processes count, and which of them.
+/// Selects the processes that count: by user, and by parent.
 struct RunWish {
   std::optional<unsigned> user{};  ///< uid that the program runs as, beside this process's and root
   std::string user_name{};         ///< the same by its name; empty: not known
@@ -57,7 +57,7 @@ class MarkedProcesses {
 /// no keeper, whose variables name the app or cannot be read. For children of the app's guard.
 std::optional<FoundRun> run_of_child(const Home& home, const AppId& id, int pid, const RunWish& wish);
 
-/// Whose processes are the program of a spec; of a status, where the spec cannot be read.
+/// Selects the processes of a spec's program; of a status's, if the spec cannot be read.
 RunWish wish_for(const Result<Spec>& spec, const Result<Status>& status);
 
 /// The program of an app that no keeper keeps: by the record and the pid file, and if these do not name a
@@ -66,8 +66,7 @@ RunWish wish_for(const Result<Spec>& spec, const Result<Status>& status);
 /// process. Under the app's lock.
 std::optional<FoundRun> find_lost_run(const Home& home, const AppId& id, RunWish wish, bool page_is_whole);
 
-/// What a record would say of an app that has this run: all that `record` says, with the run as the living
-/// one.
+/// Returns the record of an app that has this run: `record`, with the run as the living one.
 Status status_of_found(const AppId& id, Status record, const FoundRun& run);
 
 /// Why records of an app that are there cannot be read: "spec.json: it is a symbolic link; status.json: ...".

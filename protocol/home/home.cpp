@@ -307,7 +307,7 @@ bool remove_aside(int apps, const char* aside) {
   return false;
 }
 
-/// Somebody's own, in the place of what is to be written: kept, under another name.
+/// Renames a file of somebody else's that stands where one of ours is to be written: NAME.damaged.
 bool move_aside(int directory, const string& name) {
   const string aside = name + ".damaged";
   if (renameat(directory, name.c_str(), directory, aside.c_str()) == 0) return true;

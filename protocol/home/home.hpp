@@ -83,7 +83,7 @@ class Home {
 
   const std::string& path() const { return path_; }
   unsigned owner() const { return owner_; }  ///< a uid
-  /// Whose rights count where the user of a program may have chosen a path; the home stays its owner's.
+  /// The user whose rights count if the user of a program may have chosen a path; the home stays its owner's.
   ActingUser acting_user(const Spec& spec) const;
   std::string socket_path(std::string_view stem) const;
   std::string app_dir(std::string_view stem) const;
@@ -107,8 +107,8 @@ class Home {
   /// Whether that is the file of its lock, and not of one that was removed.
   bool is_lock_of(std::string_view stem, int file) const;
 
-  /// The file of the app's state page, for reading and writing, made where it is missing. What is no file of
-  /// ours is moved aside ("state.damaged"). Only under the lock. Errors: failed.
+  /// The file of the app's state page, for reading and writing, made where it is missing. Anything but a file
+  /// of ours is moved aside ("state.damaged"). Only under the lock. Errors: failed.
   Result<Fd> open_state(std::string_view stem) const;
 
   /// Only under the lock: removes a stale socket of that name, binds, listens (backlog 128). The socket is

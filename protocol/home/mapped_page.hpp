@@ -1,6 +1,6 @@
-// Pages of files that are mapped to be stored into. Somebody may cut such a file short: storing into the page
-// would end this process then (SIGBUS, mmap(2)). A page that is registered here becomes memory that nobody
-// else sees instead, filled with zeros, and what is stored is lost.
+// Pages of files that are mapped to be stored into. Another process may cut such a file short: storing into
+// the page would end this process then (SIGBUS, mmap(2)). A page that is registered here becomes private
+// memory instead, filled with zeros, and what is stored is lost.
 #pragma once
 #include <cstddef>
 

@@ -26,7 +26,7 @@ std::vector<int> all_processes();
 /// Whether the file that it runs is called so; one that was replaced or deleted meanwhile counts too.
 bool runs_program(int pid, std::string_view name);
 
-/// What it was executed as, as one line that is harmless and not long: "python3 serve.py"; empty if it is
+/// Returns its command line as one line that is harmless and not long: "python3 serve.py"; empty if it is
 /// gone.
 std::string command_text_of(int pid);
 
@@ -48,7 +48,7 @@ std::vector<std::string> run_marks(const std::string& name, int keeper);
 /// take another one without a privilege. Nothing if there is no such process.
 std::optional<unsigned> user_of(int pid);
 
-/// What tells the processes of a run from others, where their parents do not lead to it.
+/// The signs by which processes of a run are known if their parents do not lead to it.
 struct RunSigns {
   int session = 0;  ///< the run's session; 0: no process is known by its session
   /// The leader of the session lives and is the run's main process: the number is no other session's.
@@ -73,8 +73,8 @@ std::optional<std::int64_t> began_ms(int pid);
 /// times.
 bool began_after(std::int64_t began_ms, std::int64_t written_ms);
 
-/// Of processes that a record says a run left, keeps those that are still there. One that began after the
-/// record's end is another. `boot`: boot_id().
+/// Keeps those processes that a run left, by its record, and that are still there. A process that began after
+/// the record's end is another. `boot`: boot_id().
 void keep_the_living(std::vector<int>& pids, const Status& record, const std::string& boot);
 
 /// Whether the process of that number lives and can be one that the record of an app names: it has the same

@@ -55,9 +55,9 @@ struct RunRecord {
   /// Why its keeper sent KILL: "it did not end within 10s of SIGTERM". Nothing where that did not end it.
   std::optional<std::string> kill_reason;
   std::vector<KilledProcess> killed{};  ///< of all its processes those that were sent KILL
-  /// What lived on when its main process had ended by itself: "left 3 processes behind (nginx: worker
-  /// process), which were ended"; with the question whether it goes into the background, where that makes
-  /// sense.
+  /// The processes that lived on when its main process had ended by itself: "left 3 processes behind (nginx:
+  /// worker process), which were ended"; with the question whether it goes into the background, where that
+  /// makes sense.
   std::optional<std::string> left_behind{};
   std::optional<std::int64_t> clearing_ms{};  ///< how long it took until nothing of it was left
   std::optional<std::string> error;           ///< why it could not be spawned

@@ -177,7 +177,7 @@ struct FlushLogs {
   using Reply = LogsNow;
 };
 
-/// What came of an upgrade. The numbers outlive a process.
+/// The outcome of an upgrade. The numbers outlive a process.
 enum class UpgradeState { under_way = 0, done = 1, failed = 2 };
 template <>
 inline constexpr std::array<WordOf<UpgradeState>, 3> kWordsOf<UpgradeState>{

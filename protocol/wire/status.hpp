@@ -49,7 +49,7 @@ struct LastExit {
   /// Why its keeper sent the KILL that ended it; nothing where it did not.
   std::optional<std::string> kill_reason{};
   std::vector<KilledProcess> killed{};  ///< processes of that run that were sent KILL
-  /// What lived on when it had ended by itself: RunRecord::left_behind.
+  /// The processes that lived on when it had ended by itself: RunRecord::left_behind.
   std::optional<std::string> left_behind{};
 };
 
@@ -121,7 +121,7 @@ struct Status {
       pid_start;  ///< start time of `pid` in clock ticks since boot (proc(5), stat field 22)
 };
 
-/// What the reason of an app begins with of which no keeper can begin, and whose guard tries that again.
+/// The beginning of Status::reason if no keeper of the app can begin, and its guard tries that again.
 inline constexpr std::string_view kCannotBegin = "its keeper cannot begin: ";
 
 /// "api", or "api:2".
