@@ -9,6 +9,7 @@ namespace keeper {
 namespace {
 
 constexpr Millis kSyslogLastWords{500};
+constexpr const char* kLost = "it waited in memory when keeper and its guard were killed";
 
 bool is_file(const std::string& log) {
   return log != "none" && log != "-";
@@ -80,12 +81,12 @@ Result<std::unique_ptr<AppOutput>> AppOutput::make(asio::io_context& io, const S
   // Where nothing says which stream a line is of, one file takes them as they were written: through one pipe.
   bool apart = !spec.error_log.empty() && !(same && spec.log_format == LogFormat::raw);
   FileSink* out = is_file(spec.log) ? app->add_sink(apart ? "out" : "all", path) : nullptr;
-  if (Done done = app->add_stream(LogStream::out, out, apart && same); !done) return done.error();
+  if (Done done = app->add_stream(LogStream::out, out); !done) return done.error();
   if (!apart) return app;
   // Both may go into one file, where each line says which stream it is of.
   if (same) app->sinks_.front()->stream = "all";
   FileSink* err = same ? out : is_file(spec.error_log) ? app->add_sink("err", error_path) : nullptr;
-  if (Done done = app->add_stream(LogStream::err, err, same); !done) return done.error();
+  if (Done done = app->add_stream(LogStream::err, err, !same); !done) return done.error();
   return app;
 }
 
@@ -104,11 +105,22 @@ FileSink* AppOutput::add_sink(const std::string& stream, const std::string& path
                                                       const std::string& to) {
     return static_cast<bool>(packer->start(log, from, to));
   });
+  file->kept().on_memory([this, log = sinks_.size()](int fd) {
+    if (hooks_.on_memory) hooks_.on_memory(log, fd);
+  });
   sinks_.push_back(std::move(sink));
   return file;
 }
 
-Done AppOutput::add_stream(LogStream from, FileSink* file, bool shared) {
+/// What an earlier keeper kept of this log, which is the newest, and is beginning. False: it is lost.
+bool AppOutput::take_over_kept(FileSink& file, PieceMark* mark) {
+  const OverflowLoss loss = OverflowLoss::of(mark != nullptr ? mark->waits : 0);
+  file.take_over(std::move(memory_.kept[sinks_.size() - 1]), loss);
+  if (mark != nullptr) file.kept().note_in(&mark->waits);
+  return file.kept().memory() >= 0 || loss.bytes == 0;
+}
+
+Done AppOutput::add_stream(LogStream from, FileSink* file, bool first) {
   const std::size_t number = streams_.size();
   const bool known = number < memory_.pipes.size() && memory_.pipes[number].reading;
   auto pipe = known ? Result<OutputPipe>(std::move(memory_.pipes[number])) : make_output_pipe();
@@ -118,11 +130,12 @@ Done AppOutput::add_stream(LogStream from, FileSink* file, bool shared) {
   if (!second) return second.error();
   OutputRoute route;
   route.file = file;
+  route.number = static_cast<int>(number);
   route.mark = memory_.marks[number];
+  if (file != nullptr && first && !take_over_kept(*file, route.mark)) route.lost = kLost;
   settle(route, known, pipe->reading.get(), *second);
   inodes_.push_back(inode_of(pipe->reading));
   route.lines = formatter_of(spec_, from);
-  route.shared = shared;
   route.markers = spec_.log_markers;
   route.is_watched = [this] { return syslog_ || hooks_.is_watched(); };
   std::unique_ptr<SyslogLines> lines;
@@ -135,13 +148,17 @@ Done AppOutput::add_stream(LogStream from, FileSink* file, bool shared) {
   route.on_trouble = [this] { look_for_trouble(); };
   auto log = OutputLog::make(io_, std::move(pipe->reading), std::move(*second), std::move(route));
   if (!log) return log.error();
-  streams_.push_back(
-      std::make_unique<Stream>(Stream{std::move(pipe->writing), std::move(lines), std::move(*log)}));
+  streams_.push_back(std::make_unique<Stream>(
+      Stream{std::move(pipe->writing), std::move(lines), std::move(*log), first ? file : nullptr}));
   return {};
 }
 
 /// Finishes what an earlier keeper was doing with this pipe, if that is known.
 void AppOutput::settle(const OutputRoute& route, bool known, int pipe, CopyPipe& second) {
+  if (route.file != nullptr) {
+    const PieceMark::Kind kind = known && route.mark != nullptr ? route.mark->kind() : PieceMark::none;
+    route.file->settle_piece(route.number, kind == PieceMark::copied || kind == PieceMark::made);
+  }
   if (known && route.mark != nullptr && route.file != nullptr)
     settle_piece(*route.mark, route.file->given(), pipe, second, hooks_.user);
   else
@@ -173,8 +190,11 @@ std::uint64_t AppOutput::newly_dropped(Sink& sink) {
 }
 
 void AppOutput::use_marks(const std::array<PieceMark*, 2>& marks) {
-  for (std::size_t i = 0; i < streams_.size(); ++i)
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
     streams_[i]->log->use_mark(marks[i]);
+    if (streams_[i]->first_of != nullptr)
+      streams_[i]->first_of->kept().note_in(marks[i] != nullptr ? &marks[i]->waits : nullptr);
+  }
 }
 
 std::vector<int> AppOutput::pipes() const {
@@ -188,6 +208,13 @@ std::vector<int> AppOutput::copies() const {
   std::vector<int> out;
   for (const auto& stream : streams_)
     out.push_back(stream->log->copy());
+  return out;
+}
+
+std::vector<int> AppOutput::kept() const {
+  std::vector<int> out;
+  for (const auto& sink : sinks_)
+    out.push_back(sink->file->kept().memory());
   return out;
 }
 
@@ -277,7 +304,7 @@ std::vector<LogFile> AppOutput::files() const {
   std::vector<LogFile> out;
   for (const auto& sink : sinks_) {
     const FileSink& file = *sink->file;
-    LogFile one{sink->stream, file.path(), file.bytes(), {}, file.dropped()};
+    LogFile one{sink->stream, file.path(), file.bytes(), {}, file.dropped(), file.waiting()};
     if (!file.trouble().empty()) one.trouble = file.trouble();
     out.push_back(std::move(one));
   }

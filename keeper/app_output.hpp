@@ -24,6 +24,8 @@ struct OutputHooks {
   /// A log is written into this file from now on, and not any more into the one with the watch `before` (-1:
   /// none). The watch under which look_for_file() will be told of it; -1: it will not be told.
   std::function<int(int fd, int before)> watch_file;
+  /// Log number `log` has memory that outlives this process (overflow_buffer.hpp): to be handed on.
+  std::function<void(std::size_t log, int fd)> on_memory;
   /// A log cannot be written, or (an empty `what`) can again; `dropped` bytes since it was last told.
   std::function<void(const std::string& what, std::uint64_t dropped)> on_trouble;
 };
@@ -33,6 +35,7 @@ struct OutputMemory {
   std::array<PieceMark*, 2> marks{};  ///< null: nowhere
   std::vector<OutputPipe> pipes;      ///< that a living run writes into, in the order of the streams; used up
   std::array<Fd, 2> copies;           ///< reading ends of the pipes beside them; may be empty
+  std::array<Fd, 2> kept;             ///< by log, what it did not take (overflow_buffer.hpp); may be empty
 };
 
 class AppOutput {
@@ -54,6 +57,8 @@ class AppOutput {
   std::vector<int> pipes() const;
   /// Reading ends of the pipes beside them.
   std::vector<int> copies() const;
+  /// By log, the memory of what it did not take; -1: none.
+  std::vector<int> kept() const;
   /// Takes what is there, at most about `most` bytes of each.
   void drain(std::size_t most);
 
@@ -110,11 +115,13 @@ class AppOutput {
     Fd writing;
     std::unique_ptr<SyslogLines> lines;  ///< null: its lines go nowhere else
     std::unique_ptr<OutputLog> log;
+    FileSink* first_of = nullptr;  ///< the file that no pipe before it goes into; null: another
   };
 
   AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks, OutputMemory memory);
   FileSink* add_sink(const std::string& stream, const std::string& path);
-  Done add_stream(LogStream from, FileSink* file, bool shared);
+  Done add_stream(LogStream from, FileSink* file, bool first = true);
+  bool take_over_kept(FileSink& file, PieceMark* mark);
   void settle(const OutputRoute& route, bool known, int pipe, CopyPipe& second);
   void look_for_trouble();
   static std::uint64_t newly_dropped(Sink& sink);

@@ -40,6 +40,9 @@ std::vector<HeldFd> Keeper::held_descriptors() const {
     out.push_back({names[i], pipes[i]});
     out.push_back({beside[i], copies[i]});
   }
+  const std::vector<int> kept = output_->kept();
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    if (kept[i] >= 0) out.push_back({held_kept_output(i), kept[i]});
   if (notify_) out.push_back({"notify", notify_->descriptor()});
   for (const Run& run : runs_) {
     if (run.ready && run.ready->descriptor_held() >= 0)
@@ -53,6 +56,10 @@ std::vector<HeldFd> Keeper::held_descriptors() const {
       if (one.socket) out.push_back({Listeners::held_name(one.address.place()), one.socket.get()});
   if (watch_) out.push_back({"watch", watch_->descriptor()});
   return out;
+}
+
+std::string Keeper::held_kept_output(std::size_t log) {
+  return log == 0 ? "out-kept" : "err-kept";
 }
 
 /// Before anything is spawned: it relies on it.

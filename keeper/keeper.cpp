@@ -148,6 +148,7 @@ Done Keeper::open_log(OutputMemory memory) {
     return watch_->add(fd);
   };
   hooks.pid = [this] { return machine_.pid().value_or(0); };
+  hooks.on_memory = [this](std::size_t log, int fd) { hand_up(held_kept_output(log), fd); };
   hooks.on_trouble = [this](const std::string& what, std::uint64_t dropped) {
     on_log_trouble(what, dropped);
   };

@@ -175,6 +175,8 @@ OutputMemory Keeper::output_memory(const std::optional<LeftBehind>& left, RoleTa
     if (Fd held = take_held(table.held, name))
       out.pipes.push_back(output_pipe_of(std::move(held)).value_or(OutputPipe{}));
   out.copies = {take_held(table.held, "out-copy"), take_held(table.held, "err-copy")};
+  for (std::size_t i = 0; i < out.kept.size(); ++i)
+    out.kept[i] = take_held(table.held, held_kept_output(i));
   if (!left || !out.pipes.empty()) return out;
   std::vector<int> pids = {left->pid};
   for (const KeptRun& run : left->state.runs) {

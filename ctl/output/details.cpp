@@ -93,6 +93,7 @@ void add_program(Lines& lines, const Status& app, const Spec& spec) {
   for (const LogFile& log : app.logs) {
     string text = escaped(log.path) + " (" + short_memory(log.bytes) + ")";
     if (log.dropped > 0) text += ", " + short_memory(log.dropped) + " of output were dropped";
+    if (log.waiting > 0) text += ", " + short_memory(log.waiting) + " of output wait in memory";
     if (log.trouble) text += "; " + escaped(*log.trouble);
     lines.push_back({log.stream == "all" ? "log" : "log " + escaped(log.stream), text});
   }

@@ -10,6 +10,7 @@
 #include <limits>
 #include <utility>
 
+#include "keeper/log/piece.hpp"
 #include "protocol/home/clock.hpp"
 
 namespace keeper {
@@ -255,13 +256,16 @@ std::uint64_t FileSink::lines_room() const {
   return size_ < limit ? limit - size_ : 1;
 }
 
-void FileSink::begin_piece() {
+void FileSink::begin_piece(int pipe) {
+  send_kept();
   look_at_size();
   rotate_if_due();
   in_piece_ = true;
+  kept_.begin_piece(pipe);
 }
 
 void FileSink::end_piece() {
+  kept_.end_piece();
   in_piece_ = false;
   rotate_if_due();
 }
@@ -322,7 +326,7 @@ void FileSink::write_marker(std::string_view line) {
   send_kept();
   bool unfinished = kept_.empty() ? look_at_size() && !at_line_start() : kept_.rest().back() != '\n';
   if (unfinished) add("\n");
-  add(line);
+  add(line);  // none: the line is ended in any case
 }
 
 std::size_t FileSink::splice_room() {
@@ -378,11 +382,40 @@ void FileSink::say_dropped() {
   if (!on_dropped_) return;
   std::uint64_t bytes = kept_.take_unsaid();
   std::string line = bytes > 0 ? on_dropped_(bytes) : "";
-  if (!line.empty()) write_marker(line);
+  if (bytes > 0) write_marker(line);
 }
 
+/// Piece by piece: each is known to be on its way before it is written, so that the next keeper finds out how
+/// much of it was.
 void FileSink::send_kept() {
-  if (!kept_.empty()) kept_.sent(store(kept_.rest()));
+  while (!in_piece_ && !kept_.empty() && look_at_size()) {
+    bool rotates = false;
+    const std::string_view bytes = kept_.rest();
+    const std::size_t piece = share(bytes, rotates);
+    kept_.begin_sending(inode_, size_);
+    const std::size_t stored = put(bytes.substr(0, piece));
+    kept_.sent(stored);
+    if (stored < piece) break;
+    if (rotates) move_away();
+  }
+}
+
+/// Of what was on its way into a file when an earlier keeper was killed. 0 also where that is not a file.
+std::uint64_t FileSink::sent_before_death() const {
+  const auto [inode, offset] = kept_.sending();
+  if (inode == 0) return 0;
+  return std::min<std::uint64_t>(bytes_behind(given_, user_, inode, offset), kept_.size());
+}
+
+void FileSink::take_over(Fd memory, OverflowLoss lost) {
+  kept_.take_over(std::move(memory));
+  if (kept_.memory() < 0) return kept_.lose(lost);
+  kept_.sent(sent_before_death());
+}
+
+void FileSink::settle_piece(int pipe, bool comes_again) {
+  if (kept_.open_piece() != pipe) return;
+  comes_again ? kept_.take_back_piece() : kept_.end_piece();
 }
 
 void FileSink::retry() {
@@ -395,7 +428,7 @@ void FileSink::retry() {
     ready();
   }
   if (next_rotation_ > 0 && now_ms() >= next_rotation_) rotate_again();
-  if (kept_.empty() && trouble_.empty()) say_dropped();
+  if (kept_.empty() && trouble_.empty() && !again_) say_dropped();
 }
 
 // --- other files

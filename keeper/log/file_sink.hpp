@@ -6,8 +6,8 @@
 // line that was begun in it is ended there, if its end comes within another. Where nothing can be had at the
 // path, one that was only renamed serves on until it has grown to its size.
 //
-// What cannot be written (full disk, no permission) is kept (see kept_output), and what was dropped is said
-// once there is room. Nothing here fails for good: retry() tries again.
+// What cannot be written (full disk, no permission) is kept (overflow_buffer.hpp), and what was dropped is
+// said once there is room. Nothing here fails for good: retry() tries again.
 #pragma once
 #include <functional>
 #include <optional>
@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "keeper/log/index_file.hpp"
-#include "keeper/log/kept_output.hpp"
+#include "keeper/log/overflow_buffer.hpp"
 #include "keeper/log/rotator.hpp"
 #include "protocol/home/file_place.hpp"
 
@@ -53,9 +53,10 @@ class FileSink {
   /// Appends. Rotates at the end of a line once the file has reached its size (a line without end is cut 1
   /// MiB past it): PATH to PATH.1, PATH.1 to PATH.2, ...
   void write(std::string_view bytes);
-  /// Begins a piece: all that is written until end_piece() goes into one file, which does not rotate
-  /// meanwhile. Rotates first if that is due.
-  void begin_piece();
+  /// What is written until end_piece() belongs together, and comes out of pipe number `pipe`: it goes into
+  /// the file that is open now, which does not rotate meanwhile, or waits behind what waits already. Before
+  /// that what waits is tried again, and the file rotates where that is due.
+  void begin_piece(int pipe = 0);
   void end_piece();
   /// How many of these bytes go into this file, at least one: up to the end of the line at which it rotates,
   /// or is left.
@@ -67,6 +68,14 @@ class FileSink {
   void write_again(std::uint64_t inode, std::uint64_t offset);
   /// Whether that is still to come.
   bool writes_again() const { return again_.has_value(); }
+  /// Goes on with what an earlier keeper kept in `memory` (none: an empty descriptor), before anything is
+  /// written. `lost`: what it had kept in memory that is gone with it; asked for only where there is none.
+  void take_over(Fd memory, OverflowLoss lost);
+  /// Brings a piece of pipe `pipe` to its end that an earlier keeper had not ended. `comes_again`: it is
+  /// still in that pipe.
+  void settle_piece(int pipe, bool comes_again);
+  /// What waits, for who hands its memory on.
+  OverflowBuffer& kept() { return kept_; }
   /// How many bytes may be spliced as they are; 0: they have to be looked at, by write().
   std::size_t splice_room();
   /// Appends up to `most` bytes from a pipe without reading them. How many went; fewer: the rest is
@@ -141,6 +150,7 @@ class FileSink {
   std::size_t put(std::string_view bytes);
   void add(std::string_view bytes);
   void send_kept();
+  std::uint64_t sent_before_death() const;
   void say_dropped();
   RotationRules rotation() const;
   void brought_into_order(const FilePlace& log, const Rotated& rotated);
@@ -181,7 +191,7 @@ class FileSink {
   std::string trouble_;
   std::string path_trouble_;  ///< nothing can be had at the path, and the old file serves on
   std::string rotation_trouble_;
-  KeptOutput kept_;
+  OverflowBuffer kept_;
 };
 
 }  // namespace keeper

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "protocol/home/clock.hpp"
-#include "protocol/wire/finally.hpp"
 #include "protocol/wire/json_text.hpp"
 
 namespace keeper {
@@ -33,11 +32,14 @@ Result<std::unique_ptr<OutputLog>> OutputLog::make(asio::io_context& io, Fd read
                                [log = out.get()](std::size_t there) { return log->take(there); });
   if (!capture) return capture.error();
   out->capture_ = std::move(*capture);
+  const FileSink* file = out->route_.file;
+  if (file != nullptr && (file->waiting() > 0 || file->dropped() > 0))
+    out->arm_retry();  // of an earlier keeper
   return out;
 }
 
 OutputLog::OutputLog(asio::io_context& io, OutputRoute route)
-    : route_(std::move(route)), retry_(io), line_end_(io) {
+    : route_(std::move(route)), retry_(io), line_end_(io), last_trouble_(route_.lost) {
   void* memory = mmap(nullptr, kBuffer, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   buffer_ = static_cast<char*>(memory);
@@ -51,19 +53,12 @@ OutputLog::~OutputLog() {
 }
 
 void OutputLog::drain(std::size_t most) {
-  draining_ = true;
-  Finally drained([this] { draining_ = false; });
   capture_->drain(most);
 }
 
 /// What is there now, and not what is written meanwhile: a writer that never rests would be read forever.
 Capture::Took OutputLog::take(std::size_t there) {
   Capture::Took took = Capture::Took::all;
-  if (owed_ > 0) {
-    if (can_wait()) return Capture::Took::part;
-    pay();
-    there = capture_->waiting();
-  }
   if (there == Capture::kUnasked) {
     if (take_line()) return Capture::Took::more;
     there = capture_->waiting();
@@ -78,10 +73,10 @@ Capture::Took OutputLog::take(std::size_t there) {
     }
     const std::size_t room = unseen_room();
     const std::size_t rest = until - capture_->taken();
-    if (!(room > 0 ? take_unseen(room, rest) : take_seen(rest)) || owed_ > 0) break;
+    if (!(room > 0 ? take_unseen(room, rest) : take_seen(rest))) break;
     took = Capture::Took::more;
   }
-  if (owed_ > 0 || (took == Capture::Took::all && left_ > 0)) took = Capture::Took::part;
+  if (took == Capture::Took::all && left_ > 0) took = Capture::Took::part;
   if (used_ > kPage && capture_->waiting() < kPage) {
     madvise(buffer_ + kPage, kBuffer - kPage, MADV_DONTNEED);
     if (route_.lines) route_.lines->release();
@@ -124,44 +119,26 @@ bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
   return stored == there || take_seen(there - stored);
 }
 
-/// Begins a piece that goes into one file, and leaves of `bytes` those that do. False if some of the
-/// output is in memory already: then it cannot be said afterwards how much of it was written.
-bool OutputLog::begin_made(std::string_view& bytes) {
-  if (route_.file == nullptr || route_.file->waiting() > 0 || route_.file->is_dropping()) return false;
-  route_.file->begin_piece();
-  if (!route_.lines) bytes = bytes.substr(0, route_.file->share(bytes));
-  begin_piece(route_.mark, route_.lines ? PieceMark::made : PieceMark::copied, route_.file->inode(),
-              route_.file->bytes(), bytes.size());
-  return true;
+/// Begins a piece, and leaves of `bytes` those that are of it. It goes into one file, or (where output waits
+/// for the file already) into the sink's memory as a whole. What is more than the bytes as they are, or goes
+/// over something in the file, is to be made again where this process is killed.
+void OutputLog::begin_made(std::string_view& bytes) {
+  FileSink* file = route_.file;
+  if (file == nullptr) return;
+  file->begin_piece(route_.number);
+  const bool waits = file->waiting() > 0;
+  if (!route_.lines && !waits) bytes = bytes.substr(0, file->share(bytes));
+  const bool as_they_are = !route_.lines && !waits && !file->is_dropping() && !file->writes_again();
+  begin_piece(route_.mark, as_they_are ? PieceMark::copied : PieceMark::made, waits ? 0 : file->inode(),
+              waits ? 0 : file->bytes(), bytes.size());
 }
 
-/// Whether what the file does not take may stay in the pipe: nobody is to see what comes behind it, and who
-/// writes it can go on.
-bool OutputLog::can_wait() {
-  return !draining_ && !route_.shared && !route_.is_watched() && capture_->make_room();
-}
-
-/// The sink has `used` bytes. As long as they wait in memory they stay in the pipe too, with their mark:
-/// whoever goes on after this process makes them again.
-void OutputLog::took(std::size_t used, bool marked) {
-  const bool waits = marked && route_.mark != nullptr && route_.file->waiting() > 0;
-  if (waits && used > 0 && !route_.file->is_dropping() && can_wait()) {
-    owed_ = used;
-    return;
-  }
+/// The sink has `used` bytes.
+void OutputLog::took(std::size_t used) {
   // The mark of an earlier keeper stays: the beginning of a line that it has written is still there.
-  if (marked && used == 0 && route_.file->writes_again()) return route_.file->end_piece();
-  take_out(used);
-}
-
-void OutputLog::take_out(std::size_t bytes) {
-  capture_->took(bytes, route_.mark, lines_state());
+  if (used == 0 && route_.file != nullptr && route_.file->writes_again()) return route_.file->end_piece();
+  capture_->took(used, route_.mark, lines_state());
   if (route_.file != nullptr) route_.file->end_piece();
-}
-
-/// What was left in the pipe is in the file, or in memory alone from now on.
-void OutputLog::pay() {
-  take_out(std::exchange(owed_, 0));
 }
 
 /// Reads up to `count` bytes of the copy into the buffer.
@@ -189,10 +166,10 @@ bool OutputLog::take_seen(std::size_t rest) {
   }
   std::string_view bytes(buffer_, read_copy(there));
   capture_->leave(there - bytes.size());
-  const bool marked = begin_made(bytes);
+  begin_made(bytes);
   const Handled done = handle(bytes);
-  took(done.used, marked);
-  wait_for_line_end(owed_ > 0 ? 0 : done.waits, done.used > 0);
+  took(done.used);
+  wait_for_line_end(done.waits, done.used > 0);
   return done.used > 0;
 }
 
@@ -250,12 +227,12 @@ bool OutputLog::finish_line() {
   std::size_t there = capture_->peek(left_);
   std::string_view bytes(buffer_, read_copy(there));
   capture_->leave(there - bytes.size());
-  const bool marked = begin_made(bytes);
+  begin_made(bytes);
   route_.lines->finish(bytes, wall_now(), route_.pid());
   put(route_.lines->out());
   route_.lines->clear();
   show(bytes, bytes.size());
-  took(bytes.size(), marked);
+  took(bytes.size());
   left_ = 0;
   look_at_sink();
   return true;
@@ -265,7 +242,7 @@ void OutputLog::end_run() {
   if (!route_.lines) return;
   finish_line();
   route_.lines->end_run();
-  if (owed_ == 0) end_piece(route_.mark, lines_state());
+  end_piece(route_.mark, lines_state());
 }
 
 std::string OutputLog::own_line(std::string_view text, WallTime time) {
@@ -288,7 +265,6 @@ std::string OutputLog::dropped_line(std::uint64_t bytes) {
 
 void OutputLog::look_at_sink() {
   if (route_.file == nullptr) return;
-  if (owed_ > 0 && route_.file->waiting() == 0) pay();
   bool wrong = !route_.file->trouble().empty() || route_.file->waiting() > 0;
   if (route_.file->trouble() != trouble_) {
     trouble_ = route_.file->trouble();
@@ -308,12 +284,6 @@ void OutputLog::arm_retry() {
 }
 
 void OutputLog::retry() {
-  if (owed_ > 0) {
-    route_.file->look();
-    // It goes into another file than it was to.
-    if (route_.file->inode() != route_.mark->inode)
-      begin_piece(route_.mark, PieceMark::made, route_.file->inode(), route_.file->bytes(), 0);
-  }
   route_.file->retry();
   look_at_sink();
   if (!stopped_ || route_.file->is_full()) return;
@@ -329,7 +299,6 @@ bool OutputLog::try_again() {
 
 void OutputLog::give_up() {
   if (route_.file == nullptr) return;
-  if (owed_ > 0) pay();
   route_.file->give_up(stopped_ ? capture_->waiting() : 0);
   stopped_ = true;
 }

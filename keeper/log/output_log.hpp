@@ -3,8 +3,7 @@
 //
 // Where nobody has to see the bytes they go from the pipe into the file without being read. A byte leaves the
 // pipe once it is in the file; the beginning of a line that is to be dressed waits in the pipe for its end,
-// two seconds at most. Where the file cannot be written the bytes stay in the pipe while there is room for
-// more, so that they outlive this process; then they are kept by the sink, in memory.
+// two seconds at most. Where the file cannot be written the sink keeps them (overflow_buffer.hpp).
 #pragma once
 #include <functional>
 #include <memory>
@@ -20,9 +19,10 @@ namespace keeper {
 struct OutputRoute {
   FileSink* file = nullptr;              ///< null: no file
   std::unique_ptr<LineFormatter> lines;  ///< null: bytes as they are
+  int number = 0;                        ///< of the pipe, among those that go into the file
   PieceMark* mark = nullptr;             ///< where it stands what is being written; null: nowhere
-  bool shared = false;                   ///< another pipe goes into the same file
   bool markers = true;                   ///< keeper's own lines are in the log too
+  std::string lost;                      ///< why output of an earlier keeper is lost, if it is
   std::function<bool()> is_watched;      ///< asked before each piece
   std::function<void(std::string_view)> watch;
   std::function<int()> pid;          ///< of the run that writes
@@ -70,12 +70,9 @@ class OutputLog {
   bool take_line();
   bool take_unseen(std::size_t room, std::size_t rest);
   bool take_seen(std::size_t rest);
-  bool begin_made(std::string_view& bytes);
-  bool can_wait();
-  void took(std::size_t used, bool marked);
-  void take_out(std::size_t bytes);
+  void begin_made(std::string_view& bytes);
+  void took(std::size_t used);
   std::uint8_t lines_state() const { return route_.lines ? route_.lines->state() : 0; }
-  void pay();
   std::string own_line(std::string_view text, WallTime time);
   std::string dropped_line(std::uint64_t bytes);
   std::size_t read_copy(std::size_t count);
@@ -97,8 +94,6 @@ class OutputLog {
   asio::steady_timer line_end_;
   bool retry_waits_ = false;
   bool stopped_ = false;  ///< nothing is taken until the file can be written
-  bool draining_ = false;
-  std::size_t owed_ = 0;  ///< bytes at the beginning of the pipe that the sink has, and the file has not
   std::size_t left_ = 0;  ///< beginning of a line that waits in the pipe
   bool line_end_waits_ = false;
   std::size_t shown_ = 0;  ///< of what is in the pipe, from its beginning on

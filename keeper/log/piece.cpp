@@ -95,6 +95,17 @@ void end_piece(PieceMark* mark, std::uint8_t lines) {
   if (mark != nullptr) mark->set(PieceMark::none, 0, lines);
 }
 
+std::uint64_t bytes_behind(const std::string& path, const ActingUser* user, std::uint64_t inode,
+                           std::uint64_t offset) {
+  int number = 0;
+  const auto log = find_place(path, user);
+  const Fd file = log ? open_inode(*log, inode, number) : Fd();
+  struct stat st {};
+  if (!file || fstat(file.get(), &st) < 0) return 0;
+  const auto size = static_cast<std::uint64_t>(st.st_size);
+  return size > offset ? size - offset : 0;
+}
+
 bool settle_piece(PieceMark& mark, const std::string& path, int pipe, CopyPipe& second,
                   const ActingUser* user) {
   const PieceMark::Kind kind = mark.kind();

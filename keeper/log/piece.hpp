@@ -27,6 +27,7 @@ struct PieceMark {
   /// One word, because it changes at once: `bytes` in its lower half; above them 8 bits of `kind` and 8 of
   /// `lines`. A mark of an earlier version has 0 as `lines`.
   std::atomic<std::uint64_t> word;
+  std::uint64_t waits;  ///< OverflowLoss::word() of what waits for the log; of the first pipe into it
 
   std::uint32_t bytes() const { return static_cast<std::uint32_t>(word); }
   Kind kind() const { return static_cast<Kind>(word >> 32); }
@@ -45,6 +46,11 @@ void begin_piece(PieceMark* mark, PieceMark::Kind kind, std::uint64_t inode, std
 void take_piece(PieceMark* mark, int pipe, CopyPipe& second, std::size_t bytes, std::uint8_t lines);
 /// There is no piece.
 void end_piece(PieceMark* mark, std::uint8_t lines);
+
+/// How many bytes a file of a log has behind `offset`: of the log at `path` or of its backups the one with
+/// that inode. 0: none.
+std::uint64_t bytes_behind(const std::string& path, const ActingUser* user, std::uint64_t inode,
+                           std::uint64_t offset);
 
 /// Brings the log at `path` and its pipe (non-blocking) to where both agree, and empties the second one. A
 /// `copied` piece is taken out of the pipe as far as the file has it, a `stored` one as far as it was not

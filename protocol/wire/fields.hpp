@@ -30,6 +30,7 @@ struct Fields<LogFile> {
     v("bytes", &LogFile::bytes, "size now");
     v("trouble", &LogFile::trouble, "why it cannot be written or rotated just now");
     v("dropped", &LogFile::dropped, "bytes that there was no room for");
+    v("waiting", &LogFile::waiting, "bytes in memory that it could not take so far");
   }
 };
 template <>

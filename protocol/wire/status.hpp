@@ -65,6 +65,7 @@ struct LogFile {
   std::uint64_t bytes = 0;
   std::optional<std::string> trouble{};  ///< why it cannot be written or rotated just now
   std::uint64_t dropped = 0;             ///< bytes that there was no room for, since the keeper began
+  std::uint64_t waiting = 0;             ///< bytes in memory that it could not take so far
 };
 
 /// Where log_syslog sends.

@@ -25,6 +25,8 @@ namespace keeper::faults {
   X(splice, ENOSPC)           \
   X(tee, ENOMEM)              \
   X(ftruncate, EIO)           \
+  X(fallocate, ENOSPC)        \
+  X(memfd_create, EMFILE)     \
   X(fstat, EIO)               \
   X(fsync, EIO)               \
   X(fdatasync, EIO)           \
@@ -100,6 +102,8 @@ struct Plan {
   std::atomic<std::uint32_t> use;  ///< the first is 1
   std::atomic<std::uint32_t> fired;
   std::atomic<std::uint32_t> used[kCalls];
+  std::atomic<bool> is_full;       ///< the disk that the logs are on, when they have taken
+  std::atomic<std::int64_t> room;  ///< so many bytes more
 };
 
 }  // namespace keeper::faults

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -84,6 +85,22 @@ bool can_fail(Call call, long second, long third) {
   return call != Call::epoll_ctl || (second == EPOLL_CTL_ADD && !is_of_loop(third));
 }
 
+bool is_log(long fd) {
+  char path[32], name[4096];
+  snprintf(path, sizeof path, "/proc/self/fd/%ld", fd);
+  const long length =
+      bare(SYS_readlink, reinterpret_cast<long>(path), reinterpret_cast<long>(name), sizeof name);
+  return length > 0 && std::string_view(name, static_cast<std::size_t>(length)).ends_with(".log");
+}
+
+/// Of so many bytes for this file those that its disk has room for.
+long taken_by_disk(long fd, long bytes) {
+  if (plan == nullptr || !plan->is_full || !is_log(fd)) return bytes;
+  const long taken = std::min<long>(bytes, plan->room);
+  plan->room -= taken;
+  return taken;
+}
+
 long after(Call call, long result) {
   if (made) bare(SYS_kill, bare(SYS_getpid), SIGKILL);
   if (call == Call::fork && static_cast<int>(result) == 0) self = bare(SYS_getpid);
@@ -99,7 +116,9 @@ extern "C" {
   long __wrap_##name(long a, long b, long c, long d, long e, long f);                     \
   long __wrap_##name(long a, long b, long c, long d, long e, long f) {                    \
     const int before = errno;                                                             \
-    const bool failed = can_fail(Call::name, b, c) && fails(Call::name);                  \
+    bool failed = can_fail(Call::name, b, c) && fails(Call::name);                        \
+    if (Call::name == Call::pwrite) failed = failed || (c = taken_by_disk(a, c)) == 0;    \
+    if (Call::name == Call::splice) failed = failed || (e = taken_by_disk(c, e)) == 0;    \
     errno = before;                                                                       \
     if (!failed) return after(Call::name, __real_##name(a, b, c, d, e, f));               \
     if (Call::name == Call::close) __real_##name(a, b, c, d, e, f); /* close(2), EINTR */ \

@@ -47,7 +47,8 @@ class Life {
     if (!testing::Test::HasFatalFailure()) write_lines(10000);
     if (!testing::Test::HasFatalFailure()) crash();
     if (!testing::Test::HasFatalFailure()) ask({"restart", "life"}, 3);
-    if (!testing::Test::HasFatalFailure()) write_lines(6000);
+    if (!testing::Test::HasFatalFailure()) write_lines_on_a_full_disk(2000);
+    if (!testing::Test::HasFatalFailure()) write_lines(4000);
     if (!testing::Test::HasFatalFailure()) ask({"rotate", "life"}, 3);
     if (!testing::Test::HasFatalFailure()) write_lines(6000);
     if (!testing::Test::HasFatalFailure()) ask({"stop", "life"}, 3);
@@ -89,6 +90,18 @@ class Life {
     const std::uint32_t goal = steps_->goal + more;
     steps_->goal = goal;
     ASSERT_TRUE(eventually([&] { return steps_->said == goal; }, kStep)) << steps_->said << " of " << goal;
+  }
+
+  /// The log takes some of them, and the rest waits in memory.
+  void write_lines_on_a_full_disk(std::uint32_t more) {
+    plan_->room = 50'000;
+    plan_->is_full = true;
+    write_lines(more);
+    EXPECT_TRUE(eventually([&] {
+      const auto app = box_.status("life");
+      return app && !app->logs.empty() && app->logs.front().waiting > 0;
+    }));
+    plan_->is_full = false;
   }
 
   void crash() {

@@ -122,6 +122,17 @@ class Writes {
     plan_->act = Act::none;
     return fired;
   }
+  /// The disk takes so many bytes more of the log.
+  void leave_room(std::int64_t bytes) {
+    plan_->room = bytes;
+    plan_->is_full = true;
+  }
+  void make_room() { plan_->is_full = false; }
+  /// Nothing waits for the log in memory.
+  bool nothing_waits() {
+    const auto app = box_.status("life");
+    return app && !app->logs.empty() && app->logs.front().waiting == 0;
+  }
   /// Both halves are dead: the next two.
   void go_on() {
     Outcome out;
@@ -220,6 +231,27 @@ TEST_P(OfALog, EveryCallMayBeTheLastOfAKeeper) {
       for (Act act : {Act::kill, Act::kill_after})
         if (program.last_call(call, nth, act)) ++kills;
   EXPECT_GT(kills, 40);
+  program.end();
+  program.expect_every_line_once();
+}
+
+/// Some of what is written goes into the file, and the rest waits in memory; then it goes into the file too.
+TEST_P(OfALog, EveryCallMayBeTheLastOfAKeeperWhoseDiskIsFull) {
+  if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only";
+  if (GetParam().join != nullptr) GTEST_SKIP() << "the same as without";
+  Writes program(GetParam());
+  int full = 0, sent = 0;
+  for (Call call : {Call::read, Call::splice, Call::pwrite, Call::fallocate, Call::ftruncate})
+    for (std::uint32_t nth : {1, 3})
+      for (Act act : {Act::kill, Act::kill_after}) {
+        program.leave_room(30'000 * nth);
+        if (program.last_call(call, nth, act)) ++full;
+        program.make_room();
+        if (program.last_call(call, nth, act)) ++sent;
+        EVENTUALLY(program.nothing_waits());
+      }
+  EXPECT_GT(full, 7);
+  EXPECT_GT(sent, 7);
   program.end();
   program.expect_every_line_once();
 }

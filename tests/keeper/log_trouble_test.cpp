@@ -121,6 +121,31 @@ TEST_F(Trouble, OfAFullDiskIsOverWhenThereIsRoom) {
   expect_same(numbered(1, 43'000), output_in(read_text(log())));
 }
 
+/// What waits in memory then is in nobody's.
+TEST_F(Trouble, SaysHowMuchIsLostWhereBothHalvesAreKilled) {
+  start({}, 10'000, 3'000);
+  limit_files_of(box.keeper_pid("job"), fs::file_size(log()) + 30);  // some of a line
+  touch("go1");
+  EVENTUALLY(is_there("done1") && status() && status()->waiting > 200'000);
+  const std::uint64_t waited = status()->waiting;
+  const int keeper = box.keeper_pid("job"), guard = box.guard_pid("job"), pid = box.pid("job");
+  kill(guard, SIGKILL);
+  kill(keeper, SIGKILL);
+  EVENTUALLY(box.state("job") == "unreachable");
+  EXPECT_EQ(0, box.ctl({"start", "job"}).code);
+  EXPECT_EQ(pid, box.pid("job"));
+  const string said =
+      std::to_string(waited) +
+      " bytes of output were dropped: it waited in memory when keeper and its guard were killed";
+  EVENTUALLY(has(read_text(log()), said));
+  EXPECT_EQ(waited, status()->dropped);
+  touch("go2");
+  EVENTUALLY(ends_with_line(log(), 16'000));
+  const string output = output_in(read_text(log()));
+  EXPECT_EQ(1'600'001u, output.size() + waited) << "with the end that the line was given";
+  EXPECT_TRUE(has(output, "\n" + numbered(13'001, 16'000))) << "from the beginning of a line on";
+}
+
 TEST_F(Trouble, DropsAndCountsWhatThereIsNoRoomFor) {
   start({"--log-buffer", "1M"}, 3'000, 20'000);
   limit_files_of(box.keeper_pid("job"), 500'000);
@@ -320,6 +345,8 @@ TEST_F(SmallDisk, NothingIsLostThatThereIsRoomForInMemory) {
   touch("go1");
   EVENTUALLY(is_there("done1") && is_in_trouble());
   EXPECT_TRUE(has(*status()->trouble, "No space left on device")) << *status()->trouble;
+  EXPECT_GT(status()->waiting, 100'000u);
+  EXPECT_TRUE(has(box.ctl({"show", "job"}).out, " of output wait in memory"));
   is_well_soon_with_room();
   touch("go2");
   EVENTUALLY(ends_with_line(disk_ / "job.log", 7'000));

@@ -656,7 +656,8 @@ TEST(StatusRow, HasTheDocumentedMembersInTheirOrder) {
   EXPECT_EQ(only(names(row), documented), documented);
   std::vector<string> exit = {"code", "signal", "at", "after_ms", "cause"};
   EXPECT_EQ(only(names(row["last_exit"]), exit), exit);
-  EXPECT_EQ(names(row["logs"][0]), (std::vector<string>{"stream", "path", "bytes", "trouble", "dropped"}));
+  EXPECT_EQ(names(row["logs"][0]),
+            (std::vector<string>{"stream", "path", "bytes", "trouble", "dropped", "waiting"}));
   EXPECT_EQ(names(row["next"]), (std::vector<string>{"action", "at"}));
   EXPECT_EQ(names(Json::parse(write_as(Status()))), names(row)) << "absent values are null, never left out";
 }
