@@ -40,6 +40,27 @@ struct Held {
   int fd;
 };
 
+/// What it holds. Where that is much the rest is mapped: an array of all that there can be would lie between
+/// what is used of a guard's stack, and cost each of them a page.
+struct HeldList {
+  static constexpr int kFew = 24;
+  int count;
+  Held few[kFew];
+  Held* more;
+
+  Held& operator[](int i) { return i < kFew ? few[i] : more[i - kFew]; }
+  const Held& operator[](int i) const { return i < kFew ? few[i] : more[i - kFew]; }
+  bool has_room() {
+    if (count < kFew) return true;
+    constexpr long bytes = (kGuardWordsMost - kFew) * sizeof(Held);
+    if (more == nullptr) {
+      const long made = call(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (made >= 0 || made < -4096) more = reinterpret_cast<Held*>(made);
+    }
+    return more != nullptr && count < kGuardWordsMost;
+  }
+};
+
 struct Guard {
   char** argv;
   char** envp;
@@ -62,8 +83,7 @@ struct Guard {
   bool trying;         // the next keeper, or one that is not up yet, runs the image of `path`
   bool trial;          // the keeper was started from `path`
   char path[kGuardPathMost];
-  int count;
-  Held held[kGuardWordsMost];
+  HeldList held;
 };
 
 // --- text
@@ -115,8 +135,8 @@ struct Writer {
 
 /// "lock:5,socket:6": false where that is not ours (anybody may have set the variable).
 bool read_held(Guard& g, const char* at) {
-  while (*at != 0 && *at != ' ' && *at != ';' && g.count < kGuardWordsMost) {
-    Held& one = g.held[g.count];
+  while (*at != 0 && *at != ' ' && *at != ';' && g.held.has_room()) {
+    Held& one = g.held[g.held.count];
     int length = 0;
     for (; *at != ':'; ++at) {
       if (*at == 0 || length >= GuardWord::kName - 1) return false;
@@ -125,14 +145,14 @@ bool read_held(Guard& g, const char* at) {
     one.name[length] = 0;
     at = read_number(at + 1, one.fd);
     if (call(SYS_fcntl, one.fd, F_SETFD, FD_CLOEXEC) < 0) return false;
-    ++g.count;
+    ++g.held.count;
     if (*at == ',') ++at;
   }
-  return g.count > 0;
+  return g.held.count > 0;
 }
 
 int held(const Guard& g, const char* name) {
-  for (int i = 0; i < g.count; ++i)
+  for (int i = 0; i < g.held.count; ++i)
     if (same_name(g.held[i].name, name)) return g.held[i].fd;
   return -1;
 }
@@ -185,7 +205,7 @@ void write_role(const Guard& g, char* text, const char* role, const char* key1, 
   out.text(kVariable);
   out.text(role);
   out.text(" fds=");
-  for (int i = 0; i < g.count; ++i) {
+  for (int i = 0; i < g.held.count; ++i) {
     if (i > 0) out.text(",");
     out.text(g.held[i].name);
     out.text(":");
@@ -200,7 +220,7 @@ void write_role(const Guard& g, char* text, const char* role, const char* key1, 
 }
 
 void keep_on_exec(const Guard& g, bool keep) {
-  for (int i = 0; i < g.count; ++i)
+  for (int i = 0; i < g.held.count; ++i)
     call(SYS_fcntl, g.held[i].fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
@@ -289,10 +309,10 @@ void say(Guard& g, GuardWord::Kind kind, int code) {
 }
 
 void let_go(Guard& g, const char* name) {
-  for (int i = 0; i < g.count; ++i) {
+  for (int i = 0; i < g.held.count; ++i) {
     if (!same_name(g.held[i].name, name)) continue;
     call(SYS_close, g.held[i].fd);
-    g.held[i] = g.held[--g.count];
+    g.held[i] = g.held[--g.held.count];
     return;
   }
 }
@@ -300,11 +320,11 @@ void let_go(Guard& g, const char* name) {
 void hold(Guard& g, const GuardWord& word, int fd) {
   if (fd < 0) return say(g, GuardWord::kept, 1);
   let_go(g, word.name);
-  if (g.count >= kGuardWordsMost) {
+  if (!g.held.has_room()) {
     call(SYS_close, fd);
     return say(g, GuardWord::kept, 1);
   }
-  Held& one = g.held[g.count++];
+  Held& one = g.held[g.held.count++];
   for (int i = 0; i < GuardWord::kName; ++i)
     one.name[i] = word.name[i];
   one.name[GuardWord::kName - 1] = 0;
@@ -564,10 +584,10 @@ void guard_if_asked(char** argv, char** envp) {
     Guard g;
     g.argv = argv, g.envp = envp, g.slot = at, g.rest = nullptr, g.inbox = nullptr;
     g.signals = g.link = -1;
-    g.keeper = g.code = g.early = g.died = g.count = 0;
+    g.keeper = g.code = g.early = g.died = g.held.count = 0;
     g.up = g.again = g.leaving = g.trying = g.trial = false;
     g.started = 0, g.next = kForever, g.failed = nullptr;
-    g.path[0] = 0;
+    g.path[0] = 0, g.held.more = nullptr;
     g.guards = starts_with(*at, "KEEPER_ROLE=guard ");
     if (!g.guards && starts_with(argv[0], "keeper: ")) return;
     if (!read_role(g)) return;
