@@ -112,7 +112,7 @@ FileSink* AppOutput::add_sink(const std::string& stream, const std::string& path
   return file;
 }
 
-/// What an earlier keeper kept of this log, which is the newest, and is beginning. False: it is lost.
+/// Continues with the output that an earlier keeper kept for the log that was added last. False: it is lost.
 bool AppOutput::take_over_kept(FileSink& file, PieceMark* mark) {
   const OverflowLoss loss = OverflowLoss::of(mark != nullptr ? mark->waits : 0);
   file.take_over(std::move(memory_.kept[sinks_.size() - 1]), loss);

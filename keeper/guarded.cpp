@@ -80,7 +80,7 @@ void Keeper::hand_up(const std::string& name, int fd) {
   if (Done done = guard_->put(name, fd); !done) not_held(name, done.error().why());
 }
 
-/// What the guard does not hold, as far as it is still there.
+/// Hands up again what the guard does not hold.
 void Keeper::hold_again() {
   const auto missing = std::exchange(not_held_, {});
   for (const HeldFd& one : held_descriptors())

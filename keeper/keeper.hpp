@@ -187,7 +187,7 @@ class Keeper : public Service {
   static std::string held_name(RunId id);
   static constexpr const char* kHeldChannel = "node.";
   static std::string held_channel(RunId id);
-  /// What log number `log` has kept that it did not take.
+  /// The memory of log number `log`'s OverflowBuffer.
   static std::string held_kept_output(std::size_t log);
   void drop_held(Run& run);
   void try_to_spawn(RunId id);

@@ -385,8 +385,8 @@ void FileSink::say_dropped() {
   if (bytes > 0) write_marker(line);
 }
 
-/// Piece by piece: each is known to be on its way before it is written, so that the next keeper finds out how
-/// much of it was.
+/// The place in the file of each part is noted before it is written, so that the next keeper can find out how
+/// much of it was written.
 void FileSink::send_kept() {
   while (!in_piece_ && !kept_.empty() && look_at_size()) {
     bool rotates = false;
@@ -400,7 +400,8 @@ void FileSink::send_kept() {
   }
 }
 
-/// Of what was on its way into a file when an earlier keeper was killed. 0 also where that is not a file.
+/// Bytes of the waiting output that an earlier keeper had written when it was killed; 0 if the log is no
+/// regular file.
 std::uint64_t FileSink::sent_before_death() const {
   const auto [inode, offset] = kept_.sending();
   if (inode == 0) return 0;

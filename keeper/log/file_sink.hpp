@@ -6,8 +6,8 @@
 // line that was begun in it is ended there, if its end comes within another. Where nothing can be had at the
 // path, one that was only renamed serves on until it has grown to its size.
 //
-// What cannot be written (full disk, no permission) is kept (overflow_buffer.hpp), and what was dropped is
-// said once there is room. Nothing here fails for good: retry() tries again.
+// Output that cannot be written (full disk, no permission) is kept (overflow_buffer.hpp); dropped output is
+// reported in the log once there is room. Nothing here fails for good: retry() tries again.
 #pragma once
 #include <functional>
 #include <optional>
@@ -53,9 +53,9 @@ class FileSink {
   /// Appends. Rotates at the end of a line once the file has reached its size (a line without end is cut 1
   /// MiB past it): PATH to PATH.1, PATH.1 to PATH.2, ...
   void write(std::string_view bytes);
-  /// What is written until end_piece() belongs together, and comes out of pipe number `pipe`: it goes into
-  /// the file that is open now, which does not rotate meanwhile, or waits behind what waits already. Before
-  /// that what waits is tried again, and the file rotates where that is due.
+  /// Begins a piece, from pipe number `pipe`: all that is written until end_piece() goes into one file, which
+  /// does not rotate meanwhile, or into memory if older output waits there. Before that waiting output is
+  /// tried again, and the file rotates if that is due.
   void begin_piece(int pipe = 0);
   void end_piece();
   /// How many of these bytes go into this file, at least one: up to the end of the line at which it rotates,
@@ -68,13 +68,13 @@ class FileSink {
   void write_again(std::uint64_t inode, std::uint64_t offset);
   /// Whether that is still to come.
   bool writes_again() const { return again_.has_value(); }
-  /// Goes on with what an earlier keeper kept in `memory` (none: an empty descriptor), before anything is
-  /// written. `lost`: what it had kept in memory that is gone with it; asked for only where there is none.
+  /// Continues with the output that an earlier keeper kept in `memory`; to be called before the first write.
+  /// Without such memory (an empty descriptor), `lost` is what it had kept, and counts as dropped.
   void take_over(Fd memory, OverflowLoss lost);
-  /// Brings a piece of pipe `pipe` to its end that an earlier keeper had not ended. `comes_again`: it is
-  /// still in that pipe.
+  /// Ends a piece of pipe `pipe` that an earlier keeper had begun to keep. `comes_again`: it is still in that
+  /// pipe, so it is removed from memory.
   void settle_piece(int pipe, bool comes_again);
-  /// What waits, for who hands its memory on.
+  /// The output that waits in memory.
   OverflowBuffer& kept() { return kept_; }
   /// How many bytes may be spliced as they are; 0: they have to be looked at, by write().
   std::size_t splice_room();

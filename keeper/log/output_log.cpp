@@ -119,9 +119,9 @@ bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
   return stored == there || take_seen(there - stored);
 }
 
-/// Begins a piece, and leaves of `bytes` those that are of it. It goes into one file, or (where output waits
-/// for the file already) into the sink's memory as a whole. What is more than the bytes as they are, or goes
-/// over something in the file, is to be made again where this process is killed.
+/// Begins a piece, and cuts `bytes` to those that belong to it. The piece goes into one file, or into memory
+/// as a whole if older output waits there. It is marked as `made`, to be written again after a kill, unless
+/// it is a plain copy behind the end of the file.
 void OutputLog::begin_made(std::string_view& bytes) {
   FileSink* file = route_.file;
   if (file == nullptr) return;

@@ -3,7 +3,8 @@
 //
 // Where nobody has to see the bytes they go from the pipe into the file without being read. A byte leaves the
 // pipe once it is in the file; the beginning of a line that is to be dressed waits in the pipe for its end,
-// two seconds at most. Where the file cannot be written the sink keeps them (overflow_buffer.hpp).
+// two seconds at most. If the file cannot be written, the sink keeps the bytes in
+// memory (overflow_buffer.hpp).
 #pragma once
 #include <functional>
 #include <memory>

@@ -14,15 +14,15 @@
 namespace keeper {
 namespace {
 
-constexpr std::size_t kHead = 4096;  // in front of the bytes: a page, so that whole ones go back behind it
+constexpr std::size_t kHead = 4096;        // bytes in front of the content: one page
 constexpr std::size_t kStep = 256 * 1024;  // by which it grows
 
-/// Whoever goes on in the memory after a death finds what is in front of this, if it finds what is behind it.
+/// Keeps the compiler from moving stores across: after a kill the next keeper sees them in this order.
 void in_this_order() {
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
-/// Pages for that part, so that none is missing when it is written through a mapping.
+/// Allocates pages for that range, so that no store through a mapping can fail.
 bool allocate(int fd, std::size_t from, std::size_t end) {
   while (fallocate(fd, 0, static_cast<off_t>(from), static_cast<off_t>(end - from)) < 0)
     if (errno != EINTR) return false;
@@ -41,7 +41,7 @@ char* OverflowBuffer::bytes() const {
   return mapped_ + kHead;
 }
 
-/// The old mapping stays where that fails.
+/// If it fails, the old mapping stays.
 bool OverflowBuffer::map(int fd, std::size_t size) {
   const int kind = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
   void* made = mmap(nullptr, size, PROT_READ | PROT_WRITE, kind, fd, 0);
@@ -81,7 +81,7 @@ bool OverflowBuffer::grow_memory(std::size_t wanted) {
   return true;
 }
 
-/// What is there goes into memory of this process alone, and nobody finds it in the other one any more.
+/// Moves the content into memory of this process, and makes the other memory invalid for the next keeper.
 bool OverflowBuffer::leave_memory(std::size_t wanted) {
   Head* const before = memory_ ? head_ : nullptr;
   if (before == nullptr) return map(-1, wanted);
@@ -94,7 +94,7 @@ bool OverflowBuffer::leave_memory(std::size_t wanted) {
   return true;
 }
 
-/// What is in the memory, of so many bytes, may have been written by anybody who had it.
+/// Whether the memory (`size` bytes) has valid content.
 bool OverflowBuffer::is_good(std::uint64_t size) const {
   auto inside = [&](const Counts& counts) { return counts.end <= size - kHead; };
   return head_->magic == kMagic && inside(head_->now) && (head_->piece == 0 || inside(head_->before));
@@ -176,7 +176,7 @@ std::string_view OverflowBuffer::rest() const {
   return empty() ? std::string_view() : std::string_view(bytes() + head_->sent, size());
 }
 
-/// Whole pages of what is sent go back to the system.
+/// Returns whole pages to the system.
 void OverflowBuffer::sent(std::size_t count) {
   in_this_order();
   const std::size_t from = head_->sent / kHead * kHead;
@@ -189,7 +189,7 @@ void OverflowBuffer::sent(std::size_t count) {
   note();
 }
 
-/// The end before the beginning: there is nothing from the first store on.
+/// The end is reset before the beginning, so the content is empty from the first store on.
 void OverflowBuffer::clear() {
   head_->now.end = 0;
   in_this_order();
@@ -203,7 +203,7 @@ void OverflowBuffer::clear() {
   capacity_ = kHead;
 }
 
-/// Perhaps the other kind of memory can be had next time.
+/// So that the next byte tries for memory that outlives this process.
 void OverflowBuffer::forget_own() {
   own_ = *head_;
   head_ = &own_;
@@ -215,7 +215,7 @@ void OverflowBuffer::give_up(std::uint64_t more) {
   clear();
   head_->now.unsaid += more;
   dropped_ += more;
-  if (word_ != nullptr) *std::exchange(word_, nullptr) = 0;  // who ends it says what was lost
+  if (word_ != nullptr) *std::exchange(word_, nullptr) = 0;  // the caller reports it
 }
 
 void OverflowBuffer::append(std::string_view text) {

@@ -1,12 +1,12 @@
-// What a log could not take: kept up to a bound, in order. Beyond it either the newest is dropped and
-// counted, from the end of a whole line to the beginning of one, or (block) nothing more should be handed in.
+// Output that a log file did not take, in order, up to a bound. Beyond the bound either the newest output is
+// dropped and counted, in whole lines, or (block) the caller should hand in nothing more.
 //
-// It is kept in memory that outlives this process: a file without a name (memfd_create(2)) whose descriptor
-// the guard holds too. The next keeper goes on with it. Where such memory cannot be had (a limit of the size
-// of files, setrlimit(2)) it is this process's own.
+// The bytes are in a file without a name (memfd_create(2)) whose descriptor the guard holds too, so they
+// outlive this process, and the next keeper continues with them. If there is no such memory (RLIMIT_FSIZE
+// counts for it, setrlimit(2)), the buffer uses memory of this process.
 //
-// A piece of output is kept first and taken out of its pipe afterwards. Until it is, the next keeper finds
-// what was kept of it, and takes that back (begin_piece()).
+// A piece of output is kept first, and removed from its pipe afterwards. If the keeper is killed in between,
+// the next one removes the piece from the buffer, because it is still in the pipe (begin_piece()).
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -18,8 +18,8 @@
 
 namespace keeper {
 
-/// What is lost of an OverflowBuffer where this process and its guard are killed at once: what waits in it,
-/// and what was dropped and is not said yet. Noted where it outlives both.
+/// The output that is lost if this process and its guard are killed at once: the bytes of an OverflowBuffer,
+/// and those that were dropped and not reported yet. It is noted in memory that outlives both.
 struct OverflowLoss {
   std::uint64_t bytes;
   bool in_line;  ///< their last line has no end
@@ -30,7 +30,7 @@ struct OverflowLoss {
 
 class OverflowBuffer {
  public:
-  /// `most` bytes; `block`: what is handed in all the same is kept as well.
+  /// `most`: bytes. `block`: bytes beyond that are kept as well if they are handed in.
   OverflowBuffer(std::size_t most, bool block) : most_(most), block_(block) {}
   ~OverflowBuffer();
   OverflowBuffer(const OverflowBuffer&) = delete;
@@ -38,73 +38,72 @@ class OverflowBuffer {
 
   // --- what outlives this process
 
-  /// Called with the descriptor of the memory when there is one: at the first byte that is kept.
+  /// `made` is called with the descriptor of the memory when it is made, at the first byte that is kept.
   void on_memory(std::function<void(int fd)> made) { on_memory_ = std::move(made); }
-  /// Its descriptor; -1: there is none.
+  /// The descriptor of the memory, or -1.
   int memory() const { return memory_ ? memory_.get() : -1; }
-  /// Goes on with what an earlier keeper has kept there, before anything else is done. Rubbish is passed
-  /// over.
+  /// Continues with the bytes that an earlier keeper has kept in `memory`; to be called before anything else.
+  /// Invalid content is ignored.
   void take_over(Fd memory);
-  /// OverflowLoss::word() is kept up to date there, until give_up(); null: nowhere.
+  /// Keeps OverflowLoss::word() up to date in `word` until give_up(); null: nowhere.
   void note_in(std::uint64_t* word);
-  /// So much is lost with an earlier keeper and its guard: it counts as dropped.
+  /// Counts output as dropped that was lost with an earlier keeper and its guard.
   void lose(OverflowLoss loss);
 
-  /// What is kept until end_piece() is of one piece, which comes out of pipe number `pipe`. Nothing is sent
-  /// meanwhile.
+  /// Bytes kept until end_piece() belong to one piece, from pipe number `pipe`. Nothing is sent meanwhile.
   void begin_piece(int pipe);
   void end_piece();
-  /// The pipe of a piece that an earlier keeper had not ended.
+  /// The pipe number of a piece that an earlier keeper had begun and not ended.
   std::optional<int> open_piece() const;
-  /// Nothing of that piece was kept: it comes again.
+  /// Removes the bytes of that piece.
   void take_back_piece();
 
-  /// Where in which file is going what is the oldest: from begin_sending() to sent().
+  /// The file and the offset to which the oldest bytes are being written, from begin_sending() to sent().
   struct Sending {
-    std::uint64_t inode;  ///< 0: it is not being sent
+    std::uint64_t inode;  ///< 0: nothing is being written
     std::uint64_t offset;
   };
   void begin_sending(std::uint64_t inode, std::uint64_t offset);
   Sending sending() const { return head_->sending; }
 
-  // --- what waits
+  // --- content
 
   std::size_t size() const;
   bool empty() const { return size() == 0; }
-  /// Nothing more should be handed in.
+  /// The caller should hand in nothing more.
   bool is_full() const { return block_ && size() >= most_; }
-  /// All that waits, the oldest first.
+  /// The content, oldest bytes first; valid until the next change.
   std::string_view rest() const;
-  /// So many of them are written.
+  /// Removes the oldest `bytes`: they are in the file.
   void sent(std::size_t bytes);
   void clear();
-  /// What waits is dropped, and so are `more` bytes that were not even handed in.
+  /// Drops the content, and counts it and `more` bytes that were never handed in.
   void give_up(std::uint64_t more);
 
-  /// Whole lines as far as there is room; the rest is dropped.
+  /// Keeps whole lines up to the bound, and drops the rest.
   void keep(std::string_view bytes);
-  /// Until there is room, and a line begins.
+  /// Whether output is being dropped: until there is room and a line begins.
   bool dropping() const { return head_->now.dropping; }
-  /// While dropping, before more is kept or written: what is left of these bytes without the rest of a line
-  /// whose beginning was dropped. Where there is room again it is dropping no longer.
+  /// To be called with new output while dropping: drops the rest of a line whose beginning was dropped, and
+  /// returns what is behind it. Ends the dropping if there is room.
   std::string_view go_on(std::string_view bytes);
-  /// Bytes dropped since this was last asked.
+  /// Bytes dropped since the last call.
   std::uint64_t take_unsaid();
-  /// Since the beginning.
+  /// Bytes dropped since the keeper began.
   std::uint64_t dropped() const { return dropped_; }
 
  private:
   struct Counts {
-    std::uint64_t end;     ///< of what waits, from the beginning of the memory
+    std::uint64_t end;     ///< where the content ends; an offset in the memory
     std::uint64_t unsaid;  ///< bytes dropped
     bool dropping;
-    bool dropped_line_end;  ///< nothing of a line that was dropped is still to come
+    bool dropped_line_end;  ///< the last dropped byte ended a line
   };
   struct Head {
     std::uint64_t magic;
-    std::uint64_t sent;  ///< where what waits begins
+    std::uint64_t sent;  ///< where the content begins
     Counts now;
-    Counts before;        ///< a piece
+    Counts before;        ///< at begin_piece()
     std::uint64_t piece;  ///< number of its pipe, from 1 on; 0: none
     Sending sending;
   };

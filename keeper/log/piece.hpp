@@ -47,8 +47,8 @@ void take_piece(PieceMark* mark, int pipe, CopyPipe& second, std::size_t bytes, 
 /// There is no piece.
 void end_piece(PieceMark* mark, std::uint8_t lines);
 
-/// How many bytes a file of a log has behind `offset`: of the log at `path` or of its backups the one with
-/// that inode. 0: none.
+/// The number of bytes behind `offset` in the file with that inode: the log at `path` or one of its backups.
+/// 0 if there is no such file.
 std::uint64_t bytes_behind(const std::string& path, const ActingUser* user, std::uint64_t inode,
                            std::uint64_t offset);
 

@@ -40,8 +40,8 @@ struct Held {
   int fd;
 };
 
-/// What it holds. Where that is much the rest is mapped: an array of all that there can be would lie between
-/// what is used of a guard's stack, and cost each of them a page.
+/// The descriptors that it holds. More than the first few are mapped: an array of the greatest size would lie
+/// between the parts of the stack that are used, and cost each guard a page.
 struct HeldList {
   static constexpr int kFew = 24;
   int count;
