@@ -175,10 +175,10 @@ class Keeper : public Service {
   void note_unshown();
 
   // starts, and what a program says of itself (runs.cpp)
-  Result<std::vector<std::string>> added_variables() const;
+  Result<std::vector<std::string>> added_variables(FilesRead* read = nullptr) const;
+  Result<bool> look_up_user();
+  std::variant<Resolved, CannotRun> look_up(const std::vector<std::string>& added, FilesRead* read) const;
   bool make_plan();
-  std::string path_variable(const std::vector<std::string>& added) const;
-  std::vector<std::string> with_arguments(std::vector<std::string> command, const std::string& path) const;
   const std::vector<std::string>& command();
   void make_room_for_output();
   void watch_program(const std::string& path);
@@ -276,6 +276,7 @@ class Keeper : public Service {
   void apply_spec(Spec spec);
   Done record_instances();
   void note_spec();
+  void record_user();
   void use_spec_file(Fd file);
   void take_environment(std::vector<std::string> variables);
   Spec whole_spec() const;
@@ -379,9 +380,11 @@ class Keeper : public Service {
   std::vector<std::string> command_;  ///< where there is no plan yet
   std::unique_ptr<SpawnPlan> plan_;
   std::optional<SpawnError> plan_error_;
-  bool replan_ = false;   ///< the program is another one now
-  bool by_node_ = false;  ///< of the plan: its runs have a channel
-  int twin_ = -1;         ///< Run::twin of the run that is spawned last
+  FilesRead plan_files_;    ///< what it was made of
+  std::string local_user_;  ///< Spec::user, where that stood in the files of this system at the last plan
+  bool replan_ = false;     ///< the program is another one now
+  bool by_node_ = false;    ///< of the plan: its runs have a channel
+  int twin_ = -1;           ///< Run::twin of the run that is spawned last
   std::unique_ptr<FileWatch> program_watch_;
   bool program_not_watched_ = false;
   std::unique_ptr<NotifySocket> notify_;  ///< before the runs: they name it

@@ -151,7 +151,7 @@ std::optional<int> take_pid_file(Spec& spec, const string& here) {
   return refuse("pid-file", done.error().why());
 }
 
-/// Their variables are read again when the program is looked up anew; here it is only seen that they can be.
+/// Their variables are read again by each run; here it is seen that they can be.
 std::optional<int> take_env_files(Spec& spec, const string& here, std::vector<string>& variables) {
   const ActingUser user = acting_user(spec.run_as);
   for (string& file : spec.env_file) {
@@ -226,17 +226,21 @@ std::optional<int> prepare(Spec& spec) {
     inherited.push_back(v.c_str());
   inherited.push_back(nullptr);
   auto added = added_environment(spec, 0, from_file);
-  string path(variable_in(merge_environment(inherited.data(), added).data(), "PATH"));
-  auto found = resolve(spec.program, here, spec.interpreter, spec.interpreter_args, path);
+  const string path(variable_in(merge_environment(inherited.data(), added).data(), "PATH"));
+  auto located = locate(spec.program, {here, path});
+  if (auto* no = std::get_if<CannotRun>(&located)) return complain(no->error, no->exit_code);
+  const Located& at = std::get<Located>(located);
+  if (spec.interpreter.find('/') != string::npos) spec.interpreter = absolute(spec.interpreter, here);
+  auto found = resolve(at.path, {spec.cwd, path}, spec.interpreter, spec.interpreter_args);
   if (auto* no = std::get_if<CannotRun>(&found)) return complain(no->error, no->exit_code);
-  Resolved& resolved = std::get<Resolved>(found);
-  const bool by_node = runs_node(resolved.command, path);
+  const Resolved& resolved = std::get<Resolved>(found);
+  const bool by_node = resolved.by == RunBy::node;
   if (auto code = check_channel(spec, by_node)) return code;
   // As in pm2: several of them are a cluster. Of 'node -e' node makes no worker.
   const bool script =
       spec.args.empty() || !spec.args.front().starts_with('-') || default_name(resolved.program) != "node";
   if (by_node && script && spec.ipc && spec.instances > 1 && !spec.cluster) spec.cluster = true;
-  spec.program = std::move(resolved.program);
+  if (!at.by_path) spec.program = at.path;  // a name is looked up by each run
   return std::nullopt;
 }
 
@@ -255,7 +259,7 @@ bool look_up_syslog(Spec& spec) {
 
 Result<bool> look_up_again(Spec& spec) {
   bool moved = look_up_syslog(spec);
-  if (spec.run_as.empty()) return moved;
+  if (spec.run_as.empty() && spec.user == user_name(geteuid())) return moved;
   auto account = find_account(spec.user);
   if (!account) return Error{account.error().reason, "run as " + spec.user, account.error().why(), 0};
   string before = std::exchange(spec.run_as, account_text(*account));

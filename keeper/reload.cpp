@@ -7,6 +7,7 @@
 #include <array>
 #include <new>
 
+#include "keeper/child/account.hpp"
 #include "keeper/core/output_tail.hpp"
 #include "keeper/first_record.hpp"
 #include "keeper/keeper.hpp"
@@ -161,6 +162,15 @@ Done Keeper::take_spec(const std::optional<Spec>& wanted, bool take_back) {
   if (after.name != before.name || after.instance != before.instance)
     return Error{Reason::invalid, "change the spec of " + table_.stem,
                  "this one is of " + file_stem(after.name, after.instance), 0};
+  // Edited by hand: the ids are still those of the user before.
+  if (after.user != before.user && after.run_as == before.run_as) {
+    const auto account = find_local_account(after.user);
+    if (!account)
+      return Error{Reason::refused, "run " + table_.stem + " as " + after.user,
+                   "it is not in /etc/passwd; a name service is asked by 'ctl start' alone, after 'ctl stop'",
+                   0};
+    after.run_as = account_text(*account);
+  }
   spec_written_ = written;
   spec_changed_ = differences(before, after);
   if (spec_changed_.empty()) return {};
@@ -229,6 +239,14 @@ void Keeper::apply_spec(Spec spec) try {
 /// The program's user may be another one from the next run on, and the home another directory.
 void Keeper::note_user() {
   user_ = home_.acting_user(spec_);
+}
+
+/// What its user came to, in the record as well. A spec that was edited meanwhile is left as it is: its user
+/// is looked up when it is taken.
+void Keeper::record_user() {
+  if (written_at(home_.spec_path(table_.stem)) != spec_written_) return;
+  if (Done done = home_.write_spec(table_.stem, whole_spec()); !done) return marker(done.error().text());
+  note_spec();
 }
 
 /// The spec that is used is the one that stands in the record now.

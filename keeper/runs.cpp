@@ -6,6 +6,7 @@
 #include <asio/post.hpp>
 #include <csignal>
 
+#include "keeper/child/account.hpp"
 #include "keeper/child/env_file.hpp"
 #include "keeper/child/pidfd.hpp"
 #include "keeper/keeper.hpp"
@@ -25,17 +26,38 @@ std::vector<std::string> notify_environment(const NotifySocket* socket, const Sp
 
 }  // namespace
 
-/// What a run is spawned with that is no program: its variables.
-Result<std::vector<std::string>> Keeper::added_variables() const {
+/// What a run is spawned with that is no program: its variables. `read`: null, or every file is added that
+/// they come from.
+Result<std::vector<std::string>> Keeper::added_variables(FilesRead* read) const {
   std::vector<std::string> from_file = notify_environment(notify_.get(), spec_);
   for (std::string& variable : user_environment(spec_))
     from_file.push_back(std::move(variable));
   for (const std::string& file : spec_.env_file) {
-    auto read = read_env_file(file, user_);
-    if (!read) return read.error();
-    from_file.insert(from_file.end(), read->begin(), read->end());
+    if (read != nullptr) read->add(file);
+    auto variables = read_env_file(file, user_);
+    if (!variables) return variables.error();
+    from_file.insert(from_file.end(), variables->begin(), variables->end());
   }
   return added_environment(spec_, getpid(), from_file);
+}
+
+/// Takes the user's ids, groups and home as the files of this system have them now. Nobody else is asked: a
+/// name service may take long, and the command that started this keeper has asked it. True if something is
+/// another. Errors: the user was removed.
+Result<bool> Keeper::look_up_user() {
+  if (spec_.run_as.empty()) return false;
+  for (const char* file : {"/etc/passwd", "/etc/group"})
+    plan_files_.add(file);
+  const auto account = find_local_account(spec_.user);
+  if (!account && local_user_ == spec_.user)
+    return Error{Reason::not_found, "run as " + spec_.user, "there is no such user or group any more", 0};
+  if (!account) return false;
+  local_user_ = spec_.user;
+  std::string now = account_text(*account);
+  if (now == spec_.run_as) return false;
+  spec_.run_as = std::move(now);
+  note_user();
+  return true;
 }
 
 /// Node writes at once while the pipe has room, and forgets what had none when it ends by process.exit().
@@ -45,20 +67,45 @@ void Keeper::make_room_for_output() {
     fcntl(pipe, F_SETPIPE_SZ, most);
 }
 
-/// The plan is made once, and again after a spawn that failed or when the program has changed: it may have
-/// moved.
+/// What would be executed now. `read`: as of added_variables().
+std::variant<Resolved, CannotRun> Keeper::look_up(const std::vector<std::string>& added,
+                                                  FilesRead* read) const {
+  // This process was given the environment that the child is to inherit: it need not be held a second time.
+  Places places{spec_.cwd, std::string(variable_in(merge_environment(environ, added).data(), "PATH"))};
+  std::string program = spec_.program;
+  if (program.find('/') == std::string::npos) {
+    program = in_path(program, {"", places.path}, read);
+    if (program.empty())
+      return CannotRun{{Reason::not_found, "run " + spec_.program, "there is no such program in PATH", 0}};
+  }
+  auto found = resolve(program, places, spec_.interpreter, spec_.interpreter_args, read);
+  if (auto* resolved = std::get_if<Resolved>(&found)) {
+    std::vector<std::string>& command = resolved->command;
+    if (spec_.inspect && resolved->by == RunBy::node)
+      command = inspected(std::move(command), spec_.inspect->value + spec_.instance, places);
+    command.insert(command.end(), spec_.args.begin(), spec_.args.end());
+  }
+  return found;
+}
+
+/// The plan is made anew after a spawn that failed, and when something that it was made of has changed: files
+/// of variables, the program, what runs it, PATH, the user.
 bool Keeper::make_plan() {
+  plan_.reset();
+  plan_files_.clear();
   auto fail = [this](const Error& error) {
     plan_error_ = SpawnError{Stage::prepare, error.errnum, error.text(),
                              error.reason == Reason::not_found || error.reason == Reason::refused};
     return false;
   };
-  auto added = added_variables();
+  auto other_user = look_up_user();
+  if (!other_user) return fail(other_user.error());
+  if (*other_user) record_user();
+  auto added = added_variables(&plan_files_);
   if (!added) return fail(added.error());
   auto settings = make_settings(spec_, table_.inherit, table_.oom_score_adj);
   if (!settings) return fail(settings.error());
-  const std::string path = path_variable(*added);
-  auto found = resolve(spec_.program, spec_.cwd, spec_.interpreter, spec_.interpreter_args, path);
+  auto found = look_up(*added, &plan_files_);
   if (auto* no = std::get_if<CannotRun>(&found)) {
     plan_error_ =
         SpawnError{Stage::exec, no->exit_code == 127 ? ENOENT : EACCES, no->error.text(), !no->passes};
@@ -66,42 +113,33 @@ bool Keeper::make_plan() {
   }
   Resolved& resolved = std::get<Resolved>(found);
   if (spec_.restart_on_change) watch_program(resolved.program);
-  const bool node = runs_node(resolved.command, path);
-  by_node_ = spec_.ipc && node;
-  if (node) make_room_for_output();
-  plan_ = std::make_unique<SpawnPlan>(with_arguments(std::move(resolved.command), path), environ,
-                                      std::move(*added), spec_.cwd, std::move(*settings));
+  by_node_ = spec_.ipc && resolved.by == RunBy::node;
+  if (resolved.by == RunBy::node) make_room_for_output();
+  plan_ = std::make_unique<SpawnPlan>(std::move(resolved.command), environ, std::move(*added), spec_.cwd,
+                                      std::move(*settings));
+  command_.clear();
   replan_ = false;
   return true;
-}
-
-/// This process was given the environment that the child is to inherit: it need not be held a second time.
-std::string Keeper::path_variable(const std::vector<std::string>& added) const {
-  return std::string(variable_in(merge_environment(environ, added).data(), "PATH"));
-}
-
-std::vector<std::string> Keeper::with_arguments(std::vector<std::string> command,
-                                                const std::string& path) const {
-  if (spec_.inspect) command = inspected(std::move(command), spec_.inspect->value + spec_.instance, path);
-  command.insert(command.end(), spec_.args.begin(), spec_.args.end());
-  return command;
 }
 
 /// What is executed. After a takeover there is no plan before the next run: as it would be found now.
 const std::vector<std::string>& Keeper::command() {
   if (plan_) return plan_->command();
   if (!command_.empty()) return command_;
-  auto added = added_variables();
-  const std::string path = added ? path_variable(*added) : "";
-  auto found = resolve(spec_.program, spec_.cwd, spec_.interpreter, spec_.interpreter_args, path);
-  auto* resolved = std::get_if<Resolved>(&found);
-  command_ = with_arguments(resolved ? std::move(resolved->command) : std::vector{spec_.program}, path);
+  const auto added = added_variables();
+  auto found = look_up(added ? *added : std::vector<std::string>(), nullptr);
+  if (auto* resolved = std::get_if<Resolved>(&found)) {
+    command_ = std::move(resolved->command);
+  } else {
+    command_ = {spec_.program};
+    command_.insert(command_.end(), spec_.args.begin(), spec_.args.end());
+  }
   return command_;
 }
 
-/// From the first plan on, for good. Without it the program is kept all the same.
+/// From the first plan on. Without it the program is kept all the same.
 void Keeper::watch_program(const std::string& path) {
-  if (program_watch_ || program_not_watched_) return;
+  if (program_not_watched_ || (program_watch_ && program_watch_->path() == path)) return;
   auto made = FileWatch::make(io_, path, [this] {
     replan_ = true;
     tell(event::ProgramChanged{});
@@ -175,7 +213,7 @@ void Keeper::perform(const action::Spawn& wanted) {
 
 void Keeper::try_to_spawn(RunId id) {
   auto fail = [&](const SpawnError& error) { tell(event::SpawnFailed{id, error.permanent, error.text}); };
-  if ((!plan_ || replan_) && !make_plan()) return fail(*plan_error_);
+  if ((!plan_ || replan_ || plan_files_.changed()) && !make_plan()) return fail(*plan_error_);
   if (auto foreign = foreign_pid_file()) {
     plan_error_ = std::move(foreign);
     return fail(*plan_error_);

@@ -92,17 +92,43 @@ string shebang_of(const string& path) {
   return string(line.substr(from, line.find_first_of(" \t\r", from) - from));
 }
 
+/// A variable that its runs have, but for its files of them.
+string variable_of(const Spec& spec, const string& key) {
+  if (auto own = spec.env.find(key); own != spec.env.end()) return own->second;
+  for (const string& variable : spec.environment)
+    if (variable.starts_with(key + "=")) return variable.substr(key.size() + 1);
+  return {};
+}
+
+/// Where PATH leads with a name, in one of its absolute places; empty: nowhere.
+string in_path(const Spec& spec, const string& name) {
+  string path = variable_of(spec, "PATH");
+  if (path.empty()) path = "/usr/local/bin:/usr/bin:/bin";
+  for (std::string_view rest = path; !rest.empty();) {
+    const std::string_view place = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(rest.size(), place.size() + 1));
+    const string candidate = string(place) + "/" + name;
+    if (place.starts_with('/') && access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return {};
+}
+
 void add_missing(const Spec& spec, AppFacts& app) {
   auto look = [&](const char* role, const string& path) {
     if (path.starts_with('/') && is_missing(path)) app.missing.push_back({role, path});
   };
-  look("program", spec.program);
+  const bool named = spec.program.find('/') == string::npos;
+  const string program = named ? in_path(spec, spec.program) : spec.program;
+  // PATH may be in a file of variables.
+  if (program.empty() && spec.env_file.empty()) app.missing.push_back({"program", spec.program});
+  look("program", program);
   look("interpreter", spec.interpreter);
-  // Of those that are found in PATH, the record says where.
-  bool through = app.record && !app.record->command.empty() && app.record->command.front() != spec.program;
-  if (through && app.record->command.front() != spec.interpreter)
-    look("interpreter", app.record->command.front());
-  look("interpreter", shebang_of(spec.program));
+  // Of those that are found in PATH, the record says where they were.
+  const bool known = !program.empty() && app.record && !app.record->command.empty();
+  const string last = known ? app.record->command.front() : program;
+  if (last != program && last != spec.interpreter && in_path(spec, last.substr(last.rfind('/') + 1)).empty())
+    look("interpreter", last);
+  look("interpreter", shebang_of(program));
   look("directory", spec.cwd);
   for (const string& file : spec.env_file)
     look("env file", file);

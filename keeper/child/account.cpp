@@ -136,6 +136,21 @@ Result<Account> find_account(string_view who, const AccountSources& sources) {
   return out;
 }
 
+std::optional<Account> find_local_account(string_view who, const AccountSources& sources) {
+  const auto colon = who.find(':');
+  auto out = user_in(open_file(sources.passwd).get(), who.substr(0, colon));
+  if (!out) return std::nullopt;
+  if (colon != string_view::npos) {
+    const string_view name = who.substr(colon + 1);
+    const auto id = parse_id(name);
+    const auto group = id ? id : group_in(open_file(sources.group).get(), name);
+    if (!group) return std::nullopt;
+    out->gid = *group;
+  }
+  take_groups(*out, groups_of_file(out->name, sources));
+  return out;
+}
+
 string user_name(unsigned uid, const AccountSources& sources) {
   string number = std::to_string(uid);
   auto found = find_user(number, sources);

@@ -48,23 +48,16 @@ string joined(const string& directory, const string& name) {
   return directory + (directory.ends_with('/') ? "" : "/") + string(rest);
 }
 
-/// The first executable file of that name in PATH; empty if there is none.
-string in_path(const string& name, string_view path_variable, const string& directory) {
-  while (true) {
-    auto colon = path_variable.find(':');
-    string place(path_variable.substr(0, colon));
-    string candidate = joined(place.empty() ? directory : joined(directory, place), name);
-    if (executable(candidate)) return candidate;
-    if (colon == string_view::npos) return {};
-    path_variable.remove_prefix(colon + 1);
-  }
+void note(FilesRead* read, const string& path) {
+  if (read != nullptr) read->add(path);
 }
 
 /// A program or an interpreter, by path or name; empty if there is none.
-string find_program(const string& name, string_view path_variable, const string& directory) {
-  if (name.find('/') != string::npos)
-    return executable(joined(directory, name)) ? joined(directory, name) : "";
-  return in_path(name, path_variable, directory);
+string find_program(const string& name, const Places& places, FilesRead* read) {
+  if (name.find('/') == string::npos) return in_path(name, places, read);
+  const string path = joined(places.directory, name);
+  note(read, path);
+  return executable(path) ? path : "";
 }
 
 /// The first bytes of a file; empty if it cannot be read.
@@ -76,24 +69,71 @@ string head_of(const string& path) {
   return got > 0 ? string(buffer, static_cast<std::size_t>(got)) : string();
 }
 
+string_view without_blanks(string_view s) {
+  auto from = s.find_first_not_of(" \t\r"), to = s.find_last_not_of(" \t\r");
+  return from == string_view::npos ? string_view() : s.substr(from, to - from + 1);
+}
+
+string_view first_line(string_view head) {
+  return head.substr(0, head.find('\n'));
+}
+
 /// "#!/usr/bin/env node" to {"/usr/bin/env", "node"}: the interpreter and at most one argument, as execve(2)
 /// does.
 std::vector<string> shebang(string_view head) {
-  string_view line =
-      head.substr(2, head.find('\n') == string_view::npos ? string_view::npos : head.find('\n') - 2);
-  auto trim = [](string_view s) {
-    auto from = s.find_first_not_of(" \t\r"), to = s.find_last_not_of(" \t\r");
-    return from == string_view::npos ? string_view() : s.substr(from, to - from + 1);
-  };
-  line = trim(line);
+  string_view line = without_blanks(first_line(head).substr(2));
   auto space = line.find_first_of(" \t");
   std::vector<string> out{string(line.substr(0, space))};
-  if (space != string_view::npos) out.emplace_back(trim(line.substr(space)));
+  if (space != string_view::npos) out.emplace_back(without_blanks(line.substr(space)));
   return out;
 }
 
+std::vector<string> split(string_view text) {
+  std::vector<string> out;
+  while (!(text = without_blanks(text)).empty()) {
+    auto end = std::min(text.find_first_of(" \t"), text.size());
+    out.emplace_back(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+  return out;
+}
+
+/// What env(1) in a "#!" line executes, with -S too: {"/usr/bin/env", "-S node -a"} to {"node", "-a"}. As it
+/// is where env does more than that: variables, options of its own, quotes.
+std::vector<string> without_env(std::vector<string> words) {
+  if (words.size() != 2 || !words.front().ends_with("/env")) return words;
+  const bool splits = words.back().starts_with("-S");
+  std::vector<string> out = split(string_view(words.back()).substr(splits ? 2 : 0));
+  const bool plain = words.back().find_first_of("\"'\\$#") == string::npos;
+  const bool one = splits || out.size() == 1;
+  if (!plain || !one || out.empty() || out.front().starts_with('-') || out.front().find('=') != string::npos)
+    return words;
+  return out;
+}
+
+string_view file_name(string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+bool is_node(string_view path) {
+  return file_name(path) == "node" || file_name(path) == "nodejs";
+}
+
+/// python, python3, python3.11; pypy3.
+bool is_python(string_view path) {
+  string_view file = file_name(path);
+  for (string_view start : {"python", "pypy"})
+    if (file.starts_with(start))
+      return file.find_first_not_of("0123456789.", start.size()) == string_view::npos;
+  return false;
+}
+
+RunBy run_by(string_view interpreter) {
+  return is_node(interpreter) ? RunBy::node : is_python(interpreter) ? RunBy::python : RunBy::other;
+}
+
 string_view interpreter_for(string_view path) {
-  string_view file = path.substr(path.rfind('/') + 1);
+  const string_view file = file_name(path);
   for (const Extension& e : kExtensions)
     if (file.size() > e.ending.size() && file.ends_with(e.ending)) return e.interpreter;
   return {};
@@ -101,102 +141,153 @@ string_view interpreter_for(string_view path) {
 
 }  // namespace
 
-std::variant<Resolved, CannotRun> resolve(const string& program, const string& directory,
-                                          const string& interpreter,
-                                          const std::vector<string>& interpreter_args,
-                                          string_view path_variable) {
-  if (path_variable.empty()) path_variable = "/usr/local/bin:/usr/bin:/bin";
-  if (program.empty()) return cannot("''", "the name is empty", 127);
-  string here = joined(directory, program);
-  bool by_path = program.find('/') != string::npos;
-  string path = by_path || is_file(here) ? here : in_path(program, path_variable, directory);
-  struct stat st {};
-  if (path.empty())
-    return cannot(program, "no such file here (" + directory + "), and no such program in PATH", 127);
-  if (stat(path.c_str(), &st) != 0) return cannot(program, path, errno == EACCES ? 126 : 127, errno);
-  if (S_ISDIR(st.st_mode)) return cannot(program, path + " is a directory", 126);
-  if (!S_ISREG(st.st_mode)) return cannot(program, path + " is not a regular file", 126);
+string in_path(const string& name, const Places& places, FilesRead* read) {
+  string_view rest = places.path.empty() ? "/usr/local/bin:/usr/bin:/bin" : string_view(places.path);
+  while (true) {
+    auto colon = rest.find(':');
+    string place(rest.substr(0, colon));
+    if (place.starts_with('/') || !places.directory.empty()) {
+      const string candidate =
+          joined(place.empty() ? places.directory : joined(places.directory, place), name);
+      note(read, candidate);
+      if (executable(candidate)) return candidate;
+    }
+    if (colon == string_view::npos) return {};
+    rest.remove_prefix(colon + 1);
+  }
+}
 
-  auto through = [&](const string& name,
-                     const std::vector<string>& args) -> std::variant<Resolved, CannotRun> {
-    string found = find_program(name, path_variable, directory);
-    if (found.empty())
-      return cannot(program, "its interpreter '" + name + "' was not found; is it installed?", 127);
-    Resolved out{path, {found}};
-    out.command.insert(out.command.end(), args.begin(), args.end());
-    out.command.push_back(path);
-    return out;
-  };
-  if (!interpreter.empty()) return through(interpreter, interpreter_args);
+namespace {
+
+/// Why a file cannot be a program, whatever is in it.
+std::optional<CannotRun> no_program(const string& name, const string& path) {
+  struct stat st {};
+  if (stat(path.c_str(), &st) != 0) return cannot(name, path, errno == EACCES ? 126 : 127, errno);
+  if (S_ISDIR(st.st_mode)) return cannot(name, path + " is a directory", 126);
+  if (!S_ISREG(st.st_mode)) return cannot(name, path + " is not a regular file", 126);
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::variant<Located, CannotRun> locate(const string& program, const Places& places) {
+  if (program.empty()) return cannot("''", "the name is empty", 127);
+  const string here = joined(places.directory, program);
+  if (program.find('/') != string::npos || is_file(here)) {
+    if (auto no = no_program(program, here)) return *no;
+    return Located{here};
+  }
+  const string found = in_path(program, places);
+  if (found.empty())
+    return cannot(program, "no such file here (" + places.directory + "), and no such program in PATH", 127);
+  return Located{found, found == in_path(program, {"", places.path})};
+}
+
+namespace {
+
+/// What is known of a file before it is run.
+struct Program {
+  const string& path;
+  string head;  ///< its first bytes
+  bool elf() const {
+    return head.starts_with(
+        "\x7f"
+        "ELF");
+  }
+  bool script() const { return head.starts_with("#!"); }
+  bool executable() const { return access(path.c_str(), X_OK) == 0; }
+};
+
+using Found = std::variant<Resolved, CannotRun>;
+
+CannotRun no_interpreter(const Program& program, const string& name) {
+  const string where = program.script() ? " (first line of " + program.path + ")" : "";
+  return cannot(program.path, "its interpreter '" + name + "'" + where + " was not found; is it installed?",
+                127);
+}
+
+/// words: the interpreter, and arguments of its own.
+Found through(const Program& program, std::vector<string> words, const std::vector<string>& args,
+              const Places& places, FilesRead* read) {
+  string found = find_program(words.front(), places, read);
+  if (found.empty()) return no_interpreter(program, words.front());
+  Resolved out{program.path, std::move(words), run_by(found)};
+  out.command.front() = std::move(found);
+  out.command.insert(out.command.end(), args.begin(), args.end());
+  out.command.push_back(program.path);
+  return out;
+}
+
+Resolved as_it_is(const Program& program) {
+  return {program.path, {program.path}, run_by(program.path)};
+}
+
+/// The kernel follows the "#!" line.
+Found script_as_it_is(const Program& program, const Places& places, FilesRead* read) {
+  const auto line = shebang(program.head);
+  if (first_line(program.head).ends_with('\r'))
+    return cannot(program.path,
+                  "its first line ends with a carriage return, so the kernel looks for '" + line.back() +
+                      "\\r'; \"sed -i 's/\\r$//' " + program.path + "\" makes it a file of this system",
+                  126);
+  note(read, line.front());
+  if (!executable(line.front())) return no_interpreter(program, line.front());
+  Resolved out = as_it_is(program);
+  const string runs = without_env(line).front();
+  // Of its own name it may be what starts the right one of several.
+  if (out.by == RunBy::other && !find_program(runs, places, read).empty()) out.by = run_by(runs);
+  return out;
+}
+
+CannotRun cannot_read(const string& program, int error) {
+  CannotRun out = cannot(program, program, 126, error);
+  out.passes = error == EMFILE || error == ENFILE || error == ENOMEM;
+  return out;
+}
+
+CannotRun nothing_to_pass_to(const string& program) {
+  return cannot(program,
+                "--interpreter-args: it is run as it is, by no interpreter; give --interpreter too, or the "
+                "arguments behind it",
+                126);
+}
+
+}  // namespace
+
+Found resolve(const string& program, const Places& places, const string& interpreter,
+              const std::vector<string>& interpreter_args, FilesRead* read) {
+  note(read, program);
+  if (auto no = no_program(program, program)) return *no;
+  if (!interpreter.empty()) return through({program, {}}, {interpreter}, interpreter_args, places, read);
 
   errno = 0;
-  string head = head_of(path);
-  if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-    CannotRun out = cannot(program, path, 126, errno);
-    out.passes = true;
-    return out;
-  }
+  const Program file{program, head_of(program)};
+  const int unreadable = errno;
   // Not to be read, but to be run: the kernel knows what it is.
-  if (errno == EACCES && access(path.c_str(), X_OK) == 0) return Resolved{path, {path}};
-  bool elf = head.starts_with(
-      "\x7f"
-      "ELF");
-  bool script = head.starts_with("#!");
-  if (access(path.c_str(), X_OK) == 0 && (elf || script)) {
-    if (script) {
-      auto words = shebang(head);
-      if (!executable(words.front()))
-        return cannot(program,
-                      "its interpreter '" + words.front() + "' (first line of " + path + ") was not found",
-                      127);
-    }
-    return Resolved{path, {path}};
-  }
-  if (script) {
-    auto words = shebang(head);
-    return through(words.front(), {words.begin() + 1, words.end()});
-  }
-  if (string_view by_extension = interpreter_for(path); !by_extension.empty())
-    return through(string(by_extension), interpreter_args);
-  if (access(path.c_str(), R_OK) != 0) return cannot(program, path, 126, EACCES);
+  const bool known_to_kernel = unreadable == EACCES && file.executable();
+  if (unreadable != 0 && !known_to_kernel) return cannot_read(program, unreadable);
+  if (known_to_kernel || (file.elf() && file.executable()))
+    return interpreter_args.empty() ? Found(as_it_is(file)) : Found(nothing_to_pass_to(program));
+  if (file.script() && file.executable() && interpreter_args.empty())
+    return script_as_it_is(file, places, read);
+  if (file.script()) return through(file, without_env(shebang(file.head)), interpreter_args, places, read);
+  if (string_view by_extension = interpreter_for(program); !by_extension.empty())
+    return through(file, {string(by_extension)}, interpreter_args, places, read);
   return cannot(program,
-                elf ? path + " is not executable; chmod +x it"
-                    : path +
+                file.elf()
+                    ? program + " is not executable; chmod +x it"
+                    : program +
                           " is neither an executable, nor has it a #! line or an extension that names an "
                           "interpreter; use --interpreter",
                 126);
 }
 
-namespace {
-
-bool is_node(string_view path) {
-  string_view file = path.substr(path.rfind('/') + 1);
-  return file == "node" || file == "nodejs";
-}
-
-/// The node that the "#!" line of a program names; empty if it names something else.
-string node_of_script(const string& program, string_view path_variable) {
-  string head = head_of(program);
-  if (!head.starts_with("#!")) return {};
-  auto words = shebang(head);
-  if (words.size() == 1 && is_node(words.front())) return words.front();
-  bool by_env = words.size() == 2 && words.front().ends_with("/env") && is_node(words.back());
-  return by_env ? find_program(words.back(), path_variable, "/") : "";
-}
-
-}  // namespace
-
-bool runs_node(const std::vector<string>& command, string_view path_variable) {
-  if (command.empty()) return false;
-  return is_node(command.front()) || !node_of_script(command.front(), path_variable).empty();
-}
-
-std::vector<string> inspected(std::vector<string> command, int port, string_view path_variable) {
-  if (command.empty()) return command;
+std::vector<string> inspected(std::vector<string> command, int port, const Places& places) {
   if (!is_node(command.front())) {
-    string node = node_of_script(command.front(), path_variable);
-    if (node.empty()) return command;
-    command.insert(command.begin(), node);
+    auto words = without_env(shebang(head_of(command.front())));
+    words.front() = find_program(words.front(), places, nullptr);
+    if (words.front().empty()) return command;
+    command.insert(command.begin(), words.begin(), words.end());
   }
   command.insert(command.begin() + 1, "--inspect=" + std::to_string(port));
   return command;

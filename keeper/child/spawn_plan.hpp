@@ -1,21 +1,27 @@
 // What to execute, and everything about it that can fail before there is a process.
 //
-// Passive: reads the file system, changes nothing. A plan is made once and used for every run of a child, so
-// that a restart costs the fork and the exec and nothing else.
+// Passive: reads the file system, changes nothing. A plan is used for one run of a child after the other, so
+// that a restart costs the fork and the exec and little else, until one of the files that it was made of has
+// changed (FilesRead).
 #pragma once
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "keeper/child/settings.hpp"
+#include "protocol/home/file_mark.hpp"
 #include "protocol/wire/spec.hpp"
 
 namespace keeper {
+
+/// What a run is made by, as far as keeper cares.
+enum class RunBy { other, node, python };
 
 /// What a program name comes to.
 struct Resolved {
   std::string program;               ///< absolute path of what the user named
   std::vector<std::string> command;  ///< what is executed: an interpreter before it, where it needs one
+  RunBy by = RunBy::other;
 };
 
 /// Why a program cannot be run at all, with the exit code that a shell would give.
@@ -25,21 +31,37 @@ struct CannotRun {
   bool passes = false;  ///< for want of descriptors or memory: it may go well another time
 };
 
-/// Finds PROGRAM: with a slash a path from `directory`; without one that file in `directory` if there is one,
-/// else in `path_variable` (PATH). Run by `interpreter` if given; else as it is if executable and ELF or
-/// "#!"; else by its
-/// "#!"; else by its extension, also when it is executable; else it cannot be run (126).
-std::variant<Resolved, CannotRun> resolve(const std::string& program, const std::string& directory,
+/// Where a program and what it needs are looked for.
+struct Places {
+  std::string directory;  ///< of relative paths; empty: relative entries of PATH are passed over
+  std::string path;       ///< PATH; empty: the places that execvp(3) takes then
+};
+
+/// Where PROGRAM is, as an absolute path: with a slash from `places.directory`; without one that file there
+/// if there is one, else the first executable one in PATH. `by_path`: the name alone leads there again, from
+/// any directory.
+struct Located {
+  std::string path;
+  bool by_path = false;
+};
+std::variant<Located, CannotRun> locate(const std::string& program, const Places& places);
+
+/// The first executable file of that name in PATH; empty if there is none. `read`: null, or every path that
+/// was looked at is added.
+std::string in_path(const std::string& name, const Places& places, FilesRead* read = nullptr);
+
+/// How the file at an absolute path is run: by `interpreter` if given (a path, or a name in PATH); else as it
+/// is if executable and ELF or "#!"; else by its "#!"; else by its extension, also when it is executable;
+/// else it cannot be run (126). With arguments for the interpreter a "#!" is followed here, not by the
+/// kernel; where there is no interpreter they are refused. `read`: null, or every file is added that this
+/// depends on.
+std::variant<Resolved, CannotRun> resolve(const std::string& program, const Places& places,
                                           const std::string& interpreter,
                                           const std::vector<std::string>& interpreter_args,
-                                          std::string_view path_variable);
+                                          FilesRead* read = nullptr);
 
-/// Whether node is what is executed: by name, by extension, or by a "#!" line that names it or env(1) and it
-/// (without further words).
-bool runs_node(const std::vector<std::string>& command, std::string_view path_variable);
-/// The command with --inspect=PORT for node, where that is what is executed. Any other is left as it is.
-std::vector<std::string> inspected(std::vector<std::string> command, int port,
-                                   std::string_view path_variable);
+/// The command of a program that node runs (Resolved::by), with --inspect=PORT for node.
+std::vector<std::string> inspected(std::vector<std::string> command, int port, const Places& places);
 
 /// What the child's environment has on top of the caller's, as "K=V": from the file, then env, then what the
 /// keeper adds.

@@ -70,7 +70,7 @@ Result<std::unique_ptr<FileWatch>> FileWatch::make(asio::io_context& io, string 
                         errno == EMFILE ? "no inotify instance left (fs.inotify.max_user_instances)" : "");
   std::unique_ptr<FileWatch> out(new FileWatch(io, fd, std::move(path), std::move(on_change)));
   if (auto watched = out->watch_all(); !watched) return watched.error();
-  out->last_ = out->mark();
+  out->last_ = mark_at(out->path_);
   out->wait();
   return out;
 }
@@ -128,17 +128,10 @@ bool FileWatch::concerns(const void* what) const {
 void FileWatch::look() {
   auto other_way = watch_all();  // where that fails the old watches stay
   if (other_way && *other_way) static_cast<void>(watch_all());
-  Mark now = mark();
-  if (now == last_ || now == Mark{}) return;
+  const FileMark now = mark_at(path_);
+  if (now == last_ || now == FileMark{}) return;
   last_ = now;
   on_change_();
-}
-
-FileWatch::Mark FileWatch::mark() const {
-  struct stat st {};
-  if (stat(path_.c_str(), &st) != 0) return {};
-  return {st.st_dev, st.st_ino, static_cast<std::uint64_t>(st.st_size),
-          static_cast<std::int64_t>(st.st_mtim.tv_sec) * 1'000'000'000 + st.st_mtim.tv_nsec};
 }
 
 }  // namespace keeper

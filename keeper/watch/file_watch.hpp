@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 
+#include "protocol/home/file_mark.hpp"
 #include "protocol/wire/result.hpp"
 
 namespace keeper {
@@ -22,28 +23,21 @@ class FileWatch {
   /// made goes on when a directory on the way is replaced.
   static Result<std::unique_ptr<FileWatch>> make(asio::io_context& io, std::string path,
                                                  std::function<void()> on_change);
+  const std::string& path() const { return path_; }
 
  private:
-  /// What tells a file from another and from its own earlier content.
-  struct Mark {
-    std::uint64_t device = 0, inode = 0, size = 0;
-    std::int64_t changed_ns = 0;
-    bool operator==(const Mark&) const = default;
-  };
-
   FileWatch(asio::io_context& io, int fd, std::string path, std::function<void()> on_change);
   Result<bool> watch_all();
   void wait();
   bool take_events(bool& concerned);
   bool concerns(const void* event) const;
   void look();
-  Mark mark() const;
 
   asio::posix::stream_descriptor fd_;
   std::string path_;
   std::function<void()> on_change_;
   std::map<int, std::set<std::string>> watches_;  ///< the names that matter in each directory
-  Mark last_;
+  FileMark last_;
 };
 
 /// The directories, each with a name in it, that decide which file `path` is: one pair for every step of the

@@ -59,7 +59,7 @@ struct Spec {
   std::string name;
   int instance = 0;     ///< which one of `instances` this is
   int instances = 1;    ///< how many there are
-  std::string program;  ///< absolute, or what the caller typed where nothing was found
+  std::string program;  ///< an absolute path, or a name that each run looks up in PATH
   std::vector<std::string> args;
   std::string cwd;
   std::map<std::string, std::string> env;  ///< on top of the caller's; -e K=V

@@ -52,12 +52,22 @@ class Files {
   /// The command with the directory left out, or "CODE: why".
   Words resolved(const string& program, const string& interpreter = "", const Words& interpreter_args = {},
                  const string& path = "bin:more") const {
-    auto result = resolve(program, place.path().string(), interpreter, interpreter_args, path);
+    const Places places{place.path().string(), path};
+    const auto at = locate(program, places);
+    if (auto* no = std::get_if<CannotRun>(&at)) return {std::to_string(no->exit_code), no->error.text()};
+    auto result = resolve(std::get<Located>(at).path, places, interpreter, interpreter_args);
     if (auto* no = std::get_if<CannotRun>(&result)) return {std::to_string(no->exit_code), no->error.text()};
     Words out = std::get<Resolved>(result).command;
     for (string& word : out)
       if (word.starts_with(place.path().string() + "/")) word = word.substr(place.path().string().size() + 1);
     return out;
+  }
+  string path_of(const string& name) const { return (place / name).string(); }
+  /// What a file in the directory is run by, and what else that depends on.
+  RunBy by(const string& name, FilesRead* read = nullptr) const {
+    auto result = resolve(path_of(name), {place.path().string(), path_of("bin")}, "", {}, read);
+    EXPECT_TRUE(std::holds_alternative<Resolved>(result)) << name;
+    return std::get<Resolved>(result).by;
   }
   /// The exit code where it cannot be run; the reason has to name `part`.
   int refused(const string& program, const string& part, const string& interpreter = "") const {
@@ -83,62 +93,76 @@ TEST(Resolve, GoesByTheExtensionOfAFileWithoutALine) {
 
 TEST(Resolve, GoesByTheFirstLineOfAFileThatIsNotExecutable) {
   Files files;
-  EXPECT_EQ((Words{"/usr/bin/env", "-S sh -e", "marked"}), files.resolved("./marked"));
+  EXPECT_EQ((Words{"bin/sh", "-e", "marked"}), files.resolved("./marked"));
 }
 
-TEST(Resolve, LeavesWhatIsExecutableAsItIs) {
+TEST(Resolve, PassesArgumentsToTheInterpreterThatTheFirstLineNames) {
   Files files;
-  EXPECT_EQ((Words{"script"}), files.resolved("script"));
-  EXPECT_EQ((Words{"elf"}), files.resolved("./elf"));
+  write_text(files.place / "by-env", "#!/usr/bin/env node\n", 0700);
+  write_text(files.place / "split", "#!/usr/bin/env -S node -a\n", 0700);
+  write_text(files.place / "odd", "#!/usr/bin/env -S A='b c' node\n", 0700);
+  EXPECT_EQ((Words{"bin/node", "--x", "by-env"}), files.resolved("by-env", "", {"--x"}));
+  EXPECT_EQ((Words{"bin/node", "-a", "--x", "split"}), files.resolved("split", "", {"--x"}));
+  EXPECT_EQ((Words{"/usr/bin/env", "-S A='b c' node", "--x", "odd"}), files.resolved("odd", "", {"--x"}));
+  EXPECT_EQ((Words{"/bin/sh", "-x", "script"}), files.resolved("script", "", {"-x"}));
+  EXPECT_EQ((Words{"bin/sh", "-e", "-x", "marked"}), files.resolved("marked", "", {"-x"}));
+  EXPECT_EQ("126", files.resolved("elf", "", {"-x"}).front()) << "there is nothing to pass them to";
 }
 
-TEST(Resolve, FindsAFileOfTheDirectoryBeforeThoseOfPath) {
+TEST(Resolve, TellsWhatRunsIt) {
   Files files;
-  EXPECT_EQ((Words{"bin/tool"}), files.resolved("tool"));
-  EXPECT_EQ((Words{"more/second"}), files.resolved("second")) << "the first one of PATH is not executable";
-  write_text(files.place / "tool", "#!/bin/sh\n", 0700);
-  EXPECT_EQ((Words{"tool"}), files.resolved("tool"));
+  const std::vector<std::pair<string, RunBy>> lines = {{"#!/usr/bin/env node\n", RunBy::node},
+                                                       {"#!/usr/bin/env -S node --flag\n", RunBy::node},
+                                                       {"#!/usr/bin/env python3\n", RunBy::python},
+                                                       {"#!/bin/sh\n", RunBy::other},
+                                                       {"#!/usr/bin/env -S A=1 node\n", RunBy::other}};
+  for (const auto& [line, by] : lines) {
+    write_text(files.place / "tells", line, 0700);
+    EXPECT_EQ(by, files.by("tells")) << line;
+    write_text(files.place / "data", line);
+    EXPECT_EQ(by, files.by("data")) << line;
+  }
+  EXPECT_EQ(RunBy::node, files.by("x.js"));
+  EXPECT_EQ(RunBy::python, files.by("x.py"));
+  EXPECT_EQ(RunBy::python, files.by("bin/python3"));
+  EXPECT_EQ(RunBy::other, files.by("elf"));
 }
 
-TEST(Resolve, TakesAnEmptyEntryOfPathForTheDirectory) {
+TEST(Resolve, NamesACarriageReturnThatTheKernelWouldStumbleOver) {
   Files files;
-  EXPECT_EQ((Words{"bin/special", "x.js"}), files.resolved("x.js", "./bin/special", {}, ""));
-  EXPECT_EQ((Words{"script", "x.js"}), files.resolved("x.js", "script", {}, "bin::more"));
+  write_text(files.place / "dos", "#!/usr/bin/env node\r\nx\n", 0700);
+  EXPECT_EQ(126, files.refused("./dos", "its first line ends with a carriage return"));
+  EXPECT_EQ((Words{"bin/node", "--x", "dos"}), files.resolved("dos", "", {"--x"})) << "it is followed here";
+  write_text(files.place / "dos.js", "#!/usr/bin/env node\r\nx\n");
+  EXPECT_EQ((Words{"bin/node", "dos.js"}), files.resolved("dos.js")) << "node does not mind";
 }
 
-TEST(Resolve, RunsByTheInterpreterThatIsGiven) {
-  Files files;
-  EXPECT_EQ((Words{"bin/special", "-a", "b c", "elf"}), files.resolved("elf", "special", {"-a", "b c"}));
-  EXPECT_EQ((Words{"bin/special", "plain"}), files.resolved("plain", "bin/special"));
-}
+// --- files read
 
-TEST(Resolve, SaysWhyNot) {
-  Files files;
-  EXPECT_EQ(127, files.refused("nowhere", "no such program in PATH"));
-  EXPECT_EQ(127, files.refused("./nowhere", "No such file or directory"));
-  EXPECT_EQ(127, files.refused("", "empty"));
-  EXPECT_EQ(127, files.refused("x.rb", "'ruby'"));
-  EXPECT_EQ(127, files.refused("./lost", "'/no/such'"));
-  EXPECT_EQ(127, files.refused("x.js", "'nothing'", "nothing"));
-  EXPECT_EQ(126, files.refused("./folder", "is a directory"));
-  EXPECT_EQ(126, files.refused("./fifo", "not a regular file"));
-  EXPECT_EQ(126, files.refused("./plain", "use --interpreter"));
-  EXPECT_EQ(126, files.refused("./elf-data", "chmod +x"));
-  EXPECT_EQ(126, files.refused("./.js", "use --interpreter"));
-}
-
-TEST(Resolve, WithoutDescriptorsItSaysSoAndThatItPasses) {
-  Files files;
-  rlimit before{};
-  getrlimit(RLIMIT_NOFILE, &before);
-  rlimit none{0, before.rlim_max};
-  setrlimit(RLIMIT_NOFILE, &none);
-  auto result = resolve("elf", files.place.path().string(), "", {}, "bin");
-  setrlimit(RLIMIT_NOFILE, &before);
-  auto* no = std::get_if<CannotRun>(&result);
-  ASSERT_NE(nullptr, no);
-  EXPECT_EQ(EMFILE, no->error.errnum);
-  EXPECT_TRUE(no->passes);
+TEST(FilesRead, SeeWhatHasChangedSince) {
+  Place place;
+  const string content = (place / "content").string(), mode = (place / "mode").string();
+  const string link = (place / "link").string(), missing = (place / "missing").string();
+  for (const string& path : {content, mode})
+    write_text(path, "one");
+  std::filesystem::create_symlink(content, link);
+  const auto read = [](const string& path) {
+    FilesRead out;
+    out.add(path);
+    return out;
+  };
+  EXPECT_TRUE(read(content).changed()) << "what is written in this moment may get the same time";
+  ASSERT_TRUE(eventually([&] { return !read(content).changed() && !read(mode).changed(); }));
+  const FilesRead before[] = {read(content), read(mode), read(link), read(missing)};
+  for (const FilesRead& one : before)
+    EXPECT_FALSE(one.changed());
+  write_text(content, "two");
+  EXPECT_EQ(0, chmod(mode.c_str(), 0640));
+  std::filesystem::remove(link);
+  std::filesystem::create_symlink(mode, link);
+  write_text(missing, "found");
+  for (const FilesRead& one : before)
+    EXPECT_TRUE(one.changed());
 }
 
 // --- inspect
@@ -146,27 +170,16 @@ TEST(Resolve, WithoutDescriptorsItSaysSoAndThatItPasses) {
 
 TEST(Inspected, IsNodeHoweverItIsRun) {
   Files files;
-  string bin = (files.place / "bin").string();
-  string by_env = (files.place / "by-env").string(), by_path = (files.place / "by-path").string();
-  write_text(by_env, "#!/usr/bin/env node\n", 0700);
-  write_text(by_path, "#!/opt/nodejs\n", 0700);
+  const Places places{"", files.path_of("bin")};
+  const string node = files.path_of("bin/node"), by_env = files.path_of("by-env");
+  write_text(by_env, "#!/usr/bin/env -S node -a\n", 0700);
+  write_text(files.place / "by-path", "#!" + node + "\n", 0700);
+  const string by_path = files.path_of("by-path");
   EXPECT_EQ((Words{"/usr/bin/node", "--inspect=9229", "x.js", "-a"}),
-            inspected({"/usr/bin/node", "x.js", "-a"}, 9229, bin));
-  EXPECT_EQ((Words{"/usr/bin/nodejs", "--inspect=1"}), inspected({"/usr/bin/nodejs"}, 1, bin));
-  EXPECT_EQ((Words{bin + "/node", "--inspect=9229", by_env, "-a"}), inspected({by_env, "-a"}, 9229, bin));
-  EXPECT_EQ((Words{"/opt/nodejs", "--inspect=9229", by_path}), inspected({by_path}, 9229, bin));
-  for (const Words& words : {Words{"/usr/bin/node", "x.js"}, Words{by_env, "-a"}, Words{by_path}})
-    EXPECT_TRUE(runs_node(words, bin)) << words.front();
-}
-
-TEST(Inspected, LeavesEveryOtherProgramAsItIs) {
-  Files files;
-  for (const Words& words :
-       {Words{"/bin/sh", "node"}, Words{"/usr/bin/python3", "x.py"}, Words{"/opt/node18"},
-        Words{(files.place / "script").string()}, Words{"/no/such"}, Words{}}) {
-    EXPECT_EQ(words, inspected(words, 9229, "bin"));
-    EXPECT_FALSE(runs_node(words, "bin"));
-  }
+            inspected({"/usr/bin/node", "x.js", "-a"}, 9229, places));
+  EXPECT_EQ((Words{"/usr/bin/nodejs", "--inspect=1"}), inspected({"/usr/bin/nodejs"}, 1, places));
+  EXPECT_EQ((Words{node, "--inspect=9229", "-a", by_env, "-b"}), inspected({by_env, "-b"}, 9229, places));
+  EXPECT_EQ((Words{node, "--inspect=9229", by_path}), inspected({by_path}, 9229, places));
 }
 
 // --- environment

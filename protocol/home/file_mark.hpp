@@ -1,0 +1,49 @@
+// Whether a file is still the one that was read, with what was read in it.
+#pragma once
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace keeper {
+
+/// What tells a file from another one and from its own earlier content.
+struct FileMark {
+  std::uint64_t device = 0, inode = 0, size = 0;
+  std::int64_t written_ns = 0;  ///< st_mtim (stat(2))
+  bool operator==(const FileMark&) const = default;
+};
+
+FileMark mark_of(const struct stat& st);
+/// Of the file that a path leads to, links followed; FileMark{} where there is none.
+FileMark mark_at(const std::string& path);
+
+/// The files that something was made of, and those that would have been taken had they been there.
+class FilesRead {
+ public:
+  /// Notes a path, before it is read. The same path twice is noted once.
+  void add(const std::string& path);
+  /// Whether one of them is another one now: its content, its mode or owner, whether it can be reached. A
+  /// change within two seconds before it was noted cannot be told from one after that, and counts as one.
+  bool changed() const;
+  void clear() { all_.clear(); }
+
+ private:
+  struct Seen {
+    FileMark mark;
+    std::int64_t changed_ns = 0;  ///< st_ctim
+    int error = 0;                ///< errno of stat(2)
+    bool operator==(const Seen&) const = default;
+  };
+  struct One {
+    std::string path;
+    Seen seen;
+    bool settled;  ///< it had not changed for a while
+  };
+  static Seen look(const std::string& path);
+
+  std::vector<One> all_;
+};
+
+}  // namespace keeper
