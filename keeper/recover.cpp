@@ -35,14 +35,6 @@ std::vector<std::uint64_t> outputs_of(int pid, const Spec& spec) {
   return out;
 }
 
-std::string notify_name(int pid) {
-  const std::string environment = environment_of(pid), name = std::string(1, '\0') + "NOTIFY_SOCKET=";
-  const auto at = environment.find(name);
-  if (at == std::string::npos) return {};
-  const auto from = at + name.size();
-  return environment.substr(from, environment.find('\0', from) - from);
-}
-
 /// A child of the guard that began after all that the page knows, and was started by a keeper of no run in
 /// it: else it may be what such a run has left.
 std::optional<FoundRun> unknown_child(const Home& home, const AppId& id, int guard, const RunWish& wish,
@@ -115,7 +107,7 @@ LeftBehind recovered(const Status& record, const Spec& spec, const FoundRun& run
   if (record.last_exit) state.last_exit_at = record.last_exit->at;
   state.started = steady_now() - std::max(now - started, Millis(0));
   state.pipes = outputs_of(run.pid, spec);
-  state.notify = notify_name(run.pid);
+  state.notify = variable_in(environment_of(run.pid), "NOTIFY_SOCKET").value_or("");
   state.inbox = inbox;
 
   Life life;

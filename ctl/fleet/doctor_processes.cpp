@@ -69,12 +69,6 @@ Titled titled_process(int pid, const string& process) {
   return {pid, string(title.substr(guard ? kGuards.size() : 0)), guard};
 }
 
-int parent_of(int pid) {
-  auto status = read_file("/proc/" + std::to_string(pid) + "/status", 64 << 10);
-  auto at = status ? status->find("\nPPid:") : string::npos;
-  return at == string::npos ? 0 : std::atoi(status->c_str() + at + 6);
-}
-
 /// A keeper's helpers, and what it has forked and is about to exec, carry its title too.
 void take_keepers(const std::vector<Titled>& titled, Processes& out) {
   for (const Titled& one : titled) {

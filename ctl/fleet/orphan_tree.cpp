@@ -12,26 +12,18 @@ namespace {
 
 using std::string;
 
-/// "NAME=VALUE" as it stands in an environment; empty where it does not.
-string variable_in(const string& environment, const string& name) {
-  auto at = environment.find('\0' + name + '=');
-  if (at == string::npos) return {};
-  auto end = environment.find('\0', ++at);
-  return environment.substr(at, end - at);
-}
-
 /// What everything has that this keeper started: with the home and the instance, where its environment can be
 /// read.
 std::vector<string> marks_of(const Status& record) {
-  string environment = environment_of(*record.pid);
-  string name = variable_in(environment, "KEEPER_NAME"), keeper = variable_in(environment, "KEEPER_PID");
-  if (name.empty() || keeper.empty()) {
+  const string environment = environment_of(*record.pid);
+  const auto name = variable_in(environment, "KEEPER_NAME"), keeper = variable_in(environment, "KEEPER_PID");
+  if (!name || !keeper) {
     if (!record.keeper_pid) return {};
     return run_marks(record.name, *record.keeper_pid);
   }
-  std::vector<string> out = {name, keeper};
+  std::vector<string> out = {"KEEPER_NAME=" + *name, "KEEPER_PID=" + *keeper};
   for (const char* more : {"KEEPER_HOME", "KEEPER_INSTANCE"})
-    if (string variable = variable_in(environment, more); !variable.empty()) out.push_back(variable);
+    if (const auto value = variable_in(environment, more)) out.push_back(string(more) + '=' + *value);
   return out;
 }
 

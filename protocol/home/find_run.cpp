@@ -18,15 +18,6 @@ using std::string_view;
 
 constexpr string_view kDefaultHome = "/.keeper";
 
-/// What a variable is set to; nothing if it is not set. `environment` as environment_of() has it.
-std::optional<string> value_in(const string& environment, string_view name) {
-  const string wanted = '\0' + string(name) + '=';
-  const auto at = environment.find(wanted);
-  if (at == string::npos) return std::nullopt;
-  const auto from = at + wanted.size(), end = environment.find('\0', from);
-  return environment.substr(from, end - from);
-}
-
 int number_of(const string& text) {
   int out = 0;
   std::from_chars(text.data(), text.data() + text.size(), out);
@@ -44,24 +35,19 @@ bool same_directory(const string& a, const string& b) {
 /// Whether the keeper of such a process has this home. A keeper that was started without KEEPER_HOME has the
 /// default one of its user, whose HOME the program need not have (--user).
 bool names_home(const string& environment, const Home& home) {
-  if (auto path = value_in(environment, "KEEPER_HOME"); path && !path->empty())
+  if (auto path = variable_in(environment, "KEEPER_HOME"); path && !path->empty())
     return path->front() == '/' ? same_directory(*path, home.path()) : home.path().ends_with("/" + *path);
   if (!home.path().ends_with(kDefaultHome)) return false;
   const char* own = std::getenv("HOME");
   const string above = home.path().substr(0, home.path().size() - kDefaultHome.size());
-  const auto its = value_in(environment, "HOME");
+  const auto its = variable_in(environment, "HOME");
   return (its && same_directory(*its, above)) || (own != nullptr && same_directory(own, above));
 }
 
 string stem_in(const string& environment) {
-  const auto name = value_in(environment, "KEEPER_NAME"), instance = value_in(environment, "KEEPER_INSTANCE");
+  const auto name = variable_in(environment, "KEEPER_NAME"),
+             instance = variable_in(environment, "KEEPER_INSTANCE");
   return name ? file_stem(*name, instance ? number_of(*instance) : 0) : string();
-}
-
-int parent_of(int pid) {
-  const auto text = read_file("/proc/" + std::to_string(pid) + "/status", 64 << 10);
-  const auto at = text ? text->find("\nPPid:\t") : string::npos;
-  return at == string::npos ? 0 : std::atoi(text->c_str() + at + 7);
 }
 
 bool is_of_run(int pid, const AppId& id, const RunWish& wish) {
@@ -118,7 +104,7 @@ void MarkedProcesses::look() {
     const string stem = stem_in(environment);
     const auto start = stem.empty() ? std::nullopt : process_start(pid);
     if (!start || pid == getpid() || !names_home(environment, home_) || runs_program(pid, "keeper")) continue;
-    const int keeper = number_of(value_in(environment, "KEEPER_PID").value_or(""));
+    const int keeper = number_of(variable_in(environment, "KEEPER_PID").value_or(""));
     all_.push_back({{pid, *start, keeper}, getsid(pid) == pid, stem});
   }
 }
@@ -144,7 +130,7 @@ std::optional<FoundRun> run_of_child(const Home& home, const AppId& id, int pid,
   // If its variables cannot be read, the parent alone speaks for it.
   if (environment.size() <= 1) return FoundRun{pid, *start, 0};
   if (!names_home(environment, home) || !is_of_run(pid, id, wish)) return std::nullopt;
-  return FoundRun{pid, *start, number_of(value_in(environment, "KEEPER_PID").value_or(""))};
+  return FoundRun{pid, *start, number_of(variable_in(environment, "KEEPER_PID").value_or(""))};
 }
 
 RunWish wish_for(const Result<Spec>& spec, const Result<Status>& status) {
@@ -163,7 +149,7 @@ std::optional<FoundRun> find_lost_run(const Home& home, const AppId& id, RunWish
   const auto record = home.read_status(stem);
   if (record && still_runs(*record)) {
     const string environment = environment_of(*record->pid);
-    const int keeper = number_of(value_in(environment, "KEEPER_PID").value_or(""));
+    const int keeper = number_of(variable_in(environment, "KEEPER_PID").value_or(""));
     return FoundRun{*record->pid, *record->pid_start, keeper != 0 ? keeper : record->keeper_pid.value_or(0)};
   }
   const bool of_this_boot = record && record->boot_id == boot_id();

@@ -80,13 +80,11 @@ std::string not_permitted_text(const std::vector<int>& pids) {
   constexpr std::size_t most = 8;
   std::string out = "not permitted";
   for (std::size_t i = 0; i < std::min(most, pids.size()); ++i) {
-    auto status = read_file("/proc/" + std::to_string(pids[i]) + "/status", 64 << 10);
-    auto at = status ? status->find("\nUid:") : std::string::npos;
     out += (i == 0 ? ": pid " : ", pid ") + std::to_string(pids[i]);
-    if (at == std::string::npos) continue;
-    const auto uid = static_cast<unsigned>(std::strtoul(status->c_str() + at + 5, nullptr, 10));
-    const std::string name = passwd_name(uid);
-    out += " runs as " + (name.empty() ? "uid " + std::to_string(uid) : name);
+    const auto user = user_of(pids[i]);
+    if (!user) continue;
+    const std::string name = passwd_name(*user);
+    out += " runs as " + (name.empty() ? "uid " + std::to_string(*user) : name);
   }
   if (pids.size() > most) out += " and " + std::to_string(pids.size() - most) + " more";
   return out;
@@ -106,6 +104,14 @@ std::string environment_of(int pid) {
 
 bool has_variable(const std::string& environment, const std::string& variable) {
   return environment.find('\0' + variable + '\0') != std::string::npos;
+}
+
+std::optional<std::string> variable_in(const std::string& environment, std::string_view name) {
+  const std::string wanted = '\0' + std::string(name) + '=';
+  const auto at = environment.find(wanted);
+  if (at == std::string::npos) return std::nullopt;
+  const auto from = at + wanted.size(), end = environment.find('\0', from);
+  return environment.substr(from, end - from);
 }
 
 bool still_runs(const Status& record) {
@@ -168,16 +174,31 @@ std::vector<std::string> run_marks(const std::string& name, int keeper) {
   return {"KEEPER_NAME=" + name, "KEEPER_PID=" + std::to_string(keeper)};
 }
 
-std::optional<unsigned> user_of(int pid) {
+namespace {
+
+/// Returns the first number behind `key` ("\nUid:\t") in /proc/PID/status; nothing if there is no such
+/// process. Both keys that are asked for stand in the first 2 KiB.
+std::optional<unsigned> number_in_status(int pid, const char* key) {
   char path[32], text[2048];
   std::snprintf(path, sizeof path, "/proc/%d/status", pid);
   const long got = read_proc(path, text, sizeof text - 1);
   if (got <= 0) return std::nullopt;
   text[got] = 0;
   // A newline in the name of the process stands there as two characters.
-  const char* at = std::strstr(text, "\nUid:\t");
-  unsigned user = 0;
-  return at != nullptr && std::sscanf(at, "\nUid:\t%u", &user) == 1 ? std::optional(user) : std::nullopt;
+  const char* at = std::strstr(text, key);
+  unsigned out = 0;
+  return at != nullptr && std::sscanf(at + std::strlen(key), "%u", &out) == 1 ? std::optional(out)
+                                                                              : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<unsigned> user_of(int pid) {
+  return number_in_status(pid, "\nUid:\t");
+}
+
+int parent_of(int pid) {
+  return static_cast<int>(number_in_status(pid, "\nPPid:\t").value_or(0));
 }
 
 namespace {

@@ -40,6 +40,8 @@ std::vector<int> not_permitted(const std::vector<int>& pids);
 std::string environment_of(int pid);
 /// Whether "NAME=VALUE" is among them.
 bool has_variable(const std::string& environment, const std::string& variable);
+/// Returns the value of the variable `name`; nothing if it is not set. `environment`: environment_of().
+std::optional<std::string> variable_in(const std::string& environment, std::string_view name);
 
 /// "NAME=VALUE" that all processes have which that keeper started for an app of that name. The number of a
 /// keeper may be given again, but hardly to one that keeps an app of the same name.
@@ -47,6 +49,9 @@ std::vector<std::string> run_marks(const std::string& name, int keeper);
 /// The real user of a process (proc_pid_status(5), Uid): what it executes does not change that, and it cannot
 /// take another one without a privilege. Nothing if there is no such process.
 std::optional<unsigned> user_of(int pid);
+/// Returns the pid of the parent (proc_pid_status(5), PPid); 0 if there is no such process, or no parent in
+/// this pid namespace.
+int parent_of(int pid);
 
 /// The signs by which processes of a run are known if their parents do not lead to it.
 struct RunSigns {

@@ -1,4 +1,5 @@
 #include "protocol/home/home.hpp"
+#include "protocol/home/proc.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -877,6 +878,24 @@ TEST(ProcessStart, OfAZombieIsNothing) {
   int pid = child.pid();
   EXPECT_EQ(child.exit_code(), 0);
   EXPECT_FALSE(process_start(pid));
+}
+
+TEST(Variables, AreFoundByTheirWholeName) {
+  const string environment("\0PATH=/bin\0KEEPER_NAME=api\0EMPTY=\0MY_HOME=/x\0", 45);
+  EXPECT_EQ("/bin", variable_in(environment, "PATH"));
+  EXPECT_EQ("api", variable_in(environment, "KEEPER_NAME"));
+  EXPECT_EQ("", variable_in(environment, "EMPTY"));
+  EXPECT_EQ(std::nullopt, variable_in(environment, "HOME"));
+  EXPECT_EQ(std::nullopt, variable_in("", "HOME"));
+  EXPECT_EQ(std::getenv("PATH"), variable_in(environment_of(getpid()), "PATH"));
+}
+
+TEST(ProcessStatus, SaysUserAndParent) {
+  EXPECT_EQ(getppid(), parent_of(getpid()));
+  EXPECT_EQ(getuid(), user_of(getpid()));
+  EXPECT_EQ(0, parent_of(1));
+  EXPECT_EQ(0, parent_of(0x7fffffff));
+  EXPECT_EQ(std::nullopt, user_of(0x7fffffff));
 }
 
 TEST(BootId, IsTheKernels) {
