@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::size_t kMostText = 1'000;  ///< bytes of a text that is kept: a snapshot has a bounded size
 constexpr const char* kAtOnce = "it was to end at once";
+constexpr const char* kNotEnded = "an earlier KILL did not end it";
+constexpr const char* kNotPermitted = "an earlier KILL was not permitted";
 constexpr Millis kQuiet{1'000};            ///< how long a changed file has to be left alone
 constexpr std::uint32_t kSecs = 1u << 31;  ///< of Life::shown: start_secs has passed; below it the events
 
@@ -457,7 +459,7 @@ void Machine::try_again() {
     if (life.until.at)
       get_stuck(life, action::What::refused, std::move(why));  // it has its time still
     else if (life.phase == Phase::killing)
-      kill_all(life, std::move(why));
+      kill_all(life, why == kSurvived ? kNotEnded : kNotPermitted);
     else
       begin_end(life);
   }

@@ -28,8 +28,9 @@ Recorder::Live& Recorder::live(RunId run) {
 }
 
 void Recorder::resume(RunId run, int pid, std::optional<WallTime> started_at,
-                      std::optional<WallTime> confirmed_at) {
+                      std::optional<WallTime> confirmed_at, std::string why_killed) {
   Live& one = live(run);
+  one.unheeded = std::move(why_killed);
   one.pid = pid;
   one.started_at = started_at;
   one.confirmed_at = confirmed_at;
@@ -56,7 +57,8 @@ void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
       if (a.cause == Cause::ready_timeout) live(a.run).unshown = a.text;
       return;
     case What::killing:
-      if (find(a.run) == nullptr) live(a.run).unheeded = a.text;
+      // A second KILL has the reason of the first.
+      if (find(a.run) == nullptr && live(a.run).unheeded.empty()) live(a.run).unheeded = a.text;
       return;
     case What::exited: return add_exit(a, wall);
     case What::cleared:

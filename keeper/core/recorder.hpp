@@ -38,8 +38,9 @@ class Recorder {
   /// Who asks for what is announced until this is called again; nothing: nobody.
   void set_asker(std::optional<Asker> asker) { asker_ = std::move(asker); }
   const std::optional<Asker>& asker() const { return asker_; }
-  /// Goes on with a run that an earlier keeper began.
-  void resume(RunId run, int pid, std::optional<WallTime> started_at, std::optional<WallTime> confirmed_at);
+  /// Goes on with a run that an earlier keeper began. `why_killed`: why that one sent it KILL, or empty.
+  void resume(RunId run, int pid, std::optional<WallTime> started_at, std::optional<WallTime> confirmed_at,
+              std::string why_killed = {});
   /// The asker wants it up, or down, from now on.
   void note_wish(Wanted wanted);
   /// Before the announcement of that exit.
@@ -67,7 +68,7 @@ class Recorder {
     std::optional<WallTime> confirmed_at;
     std::optional<Asker> asker;
     std::string unshown;   ///< of a run that was not ready in time
-    std::string unheeded;  ///< why it was sent KILL
+    std::string unheeded;  ///< why it was sent KILL first
     std::vector<KilledProcess> killed;
     int signal = 0;  ///< the last one that somebody had it sent
     std::optional<Asker> signaller;

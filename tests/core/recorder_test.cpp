@@ -84,6 +84,23 @@ TEST(Recorder, KnowsWhyItWasKilledIfThatIsWhatEndedIt) {
   EXPECT_EQ(std::nullopt, flight.last().kill_reason) << "by somebody else";
 }
 
+TEST(Recorder, OfSeveralKillsTheFirstOneHasTheReason) {
+  Flight flight;
+  flight.start(1);
+  flight.stopping(1, Cause::stop);
+  for (const char* why : {"it did not end within 10s of SIGTERM", "an earlier KILL did not end it"})
+    flight.note({.what = What::killing, .run = 1, .text = why});
+  flight.exit(1, Cause::stop, ExitInfo::signal(SIGKILL));
+  EXPECT_EQ("it did not end within 10s of SIGTERM", flight.last().kill_reason);
+}
+
+TEST(Recorder, KnowsWhyAnEarlierKeeperKilledARun) {
+  Flight flight;
+  flight.recorder.resume(1, 100, std::nullopt, std::nullopt, "it was late");
+  flight.exit(1, Cause::stop, ExitInfo::signal(SIGKILL));
+  EXPECT_EQ("it was late", flight.last().kill_reason);
+}
+
 TEST(Recorder, KnowsWhomKillWasSentTo) {
   Flight flight;
   flight.start(1);
