@@ -60,11 +60,14 @@ class Refused : public testing::Test {
     return as_user(words);
   }
   /// As nobody: keeper -d -n up with these words, and times that nobody would wait for.
-  void detach(Words words) {
+  Outcome begin(const Words& words) {
     Words all = {place() / "bin" / "keeper", "-d", "-n", "up", "--start-secs", "0", "--stop-timeout", "60s",
                  "--kill-timeout",           "60s"};
     all.insert(all.end(), words.begin(), words.end());
-    Outcome out = as_user(all);
+    return as_user(all);
+  }
+  void detach(const Words& words) {
+    const Outcome out = begin(words);
     ASSERT_EQ(0, out.code) << out.all();
   }
   Words rooted() const {
@@ -168,6 +171,63 @@ TEST_F(Refused, NextKeeperKnowsItToo) {
   kill(pid, SIGKILL);
   EVENTUALLY(has(row(), "\"state\":\"stopped\""));
 }
+
+/// An end that nobody asked for by `ctl stop` or `ctl restart`.
+struct End {
+  const char* name;
+  Words options;
+  int instances = 1;
+  bool starts_again = true;  ///< when its program has ended
+};
+void PrintTo(const End& one, std::ostream* out) {
+  *out << one.name;
+}
+
+class RefusedEnd : public Refused, public testing::WithParamInterface<End> {
+ protected:
+  /// What brings the end about, where that is not the time.
+  void bring_about() {
+    const string name = GetParam().name;
+    if (name == "ScaleDown") {
+      const Outcome out = ctl({"scale", "up", "1"});
+      EXPECT_EQ(1, out.code) << out.all();
+      EXPECT_TRUE(has(out.err, "not permitted: pid ")) << out.all();
+    }
+    if (name != "Change") return;
+    const fs::path other = place() / "other";
+    fs::copy_file("/usr/bin/setpriv", other);
+    ASSERT_EQ(0, chown(other.c_str(), 0, kNobody));
+    ASSERT_EQ(0, chmod(other.c_str(), 04750));
+    fs::rename(other, place() / "up");
+  }
+};
+
+TEST_P(RefusedEnd, KeepsTheProgramAndStartsNoneBesideIt) {
+  Words words = GetParam().options;
+  const Words program = rooted();
+  words.insert(words.end(), program.begin(), program.end());
+  begin(words);
+  const auto count = static_cast<std::size_t>(GetParam().instances);
+  EVENTUALLY(sleepers().size() == count);
+  const std::vector<int> before = sleepers();
+  bring_about();
+  EVENTUALLY(has(row(), "\"survivors\":[" + std::to_string(before.back())) && has(row(), why(before.back())));
+  EXPECT_EQ(before, sleepers());
+  EXPECT_TRUE(has(ctl({"doctor"}).out, "a run of it cannot be ended: " + why(before.back())));
+  EXPECT_EQ(before, sleepers());
+  kill(before.back(), SIGKILL);
+  if (GetParam().starts_again)
+    EVENTUALLY(sleepers().size() == count && sleepers() != before);
+  else
+    EVENTUALLY(sleepers().size() == count - 1 && has(row(), "\"state\":\"stopped\""));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, RefusedEnd,
+    testing::Values(End{"Watchdog", {"--watchdog", "300ms"}}, End{"Change", {"--restart-on-change"}},
+                    End{"ReadyTimeout", {"--ready", "notify", "--ready-timeout", "300ms"}},
+                    End{"ScaleDown", {"-i", "2"}, 2, false}),
+    [](const auto& one) { return string(one.param.name); });
 
 TEST_F(Refused, OrphanStaysOne) {
   detach(rooted());
