@@ -9,6 +9,7 @@
 
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/proc.hpp"
 
 namespace keeper {
 namespace {
@@ -25,6 +26,20 @@ constexpr std::size_t kUpgradeId = 64;  // bytes
 ExitInfo exit_of(const InboxEntry& entry) {
   if (entry.what == InboxEntry::exited) return ExitInfo::code(entry.value);
   return ExitInfo::signal(entry.value, entry.what == InboxEntry::dumped);
+}
+
+/// Ends a guard that is a script and hangs, with the processes that it has started: they have the role among
+/// their variables. This process, its keeper, is left out.
+void end_with_helpers(int guard) {
+  std::vector<int> found = {guard};
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    std::vector<int> below;
+    add_children(found[i], 0, below);
+    for (int pid : below)
+      if (pid != getpid() && variable_in(environment_of(pid), "KEEPER_ROLE")) found.push_back(pid);
+  }
+  for (int pid : found)
+    ::kill(pid, SIGKILL);
 }
 
 }  // namespace
@@ -76,15 +91,20 @@ Done Keeper::hand_up() {
 
 void Keeper::hand_up(const std::string& name, int fd) {
   if (!guard_) return;
-  not_held_.erase(name);
   if (Done done = guard_->put(name, fd); !done) not_held(name, done.error().why());
 }
 
-/// Hands up again what the guard does not hold.
+/// Hands up once more what the guard does not hold, and forgets what is closed by now.
 void Keeper::hold_again() {
-  const auto missing = std::exchange(not_held_, {});
-  for (const HeldFd& one : held_descriptors())
-    if (missing.contains(one.name)) hand_up(one.name, one.fd);
+  if (not_held_.empty() || !guard_) return;
+  std::vector<HeldFd> all = held_descriptors();
+  all.push_back({"lock", table_.lock});
+  all.push_back({"socket", table_.socket});
+  std::erase_if(not_held_, [&](const auto& missing) {
+    return std::none_of(all.begin(), all.end(), [&](const HeldFd& one) { return one.name == missing.first; });
+  });
+  for (const HeldFd& one : all)
+    if (not_held_.contains(one.name) && !guard_->awaits(one.name)) hand_up(one.name, one.fd);
 }
 
 /// From the entry on that was acted on last. What it brings about is recorded with it.
@@ -163,11 +183,30 @@ bool Keeper::said_by_both(const SignalFact& fact) {
   return same;
 }
 
-/// The other half takes its place: this process.
+/// Takes the place of the guard. An upgrade that the guard was to follow is rolled back.
 void Keeper::on_guard_lost() {
+  if (is_to_follow()) upgrades_.back() = {upgrades_.back().id, UpgradeState::failed, "guard", 0};
   guard_.reset();
+  not_held_.clear();
   close(std::exchange(table_.guard, -1));
   if (!leaving_as_) become_guard();
+}
+
+/// Ends a guard that was to follow an upgrade, with all that it has started, and rolls the upgrade back. Any
+/// other guard may only be suspended: that is a risk to be told of.
+void Keeper::on_silent_guard() {
+  if (!is_to_follow()) {
+    tell_of_risk();
+    return flush_markers();
+  }
+  if (getppid() == guard_->pid()) end_with_helpers(guard_->pid());
+  on_guard_lost();
+}
+
+/// Whether the guard is still to follow the upgrade that this keeper came of.
+bool Keeper::is_to_follow() const {
+  return !upgrades_.empty() && upgrades_.back().state == UpgradeState::under_way &&
+         upgrades_.back().keeper == own_pid_;
 }
 
 void Keeper::become_guard() {
@@ -178,8 +217,10 @@ void Keeper::become_guard() {
   std::vector<std::string> environment;
   for (char** at = environ; *at != nullptr; ++at)
     environment.emplace_back(*at);
-  const Error error = enter_role(Role::guard, table, environment);
-  marker(error.text() + "; this keeper goes on without a guard, and tries again");
+  const Fd before = std::exchange(guard_before_, {});
+  const Error error = enter_role(Role::guard, table, environment, before.get());
+  no_guard_ = "cannot start a guard: " + error.why();
+  tell_of_risk();
   flush_markers();
   guard_again_.expires_after(kGuardAgain);
   guard_again_.async_wait([this](std::error_code stopped) {
@@ -256,8 +297,11 @@ void Keeper::say_up() {
 
 void Keeper::guard_follows() {
   tell_of_risk();
-  if (upgrades_.empty() || upgrades_.back().keeper != getpid()) return;
-  if (std::exchange(upgrades_.back().state, UpgradeState::done) == UpgradeState::under_way) persist();
+  flush_markers();
+  if (!is_to_follow()) return;
+  upgrades_.back().state = UpgradeState::done;
+  guard_before_.reset();
+  persist();
 }
 
 /// All is recorded; who is connected sees the end, and finds the next one at the same socket.

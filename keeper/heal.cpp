@@ -176,7 +176,7 @@ void Keeper::make_page_anew() {
 /// What is being written into the logs is marked in the new one from now on.
 void Keeper::renew_page() {
   auto page = StatePage::open(home_, table_.stem);
-  if (!page) return note_page(page.error().text());  // the old one is still there for the guard
+  if (!page) return note_page(page.error());  // the old one is still there for the guard
   if (page_) {
     for (std::size_t i = 0; i < StatePage::kPlaces; ++i)
       std::memcpy(page->place(i), page_->place(i), StatePage::kPlace);

@@ -124,8 +124,10 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
     guard_ = std::make_unique<GuardLink>(
         io_, table_.guard,
         GuardHooks{[this] { read_inbox(); }, [this] { on_guard_lost(); },
-                   [this](const std::string& name) { not_held(name, "its guard has no room for it"); },
-                   [this] { guard_follows(); }});
+                   [this](const std::string& name, GuardWord::Kept kept) { on_answer(name, kept); },
+                   [this] { guard_follows(); }, [this] { on_silent_guard(); }});
+  if (table_.trial && guard_)
+    guard_before_ = Fd(open(("/proc/" + std::to_string(guard_->pid()) + "/exe").c_str(), O_PATH | O_CLOEXEC));
   table_.held.clear();
   for (std::string& loss : earlier.losses)
     marker(std::move(loss));
@@ -365,13 +367,9 @@ void Keeper::look_for_stop(Run& run) {
   if (change == StopChange::continued) tell(event::Continued{run.id});
 }
 
-bool Keeper::Left::lives() const {
-  return process_start(pid) == start;
-}
-
 /// What a run leaves behind with kill_mode process belongs to no run from now on.
 void Keeper::leave_alone(const Run& run) {
-  std::erase_if(left_alone_, [](const Left& left) { return !left.lives(); });
+  std::erase_if(left_alone_, [](const KeptProcess& left) { return !lives(left); });
   for (int pid : tree_of(ids_of(run)))
     if (auto start = process_start(pid)) left_alone_.push_back({pid, *start});
 }
@@ -441,8 +439,8 @@ void Keeper::follow_current() {
 /// ready.
 std::vector<int> Keeper::other_mains(const Run* but) const {
   std::vector<int> out;
-  for (const Left& left : left_alone_)
-    if (but != nullptr && left.lives()) out.push_back(left.pid);
+  for (const KeptProcess& left : left_alone_)
+    if (but != nullptr && lives(left)) out.push_back(left.pid);
   for (const Run& run : runs_) {
     if (&run != but && !run.main_ended) out.push_back(run.pid);
     if (!run.ready) continue;

@@ -241,6 +241,7 @@ class Keeper : public Service {
     std::vector<std::unique_ptr<SiblingQuery>> asked{};
     int open = 0;  ///< so many have not answered
     bool all_answered = true;
+    bool no_room = false;  ///< a sibling has given the socket, and the state page has no room for it
     bool over = false;
   };
   bool begin_search(const std::string& key);
@@ -285,9 +286,11 @@ class Keeper : public Service {
   // what outlives this process (takeover.cpp)
   void use_page(Result<StatePage> page);
   bool persist();
+  Done write_state();
   std::string at_risk() const;
-  void note_page(const std::string& trouble);
+  void note_page(const Done& done);
   void not_held(const std::string& name, const std::string& why);
+  void on_answer(const std::string& name, GuardWord::Kept kept);
   void tell_of_risk();
   KeptState kept_state() const;
   SpawnClaim claim_for(RunId id);
@@ -328,6 +331,8 @@ class Keeper : public Service {
   std::optional<ExitInfo> status_of(Run& run, std::optional<Used>* used);
   void look_again(Run& run);
   void on_guard_lost();
+  void on_silent_guard();
+  bool is_to_follow() const;
   void become_guard();
   void give_way();
   void say_up();
@@ -396,12 +401,7 @@ class Keeper : public Service {
   RunId shown_ = 0;                                    ///< the run that this and the times below are of
 
   std::list<Run> runs_;
-  struct Left {
-    int pid;
-    std::uint64_t start;  ///< of the process: a number may be used again
-    bool lives() const;
-  };
-  std::vector<Left> left_alone_;  ///< by kill_mode process: of no run any more
+  std::vector<KeptProcess> left_alone_;  ///< by kill_mode process: of no run any more
   std::deque<Event> events_;
   bool stepping_ = false;
   std::optional<State> leaving_as_;
@@ -436,6 +436,7 @@ class Keeper : public Service {
   std::optional<StatePage> page_;                ///< nothing: it cannot be opened
   std::string page_trouble_;                     ///< why the page does not have what it should; empty: it has
   std::map<std::string, std::string> not_held_;  ///< by the guard: names of descriptors, and why not
+  std::string no_guard_;                         ///< why it has none, though it should; empty: it has
   std::string risk_said_;                        ///< at_risk() as it was told
   asio::steady_timer protect_again_{io_};        ///< runs only while there is a risk
   std::vector<HeldFd> ready_pipes_;    ///< of runs that an earlier keeper began, until they are taken up
@@ -462,6 +463,7 @@ class Keeper : public Service {
   std::uint32_t inbox_ = 0;           ///< the last entry that was acted on
   bool gives_way_ = false;            ///< to a keeper of another program file
   std::vector<KeptUpgrade> upgrades_;
+  Fd guard_before_;  ///< program file of the guard, which is to follow an upgrade; none: it has followed
   asio::steady_timer guard_again_{io_};
   struct Heard {
     int number = 0;

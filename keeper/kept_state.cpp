@@ -65,6 +65,10 @@ void fields(F& f, KeptRun& v) {
   f(18, v.why_killed);
 }
 template <class F>
+void fields(F& f, KeptProcess& v) {
+  f(1, v.pid), f(2, v.start);
+}
+template <class F>
 void fields(F& f, KeptListener& v) {
   f(1, v.place), f(2, v.inode), f(3, v.device), f(4, v.file);
 }
@@ -88,7 +92,7 @@ void fields(F& f, KeptState& v) {
       f(12, v.said_status);
   f(13, v.said_doing), f(14, v.missed), f(15, v.missed_text), f(16, v.survivors), f(17, v.inbox);
   f(18, v.signals), f(19, v.listeners), f(20, v.twin), f(21, v.sockets);
-  f(26, v.upgrades);
+  f(26, v.upgrades), f(27, v.left);
 }
 
 std::string to_bytes(const KeptState& state) {
@@ -101,15 +105,18 @@ KeptState kept_state_from(std::string_view bytes) {
 
 namespace {
 
-/// Whether a process is the child side of a spawn, which has not executed its program yet: it still has the
-/// memory of its keeper, and with that its command line.
+/// Whether a process is the child side of a spawn that has not executed its program yet. Before execve(2) it
+/// has the memory of its keeper, and with that its command line. Within execve(2) it has new memory, and for
+/// a moment neither a command line nor variables.
 bool is_about_to_exec(int pid, const std::string& stem) {
   const auto line = read_file("/proc/" + std::to_string(pid) + "/cmdline", 4096);
-  return line && *line == "keeper: " + stem + std::string(1, '\0') && getsid(pid) == pid;
+  if (!line || getsid(pid) != pid || !process_start(pid)) return false;
+  if (!line->empty()) return *line == "keeper: " + stem + std::string(1, '\0');
+  return environment_of(pid) == std::string(1, '\0');
 }
 
 /// Whether that process was started by that keeper for this app: the variables that it has from its exec on
-/// say so. The exec may come between two looks.
+/// say so. The exec may end between two looks.
 bool is_run_of(int pid, const AppId& id, const RunSigns& run) {
   return belongs_to_run(pid, run) || is_about_to_exec(pid, id.stem()) || belongs_to_run(pid, run);
 }
@@ -143,10 +150,14 @@ const KeptRun* kept_run(const KeptState& state, const std::optional<Life>& life)
 }
 
 bool lives(const KeptRun& run) {
-  return !run.main_ended && !run.exit && process_start(run.pid) == run.start;
+  return !run.main_ended && !run.exit && lives(KeptProcess{run.pid, run.start});
 }
 
 }  // namespace
+
+bool lives(const KeptProcess& process) {
+  return process_start(process.pid) == process.start;
+}
 
 std::optional<LeftBehind> all_left_behind(StatePage& page) {
   auto kept = kept_state_in(page);

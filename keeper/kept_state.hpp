@@ -35,6 +35,14 @@ struct KeptRun {
   bool operator==(const KeptRun&) const = default;
 };
 
+/// A process that belongs to no run any more.
+struct KeptProcess {
+  int pid = 0;
+  std::uint64_t start = 0;  ///< when it began (process_start()): a number may be used again
+  bool operator==(const KeptProcess&) const = default;
+};
+bool lives(const KeptProcess& process);
+
 /// A signal that the machine has asked for, and that may not have been sent yet.
 struct KeptSignal {
   RunId run = 0;
@@ -94,6 +102,7 @@ struct KeptState {
   int twin = -1;  ///< KeptRun::twin of the run that is spawned last
   std::vector<KeptListener> listeners;
   std::vector<KeptUpgrade> upgrades;  ///< the last ones
+  std::vector<KeptProcess> left;      ///< by runs, with kill_mode process
 };
 
 std::string to_bytes(const KeptState& state);

@@ -88,8 +88,8 @@ Status Keeper::status() {
     s.survivors = survivors_;
   }
   if (std::string risk = at_risk(); !risk.empty()) s.at_risk = std::move(risk);
-  for (const Left& left : left_alone_)
-    if (left.lives()) s.left.push_back(left.pid);
+  for (const KeptProcess& left : left_alone_)
+    if (lives(left)) s.left.push_back(left.pid);
   s.logs = output_->files();
   s.syslog = output_->syslog();
   s.version = KEEPER_VERSION;

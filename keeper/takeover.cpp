@@ -18,6 +18,7 @@ namespace {
 constexpr Millis kLookForRest{50};
 constexpr Millis kLookForStuck{1000};  // what cannot be ended may stay for days
 constexpr Millis kProtectAgain{1000};
+constexpr std::size_t kLeftMost = 256;  // processes, the last ones, for which the page has room
 
 const Life* life_of(const Snapshot& machine, RunId run) {
   for (const auto* slot : {&machine.serving, &machine.incoming})
@@ -36,28 +37,51 @@ std::string end_of_keeper(int died) {
   return died == 0 || died == SIGKILL ? "" : "was ended by " + signal_name(died);
 }
 
+/// `count`: of descriptors, of which `name` is the first.
+std::string cannot_hand_up(const std::string& name, std::size_t count, const std::string& why) {
+  const std::string others = count > 1 ? " and " + std::to_string(count - 1) + " others" : "";
+  return "cannot hand descriptor " + name + others + " up: " + why;
+}
+
 }  // namespace
 
 // --- what is written
 
 /// A keeper without a page keeps its program all the same, and tries again.
 void Keeper::use_page(Result<StatePage> page) {
-  if (page) page_.emplace(std::move(*page));
-  note_page(page ? "" : page.error().text());
+  if (page)
+    page_.emplace(std::move(*page));
+  else
+    return note_page(page.error());
+  note_page({});
 }
 
-/// Why nobody could go on where this keeper is, should it be killed now; empty: nothing is in the way.
+/// Returns why nobody could go on where this keeper is, should it be killed now, and what to do about it;
+/// empty: nothing is in the way.
 std::string Keeper::at_risk() const {
-  if (!page_trouble_.empty() || not_held_.empty()) return page_trouble_;
-  const auto& [name, why] = *not_held_.begin();
-  const std::string others =
-      not_held_.size() > 1 ? " and " + std::to_string(not_held_.size() - 1) + " others" : "";
-  return "cannot hand " + name + others + " up: " + why;
+  if (!no_guard_.empty()) return no_guard_;
+  if (!page_trouble_.empty()) return page_trouble_;
+  if (!not_held_.empty()) {
+    const auto& [name, why] = *not_held_.begin();
+    return cannot_hand_up(name, not_held_.size(), why);
+  }
+  const std::vector<std::string> overdue = guard_ ? guard_->overdue() : std::vector<std::string>();
+  if (overdue.empty()) return {};
+  const std::string guard = std::to_string(guard_->pid());
+  return cannot_hand_up(overdue.front(), overdue.size(),
+                        "its guard, pid " + guard + ", does not answer; 'kill -CONT " + guard +
+                            "' wakes a suspended one, 'kill -KILL " + guard + "' has it replaced");
 }
 
-void Keeper::note_page(const std::string& trouble) {
+void Keeper::note_page(const Done& done) {
+  std::string trouble = done ? "" : done.error().text();
+  const int cause = done ? 0 : done.error().errnum;
+  if (cause == ENOSPC || cause == EDQUOT) trouble += "; make room on the disk of " + home_.path();
+  if (cause == EMFILE)
+    trouble += "; 'prlimit --pid " + std::to_string(own_pid_) +
+               " --nofile=4096:' gives this keeper more descriptors";
   if (trouble == page_trouble_) return;
-  page_trouble_ = trouble;
+  page_trouble_ = std::move(trouble);
   tell_of_risk();
 }
 
@@ -66,12 +90,26 @@ void Keeper::not_held(const std::string& name, const std::string& why) {
   tell_of_risk();
 }
 
+/// The guard holds what was handed up, or says why not.
+void Keeper::on_answer(const std::string& name, GuardWord::Kept kept) {
+  const std::string guard = std::to_string(guard_->pid());
+  if (kept == GuardWord::held)
+    not_held_.erase(name);
+  else if (kept == GuardWord::none_came)
+    not_held(name, "its guard, pid " + guard +
+                       ", has as many open descriptors as it may have; 'prlimit --pid " + guard +
+                       " --nofile=4096:' permits more");
+  else
+    not_held(name, "its guard, pid " + guard + ", has no room for it; 'kill -KILL " + guard +
+                       "' has a guard of this version replace it");
+}
+
 /// Tells of a risk that begins or ends, and tries again each second while there is one.
 void Keeper::tell_of_risk() {
   const std::string now = at_risk();
   if (now.empty() != risk_said_.empty()) {
     marker(now.empty() ? "the program would survive the end of this keeper again"
-                       : now + "; should this keeper be killed, nobody can go on where it was");
+                       : "should this keeper be killed, nobody can go on where it was: " + now);
     tell_of_message(machine_.run(), now.empty() ? "at_risk_no_more" : "at_risk", now);
   }
   risk_said_ = now;
@@ -81,8 +119,8 @@ void Keeper::tell_of_risk() {
     if (error || leaving_as_ || gives_way_) return;
     hold_again();
     persist();
+    tell_of_risk();
     flush_markers();
-    if (!at_risk().empty()) tell_of_risk();
   });
 }
 
@@ -132,29 +170,40 @@ KeptState Keeper::kept_state() const {
     out.sockets.push_back(socket.kept);
   out.listeners = kept_listeners();
   out.upgrades = upgrades_;
+  const std::size_t left = std::min(left_alone_.size(), kLeftMost);
+  out.left.assign(left_alone_.end() - static_cast<std::ptrdiff_t>(left), left_alone_.end());
   return out;
 }
 
 /// What is not recorded is not to be done: without memory for it the next keeper goes on from the last
-/// record. Where there is none it is done all the same, and tried again. False: the page does not have it.
+/// record. Without a page it is done all the same, and tried again. False: the page does not have it.
 bool Keeper::persist() try {
   if (nameless_ && !page_) return true;
   if (!page_) use_page(StatePage::open(home_, table_.stem));
   if (!page_) return false;
-  if (page_->damaged()) make_page_anew();
-  KeptState state = kept_state();
-  bool written = page_->write(to_bytes(state));
-  if (!written) {
-    state.machine.memory.marks.clear();  // of all of it what can be done without
-    state.missed.clear();
-    state.missed_text.clear();
-    written = page_->write(to_bytes(state));
-  }
-  note_page(written ? "" : "cannot write the state into " + home_.state_path(table_.stem));
-  return written;
+  const Done written = write_state();
+  note_page(written);
+  return static_cast<bool>(written);
 } catch (const std::bad_alloc&) {
   begin_afresh();
   return false;
+}
+
+/// Writes the state into the page, which is there: if need be without what the next keeper can do without.
+Done Keeper::write_state() {
+  if (page_->damaged()) make_page_anew();
+  KeptState state = kept_state();
+  Done written = page_->write(to_bytes(state));
+  if (written) return written;
+  state.machine.memory.marks.clear();
+  state.missed.clear();
+  state.missed_text.clear();
+  state.left.clear();
+  written = page_->write(to_bytes(state));
+  if (written) return written;
+  Error error = written.error();
+  error.doing += " into " + home_.state_path(table_.stem);
+  return error;
 }
 
 /// From here on whoever is spawned for that run may write its pid there, once.
@@ -204,6 +253,8 @@ void Keeper::take_over(const LeftBehind& left) {
   survivors_ = state.survivors;
   inbox_ = state.inbox;
   twin_ = state.twin;
+  left_alone_ = state.left;
+  std::erase_if(left_alone_, [](const KeptProcess& one) { return !lives(one); });
   take_up_upgrades(state.upgrades);
   remember_end(state);
   for (const KeptRun& run : state.runs)
@@ -219,7 +270,7 @@ void Keeper::take_over(const LeftBehind& left) {
     }
   for (const Run& run : runs_)
     if (const Life* life = life_of(state.machine, run.id); life != nullptr && life->pid != 0 && !life->exit)
-      recorder_.resume(run.id, life->pid, run.started_at, run.confirmed_at);
+      recorder_.resume(run.id, life->pid, run.started_at, run.confirmed_at, run.why_killed);
   follow_current();
   stopped_at_ = state.stopped_at;
   if (!table_.next)

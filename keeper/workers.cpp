@@ -92,6 +92,7 @@ Keeper::Obtained Keeper::obtain(const WorkerMessage& query) {
   if (!search_ && !begin_search(query.key)) return {0, patient};
   if (!search_->over || search_->key != query.key) return {0, patient};
   const auto search = std::move(search_);
+  if (search->no_room) return {ENOBUFS, false};
   Obtained out = open_socket(query, wish);
   out.again = out.error == EADDRINUSE && !search->all_answered && patient;
   return out;
@@ -127,7 +128,7 @@ void Keeper::sibling_answered(std::optional<SharedSocket> shared, Fd socket) {
   if (!shared) search_->all_answered = false;
   const bool found = shared && shared->held && socket;
   if (found)
-    keep_socket(
+    search_->no_room = !keep_socket(
         {.key = search_->key, .data = shared->data, .path = shared->path, .path_inode = shared->path_inode},
         std::move(socket));
   if (--search_->open > 0 && !found) return;
@@ -176,23 +177,26 @@ Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWis
     kept.path = wish.address;
     kept.path_inode = socket_file(wish.address, user_);
   }
-  const bool recorded = keep_socket(kept, std::move(opened.fd));
-  if (recorded || !page_) return {};
+  if (keep_socket(kept, std::move(opened.fd))) return {};
   if (local) remove_socket_file(kept.path, kept.path_inode, user_);
-  drop_sockets([&](const KeptSocket& one) { return one.key == query.key; });
-  persist();
   return {ENOBUFS, false};
 }
 
-/// Handed up before anything relies on it. False: the state page does not have it.
+/// Hands the socket up and records it, before anything relies on it. False: the state page has no room for
+/// it, and the socket is closed. Without any page the socket is kept all the same, as the program is.
 bool Keeper::keep_socket(KeptSocket kept, Fd fd) {
   kept.inode = socket_inode(fd.get());
   kept.number = 0;
   for (const ServedSocket& one : sockets_)
     kept.number = std::max(kept.number, one.kept.number + 1);
   sockets_.push_back({std::move(kept), std::move(fd)});
-  hand_up(held_socket(sockets_.back().kept.number), sockets_.back().fd.get());
-  return persist();
+  const int number = sockets_.back().kept.number;
+  hand_up(held_socket(number), sockets_.back().fd.get());
+  if (!page_) persist();
+  if (!page_ || write_state()) return true;
+  drop_sockets([&](const KeptSocket& one) { return one.number == number; });
+  persist();
+  return false;
 }
 
 /// The guard held them; else the program has them.

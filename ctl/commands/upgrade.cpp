@@ -53,7 +53,7 @@ Command upgrade_command() {
       "TARGET...",
       "Has keepers go on as a new program file, without a restart.",
       "The programs run on, no line of their output is lost, and whoever connects is answered by the new\n"
-      "keeper. One that does not start, or does not answer within 2 s, is rolled back.\n",
+      "keeper. If either half does not start, or does not answer within 2 s, both run the old file again.\n",
       "  ctl upgrade all                      after a new version was installed\n"
       "  ctl upgrade api --keeper ./keeper    to try one\n"
       "  ctl list -w                          says which version each runs, and which are stale\n",

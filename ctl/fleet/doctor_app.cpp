@@ -200,9 +200,11 @@ void Examined::needed() {
 
 void Examined::logs() {
   if (!app_.row || !app_.row->answered) return;
-  if (const auto& risk = app_.row->status.at_risk)
-    add(Severity::error, "a killed keeper would not be followed: " + *risk,
-        "make room on the disk of " + home_.path + "; it is tried again each second");
+  if (const auto& risk = app_.row->status.at_risk) {
+    const Finding said = in_two_parts(*risk, "mend that");
+    add(Severity::error, "a killed keeper would not be followed: " + said.what,
+        said.remedy + "; it is tried again each second");
+  }
   for (const LogFile& log : app_.row->status.logs)
     if (log.trouble)
       add(Severity::error, "its log " + log.path + " has trouble: " + *log.trouble,

@@ -13,7 +13,7 @@ namespace {
 
 using std::string;
 
-constexpr Millis kTakesAtMost{10'000};  // a new one has 2 s, and the old one starts again after it
+constexpr Millis kTakesAtMost{10'000};  // each half has 2 s, and the old one starts again after it
 constexpr useconds_t kStep = 5000;
 
 string exe_of(int pid) {
@@ -31,6 +31,7 @@ bool same_file(const string& a, const string& b) {
 string failed_text(const string& word, const string& program) {
   if (word == "died") return program + " did not start as a keeper: it ended at once; the old one goes on";
   if (word == "silent") return program + " did not come up within 2 s; the old one goes on";
+  if (word == "guard") return program + " did not start as a guard within 2 s; the old one goes on";
   if (word == "lost") return "its keeper was killed before it gave way; the old one goes on; try again";
   return program + ": " + word + "; the old one goes on";
 }

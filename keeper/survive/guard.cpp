@@ -318,11 +318,11 @@ void let_go(Guard& g, const char* name) {
 }
 
 void hold(Guard& g, const GuardWord& word, int fd) {
-  if (fd < 0) return say(g, GuardWord::kept, 1);
+  if (fd < 0) return say(g, GuardWord::kept, GuardWord::none_came);
   let_go(g, word.name);
   if (!g.held.has_room()) {
     call(SYS_close, fd);
-    return say(g, GuardWord::kept, 1);
+    return say(g, GuardWord::kept, GuardWord::full);
   }
   Held& one = g.held[g.held.count++];
   for (int i = 0; i < GuardWord::kName; ++i)
@@ -330,7 +330,7 @@ void hold(Guard& g, const GuardWord& word, int fd) {
   one.name[GuardWord::kName - 1] = 0;
   one.fd = fd;
   if (same_name(one.name, "state")) map_inbox(g);
-  say(g, GuardWord::kept, 0);
+  say(g, GuardWord::kept, GuardWord::held);
 }
 
 /// A keeper that a script has executed is called by its file: it executes itself again, by its own name. If

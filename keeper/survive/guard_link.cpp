@@ -15,7 +15,8 @@
 namespace keeper {
 namespace {
 
-constexpr int kAnswersWithin = 1000;  // ms
+constexpr int kAnswersWithin = 1000;             // ms: at its keeper's start, which waits for them
+constexpr std::chrono::seconds kSilentAfter{2};  // as long as a new keeper has to come up
 
 GuardWord word_of(GuardWord::Kind kind, const std::string& name = "", int code = 0) {
   GuardWord out{};
@@ -37,7 +38,7 @@ bool send_with(int socket, const GuardWord& word, int fd) {
 }  // namespace
 
 GuardLink::GuardLink(asio::io_context& io, int socket, GuardHooks hooks)
-    : socket_(io, socket), pid_(getppid()), hooks_(std::move(hooks)) {
+    : socket_(io, socket), pid_(getppid()), hooks_(std::move(hooks)), deadline_(io) {
   wait();
 }
 
@@ -76,6 +77,7 @@ Done GuardLink::put(const std::string& name, int fd) {
   const GuardWord word = word_of(GuardWord::put, name);
   if (!send_with(socket_.native_handle(), word, fd)) return system_error("hand " + name + " up");
   unanswered_.push_back(name);
+  if (unanswered_.size() == 1) expect_answer();
   return {};
 }
 
@@ -83,7 +85,31 @@ void GuardLink::heard(const GuardWord& word) {
   if (word.kind != GuardWord::kept || unanswered_.empty()) return;
   const std::string name = std::move(unanswered_.front());
   unanswered_.pop_front();
-  if (word.code != 0) hooks_.refused(name);
+  silent_ = false;
+  if (unanswered_.empty())
+    deadline_.cancel();
+  else
+    expect_answer();
+  hooks_.answered(name, static_cast<GuardWord::Kept>(word.code));
+}
+
+void GuardLink::expect_answer() {
+  deadline_.expires_after(kSilentAfter);
+  deadline_.async_wait([this](std::error_code error) {
+    if (error || unanswered_.empty()) return;
+    silent_ = true;
+    const auto silent = hooks_.silent;  // it may be the end of this link
+    silent();
+  });
+}
+
+bool GuardLink::awaits(const std::string& name) const {
+  return std::find(unanswered_.begin(), unanswered_.end(), name) != unanswered_.end();
+}
+
+std::vector<std::string> GuardLink::overdue() const {
+  return silent_ ? std::vector<std::string>(unanswered_.begin(), unanswered_.end())
+                 : std::vector<std::string>();
 }
 
 Done GuardLink::settle() {

@@ -15,8 +15,13 @@ struct GuardWord {
     leave = 'l',  ///< keeper: all is done; when it has ended, the guard ends with this code
     renew = 'n',  ///< keeper: it ends now; the next one is to run the program file that the path names
     room = 'r',   ///< keeper: it has read its inbox
-    kept = 'k',   ///< guard: it holds the descriptor; a code of 1: it does not, there is no room
+    kept = 'k',   ///< guard: it holds the descriptor, or does not: the code is a Kept
     news = 'i',   ///< guard: there is something in the inbox
+  };
+  enum Kept : std::int32_t {
+    held = 0,
+    full = 1,       ///< it holds as many as it can (an older guard: or none came)
+    none_came = 2,  ///< its limit of open descriptors is reached (RLIMIT_NOFILE, getrlimit(2))
   };
   std::uint8_t kind;
   std::uint8_t spare[3];

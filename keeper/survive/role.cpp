@@ -159,7 +159,7 @@ void own_process(RoleTable& table) {
   prctl(PR_SET_PDEATHSIG, 0);
 }
 
-Error enter_role(Role role, const RoleTable& table, const std::vector<std::string>& environment) {
+Error enter_role(Role role, const RoleTable& table, const std::vector<std::string>& environment, int image) {
   const std::string variable = std::string(kVariable) + "=" + to_text(role, table);
   const std::string process_name = (role == Role::guard ? "keeper: guard " : "keeper: ") + table.stem;
   std::vector<const char*> envp;
@@ -170,8 +170,9 @@ Error enter_role(Role role, const RoleTable& table, const std::vector<std::strin
   std::array<const char*, 2> argv = {process_name.c_str(), nullptr};
   keep_all_on_exec(table, true);
   // The guard, which has no library, finds all signals as they were left (own_all_signals).
-  execve("/proc/self/exe", const_cast<char* const*>(argv.data()), const_cast<char* const*>(envp.data()));
-  Error error = system_error("start the keeper", "exec /proc/self/exe");
+  const std::string path = image < 0 ? "/proc/self/exe" : "/proc/self/fd/" + std::to_string(image);
+  execve(path.c_str(), const_cast<char* const*>(argv.data()), const_cast<char* const*>(envp.data()));
+  Error error = system_error("start the keeper", "exec " + path);
   keep_all_on_exec(table, false);
   return error;
 }

@@ -63,9 +63,10 @@ void own_process(RoleTable& table);
 std::string callers_own();
 
 /// Becomes that role: same process, same program file (also when it was deleted or replaced meanwhile), named
-/// "keeper: NAME" or "keeper: guard NAME" in ps(1), with `environment` ("K=V"). Returns only if it could not
-/// be done.
-Error enter_role(Role role, const RoleTable& table, const std::vector<std::string>& environment);
+/// "keeper: NAME" or "keeper: guard NAME" in ps(1), with `environment` ("K=V"). `image`: a descriptor of
+/// another program file (O_PATH), or -1. Returns only if it could not be done.
+Error enter_role(Role role, const RoleTable& table, const std::vector<std::string>& environment,
+                 int image = -1);
 
 /// Those of these descriptors that are not open.
 std::vector<int> not_open(const std::vector<int>& descriptors);

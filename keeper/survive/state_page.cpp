@@ -141,19 +141,28 @@ std::optional<std::string> StatePage::read() const {
   return slot == nullptr ? std::nullopt : content_of(*slot);
 }
 
-/// Both places at once: the next content may not be shorter.
-bool StatePage::have_room_for(std::size_t bytes) {
-  if (bytes <= kLarge || bytes <= room_) return true;
+/// Gives blocks to both places at once: the next content may not be shorter. Returns 0, or an errno.
+int StatePage::make_room_for(std::size_t bytes) {
+  if (bytes <= kLarge || bytes <= room_) return 0;
   constexpr std::size_t step = 16 * 1024;
   const std::size_t wanted = std::min(kMost, (bytes + step - 1) / step * step);
   for (std::size_t at : {kLongestAt, kLongestAt + kMost})
-    if (posix_fallocate(file_.get(), static_cast<off_t>(at), static_cast<off_t>(wanted)) != 0) return false;
+    if (int error = posix_fallocate(file_.get(), static_cast<off_t>(at), static_cast<off_t>(wanted));
+        error != 0)
+      return error;
   room_ = wanted;
-  return true;
+  return 0;
 }
 
-bool StatePage::write(std::string_view content) {
-  if (content.size() > kMost || !have_room_for(content.size())) return false;
+Done StatePage::write(std::string_view content) {
+  Error cannot{Reason::failed, "write the state", "", 0};
+  if (content.size() > kMost) {
+    cannot.about =
+        "it has " + std::to_string(content.size()) + " bytes, and there is room for " + std::to_string(kMost);
+    return cannot;
+  }
+  cannot.errnum = make_room_for(content.size());
+  if (cannot.errnum != 0) return cannot;
   const std::uint32_t which = next_;
   Slot& slot = head().slots[which];
   // Whoever reads at any moment finds the other slot, until the checksum of this one is there.
@@ -167,12 +176,12 @@ bool StatePage::write(std::string_view content) {
     std::memcpy(memory_ + slot.offset, content.data(), content.size());
   else if (pwrite(file_.get(), content.data(), content.size(), slot.offset) !=
            static_cast<ssize_t>(content.size()))
-    return false;
+    return system_error(cannot.doing);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   slot.checksum = checksum_of(slot, content);
   ++number_;
   next_ = 1 - which;
-  return true;
+  return {};
 }
 
 void StatePage::give_room() {

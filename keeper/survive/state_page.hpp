@@ -56,8 +56,8 @@ class StatePage {
 
   /// The last content that was written whole; nothing where there is none.
   std::optional<std::string> read() const;
-  /// False: it is longer than kMost, or cannot be written, and the last one stays.
-  bool write(std::string_view content);
+  /// Errors: it is longer than kMost, or there is no room for it; the last one stays.
+  Done write(std::string_view content);
 
   /// Whether another process has overwritten its file or cut it short since it was opened. Contents are
   /// then lost until it is opened again (mapped_page.hpp).
@@ -101,7 +101,7 @@ class StatePage {
   Head& head() const { return *reinterpret_cast<Head*>(memory_); }
   const Slot* last() const;
   std::optional<std::string> content_of(const Slot& slot) const;
-  bool have_room_for(std::size_t bytes);
+  int make_room_for(std::size_t bytes);
   static std::uint64_t checksum_of(const Slot& slot, std::string_view content);
 
   unsigned char* memory_ = nullptr;

@@ -73,7 +73,8 @@ struct Fields<Status> {
     v("reason", &Status::reason, "why it is fatal, exited or unreachable, or why its run cannot be ended");
     v("survivors", &Status::survivors, "processes of a run that could not be ended");
     v("left", &Status::left, "processes that ended runs left running (kill_mode process)");
-    v("at_risk", &Status::at_risk, "why a killed keeper would not be followed just now; null: it would");
+    v("at_risk", &Status::at_risk,
+      "why a killed keeper would not be followed just now, and what to do about it; null: it would");
     v("logs", &Status::logs, "where its output is");
     v("syslog", &Status::syslog, "where its lines are sent too; null: nowhere");
     v("memory_bytes", &Status::memory_bytes, "resident memory of its processes");

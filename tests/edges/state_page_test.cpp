@@ -59,13 +59,80 @@ TEST(StatePage, KeepsTheLastContentWhereTheNextIsTooLong) {
   EXPECT_EQ(string(StatePage::kMost, 'a'), page.read());
 }
 
+/// The layout of a page of 64 KiB, as older keepers wrote and read it.
+struct OldPage {
+  struct Slot {
+    std::uint64_t number;
+    std::uint32_t offset, length;
+    std::uint64_t checksum;
+  };
+  std::uint64_t magic = 0x3165746174736bull;
+  std::uint64_t claim = 0;
+  Slot slots[2]{};
+
+  /// FNV-1a of the number, the offset, the length and the content.
+  static std::uint64_t checksum(const Slot& slot, const string& content) {
+    std::uint64_t hash = 14695981039346656037ull;
+    for (char c : string(reinterpret_cast<const char*>(&slot), 16) + content)
+      hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+    return hash;
+  }
+  /// What an older keeper reads in a page; nothing if it does not know it.
+  static std::optional<string> read(const string& file) {
+    OldPage page;
+    std::memcpy(&page, file.data(), sizeof page);
+    std::optional<string> out;
+    std::uint64_t last = 0;
+    for (const Slot& slot : page.slots) {
+      if (slot.number <= last || slot.length > 28 * 1024 || slot.offset + slot.length > 64 * 1024) continue;
+      const string content = file.substr(slot.offset, slot.length);
+      if (slot.checksum != checksum(slot, content)) continue;
+      last = slot.number;
+      out = content;
+    }
+    return out;
+  }
+};
+
+string old_page(const string& content, std::uint32_t at) {
+  OldPage page;
+  page.claim = claim_of(7, 1234);
+  page.slots[0] = {41, at, static_cast<std::uint32_t>(content.size()), 0};
+  page.slots[0].checksum = OldPage::checksum(page.slots[0], content);
+  string out(64 * 1024, '\0');
+  out.replace(0, sizeof page, reinterpret_cast<const char*>(&page), sizeof page);
+  out.replace(at, content.size(), content);
+  return out;
+}
+
+TEST(StatePage, OfAnOlderKeeperIsReadAndUsed) {
+  App app;
+  app.open();
+  for (const auto& [content, at] :
+       {std::pair(string("small"), 512u), std::pair(string(28 * 1024, 'x'), 4096u)}) {
+    write_text(app.file, old_page(content, at));
+    StatePage page = app.open();
+    EXPECT_EQ(content, page.read());
+    EXPECT_EQ(claim_of(7, 1234), page.claim().load());
+    EXPECT_TRUE(page.write("next"));
+    EXPECT_EQ("next", OldPage::read(read_text(app.file))) << "an older keeper may be the next one";
+    const string large(28 * 1024, 'y'), longest(100 * 1024, 'z');
+    EXPECT_TRUE(page.write(large));
+    EXPECT_EQ(large, OldPage::read(read_text(app.file)));
+    EXPECT_EQ(64u * 1024, fs::file_size(app.file));
+    EXPECT_TRUE(page.write(longest));
+    EXPECT_EQ(longest, app.open().read());
+    EXPECT_EQ(large, OldPage::read(read_text(app.file))) << "as of a torn write";
+  }
+}
+
 /// Whatever is left of a write that did not end, the content before it is there, and the next one too.
 TEST(StatePage, OfATornWriteTheContentBeforeItIsRead) {
   App app;
   {
     StatePage page = app.open();
     for (const char* text : {"older", "old", "new"})
-      page.write(text);
+      EXPECT_TRUE(page.write(text));
   }
   string whole = read_text(app.file);
   const auto at = whole.find("new");
@@ -147,8 +214,8 @@ TEST(StatePage, IsWholeWheneverItsWriterIsKilled) {
       auto page = StatePage::open(app.home, "api");
       for (int i = 0;; ++i) {
         const string text = std::to_string(turn * 1'000'000 + i);
-        page->write(text + ":" +
-                    string(static_cast<std::size_t>(i * 37 % 3000), static_cast<char>('a' + i % 26)));
+        const string rest(static_cast<std::size_t>(i * 37 % 3000), static_cast<char>('a' + i % 26));
+        if (!page->write(text + ":" + rest)) _exit(2);
         if (write(ends[1], "x", 1) < 0) _exit(1);
       }
     }

@@ -94,6 +94,9 @@ enum class Act : std::uint32_t {
   kill_here,   ///< whoever makes it
   kill_both,   ///< a keeper that makes it, and its guard
   kill_after,  ///< a keeper that has made it, as it returns
+  stop,        ///< a keeper at the execve of its program, which stops just before it
+  stop_blank,  ///< both halves; the program stops as in the middle of execve(2), without command line and
+               ///< variables
 };
 
 struct Plan {
@@ -104,6 +107,7 @@ struct Plan {
   std::atomic<std::uint32_t> used[kCalls];
   std::atomic<bool> is_full;       ///< the disk that the logs are on, when they have taken
   std::atomic<std::int64_t> room;  ///< so many bytes more
+  std::atomic<std::uint32_t> walks;  ///< directories /proc that were opened, by all halves
 };
 
 }  // namespace keeper::faults

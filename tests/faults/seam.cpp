@@ -3,9 +3,12 @@
 //
 // Each passes on six words, whatever it takes: those that a call does not take are in registers that it does
 // not look at (x86-64 psABI and AAPCS64, "Parameter Passing"), as none of them takes a floating point number.
+#include <dirent.h>
 #include <fcntl.h>
+#include <linux/prctl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +16,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #include "tests/faults/plan.hpp"
@@ -27,6 +31,7 @@ Plan* plan = nullptr;
 bool looked = false;
 bool made = false;  // the call that was to be the last one but for its result
 long self = 0;      // which process this memory is of: what is between fork and exec has another's
+long above = 0;     // the parent of that one
 
 long bare(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   return syscall(number, a, b, c, d, e, f);
@@ -36,6 +41,7 @@ long bare(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 
 void find_plan() {
   looked = true;
   self = bare(SYS_getpid);
+  above = bare(SYS_getppid);
   const char* path = std::getenv("FAULT_PLAN");
   if (path == nullptr) return;
   const long file = bare(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_RDWR | O_CLOEXEC);
@@ -43,6 +49,45 @@ void find_plan() {
   const long memory = bare(SYS_mmap, 0, sizeof(Plan), PROT_READ | PROT_WRITE, MAP_SHARED, file);
   bare(SYS_close, file);
   if (memory != -1) plan = reinterpret_cast<Plan*>(memory);
+}
+
+/// This process's memory is its keeper's, which is killed: it shows what it says of itself in there
+/// (PR_SET_MM_MAP, prctl(2)).
+void show_nothing() {
+  char text[1024] = {};
+  const long file =
+      bare(SYS_openat, AT_FDCWD, reinterpret_cast<long>("/proc/self/stat"), O_RDONLY | O_CLOEXEC);
+  bare(SYS_read, file, reinterpret_cast<long>(text), sizeof text - 1);
+  bare(SYS_close, file);
+  unsigned long values[53] = {};  // as proc_pid_stat(5) numbers them
+  const char* at = std::strrchr(text, ')') + 4;
+  for (int i = 4; i <= 51; ++i) {
+    char* end = nullptr;
+    values[i] = std::strtoul(at, &end, 10);
+    at = end;
+  }
+  prctl_mm_map map{};
+  map.start_code = values[26], map.end_code = values[27], map.start_stack = values[28];
+  map.start_data = values[45], map.end_data = values[46], map.start_brk = values[47];
+  map.brk = static_cast<unsigned long>(bare(SYS_brk, 0));
+  map.arg_start = map.arg_end = values[48];
+  map.env_start = map.env_end = values[50];
+  map.exe_fd = ~0u;
+  bare(SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, reinterpret_cast<long>(&map), sizeof map);
+}
+
+/// Kills the keeper whose child side this is, and waits for SIGCONT.
+void stop_before_exec() {
+  bare(SYS_kill, self, SIGKILL);
+  bare(SYS_kill, bare(SYS_getpid), SIGSTOP);
+}
+
+/// As stop_before_exec(), and its guard too: execve(2) has closed what is close-on-exec by then.
+void stop_in_exec() {
+  show_nothing();
+  bare(SYS_close_range, 3, ~0u);
+  bare(SYS_kill, above, SIGKILL);
+  stop_before_exec();
 }
 
 /// Whether this use is to fail. errno stays what it is.
@@ -56,6 +101,10 @@ bool fails(Call call) {
   if (plan->act == Act::fail) return true;
   if (plan->act == Act::kill_after) {
     made = true;
+    return false;
+  }
+  if (plan->act == Act::stop || plan->act == Act::stop_blank) {
+    plan->act == Act::stop ? stop_before_exec() : stop_in_exec();
     return false;
   }
   if (plan->act == Act::kill_both) bare(SYS_kill, bare(SYS_getppid), SIGKILL);
@@ -126,6 +175,15 @@ extern "C" {
     return failure_of(Call::name);                                                        \
   }
 KEEPER_FAULT_CALLS(KEEPER_FAULT_WRAP)
+
+/// Counts what no restart is to do.
+DIR* __real_opendir(const char* path);
+DIR* __wrap_opendir(const char* path);
+DIR* __wrap_opendir(const char* path) {
+  if (!looked) find_plan();
+  if (plan != nullptr && std::string_view(path) == "/proc") ++plan->walks;
+  return __real_opendir(path);
+}
 // NOLINTEND
 }
 

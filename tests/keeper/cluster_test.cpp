@@ -318,6 +318,39 @@ TEST(Cluster, TheSocketsThatAKeeperHoldsAreCountedAtTheDoor) {
   EXPECT_FALSE(box.status("api")->at_risk);
 }
 
+/// The state page has room for 192 KiB, of which a worker may give 4 KiB along with each socket.
+TEST(Cluster, ASocketThatTheStatePageHasNoRoomForIsRefusedWhoeverHasOpenedIt) {
+  Sandbox box;
+  write_text(
+      box.work() / "many.js",
+      "const net = require('net');\n"
+      "const listen = (path, next) => {\n"
+      "  const server = net.createServer();\n"
+      "  server._getServerData = () => 'x'.repeat(4000);\n"
+      "  server.on('error', (error) => next(error.code)).listen(path, () => next('good'));\n"
+      "};\n"
+      "const fill = (i) => listen('./s' + i, (what) => what === 'good' ? fill(i + 1)\n"
+      "                                                              : console.log('after', i, what));\n"
+      "process.on('message', (m) => m === 'fill' ? fill(0) : listen(m, (what) => console.log(m, what)));\n"
+      "process.send('ready');\n");
+  box.detach("api", {"-i", "2", "--cluster", "--ready", "node", "many.js"});
+  EXPECT_EQ(0, box.ctl({"send", "api:0", "\"./shared\""}).code);
+  EVENTUALLY(box.logged("api", "./shared good"));
+  EXPECT_EQ(0, box.ctl({"send", "api:1", "\"fill\""}).code);
+  EVENTUALLY(box.logged("api:1", "after "));
+  ASSERT_TRUE(box.logged("api:1", "ENOBUFS")) << box.log("api:1");
+  const string log = box.log("api:1");
+  const string number = log.substr(log.find("after ") + 6, log.find(" ENOBUFS") - log.find("after ") - 6);
+  EXPECT_TRUE(fs::exists(box.work() / "s0"));
+  EXPECT_FALSE(fs::exists(box.work() / ("s" + number))) << "no file is left of it";
+  EXPECT_EQ(0, box.ctl({"send", "api:1", "\"./shared\""}).code);
+  EVENTUALLY(box.logged("api:1", "./shared "));
+  EXPECT_TRUE(box.logged("api:1", "./shared ENOBUFS")) << box.log("api:1");
+  EXPECT_TRUE(fs::exists(box.work() / "shared")) << "the sibling has it";
+  EXPECT_FALSE(box.status("api:1")->at_risk);
+  EXPECT_FALSE(box.logged("api:1", "nobody can go on")) << "what is kept is recorded";
+}
+
 TEST(Cluster, BothHalvesKilledTheSocketIsFoundWithTheProgram) {
   Sandbox box;
   box.detach("api", {"--cluster", kServes, "0"});

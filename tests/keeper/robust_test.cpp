@@ -409,6 +409,27 @@ TEST(FullDisk, RefusesAStartThatNobodyCouldGoOnWith) {
   EXPECT_TRUE(has(out.out, "stopped")) << "as it was before: " << out.out;
 }
 
+TEST(FullDisk, IsTheRiskOfAKeeperWithoutAPageUntilThereIsRoom) {
+  Sandbox box;
+  std::filesystem::create_directory(box.home());
+  write_text(box.work() / "test",
+             "set -e\nk=" + program("keeper") + "\nc=" + program("ctl") +
+                 "\n$k -d -n api --start-secs 0 --log none sleep 1000\n"
+                 "cd $KEEPER_HOME\nrm apps/api/state\ncat /dev/zero > filler || rm sock/api.sock\n"
+                 "until $c list | grep 'at risk'; do sleep 0.02; done\n$c doctor || true\n"
+                 "rm filler\nwhile $c list | grep -q 'at risk'; do sleep 0.02; done\n"
+                 "[ -e apps/api/state ]\n$c stop api\n");
+  Start how{{"sh", "test"}};
+  how.before = [&] { have_a_disk(box.home(), "size=300k,mode=700"); };
+  const Outcome out = box.run(how);
+  if (out.code == kNoMounts) GTEST_SKIP() << "no mounts for this user";
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(out.out, "a killed keeper would not be followed: cannot keep the state in ")) << out.all();
+  EXPECT_TRUE(
+      has(out.out, "make room on the disk of " + box.home().string() + "; it is tried again each second"))
+      << out.all();
+}
+
 /// Bytes of address space that a process has, and so much more.
 rlimit room_for(int pid, rlim_t more) {
   const auto pages = std::strtoull(read_text("/proc/" + std::to_string(pid) + "/statm").c_str(), nullptr, 10);

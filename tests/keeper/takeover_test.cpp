@@ -230,6 +230,22 @@ TEST(Takeover, ThereIsNeverASecondProgram) {
   }
 }
 
+TEST(Takeover, TheNextKeeperKnowsWhatRunsHaveLeft) {
+  Sandbox box;
+  box.may_leave();
+  box.detach("job", {"--kill-mode", "process", child("forks"), "group"});
+  const int first = box.logged_pid("job", "group");
+  ASSERT_EQ(0, box.ctl({"restart", "job"}).code);
+  EXPECT_EQ(std::vector<int>{first}, box.status("job")->left);
+  const int keeper = box.keeper_pid("job");
+  kill(keeper, SIGKILL);
+  EVENTUALLY(box.keeper_pid("job") > 0 && box.keeper_pid("job") != keeper);
+  EXPECT_EQ(std::vector<int>{first}, box.status("job")->left);
+  const Outcome stop = box.ctl({"stop", "job"});
+  EXPECT_TRUE(has(stop.out, "left running: pid " + std::to_string(first))) << stop.all();
+  EXPECT_EQ(2u, box.status("job")->left.size());
+}
+
 /// A directory in which nothing can be made or removed (ioctl_iflags(2)), until this is gone.
 class Frozen {
  public:

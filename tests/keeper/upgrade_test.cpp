@@ -101,6 +101,35 @@ INSTANTIATE_TEST_SUITE_P(Each, Broken,
                                          Bad{"Hangs", "exec sleep 1000", "within 2 s; the old one goes on"}),
                          [](const auto& one) { return string(one.param.name); });
 
+class BrokenGuard : public testing::TestWithParam<Bad> {};
+
+/// The keeper of the new file comes up, and its guard does not follow: then both are the old one again.
+TEST_P(BrokenGuard, IsRolledBackAndReported) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  const Status before = *box.status("api");
+  const fs::path bad = script(box, "bad",
+                              string("case $KEEPER_ROLE in guard*) ") + GetParam().script +
+                                  " ;; esac\nexec " + copy_of_keeper(box, "other").string());
+  const Outcome out = box.ctl({"upgrade", "api", "--keeper", bad});
+  EXPECT_EQ(1, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "ctl: cannot upgrade api: " + bad.string() + GetParam().says)) << out.all();
+  EVENTUALLY(box.status("api") && box.status("api")->keeper_pid && box.guard_pid("api") > 1 &&
+             exe_of(box.keeper_pid("api")) == program("keeper"));
+  expect_same_run(before, *box.status("api"));
+  EXPECT_EQ(program("keeper"), exe_of(box.guard_pid("api")));
+  EXPECT_EQ(3u, box.processes().size()) << "nothing of the script is left";
+  // The next one may be good.
+  EXPECT_EQ(0, box.ctl({"upgrade", "api", "--keeper", copy_of_keeper(box, "good")}).code);
+  expect_same_run(before, *box.status("api"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, BrokenGuard,
+    testing::Values(Bad{"Ends", "exit 3", " did not start as a guard within 2 s; the old one goes on"},
+                    Bad{"Hangs", "sleep 1000", " did not start as a guard within 2 s; the old one goes on"}),
+    [](const auto& one) { return string(one.param.name); });
+
 string line_of(int pid, const string& file, const string& key) {
   const string text = read_text("/proc/" + std::to_string(pid) + "/" + file);
   const auto at = text.find(key);
