@@ -21,7 +21,7 @@ void read_as_guard(std::string variable) {
   g.slot = &slot;
   g.link = g.signals = -1;
   if (!read_role(g)) return;
-  require(g.count > 0 && g.count <= kGuardWordsMost && g.rest != nullptr && *g.rest == ';');
+  require(g.held.count > 0 && g.held.count <= kGuardWordsMost && g.rest != nullptr && *g.rest == ';');
   static char role[kPathMost];
   write_role(g, role, "keeper", " guard=", 7, " next=", 1);
   require(std::char_traits<char>::length(role) < sizeof role);
