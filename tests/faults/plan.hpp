@@ -105,8 +105,8 @@ struct Plan {
   std::atomic<std::uint32_t> use;  ///< the first is 1
   std::atomic<std::uint32_t> fired;
   std::atomic<std::uint32_t> used[kCalls];
-  std::atomic<bool> is_full;       ///< the disk that the logs are on, when they have taken
-  std::atomic<std::int64_t> room;  ///< so many bytes more
+  std::atomic<bool> is_full;         ///< the disk that the logs are on, when they have taken
+  std::atomic<std::int64_t> room;    ///< so many bytes more
   std::atomic<std::uint32_t> walks;  ///< directories /proc that were opened, by all halves
 };
 
