@@ -9,6 +9,7 @@
 #include "keeper/log/compressor.hpp"
 #include "keeper/log/index_file.hpp"
 #include "keeper/log/rotator.hpp"
+#include "protocol/wire/finally.hpp"
 #include "tests/edges/support/place.hpp"
 
 namespace keeper {
@@ -111,6 +112,8 @@ TEST(Compressor, PacksInAProcessOfItsOwnWithTheTimesOfTheFile) {
   for (int i = 0; i < 100'000; ++i)
     text += "line " + std::to_string(i) + "\n";
   write_text(place / "x.log.1", text, 0640);
+  const mode_t callers = umask(077);
+  const Finally as_before([&] { umask(callers); });
   timespec times[] = {{1'700'000'000, 0}, {1'700'000'000, 123}};
   ASSERT_EQ(0, utimensat(AT_FDCWD, (place / "x.log.1").c_str(), times, 0));
   asio::io_context io;
