@@ -5,10 +5,7 @@
 // A sample of each call's uses is tried; with KEEPER_FAULTS=all as many as 200 of each.
 #include <algorithm>
 
-#include "tests/children/steps.hpp"
-#include "tests/faults/plan.hpp"
-#include "tests/keeper/support/log_texts.hpp"
-#include "tests/keeper/support/shared.hpp"
+#include "tests/keeper/support/faulty.hpp"
 
 namespace keeper {
 namespace {
@@ -16,15 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using faults::Act;
 using faults::Call;
-using faults::Plan;
 using std::string;
-
-constexpr Millis kStep{20'000};
-#if defined(KEEPER_FAULTY)
-constexpr bool kBuilt = true;
-#else
-constexpr bool kBuilt = false;
-#endif
 
 struct Fault {
   Act act = Act::none;
@@ -35,8 +24,7 @@ struct Fault {
 /// One life of a program under one fault.
 class Life {
  public:
-  explicit Life(const Fault& fault)
-      : fault_(fault), plan_(box_.root() / "plan"), steps_(box_.work() / "steps") {
+  explicit Life(const Fault& fault) : fault_(fault), plan_(box_), steps_(box_.work() / "steps") {
     plan_->act = fault.act;
     plan_->call = static_cast<std::uint32_t>(fault.call);
     plan_->use = fault.use;
@@ -69,9 +57,8 @@ class Life {
 
   /// The command may fail, or be killed: then a second one does it, or finds it done.
   void begin() {
-    Start how{{string(BIN_DIR) + "/keeper_faulty", "-d", "-n", "life", "--start-secs", "0", "--log-max-size",
-               "128K", "--log-backups", "99", "--backoff", "none", child("steps"), box_.work().string()}};
-    how.environment = {{"FAULT_PLAN", (box_.root() / "plan").string()}};
+    const Start how = faulty(box_, {"--log-max-size", "128K", "--log-backups", "99", "--backoff", "none",
+                                    child("steps"), box_.work().string()});
     Outcome first = box_.run(how);
     if (first.code == 0) return;
     if (first.code < 128) {
@@ -148,17 +135,15 @@ class Life {
   const Fault fault_;
   string failed_;  ///< commands that were asked once more
   Sandbox box_;
-  Shared<Plan> plan_;
+  PlanOf plan_;
   Shared<Steps> steps_;
 };
 
 /// A program that is reloaded while somebody is killed.
 class Reloaded {
  public:
-  Reloaded() : plan_(box_.root() / "plan") {
-    Start how{{string(BIN_DIR) + "/keeper_faulty", "-d", "-n", "life", "--start-secs", "0", "sleep", "1000"}};
-    how.environment = {{"FAULT_PLAN", (box_.root() / "plan").string()}};
-    EXPECT_EQ(0, box_.run(how).code);
+  Reloaded() : plan_(box_) {
+    EXPECT_EQ(0, box_.run(faulty(box_, {"sleep", "1000"})).code);
     before_ = box_.pid("life");
   }
   /// How often a reload without a fault uses it.
@@ -167,13 +152,15 @@ class Reloaded {
     reload();
     return plan_->used[call] - until_now;
   }
+  /// The first use may come after the end of the old program, with which a reload is over for its client.
   bool with_a_kill_at(std::uint32_t call, std::uint32_t use) {
     plan_->call = call;
     plan_->use = plan_->used[call] + use;
     plan_->act = Act::kill;
     reload();
+    const bool killed = eventually([&] { return plan_->fired > 0; }, use == 1 ? kStep : Millis(0));
     plan_->act = Act::none;
-    return plan_->fired > 0;
+    return killed;
   }
   void expect_all_well() {
     EXPECT_TRUE(eventually([&] {
@@ -205,7 +192,7 @@ class Reloaded {
   }
 
   Sandbox box_;
-  Shared<Plan> plan_;
+  PlanOf plan_;
   int before_ = 0;
 };
 
@@ -242,7 +229,7 @@ constexpr int kErrors[] = {
         0};
 
 TEST(Faults, EveryCallOfTheListIsUsedInALife) {
-  if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only";
+  NEEDS_KEEPER_FAULTY();
   const auto used = uses();
   for (std::uint32_t i = 0; i < used.size(); ++i)
     EXPECT_GT(used[i], 0u) << kNames[i];
@@ -252,7 +239,7 @@ class AtEachCall : public testing::TestWithParam<std::uint32_t> {
  public:
   /// Every fault of that kind that is chosen.
   void live_with(Act act, std::uint32_t most) {
-    if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only";
+    NEEDS_KEEPER_FAULTY();
     if (act == Act::fail && kErrors[GetParam()] == 0) GTEST_SKIP() << "it does not fail";
     const std::uint32_t count = uses().at(GetParam());
     for (std::uint32_t use : some_of(count, most)) {
@@ -283,7 +270,7 @@ TEST_P(AtEachCall, AKillLosesNothing) {
 }
 
 TEST_P(AtEachCall, AKillInAReloadLosesNothing) {
-  if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only";
+  NEEDS_KEEPER_FAULTY();
   const std::uint32_t count = Reloaded().uses(GetParam());
   if (count == 0) GTEST_SKIP() << "a reload does not use it";
   for (std::uint32_t use : some_of(count, 3)) {

@@ -1,13 +1,11 @@
-// Every system call on a log's way is a keeper's last one, as it begins and as it returns, in each format,
-// while the program writes lines of all lengths through rotations: nothing is lost, nothing is cut, and
-// nothing is there twice. The next keeper goes on within a piece of a long line as if it were the same.
+// A keeper is killed at every system call on a log's way, as the call begins and as it returns, in each
+// format, while the program writes lines of all lengths through rotations: nothing is lost, nothing is cut,
+// and nothing is there twice. The next keeper continues within a piece of a long line as the killed one
+// would.
 #include <algorithm>
 #include <optional>
 
-#include "tests/children/steps.hpp"
-#include "tests/faults/plan.hpp"
-#include "tests/keeper/support/log_texts.hpp"
-#include "tests/keeper/support/shared.hpp"
+#include "tests/keeper/support/faulty.hpp"
 
 namespace keeper {
 namespace {
@@ -15,18 +13,11 @@ namespace {
 namespace fs = std::filesystem;
 using faults::Act;
 using faults::Call;
-using faults::Plan;
 using std::string;
 
-constexpr Millis kStep{20'000};
 constexpr std::uint32_t kLines = 20;  // that are written at a time: some 200 KB
-#if defined(KEEPER_FAULTY)
-constexpr bool kBuilt = true;
-#else
-constexpr bool kBuilt = false;
-#endif
 
-/// What brings a log forward.
+/// The calls that write, rotate and read back a log.
 constexpr Call kOfLogs[] = {Call::tee,       Call::read,      Call::splice, Call::pwrite,
                             Call::renameat2, Call::ftruncate, Call::pread,  Call::open,
                             Call::fdopendir, Call::close,     Call::mmap,   Call::fcntl};
@@ -87,30 +78,18 @@ std::vector<Piece> pieces_in(const string& log) {
 /// A program that writes under a keeper which is killed again and again.
 class Writes {
  public:
-  explicit Writes(const Format& format)
-      : format_(format), plan_(box_.root() / "plan"), steps_(box_.work() / "steps") {
-    how_.words = {string(BIN_DIR) + "/keeper_faulty",
-                  "-d",
-                  "-n",
-                  "life",
-                  "--start-secs",
-                  "0",
-                  "--log-format",
-                  format.name,
-                  "--log-max-size",
-                  "150K",
-                  "--log-backups",
-                  "9999"};
-    if (format.join != nullptr) how_.words.insert(how_.words.end(), {"--log-join", format.join});
-    how_.words.insert(how_.words.end(), {child("steps"), box_.work().string(), "varied"});
-    how_.environment = {{"FAULT_PLAN", (box_.root() / "plan").string()}};
+  explicit Writes(const Format& format) : format_(format), plan_(box_), steps_(box_.work() / "steps") {
+    Words words = {"--log-format", format.name, "--log-max-size", "150K", "--log-backups", "9999"};
+    if (format.join != nullptr) words.insert(words.end(), {"--log-join", format.join});
+    words.insert(words.end(), {child("steps"), box_.work().string(), "varied"});
+    how_ = faulty(box_, words);
     EXPECT_EQ(0, box_.run(how_).code);
     program_ = box_.pid("life");
   }
 
   /// The n-th of these calls from now on is the last one of the half that makes it. False: it was not made.
   bool last_call(Call call, std::uint32_t nth, Act act) {
-    // One that dies before it is at work is followed later.
+    // The guard waits before it replaces a keeper that dies at once: this one is at work first.
     const std::uint32_t looks = this->looks();
     steps_->goal += kLines;
     EXPECT_TRUE(eventually([&] { return this->looks() > looks; }, kStep));
@@ -156,7 +135,7 @@ class Writes {
     return out;
   }
   string log() { return all_of(box_.log_path("life")); }
-  /// What the program wrote, as the log has it.
+  /// The output of the program as the log has it.
   string written() {
     if (raw()) return output_in(log());
     string out;
@@ -167,7 +146,7 @@ class Writes {
   bool raw() const { return format_.name == string("raw"); }
 
   void expect_every_line_once() {
-    // Where records are joined nothing says whether a piece ends with its line.
+    // In joined records nothing says whether a piece ends with its line.
     if (format_.join != nullptr)
       expect_same(without_ends(expected()), without_ends(written()));
     else
@@ -215,7 +194,7 @@ class Writes {
   const Format format_;
   Sandbox box_;
   Start how_;
-  Shared<Plan> plan_;
+  PlanOf plan_;
   Shared<Steps> steps_;
   int program_ = 0;
 };
@@ -223,7 +202,7 @@ class Writes {
 class OfALog : public testing::TestWithParam<Format> {};
 
 TEST_P(OfALog, EveryCallMayBeTheLastOfAKeeper) {
-  if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only";
+  NEEDS_KEEPER_FAULTY();
   Writes program(GetParam());
   int kills = 0;
   for (Call call : kOfLogs)
@@ -237,7 +216,7 @@ TEST_P(OfALog, EveryCallMayBeTheLastOfAKeeper) {
 
 /// Some of what is written goes into the file, and the rest waits in memory; then it goes into the file too.
 TEST_P(OfALog, EveryCallMayBeTheLastOfAKeeperWhoseDiskIsFull) {
-  if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only";
+  NEEDS_KEEPER_FAULTY();
   if (GetParam().join != nullptr) GTEST_SKIP() << "the same as without";
   Writes program(GetParam());
   int full = 0, sent = 0;
@@ -256,8 +235,7 @@ TEST_P(OfALog, EveryCallMayBeTheLastOfAKeeperWhoseDiskIsFull) {
   program.expect_every_line_once();
 }
 
-/// What was written is `expected`, but that some parts may be there once more. How often that is; -1: it is
-/// not so.
+/// Counts the parts of `expected` that `written` repeats; -1 if they differ in anything else.
 int repeats_in(const string& written, const string& expected) {
   int out = 0;
   std::size_t at = 0;
@@ -276,7 +254,7 @@ int repeats_in(const string& written, const string& expected) {
 
 /// Then only the pipe and the page are left. What was being taken out of the one may be written twice.
 TEST_P(OfALog, EveryCallMayBeTheLastOfBothHalves) {
-  if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only";
+  NEEDS_KEEPER_FAULTY();
   if (GetParam().join != nullptr) GTEST_SKIP() << "the same as without";
   Writes program(GetParam());
   int doubtful = 0;
