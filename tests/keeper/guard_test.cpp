@@ -185,8 +185,10 @@ TEST(Guard, CarriesOutAStopThatWasUnderWay) {
 
 TEST(Guard, InTheForegroundEndsWithTheCodeOfTheProgramAlsoAfterATakeover) {
   Sandbox box;
-  Background keeper = box.foreground("api", {"--restart", "never", "sh", "-c",
-                                             "trap 'echo bye; exit 7' TERM; while :; do sleep 0.01; done"});
+  Background keeper =
+      box.foreground("api", {"--restart", "never", "sh", "-c",
+                             "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.01; done"});
+  EVENTUALLY(box.logged("api", "up\n"));
   const Status before = *box.status("api");
   EXPECT_EQ(keeper.pid(), *before.guard_pid) << "who is waited for is the guard";
   kill(*before.keeper_pid, SIGKILL);
@@ -202,11 +204,13 @@ TEST(Guard, CountsASignalToBothHalvesOnce) {
   Start how;
   how.terminal = true;
   Background keeper = box.foreground("job", {"--stop-timeout", "60s", child("slow_term"), "300"}, how);
+  EVENTUALLY(box.logged("job", "ready\n"));
   keeper.type("\x03");
   EXPECT_EQ(0, keeper.wait()) << keeper.out();
   EXPECT_TRUE(box.logged("job", "bye\n")) << "a second Ctrl-C would have killed it";
 
   Background other = box.foreground("job", {"--stop-timeout", "60s", child("slow_term"), "300"});
+  EVENTUALLY(count_of(box.log("job"), "ready\n") == 2);
   const Status status = *box.status("job");
   kill(*status.keeper_pid, SIGINT);
   kill(*status.guard_pid, SIGINT);
@@ -343,7 +347,7 @@ TEST(Guard, AThousandTakeoversLeaveNothingBehind) {
   const auto descriptors = descriptors_of(*before.keeper_pid), guards = descriptors_of(*before.guard_pid);
   const auto memory = memory_of(*before.keeper_pid, "Private_Dirty"),
              guard_memory = memory_of(*before.guard_pid, "Private_Dirty");
-  for (int i = 0; i < repeats(sanitized() ? 30 : 1000) && !HasFailure(); ++i)
+  for (int i = 0; i < repeats(sanitized() ? 12 : 1000) && !HasFailure(); ++i)
     kill_one(random() % 2 == 0);
   const Status after = *box.status("api");
   EXPECT_EQ(before.pid, after.pid);

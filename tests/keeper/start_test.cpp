@@ -334,7 +334,7 @@ TEST(Names, AStoppedOneIsReplacedAndTheDifferenceSaid) {
 TEST(Start, AStopIsFollowedByAStartOfTheSameNameEveryTime) {
   Sandbox box;
   box.detach("x", {"sleep", "1000"});
-  for (int i = 0; i < repeats(30); ++i) {
+  for (int i = 0; i < repeats(sanitized() ? 10 : 30); ++i) {
     string line = program("ctl") + " stop x >/dev/null && " + program("keeper") +
                   " -d -n x --start-secs 0 sleep 1000 2>/dev/null";
     Outcome out = box.run({{"sh", "-c", line}});
