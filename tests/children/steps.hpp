@@ -1,4 +1,4 @@
-// What a test and the program steps have in common: a file that both map, and the lines.
+// The file that a test and the program steps both map, and the lines that the program writes.
 #pragma once
 #include <atomic>
 #include <cstdint>

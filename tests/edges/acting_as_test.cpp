@@ -16,16 +16,14 @@
 #include <fstream>
 
 #include "tests/edges/support/place.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
 
 using std::string;
 
-#define NEEDS_ROOT() \
-  if (getuid() != 0) GTEST_SKIP() << "needs root"
-
-const string kNobody = "nobody:65534:65534:7,65534:/:/bin/sh";
+const string kAccount = "nobody:65534:65534:7,65534:/:/bin/sh";
 
 /// The lines of /proc/self/status that a change of identity changes.
 string identity() {
@@ -58,7 +56,7 @@ TEST(ActingAs, IsTheUserAndHasNoCapability) {
   Place place;
   chmod(place.path().c_str(), 0777);
   const string made = (place / "made").string();
-  const ActingUser user = acting_user(kNobody);
+  const ActingUser user = acting_user(kAccount);
   ASSERT_TRUE(user.acts);
   {
     const ActingAs as_user(&user);
@@ -79,14 +77,14 @@ TEST(ActingAs, HasNoLowPort) {
   int first_free = 1024;
   std::ifstream("/proc/sys/net/ipv4/ip_unprivileged_port_start") >> first_free;
   if (first_free <= 1) GTEST_SKIP() << "no port is for root alone here";
-  const ActingUser user = acting_user(kNobody);
+  const ActingUser user = acting_user(kAccount);
   const ActingAs as_user(&user);
   EXPECT_EQ(EACCES, bind_error(1));
 }
 
 TEST(ActingAs, LeavesAllAsItWasAndErrnoAsItIs) {
   NEEDS_ROOT();
-  const ActingUser user = acting_user(kNobody);
+  const ActingUser user = acting_user(kAccount);
   const string before = identity();
   {
     const ActingAs as_user(&user);
@@ -123,7 +121,7 @@ TEST(ActingAs, IsNobodyElseWithoutAUserOrWhereThatIsRoot) {
   all[0].permitted &= ~(1U << CAP_SETGID);
   all[0].effective = all[0].permitted;
   syscall(SYS_capset, &this_thread, all);
-  const ActingUser user = acting_user(kNobody);
+  const ActingUser user = acting_user(kAccount);
   const string before = identity();
   const ActingAs as_user(&user);
   _exit(as_user.error() == EPERM && errno == EPERM && before == identity() ? 0 : 1);
@@ -136,7 +134,7 @@ TEST(ActingAs, ChangesNothingWhereTheIdentityCannotBeHad) {
 
 TEST(ActingAs, IsNeverTwoUsersAtOnce) {
   NEEDS_ROOT();
-  const ActingUser user = acting_user(kNobody), other = acting_user("other:1:1:1:/:/bin/sh");
+  const ActingUser user = acting_user(kAccount), other = acting_user("other:1:1:1:/:/bin/sh");
   const ActingAs as_user(&user);
   const string within = identity();
   const ActingAs as_other(&other);

@@ -19,6 +19,7 @@
 #include "tests/edges/support/fake_service.hpp"
 #include "tests/edges/support/lingering.hpp"
 #include "tests/edges/support/place.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -159,7 +160,7 @@ TEST_F(AskSockets, DescriptorsThatComeAlongAreNotTaken) {
 }
 
 TEST_F(AskSockets, OnlyItsOwnUserAndRootAreAnswered) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  NEEDS_ROOT();
   // Another user cannot reach the socket's path: it is given one that is connected to it.
   Fd stranger(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un any{};
@@ -170,9 +171,8 @@ TEST_F(AskSockets, OnlyItsOwnUserAndRootAreAnswered) {
   const string question = call("status");
   const pid_t child = fork();
   if (child == 0) {
-    const bool sent = setresuid(65534, 65534, 65534) == 0 &&
-                      ::send(stranger.get(), question.data(), question.size(), 0) > 0;
-    _exit(sent ? 0 : 1);
+    become_nobody();
+    _exit(::send(stranger.get(), question.data(), question.size(), 0) > 0 ? 0 : 1);
   }
   int status = -1;
   ASSERT_EQ(child, waitpid(child, &status, 0));
@@ -292,11 +292,11 @@ TEST_F(Questions, AnAnswerToAnotherQuestionIsNotTaken) {
 }
 
 TEST_F(Questions, AnAnswerOfAnotherUserIsNotTaken) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  NEEDS_ROOT();
   const Fd real = bind_for("a");
   const pid_t child = fork();
   if (child == 0) {
-    if (setresuid(65534, 65534, 65534) != 0) _exit(1);
+    become_nobody();
     char bytes[512];
     pollfd polled{real.get(), POLLIN, 0};
     poll(&polled, 1, 10'000);

@@ -1,4 +1,4 @@
-// Where a path leads, and whose rights count there.
+// find_place(): the file that a path leads to, and the user whose rights count there.
 #include "protocol/home/file_place.hpp"
 
 #include <fcntl.h>
@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tests/edges/support/place.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using std::string;
 
-constexpr uid_t kNobody = 65534, kOther = 65533;
+constexpr uid_t kOther = 65533;
 
 /// Root, in a directory of its own below /tmp, with one of nobody's in it.
 struct FilePlaces : testing::Test {
@@ -22,7 +23,7 @@ struct FilePlaces : testing::Test {
   ActingUser user = acting_user("nobody:65534:65534:65534:/:/bin/sh");
 
   void SetUp() override {
-    if (getuid() != 0) GTEST_SKIP() << "needs root";
+    NEEDS_ROOT();
     for (const fs::path& path : {place.path(), own, theirs}) {
       fs::create_directories(path);
       ASSERT_EQ(0, chmod(path.c_str(), 0755));
@@ -76,7 +77,10 @@ TEST_F(FilePlaces, AGroupThatMayWriteCountsWhereTheUserIsInIt) {
 }
 
 TEST_F(FilePlaces, BehindADirectoryOfTheUsersAllIsTheUsersButTheHome) {
-  fs::create_directories(theirs / "roots/inner");
+  for (const char* name : {"roots", "roots/inner"}) {
+    fs::create_directory(theirs / name);
+    ASSERT_EQ(0, chmod((theirs / name).c_str(), 0755));
+  }
   EXPECT_EQ("nobody", who(theirs / "roots/inner/x"));
   struct stat st {};
   ASSERT_EQ(0, stat((theirs / "roots").c_str(), &st));

@@ -10,6 +10,7 @@
 
 #include "tests/edges/support/lingering.hpp"
 #include "tests/edges/support/notify.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -139,12 +140,13 @@ TEST_F(NotifySocketTest, KnowsThePidAndTheUserOfASenderThatIsGone) {
 }
 
 TEST_F(NotifySocketTest, TakesMessagesOfAnotherUserAndNamesIt) {
-  if (getuid() != 0) GTEST_SKIP() << "needs root";
-  constexpr unsigned nobody = 65534;
-  int child = process(
-      [&] { return setgid(nobody) == 0 && setuid(nobody) == 0 && Notifier(address()).send("READY=1"); });
+  NEEDS_ROOT();
+  int child = process([&] {
+    become_nobody();
+    return Notifier(address()).send("READY=1");
+  });
   ASSERT_TRUE(came(1));
-  EXPECT_EQ(nobody, got_[0].sender.uid);
+  EXPECT_EQ(kNobody, got_[0].sender.uid);
   EXPECT_EQ(child, got_[0].sender.pid);
   EXPECT_EQ(0, code_of(child));
 }

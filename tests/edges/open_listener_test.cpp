@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "tests/edges/support/place.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -109,7 +110,7 @@ TEST(OpenListener, APrivilegedPortNeedsRights) {
     GTEST_SKIP() << "no port needs any";
   const pid_t pid = fork();
   if (pid == 0) {
-    if (getuid() == 0 && setuid(65534) != 0) _exit(2);
+    become_nobody();
     auto made = open_listener(at("tcp:127.0.0.1:81"));
     const bool right = !made && made.error().errnum == EACCES &&
                        made.error().about.find("CAP_NET_BIND_SERVICE") != string::npos;

@@ -72,7 +72,7 @@ TEST(Piece, OfCopiedBytesNoMoreThanThePieceLeaveThePipe) {
   EXPECT_EQ("three\n", s.rest());
 }
 
-/// Whoever reads the log meanwhile does not see it shrink.
+/// A reader of the log does not see it shrink meanwhile.
 TEST(Piece, WhatWasMadeOfBytesKeepsItsMarkToBeMadeAgainInItsPlace) {
   Scene s("one\n2026 tw", "two\n");
   s.begin(PieceMark::made, 4, 4);
@@ -134,7 +134,7 @@ TEST(Piece, OfWhatWasBeingTakenOnlyTheRestLeavesThePipe) {
   }
 }
 
-/// It is not known whether they are of the piece: what is doubtful is written twice.
+/// Nothing says whether these bytes are of the piece: doubtful bytes are written twice.
 TEST(Piece, WithoutTheSecondPipeOfItsKeeperNothingMoreIsTaken) {
   Scene s("", "two\nthree\n");
   s.mark.set(PieceMark::taking, 4, 0);

@@ -3,6 +3,7 @@
 
 #include "protocol/home/proc.hpp"
 #include "tests/edges/support/run.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -97,7 +98,7 @@ TEST(Tree, HasNoOtherKeeperNorWhatItKeeps) {
   Subreaper subreaper;
   Place place;
   std::filesystem::copy_file(CHILDREN_DIR "/forks", place / "keeper");
-  TestRun run({"/bin/sh", "-c", (place / "keeper").string() + " group; exit 0"});
+  TestRun run({"/bin/sh", "-c", "'" + (place / "keeper").string() + "' group; exit 0"});
   int kept = run.said_pid("group");
   ASSERT_TRUE(alive(kept));
   EXPECT_EQ(std::vector<int>{run.pid()}, tree_of({run.pid(), run.pid(), {}}));
@@ -128,7 +129,7 @@ TEST(Tree, AProcessThatIsGoneHasNoGroup) {
 }
 
 TEST(Tree, MarksAreNoProofOfWhoBelongsToARun) {
-  if (getuid() != 0) GTEST_SKIP() << "needs root";
+  NEEDS_ROOT();
   Subreaper subreaper;
   const std::vector<string> marks = run_marks("api", 4711);
   static const char* const none[] = {nullptr};

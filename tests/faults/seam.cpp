@@ -112,7 +112,7 @@ bool fails(Call call) {
   return false;
 }
 
-/// What a call gives back that has failed: fdopendir(3) alone gives a pointer, and nothing.
+/// The result of a call that has failed: -1, or a null pointer from fdopendir(3).
 constexpr long failure_of(Call call) {
   return call == Call::fdopendir ? 0 : -1;
 }

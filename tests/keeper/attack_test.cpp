@@ -8,17 +8,13 @@
 #include <unistd.h>
 
 #include "tests/keeper/support/sandbox.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
 
 namespace fs = std::filesystem;
 using std::string;
-
-constexpr uid_t kStranger = 65534;
-
-#define NEEDS_ROOT() \
-  if (getuid() != 0) GTEST_SKIP() << "needs root"
 
 struct Attack : testing::Test {
   Sandbox box;
@@ -186,7 +182,7 @@ TEST_F(Attack, WhatIsNoSocketIsReplacedAtAStartAndMakesNobodyWait) {
 // --- of another user
 
 void give_away(const fs::path& what) {
-  ASSERT_EQ(0, lchown(what.c_str(), kStranger, kStranger));
+  ASSERT_EQ(0, lchown(what.c_str(), kNobody, kNobody));
 }
 
 TEST_F(Attack, WhatBelongsToAnotherUserIsRefused) {

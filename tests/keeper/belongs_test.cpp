@@ -1,23 +1,14 @@
-// Whose process belongs to a run, once its keeper was replaced: marks in an environment are no proof.
-#include <grp.h>
+// The processes that belong to a run after its keeper was replaced: marks in an environment are no proof.
 #include <signal.h>
 #include <unistd.h>
 
 #include "tests/keeper/support/sandbox.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
 
 using std::string;
-
-constexpr unsigned kNobody = 65534;
-
-#define NEEDS_ROOT() \
-  if (getuid() != 0) GTEST_SKIP() << "needs root"
-
-void become_nobody() {
-  if (setgroups(0, nullptr) < 0 || setgid(kNobody) < 0 || setuid(kNobody) < 0) _exit(125);
-}
 
 /// The value of a variable of a living process.
 string variable_of(int pid, const string& name) {
@@ -28,11 +19,10 @@ string variable_of(int pid, const string& name) {
 
 /// A process of another user, which carries all that the app's own processes carry.
 Background impostor(Sandbox& box, const string& stem, Words words) {
-  Start how{std::move(words)};
+  Start how = as_nobody(std::move(words));
   how.directory = "/";
   for (const char* name : {"KEEPER_NAME", "KEEPER_PID", "KEEPER_INSTANCE", "KEEPER_HOME", "NOTIFY_SOCKET"})
     if (string value = variable_of(box.pid(stem), name); !value.empty()) how.environment[name] = value;
-  how.before = become_nobody;
   return box.start(how);
 }
 
@@ -45,6 +35,7 @@ void replace_keeper(Sandbox& box, const string& stem) {
 
 TEST(Belonging, AnotherUserSpeaksForNoRun) {
   NEEDS_ROOT();
+  NEEDS_REACH(child("notifies"));
   Sandbox box;
   box.detach("api", {"--ready", "notify", child("notifies"), "READY=1\\nSTATUS=mine"});
   replace_keeper(box, "api");
@@ -74,7 +65,7 @@ TEST(Belonging, AnotherUsersProcessIsNotEndedWithARun) {
   }
 }
 
-/// What the guard has adopted belongs to the run by that, whoever it runs as.
+/// A process that the guard has adopted belongs to the run, whichever user it runs as.
 TEST(Belonging, AWorkerThatBecameAnotherUserIsEndedWithItsRun) {
   NEEDS_ROOT();
   if (access("/usr/bin/setpriv", X_OK) != 0) GTEST_SKIP() << "no setpriv here";

@@ -1,9 +1,9 @@
 // Workers of node's cluster module without a master: programs that do not know of it share what they listen
 // at.
 #include <fcntl.h>
-#include <grp.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -13,6 +13,7 @@
 
 #include "tests/keeper/support/follower.hpp"
 #include "tests/keeper/support/http.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -119,20 +120,10 @@ TEST(Cluster, APortForRootAloneIsAnErrorAsNodeHasIt) {
   std::ifstream("/proc/sys/net/ipv4/ip_unprivileged_port_start") >> first_free;
   if (first_free <= 1) GTEST_SKIP() << "no port is for root alone here";
   Sandbox box;
-  Start how{.words = {program("keeper"), "--version"}};
-  if (geteuid() == 0) {
-    constexpr uid_t stranger = 65534;
-    for (const fs::path& path : {box.root(), box.work()})
-      ASSERT_EQ(0, chown(path.c_str(), stranger, stranger));
-    how.before = [] {
-      if (setgroups(0, nullptr) != 0 || setresgid(stranger, stranger, stranger) != 0 ||
-          setresuid(stranger, stranger, stranger) != 0)
-        _exit(126);
-    };
-  }
-  if (box.run(how).code != 0) GTEST_SKIP() << "only root can run what was built here";
-  how.words = {program("keeper"), "-n", "api", "--cluster", kServes, "127.0.0.1:1"};
-  Background keeper = box.start(how);
+  NEEDS_REACH(program("keeper"));
+  if (geteuid() == 0) box.give_to_nobody();
+  Background keeper =
+      box.start(as_nobody({program("keeper"), "-n", "api", "--cluster", kServes, "127.0.0.1:1"}));
   EVENTUALLY(box.logged("api", "error EACCES bind"));
   keeper.signal(SIGTERM);
   EXPECT_TRUE(keeper.wait());
@@ -286,8 +277,11 @@ TEST(Cluster, NobodyNoticesThatKeepersAndGuardsAreKilled) {
   EXPECT_EQ(port, port_of(box, "api")) << "the socket went from keeper to keeper";
 }
 
-/// What is held for a program outlives its keeper, so there is a bound, and the program hears of it.
+/// The keeper holds a limited number of sockets for a program, and the program gets an error for the next.
 TEST(Cluster, TheSocketsThatAKeeperHoldsAreCountedAtTheDoor) {
+  rlimit files{};
+  ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &files));
+  if (files.rlim_max < 1000) GTEST_SKIP() << "needs a hard limit of 1000 descriptors";
   Sandbox box;
   write_text(box.work() / "many.js",
              "const net = require('net');\n"

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "tests/keeper/support/sandbox.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -134,7 +135,7 @@ TEST_P(DamagedState, StartsNoSecondCopy) {
   EXPECT_EQ(0, box_.ctl({"signal", "CONT", "api"}).code);
   expect_kept();
   EXPECT_EQ(before_.run, box_.status("api")->run);
-  // It is whole again for who comes next.
+  // The record is whole again for the next keeper.
   kill(box_.keeper_pid("api"), SIGKILL);
   expect_kept();
   expect_stoppable();
@@ -186,7 +187,7 @@ TEST_P(DamagedRecords, ThatAreAllOfThemLeaveTheProgramInSightAndStoppable) {
   EXPECT_EQ(4, box_.ctl({"show", "api"}).code);
 }
 
-/// Of an app that nothing runs of: it stays in the list, and what doctor advises works.
+/// A stopped app stays in the list, and the advice of doctor works.
 TEST_P(DamagedRecords, OfAStoppedAppAreARowThatSaysSo) {
   keep();
   ASSERT_EQ(0, box_.ctl({"stop", "api"}).code);
@@ -264,7 +265,7 @@ TEST_F(Damaged, AProgramThatKillsBothHalvesAtOnceIsSeenAndKeptOn) {
 }
 
 TEST_F(Damaged, VariablesOfAnotherUserAreNoProof) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  NEEDS_ROOT();
   keep();
   ASSERT_EQ(0, box_.ctl({"stop", "api"}).code);
   fs::remove(record("state"));
@@ -274,7 +275,7 @@ TEST_F(Damaged, VariablesOfAnotherUserAreNoProof) {
   liar.directory = "/";
   liar.before = [] {
     setsid();
-    if (setgid(65534) != 0 || setuid(65534) != 0) _exit(125);
+    become_nobody();
   };
   Background other = box_.start(liar);
   EVENTUALLY(read_text("/proc/" + std::to_string(other.pid()) + "/comm") == "sleep\n");
@@ -325,7 +326,7 @@ TEST_F(Damaged, ASpecThatIsEditedInPlaceWaitsForAReload) {
 
 // --- a keeper that cannot begin
 
-/// What the guard holds for the next keeper: a file without a name.
+/// Damages the spec that the guard holds for the next keeper, a file without a name.
 void damage_held_spec(int guard) {
   for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(guard) + "/fd")) {
     struct stat st {};

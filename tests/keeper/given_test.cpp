@@ -14,15 +14,13 @@
 #include <algorithm>
 
 #include "tests/keeper/support/said.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
 
 namespace fs = std::filesystem;
 using std::string;
-
-#define NEEDS_ROOT() \
-  if (getuid() != 0) GTEST_SKIP() << "needs root"
 
 /// Open descriptors, every signal ignored and blocked, an odd mask, low limits, a signal for its parent's
 /// death.

@@ -1,8 +1,8 @@
 // Many at once, and an ordinary user.
-#include <grp.h>
 #include <unistd.h>
 
 #include "tests/keeper/support/sandbox.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -30,35 +30,22 @@ TEST(Many, AreStartedListedInOneCallAndStoppedTogether) {
   EXPECT_EQ(count, count_of(box.ctl({"list"}).out, " stopped "));
 }
 
-constexpr unsigned kNobody = 65534;
-
-/// Gives a sandbox to an ordinary user; what is run in it then is run by that user.
-Start as_nobody(const Sandbox& box, Words words) {
-  for (const auto& place : {box.root(), box.work()})
-    EXPECT_EQ(0, chown(place.c_str(), kNobody, kNobody));
-  Start how{std::move(words)};
-  how.before = [] {
-    if (setgroups(0, nullptr) != 0 || setgid(kNobody) != 0 || setuid(kNobody) != 0) _exit(125);
-  };
-  return how;
-}
-
 TEST(OrdinaryUser, StartsListsAndStopsAFew) {
   if (geteuid() != 0) GTEST_SKIP() << "the other tests are run by an ordinary user already";
   Sandbox box;
-  if (box.run(as_nobody(box, {"test", "-x", program("keeper")})).code != 0)
-    GTEST_SKIP() << "an ordinary user cannot reach " << BIN_DIR;
+  NEEDS_REACH(program("keeper"));
+  box.give_to_nobody();
   for (const char* name : {"one", "two", "three"}) {
-    Outcome out = box.run(as_nobody(
-        box, {program("keeper"), "-d", "-n", name, "--start-secs", "0.1", child("forks"), "double"}));
+    Outcome out = box.run(
+        as_nobody({program("keeper"), "-d", "-n", name, "--start-secs", "0.1", child("forks"), "double"}));
     EXPECT_EQ(0, out.code) << out.all();
     EXPECT_GT(box.logged_pid(name, "double"), 0);
   }
-  Outcome list = box.run(as_nobody(box, {program("ctl"), "list", "-w"}));
+  Outcome list = box.run(as_nobody({program("ctl"), "list", "-w"}));
   EXPECT_EQ(0, list.code) << list.err;
   EXPECT_EQ(3, count_of(list.out, " running ")) << list.out;
   EXPECT_EQ(3, count_of(list.out, " nobody")) << list.out;
-  Outcome stop = box.run(as_nobody(box, {program("ctl"), "stop", "all"}));
+  Outcome stop = box.run(as_nobody({program("ctl"), "stop", "all"}));
   EXPECT_EQ(0, stop.code) << stop.err;
   EXPECT_TRUE(box.processes().empty());
 }

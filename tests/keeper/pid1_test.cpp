@@ -72,8 +72,8 @@ TEST(FirstProcess, TakesAwayStrangersThatComeFromOutside) {
   Container container;
   container.start({"sh", "-c", "echo ready; exec sleep 1000"});
   ASSERT_NO_FATAL_FAILURE();
-  string enter =
-      "nsenter -t " + std::to_string(container.first) + (geteuid() == 0 ? " -p -m " : " -U -p -m ");
+  string enter = "nsenter -t " + std::to_string(container.first) +
+                 (geteuid() == 0 ? " -p -m " : " -U --preserve-credentials -p -m ");
   Outcome out = container.box.run({{"sh", "-c", enter + "sh -c 'setsid sleep 0.3 >/dev/null & echo left'"}});
   if (out.code != 0) GTEST_SKIP() << "nsenter(1): " << out.err;
   EXPECT_TRUE(has(out.out, "left"));

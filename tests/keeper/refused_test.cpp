@@ -1,12 +1,12 @@
 // A program that cannot be ended: it has become root under a user's keeper, or even KILL did not help. It
 // stays known and kept, nothing is started beside it, and whoever asks hears at once why.
-#include <grp.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "protocol/home/clock.hpp"
 #include "tests/keeper/support/sandbox.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -14,18 +14,13 @@ namespace {
 using std::string;
 namespace fs = std::filesystem;
 
-constexpr unsigned kNobody = 65534;
-
-void become_nobody() {
-  if (setgroups(0, nullptr) < 0 || setgid(kNobody) < 0 || setuid(kNobody) < 0) _exit(125);
-}
-
 /// A home of the user nobody, with a program of theirs that makes what it executes run as root.
 class Refused : public testing::Test {
  protected:
   void SetUp() override {
-    if (getuid() != 0) GTEST_SKIP() << "needs root";
+    NEEDS_ROOT();
     fs::permissions(box_.root(), fs::perms(0711));
+    NEEDS_REACH(box_.root());
     fs::create_directories(place() / "bin");
     fs::create_directories(place() / "home");
     for (const fs::path& path : {place(), place() / "bin", place() / "home"})
@@ -49,10 +44,9 @@ class Refused : public testing::Test {
 
   fs::path place() const { return box_.root() / "user"; }
   Outcome as_user(Words words) {
-    Start how{std::move(words)};
+    Start how = as_nobody(std::move(words));
     how.directory = place() / "home";
     how.environment["KEEPER_HOME"] = place() / "home" / "k";
-    how.before = become_nobody;
     return box_.run(how);
   }
   Outcome ctl(Words words) {
@@ -74,7 +68,7 @@ class Refused : public testing::Test {
     return {place() / "up", "--reuid=0", "--regid=0", "--clear-groups", "sleep", "98765"};
   }
   string rooted_text() const {
-    return (place() / "up").string() + " --reuid=0 --regid=0 --clear-groups sleep 98765";
+    return "'" + (place() / "up").string() + "' --reuid=0 --regid=0 --clear-groups sleep 98765";
   }
 
   /// As ctl has it.

@@ -10,14 +10,13 @@
 #include "protocol/wire/finally.hpp"
 #include "tests/keeper/support/follower.hpp"
 #include "tests/keeper/support/http.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
 
 namespace fs = std::filesystem;
 using std::string;
-
-constexpr uid_t kNobody = 65534;
 
 uid_t owner_of(const fs::path& path) {
   struct stat st {};
@@ -31,11 +30,12 @@ struct Rights : testing::Test {
   fs::path theirs = box.root() / "theirs", own = box.root() / "own", secret = own / "secret";
 
   void SetUp() override {
-    if (getuid() != 0) GTEST_SKIP() << "needs root";
+    NEEDS_ROOT();
     for (const fs::path& path : {theirs, own})
       fs::create_directory(path);
     for (const fs::path& path : {box.root(), box.work(), theirs, own})
       ASSERT_EQ(0, chmod(path.c_str(), 0755));
+    NEEDS_REACH(box.root());
     ASSERT_EQ(0, chown(theirs.c_str(), kNobody, kNobody));
     write_text(secret, "root's own\n");
   }
@@ -397,6 +397,7 @@ TEST_F(RightsAtAPath, APidFileIsTheUsersInADirectoryOfTheUsers) {
 
 TEST_F(RightsAtAPath, APidFileThatTheUserMayNotWriteIsRefusedAtTheStart) {
   fs::create_directory(theirs / "roots");
+  ASSERT_EQ(0, chmod((theirs / "roots").c_str(), 0755));
   const Outcome out = box.keeper({"-d", "--user", "nobody", "--pid-file", (theirs / "roots/x.pid").string(),
                                   "-n", "app", "sleep", "1000"});
   EXPECT_EQ(2, out.code);

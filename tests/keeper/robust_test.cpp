@@ -13,6 +13,7 @@
 
 #include "protocol/wire/codec.hpp"
 #include "tests/keeper/support/sandbox.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -296,10 +297,10 @@ TEST(Connections, AThousandAtOnceAreBorne) {
   target.has_not_grown();
 }
 
-/// Connects as uid 65534, as far as the other side can tell (unix(7), SO_PEERCRED); files are still reached
+/// Connects as nobody, as far as the other side can tell (unix(7), SO_PEERCRED); files are still reached
 /// as root.
 Raw stranger(const Sandbox& box) {
-  EXPECT_EQ(0, seteuid(65534));
+  EXPECT_EQ(0, seteuid(kNobody));
   setfsuid(0);
   Raw out(box, "api");
   EXPECT_EQ(0, seteuid(0));
@@ -307,7 +308,7 @@ Raw stranger(const Sandbox& box) {
 }
 
 TEST(Connections, OfAnotherUserAreRefusedAndWrittenDown) {
-  if (geteuid() != 0) GTEST_SKIP() << "only root can be two users";
+  NEEDS_ROOT();
   Sandbox box;
   box.detach("api", {"sleep", "1000"});
   Raw other = stranger(box);
@@ -318,13 +319,20 @@ TEST(Connections, OfAnotherUserAreRefusedAndWrittenDown) {
   EXPECT_TRUE(answers(box, "api"));
 }
 
-/// keeper with so many descriptors (getrlimit(2)) and these words.
+/// So many descriptors (getrlimit(2)); the hard limit is the caller's.
+rlimit descriptors(rlim_t count) {
+  rlimit out{};
+  EXPECT_EQ(0, getrlimit(RLIMIT_NOFILE, &out));
+  out.rlim_cur = count;
+  return out;
+}
+
+/// keeper with so many descriptors and these words.
 Start with_descriptors(rlim_t count, const Words& words) {
   Start how{{program("keeper"), "-d", "-n", "api", "--start-secs", "0.1"}};
   how.words.insert(how.words.end(), words.begin(), words.end());
-  how.before = [count] {
-    rlimit few{count, 1024};
-    setrlimit(RLIMIT_NOFILE, &few);
+  how.before = [few = descriptors(count)] {
+    if (setrlimit(RLIMIT_NOFILE, &few) != 0) _exit(125);
   };
   return how;
 }
@@ -350,7 +358,7 @@ TEST(Descriptors, WhereThereAreTooFewForAProgramItIsTriedUntilThereAreMore) {
   EXPECT_EQ(1, out.code);
   EXPECT_TRUE(has(out.err, "Too many open files")) << out.err;
   ASSERT_EQ("backoff", box.state("api"));
-  rlimit more{64, 1024};
+  const rlimit more = descriptors(64);
   ASSERT_EQ(0, prlimit(box.keeper_pid("api"), RLIMIT_NOFILE, &more, nullptr));
   EVENTUALLY(box.state("api") == "running");
 }

@@ -1,5 +1,4 @@
 // Nothing that another process sends, or fails to do, holds a keeper's loop: it answers meanwhile.
-#include <grp.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 #include "protocol/home/pass_fd.hpp"
 #include "tests/edges/support/lingering.hpp"
 #include "tests/keeper/support/sandbox.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -39,10 +39,6 @@ Millis longest_answer(Millis time, const std::function<void()>& stall, const std
     best = std::min(best, longest);
   }
   return best;
-}
-
-void become_nobody() {
-  if (getuid() == 0 && (setgroups(0, nullptr) < 0 || setgid(65534) < 0 || setuid(65534) < 0)) _exit(125);
 }
 
 /// The name behind the NUL.
@@ -159,32 +155,25 @@ TEST(Stall, ACommandThatDoesNotReadItsReport) {
 
 /// As a user whose program has become root: nobody but its parent hears how it has ended.
 TEST(Stall, AGuardThatDoesNotReapTheProgram) {
-  if (getuid() != 0) GTEST_SKIP() << "needs root";
+  NEEDS_ROOT();
   if (sanitized()) GTEST_SKIP() << "the start of ctl takes longer than the stall";
   if (access("/usr/bin/setpriv", X_OK) != 0) GTEST_SKIP() << "no setpriv here";
+  NEEDS_REACH(program("keeper"));
   Sandbox box;
-  const fs::path up = box.root() / "up", home = box.root() / "nobodys";
-  fs::permissions(box.root(), fs::perms(0711));
+  box.give_to_nobody();
+  const fs::path up = box.root() / "up";
   fs::copy_file("/usr/bin/setpriv", up);
-  ASSERT_EQ(0, chown(up.c_str(), 0, 65534));
+  ASSERT_EQ(0, chown(up.c_str(), 0, kNobody));
   ASSERT_EQ(0, chmod(up.c_str(), 04750));
-  fs::create_directory(home);
-  ASSERT_EQ(0, chown(home.c_str(), 65534, 65534));
-  auto as_nobody = [&](Words words) {
-    Start how{std::move(words)};
-    how.directory = "/";
-    how.environment["KEEPER_HOME"] = (home / "home").string();
-    how.before = become_nobody;
-    return box.run(how);
-  };
+  auto run = [&](Words words) { return box.run(as_nobody(std::move(words))); };
   int guard = 0;
   auto stall = [&] {
     if (guard > 0) kill(guard, SIGCONT);
-    as_nobody({program("ctl"), "delete", "api"});
-    EXPECT_EQ(0, as_nobody({program("keeper"), "-d", "-n", "api", "--restart", "never", up.string(),
-                            "--reuid=0", "--regid=0", "--clear-groups", "sleep", "1000"})
+    run({program("ctl"), "delete", "api"});
+    EXPECT_EQ(0, run({program("keeper"), "-d", "-n", "api", "--restart", "never", up.string(), "--reuid=0",
+                      "--regid=0", "--clear-groups", "sleep", "1000"})
                      .code);
-    const string row = as_nobody({program("ctl"), "list", "--json"}).out;
+    const string row = run({program("ctl"), "list", "--json"}).out;
     auto number = [&](const string& json, const string& key) {
       const auto at = json.find("\"" + key + "\":");
       return at == string::npos ? 0 : std::atoi(json.c_str() + at + key.size() + 3);
@@ -193,20 +182,17 @@ TEST(Stall, AGuardThatDoesNotReapTheProgram) {
     const int keeper = number(row, "keeper_pid");
     kill(keeper, SIGKILL);
     EXPECT_TRUE(eventually([&] {
-      const int next = number(as_nobody({program("ctl"), "list", "--json"}).out, "keeper_pid");
+      const int next = number(run({program("ctl"), "list", "--json"}).out, "keeper_pid");
       return next > 0 && next != keeper;
     }));
     kill(guard, SIGSTOP);
     kill(number(row, "pid"), SIGKILL);
   };
-  auto ask = [&] {
-    const bool answered = as_nobody({program("ctl"), "list"}).code == 0;
-    return answered;
-  };
+  auto ask = [&] { return run({program("ctl"), "list"}).code == 0; };
   const Millis longest = longest_answer(Millis(90), stall, ask);
   kill(guard, SIGCONT);
   EXPECT_LE(longest, patience());
-  EXPECT_TRUE(eventually([&] { return has(as_nobody({program("ctl"), "list"}).out, "exited"); }));
+  EXPECT_TRUE(eventually([&] { return has(run({program("ctl"), "list"}).out, "exited"); }));
 }
 
 }  // namespace

@@ -147,7 +147,7 @@ std::set<string> descriptors_of(int pid) {
 /// dash clears its mask when it waits, and both halves begin as this script.
 TEST(Upgrade, ToAScriptThatExecutesAKeeperTakesNothingFromEitherHalf) {
   Sandbox box;
-  Start how{{"sh", "-c", "umask 027; ulimit -S -n 300; exec \"$0\" \"$@\"", program("keeper"), "-d", "-n",
+  Start how{{"sh", "-c", "umask 027; ulimit -S -n 200; exec \"$0\" \"$@\"", program("keeper"), "-d", "-n",
              "api", "--start-secs", "0", "sleep", "1000"}};
   ASSERT_EQ(0, box.run(how).code);
   const Status before = *box.status("api");
@@ -159,7 +159,7 @@ TEST(Upgrade, ToAScriptThatExecutesAKeeperTakesNothingFromEitherHalf) {
   std::vector<string> callers;
   for (const auto& [file, key] : asked)
     callers.push_back(line_of(*before.pid, file, key));
-  ASSERT_TRUE(has(callers[1], " 300 ")) << callers[1];
+  ASSERT_TRUE(has(callers[1], " 200 ")) << callers[1];
   const fs::path wrapper =
       script(box, "wrapper",
              "trap '' CHLD TERM USR1; umask 077; ulimit -S -n 20; ulimit -S -c 0; sleep 0.05\nexec bash -c "

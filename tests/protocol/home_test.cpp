@@ -1,5 +1,6 @@
 #include "protocol/home/home.hpp"
 #include "protocol/home/proc.hpp"
+#include "tests/support/nobody.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -28,8 +29,6 @@ namespace fs = std::filesystem;
 using std::string;
 using Clock = std::chrono::steady_clock;
 using Create = Home::Create;
-
-constexpr uid_t kStranger = 65534;  // nobody
 
 class HomeTest : public testing::Test {
  protected:
@@ -235,7 +234,7 @@ TEST_F(HomeTest, OfAnotherUserIsRefusedByName) {
   if (geteuid() == 0) {
     foreign = at("foreign");
     fs::create_directory(foreign);
-    ASSERT_EQ(chown(foreign.c_str(), kStranger, kStranger), 0);
+    ASSERT_EQ(chown(foreign.c_str(), kNobody, kNobody), 0);
   }
   mode_t before = mode_of(foreign);
   Result<Home> opened = Home::open(foreign, Create::yes);
@@ -588,11 +587,11 @@ TEST_F(HomeTest, WhatIsNoSocketIsNotConnectedTo) {
 }
 
 TEST_F(HomeTest, ASocketOfAnotherUserIsNotTalkedTo) {
-  if (geteuid() != 0) GTEST_SKIP() << "being another user needs root";
+  NEEDS_ROOT();
   Home home = this->home();
   Result<Fd> listener = home.bind_socket("api");
   ASSERT_TRUE(home.connect_socket("api"));
-  ASSERT_EQ(seteuid(kStranger), 0);
+  ASSERT_EQ(seteuid(kNobody), 0);
   int listening = listen(listener->get(), 8);  // unix(7): the credentials are those at listen(2)
   ASSERT_EQ(seteuid(0), 0);
   ASSERT_EQ(listening, 0);

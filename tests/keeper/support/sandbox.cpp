@@ -16,6 +16,7 @@
 #include <cstdlib>
 
 #include "protocol/home/proc.hpp"
+#include "tests/support/nobody.hpp"
 
 extern char** environ;
 
@@ -127,11 +128,20 @@ string describe(int pid) {
   return std::to_string(pid) + " (" + line + ")";
 }
 
+Start as_nobody(Words words) {
+  Start how{std::move(words)};
+  how.before = become_nobody;
+  return how;
+}
+
 void have_a_disk(const fs::path& place, const char* options) {
-  const string here = std::to_string(getuid());
+  const string user = std::to_string(getuid()), group = std::to_string(getgid());
   bool alone = unshare(CLONE_NEWNS) == 0;
   if (!alone && unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) {
-    write_text("/proc/self/uid_map", here + " " + here + " 1");
+    // Files are made by a user and a group that are in the maps (user_namespaces(7)).
+    write_text("/proc/self/setgroups", "deny");
+    write_text("/proc/self/uid_map", user + " " + user + " 1");
+    write_text("/proc/self/gid_map", group + " " + group + " 1");
     alone = true;
   }
   if (!alone || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
@@ -186,6 +196,9 @@ Sandbox::Sandbox() {
   root_ = name;
   fs::create_directory(work());
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  // A test that kills pid 0, for a process that it did not find, means its group (kill(2)): not ctest's. Who
+  // runs it at a terminal goes on having its keys.
+  if (isatty(STDIN_FILENO) == 0) setpgid(0, 0);
 }
 
 Sandbox::~Sandbox() {
@@ -194,6 +207,11 @@ Sandbox::~Sandbox() {
   kill_everything();
   std::error_code ignored;
   fs::remove_all(root_, ignored);
+}
+
+void Sandbox::give_to_nobody() const {
+  for (const fs::path& place : {root_, work()})
+    EXPECT_EQ(0, chown(place.c_str(), kNobody, kNobody));
 }
 
 void Sandbox::reap() {

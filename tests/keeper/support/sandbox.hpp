@@ -138,6 +138,8 @@ class Sandbox {
 
   /// Every living process that comes from this test.
   std::vector<int> processes();
+  /// For a test by root: what is started in it by nobody (as_nobody) can write there.
+  void give_to_nobody() const;
   /// For a test that leaves a process on purpose.
   void may_leave() { may_leave_ = true; }
 
@@ -156,6 +158,9 @@ class Sandbox {
   std::mutex mutex_;                           ///< of started_, from the fork to its entry
   std::map<int, std::optional<int>> started_;  ///< pid to wait status
 };
+
+/// What root starts as nobody (tests/support/nobody.hpp).
+Start as_nobody(Words words);
 
 /// For Start::before: `place` is a disk of its own (tmpfs(5), `options` as of mount(8)) to this process and
 /// what it starts (mount_namespaces(7)). Where this machine gives no mounts to who runs this test it ends
