@@ -1,30 +1,77 @@
 #include "protocol/home/log_chain.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
 
 namespace keeper {
 namespace {
 
 using std::string;
+using std::string_view;
 
 constexpr int kMostMissing = 3;  // names in a row that may be missing within a chain
 constexpr int kMostTries = 100;  // looks at a chain that is rotated under our eyes
 constexpr int kRotating = 1;     // the number of a name that is hardly ever there
 
+constexpr int kDated = 1 << 30;  // the number of the youngest name with a date
+
+/// "-20261129", "-2026112918", "-20261129-1764374400", "-2026-11-29", also with a dot in front: the dates of
+/// logrotate.conf(5), dateformat.
+bool is_date(string_view text) {
+  if (text.empty() || (text.front() != '-' && text.front() != '.')) return false;
+  text.remove_prefix(1);
+  const auto digits = std::count_if(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return digits >= 8 && text.find_first_not_of("0123456789-") == string_view::npos && text.front() != '-';
+}
+
+/// The names with a date, without ".gz", the youngest first.
+std::vector<string> dated(const string& path) {
+  const auto slash = path.rfind('/');
+  const string directory = slash == string::npos ? "." : path.substr(0, slash + 1);
+  const string_view name = string_view(path).substr(slash == string::npos ? 0 : slash + 1);
+  std::vector<string> out;
+  std::unique_ptr<DIR, int (*)(DIR*)> reader(opendir(directory.c_str()), closedir);
+  while (const dirent* entry = reader ? readdir(reader.get()) : nullptr) {
+    string_view one = entry->d_name;
+    if (!one.starts_with(name)) continue;
+    if (one.ends_with(".gz")) one.remove_suffix(3);
+    if (is_date(one.substr(name.size()))) out.push_back(path + string(one.substr(name.size())));
+  }
+  std::sort(out.begin(), out.end(), std::greater<>());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
 string name_of(const string& path, int number) {
+  if (number >= kDated) {
+    const auto all = dated(path);
+    const auto at = static_cast<std::size_t>(number - kDated);
+    return at < all.size() ? all[at] : path + "-";
+  }
   if (number == kRotating) return path + ".rotating";
   return number == 0 ? path : path + "." + std::to_string(number - 1);
 }
 
-/// Goes through the names of a chain, youngest first, until too many in a row are missing.
+/// Goes through the names of a chain, youngest first: the numbered ones until too many in a row are missing,
+/// then those with a date.
 class Names {
  public:
-  explicit Names(int from = 0) : number_(from) {}
+  explicit Names(const string& path, int from = 0) : path_(path), number_(from) {}
   int number() const { return number_; }
-  bool more() const { return missing_ <= kMostMissing; }
+  bool more() {
+    if (number_ < kDated && missing_ > kMostMissing) number_ = kDated;
+    if (number_ < kDated) return true;
+    if (dates_ < 0) dates_ = static_cast<int>(dated(path_).size());
+    return number_ - kDated < dates_;
+  }
   void next(bool found) {
     if (found) missing_ = 0;
     if (!found && number_ != kRotating) ++missing_;
@@ -32,8 +79,10 @@ class Names {
   }
 
  private:
+  const string& path_;
   int number_;
   int missing_ = 0;
+  int dates_ = -1;  ///< how many have a date; -1: not known yet
 };
 
 /// A file that is being packed stands there twice for a moment: the one that was there first counts.
@@ -79,7 +128,7 @@ Result<OpenLog> open_log(const string& path, int number) {
 
 /// The number of the name that `file` has now; -1 if it is not in the chain.
 int position(const string& path, const FileFacts& file) {
-  for (Names names; names.more();) {
+  for (Names names(path); names.more();) {
     FileFacts there;
     bool found = look_at(path, names.number(), there);
     if (found && there.same_file(file)) return names.number();
@@ -89,17 +138,31 @@ int position(const string& path, const FileFacts& file) {
 }
 
 bool nothing_between(const string& path, int low, int high) {
-  FileFacts there;
-  for (int number = low + 1; number < high; ++number)
-    if (look_at(path, number, there)) return false;
+  for (Names names(path, low + 1); names.more() && names.number() < high; names.next(false)) {
+    FileFacts there;
+    if (look_at(path, names.number(), there)) return false;
+  }
   return true;
+}
+
+/// The number before that one; -1 before 0.
+int next_younger(const string& path, int number) {
+  if (number != kDated) return number - 1;
+  int last = 0;
+  for (Names names(path); names.more() && names.number() < kDated;) {
+    FileFacts there;
+    const bool found = look_at(path, names.number(), there);
+    if (found) last = names.number();
+    names.next(found);
+  }
+  return last;
 }
 
 /// The file after one that has the name of number `here`. Without `settled` the chain moved, and it has to be
 /// tried again.
 Result<OpenLog> open_after(const string& path, const FileFacts& file, int here, bool& settled) {
   Result<OpenLog> next = OpenLog{};
-  for (int number = here - 1; number >= 0; --number)
+  for (int number = next_younger(path, here); number >= 0; number = next_younger(path, number))
     if (next = open_log(path, number); !next || *next) break;
   int low = next && *next ? next->number : -1;
   settled = !next || (nothing_between(path, low, here) && is_at(path, here, file));
@@ -109,7 +172,7 @@ Result<OpenLog> open_after(const string& path, const FileFacts& file, int here, 
 /// The oldest backup that was made after a file that is gone; 0, PATH itself, if there is none.
 int oldest_since(const string& path, std::int64_t born) {
   int oldest = 0;
-  for (Names names(kRotating); names.more();) {
+  for (Names names(path, kRotating); names.more();) {
     FileFacts there;
     bool found = look_at(path, names.number(), there);
     if (found && there.born <= born) break;
@@ -129,7 +192,7 @@ Result<OpenLog> open_since(const string& path, std::int64_t born, bool& settled)
 }  // namespace
 
 Result<OpenLog> open_newest(const string& path) {
-  for (Names names; names.more(); names.next(false))
+  for (Names names(path); names.more(); names.next(false))
     if (Result<OpenLog> log = open_log(path, names.number()); !log || *log) return log;
   return OpenLog{};
 }
@@ -139,7 +202,7 @@ Result<OpenLog> open_older(const string& path, const FileFacts& file) {
     int here = position(path, file);
     if (here < 0) break;
     bool settled = true;
-    for (Names names(here + 1); names.more();) {
+    for (Names names(path, here + 1); names.more();) {
       int number = names.number();
       Result<OpenLog> older = open_log(path, number);
       if (!older) return older;

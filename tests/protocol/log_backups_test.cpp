@@ -121,6 +121,42 @@ TEST(PackedLog, ThatHasAWrongChecksumIsReadAndIsDamaged) {
   EXPECT_EQ(GzDamage::checksum, log.damage());
 }
 
+/// As logrotate(8) names them with dateext: behind those with numbers, the youngest first.
+TEST(Backups, WithADateAreReadInTheirOrder) {
+  LogPlace place;
+  LogPlace::write(place.path + "-20261127", "1\n");
+  LogPlace::pack(place.path + "-20261127");
+  LogPlace::write(place.path + "-20261128", "2\n");
+  LogPlace::write(place.path + "-20261128-1764374400", "3\n");
+  LogPlace::write(place.path + "-notes", "no\n");
+  LogPlace::write(place.path + ".idx", "no\n");
+  EXPECT_EQ((Lines{"1", "2", "3"}), last_lines(place.path, 100)) << "also without the log itself";
+  LogPlace::write(place.backup(1), "4\n");
+  LogPlace::write(place.path, "5\n");
+  EXPECT_EQ((Lines{"1", "2", "3", "4", "5"}), last_lines(place.path, 100));
+  EXPECT_EQ((Lines{"3", "4", "5"}), last_lines(place.path, 3));
+  auto oldest = open_oldest(place.path);
+  ASSERT_TRUE(oldest && *oldest);
+  string all = "1";
+  for (auto next = open_newer(place.path, oldest->facts); next && *next;
+       next = open_newer(place.path, next->facts))
+    all += *next->content.read_range(0, 1);
+  EXPECT_EQ("12345", all) << "and forwards";
+}
+
+/// It goes on behind what it has read, whatever that is called by then.
+TEST(Backups, ThatGetADateWhileTheyAreFollowedAreNotReadAgain) {
+  LogPlace place;
+  LogPlace::write(place.path, "one\n");
+  auto follower = LogFollower::open(place.path, 100);
+  ASSERT_TRUE(follower);
+  EXPECT_EQ("one\n", all_of(*follower));
+  LogPlace::append(place.path, "two\n");
+  std::filesystem::rename(place.path, place.path + "-20261129");
+  LogPlace::write(place.path, "three\n");
+  EXPECT_EQ("two\nthree\n", all_of(*follower));
+}
+
 TEST(Backups, ThatArePackedAreReadLikeOthers) {
   LogPlace place;
   place.write(place.backup(3), "1\n2\n");
