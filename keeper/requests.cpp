@@ -29,9 +29,7 @@ void Keeper::handle(const GetStatus&, const Caller&, Answer answer) {
 }
 
 void Keeper::handle(const GetSpec&, const Caller&, Answer answer) {
-  auto spec = home_.read_spec(table_.stem);
-  if (!spec) return answer.fail(spec.error());
-  answer.give(*spec);
+  answer.give(whole_spec());
 }
 
 void Keeper::handle(const Stop& stop, const Caller& caller, Answer answer) {

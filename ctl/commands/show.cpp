@@ -1,25 +1,35 @@
 // ctl show
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/log_place.hpp"
-#include "ctl/fleet/ports.hpp"
 #include "ctl/output/details.hpp"
 #include "ctl/output/table.hpp"
+#include "protocol/home/ports.hpp"
 #include "protocol/wire/codec.hpp"
 #include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {
 
-/// From its keeper, else from the record: the same, but where somebody wrote into the record meanwhile.
-Result<Spec> spec_of(const Home& home, const Row& row, Millis wait) {
-  if (row.answered)
-    if (auto client = Client::connect(home, row.id.stem()))
-      if (auto spec = client->call(GetSpec{}, wait, "")) return spec;
-  return home.read_spec(row.id.stem());
+struct ShownSpec {
+  Spec spec;
+  std::vector<std::string> edited;  ///< what spec.json has otherwise (spec_differences())
+};
+
+/// What its keeper uses, else what is recorded.
+Result<ShownSpec> spec_of(const Home& home, const Row& row, Millis wait) {
+  auto recorded = home.read_spec(row.id.stem());
+  auto client = row.answered ? Client::connect(home, row.id.stem()) : Result<Client>(Error{});
+  auto used = client ? client->call(GetSpec{}, wait, "") : Result<Spec>(Error{});
+  if (!used && !recorded) return recorded.error();
+  if (!used) return ShownSpec{std::move(*recorded), {}};
+  ShownSpec out{std::move(*used), {}};
+  if (recorded) out.edited = spec_differences(out.spec, *recorded);
+  return out;
 }
 
 /// A log without a living keeper: the record's size is of some time ago.
@@ -42,17 +52,25 @@ std::string ports_table(const std::vector<Port>& ports) {
   return table.text(std::nullopt, colours_on_stdout());
 }
 
-void print(const Row& row, const Spec& spec, const std::vector<Port>* ports, bool json) {
+void print(const Row& row, const Spec& spec, const std::vector<std::string>& edited,
+           const std::vector<Port>* ports, bool json) {
   if (!json) {
     std::fputs(details_text(row.status, spec, colours_on_stdout(), wall_now()).c_str(), stdout);
+    if (!edited.empty())
+      std::printf("\nspec.json differs; 'ctl restart %s' or 'ctl reload %s' takes it:\n",
+                  row.id.stem().c_str(), row.id.stem().c_str());
+    for (const std::string& difference : edited)
+      std::printf("  %s\n", escaped(difference).c_str());
     if (ports != nullptr) std::printf("\n%s", ports_table(*ports).c_str());
     return;
   }
   // A keeper's own words where it answered. It is an object: its last character is '}'.
   std::string text = row.json.empty() ? write_as(row.status) : row.json;
   text.resize(text.rfind('}'));
+  const std::string differences = Json(edited).dump(-1, ' ', false, Json::error_handler_t::replace);
   std::string more = ports != nullptr ? "," + write_as(PortList{*ports}).substr(1) : "}";
-  std::printf("%s,\"spec\":%s%s\n", text.c_str(), write_as(spec).c_str(), more.c_str());
+  std::printf("%s,\"spec\":%s,\"spec_edited\":%s%s\n", text.c_str(), write_as(spec).c_str(),
+              differences.c_str(), more.c_str());
 }
 
 int run(Arguments& arguments) {
@@ -60,7 +78,9 @@ int run(Arguments& arguments) {
   bool json = false, with_ports = false, reveal = false;
   std::optional<Millis> timeout;
   arguments.words(targets, "TARGET", 1);
-  arguments.flag("--json", json, "a JSON object: what list --json has, and its configuration as \"spec\"");
+  arguments.flag(
+      "--json", json,
+      "a JSON object: what list --json has, its configuration as \"spec\", and where spec.json differs");
   arguments.flag("--ports", with_ports, "also what its processes listen on and are connected to");
   arguments.flag("--reveal", reveal, "also the values of its environment variables, else ***");
   arguments.duration("--timeout", timeout, "how long its keeper may take to answer (2s)");
@@ -78,8 +98,9 @@ int run(Arguments& arguments) {
     first = false;
     std::vector<Port> ports;
     if (with_ports) ports = ports_of(row.status);
-    Spec shown = spec ? *spec : Spec{};
-    print(row, reveal ? shown : without_values(shown), with_ports ? &ports : nullptr, json);
+    const ShownSpec shown = spec ? *spec : ShownSpec{};
+    print(row, reveal ? shown.spec : without_values(shown.spec), shown.edited, with_ports ? &ports : nullptr,
+          json);
     if (!spec)
       work.fail(row.id, exit_code::failed, spec.error().text());
     else
@@ -97,7 +118,7 @@ Command show_command() {
           "TARGET...",
           "Shows everything that is known of an app.",
           "The values of its environment variables are shown as ***, for they may be secrets; --reveal shows "
-          "them.\n",
+          "them. The configuration is the one in use: where spec.json was edited since, that is said.\n",
           "  ctl show api            its state, its last exit, how it is configured\n"
           "  ctl show api --ports    and its open sockets\n"
           "  ctl show 1140 --json    for scripts\n",

@@ -197,6 +197,25 @@ TEST(Anew, AnEditedUserIsTheOneOfTheNextRun) {
   EVENTUALLY(count_of(box.log("app"), "uid 0\n") == 2);
 }
 
+TEST(Anew, WhatIsShownIsTheSpecInUseAndWhereTheFileDiffers) {
+  Sandbox box;
+  box.detach("app", {"--stop-timeout", "9s", "sleep", "1000"});
+  EXPECT_FALSE(has(box.ctl({"show", "app"}).out, "spec.json differs"));
+  Spec spec = *box.open_home().read_spec("app");
+  spec.stop_timeout = Millis(7000);
+  EXPECT_TRUE(box.open_home().write_spec("app", spec));
+  const string shown = box.ctl({"show", "app"}).out;
+  EXPECT_TRUE(has(shown, " 9s\n")) << shown;
+  EXPECT_TRUE(has(shown,
+                  "spec.json differs; 'ctl restart app' or 'ctl reload app' takes it:\n"
+                  "  stop_timeout: 9s -> 7s\n"))
+      << shown;
+  EXPECT_TRUE(has(box.ctl({"show", "app", "--json"}).out, "\"spec_edited\":[\"stop_timeout: 9s -> 7s\"]"));
+  EXPECT_EQ(0, box.ctl({"restart", "app"}).code);
+  EXPECT_FALSE(has(box.ctl({"show", "app"}).out, "spec.json differs"));
+  EXPECT_TRUE(has(box.ctl({"show", "app"}).out, " 7s\n"));
+}
+
 TEST(Anew, AChangedProgramIsWatchedWhereItIsNow) {
   Sandbox box;
   for (const char* place : {"one", "two"})
