@@ -47,7 +47,7 @@ class Help : public CLI::Formatter {
 
 /// A flag that turns off what is on by default.
 bool turns_off(const Field& field) {
-  return field.name == "guard" || field.name == "ipc";
+  return field.name == "guard" || field.name == "ipc" || field.name == "unbuffered";
 }
 
 /// A switch that can be turned off too, where what it is by default depends on the program.

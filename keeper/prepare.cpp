@@ -15,7 +15,9 @@
 #include "keeper/child/run_extras.hpp"
 #include "keeper/child/spawn_plan.hpp"
 #include "keeper/complain.hpp"
+#include "keeper/node/node_command.hpp"
 #include "keeper/survive/role.hpp"
+#include "protocol/home/current_directory.hpp"
 #include "protocol/home/pid_file.hpp"
 
 extern char** environ;
@@ -24,13 +26,6 @@ namespace keeper {
 namespace {
 
 using std::string;
-
-string working_directory() {
-  char* name = get_current_dir_name();
-  string out = name != nullptr ? name : "/";
-  std::free(name);
-  return out;
-}
 
 string absolute(const string& path, const string& directory) {
   return path.empty() || path.front() == '/' ? path : directory + "/" + path;
@@ -136,6 +131,17 @@ std::optional<int> take_directory(Spec& spec, const string& here) {
   return std::nullopt;
 }
 
+/// What counts starts again, and could count none.
+std::optional<int> check_restart(const Spec& spec) {
+  if (spec.restart != Restart::never) return std::nullopt;
+  const char* field = spec.start_retries               ? "start-retries"
+                      : spec.max_restarts              ? "max-restarts"
+                      : spec.restart_delay.count() > 0 ? "restart-delay"
+                                                       : nullptr;
+  if (field == nullptr) return std::nullopt;
+  return refuse(field, "with --restart never nothing is started again; leave one of them out");
+}
+
 std::optional<int> check_window(const Spec& spec) {
   if (!spec.restart_window || spec.max_restarts) return std::nullopt;
   return refuse("restart-window",
@@ -191,6 +197,51 @@ std::optional<int> check_channel(const Spec& spec, bool by_node) {
                                : "only a program that node runs has a channel for it");
 }
 
+/// Options that speak to node, or of a cluster, and would have no effect.
+std::optional<int> check_options_of_node(const Spec& spec, bool by_node) {
+  if (spec.inspect && !by_node) return refuse("inspect", "node does not run this program; leave it out");
+  const bool several = spec.instances > 1 && spec.cluster.value_or(true);
+  if (spec.listen_mode != ListenMode::shared && !(by_node && (several || spec.cluster.value_or(false))))
+    return refuse("listen-mode",
+                  "it is for workers of a cluster of node; give --cluster too, or leave it out");
+  return std::nullopt;
+}
+
+/// What is started with these words as a worker of a cluster would be none, for the reason that is given, and
+/// what to do about it; empty: it would be one.
+string no_worker(const Spec& spec, const Resolved& resolved) {
+  const bool node_itself = resolved.command.size() == 1 && is_node(resolved.command.front());
+  NodeCommand runs{NodeCommand::Runs::script, resolved.program};
+  if (node_itself) runs = read_node_command(spec.args);
+  const std::vector<string> behind = node_itself ? std::vector<string>() : spec.args;
+  switch (runs.runs) {
+    case NodeCommand::Runs::script: break;
+    case NodeCommand::Runs::another:
+      return "node starts its program as a child process here; give that itself";
+    case NodeCommand::Runs::code:
+    case NodeCommand::Runs::nothing: return "node runs no file here; put the program into one";
+  }
+  const string remedy = launcher_remedy(runs.script, behind);
+  if (remedy.empty()) return {};
+  return default_name(runs.script) + " starts the program as a child process; give " + remedy;
+}
+
+/// As in pm2: several of what node runs are a cluster. Where they cannot be one that is said: the second of
+/// them could not have the port of the first.
+std::optional<int> take_cluster(Spec& spec, bool by_node, const Resolved& resolved) {
+  const bool asked = spec.cluster.value_or(false);
+  const bool wanted = asked || (by_node && spec.ipc && spec.instances > 1 && !spec.cluster);
+  if (!wanted) return std::nullopt;
+  const string why = no_worker(spec, resolved);
+  if (!why.empty() && asked) return refuse("cluster", why);
+  if (why.empty())
+    spec.cluster = true;
+  else
+    complain("these " + std::to_string(spec.instances) + " instances share no port: " + why +
+             " (--no-cluster: they need not)");
+  return std::nullopt;
+}
+
 /// Node listens for a debugger without a change of the command line.
 void take_debug(Spec& spec) {
   const char* debug = std::getenv("KEEPER_DEBUG");
@@ -202,13 +253,15 @@ void take_debug(Spec& spec) {
 std::optional<int> prepare(Spec& spec) {
   if (auto code = check_descriptors(spec)) return code;
   if (auto code = check_ready_descriptor(spec)) return code;
+  if (auto code = check_restart(spec)) return code;
   if (auto code = check_window(spec)) return code;
   if (auto code = check_start_secs(spec)) return code;
   string user = spec.user;
   if (Done done = take_user(spec); !done)
     return complain("cannot start: --user " + user + ": " + done.error().why(), 2);
-  take_debug(spec);
-  string here = working_directory();
+  const auto where = current_directory();
+  if (!where) return complain("cannot start: the current directory: " + where.error().why());
+  const string& here = *where;
   std::vector<string> from_file;
   if (auto code = take_directory(spec, here)) return code;
   if (auto code = take_pid_file(spec, here)) return code;
@@ -236,10 +289,9 @@ std::optional<int> prepare(Spec& spec) {
   const Resolved& resolved = std::get<Resolved>(found);
   const bool by_node = resolved.by == RunBy::node;
   if (auto code = check_channel(spec, by_node)) return code;
-  // As in pm2: several of them are a cluster. Of 'node -e' node makes no worker.
-  const bool script =
-      spec.args.empty() || !spec.args.front().starts_with('-') || default_name(resolved.program) != "node";
-  if (by_node && script && spec.ipc && spec.instances > 1 && !spec.cluster) spec.cluster = true;
+  if (auto code = check_options_of_node(spec, by_node)) return code;
+  take_debug(spec);
+  if (auto code = take_cluster(spec, by_node, resolved)) return code;
   if (!at.by_path) spec.program = at.path;  // a name is looked up by each run
   return std::nullopt;
 }

@@ -16,6 +16,9 @@
 namespace keeper {
 namespace {
 
+/// Set to anything but an empty text, python writes at once (python(1)).
+constexpr const char* kUnbuffered = "PYTHONUNBUFFERED";
+
 /// What the programs that speak sd_notify(3) are told, as "K=V".
 std::vector<std::string> notify_environment(const NotifySocket* socket, const Spec& spec) {
   std::vector<std::string> out;
@@ -115,6 +118,9 @@ bool Keeper::make_plan() {
   if (spec_.restart_on_change) watch_program(resolved.program);
   by_node_ = spec_.ipc && resolved.by == RunBy::node;
   if (resolved.by == RunBy::node) make_room_for_output();
+  const bool buffers = resolved.by == RunBy::python && spec_.unbuffered;
+  if (buffers && !is_set(merge_environment(environ, *added).data(), kUnbuffered))
+    added->push_back(std::string(kUnbuffered) + "=1");
   plan_ = std::make_unique<SpawnPlan>(std::move(resolved.command), environ, std::move(*added), spec_.cwd,
                                       std::move(*settings));
   command_.clear();
@@ -229,7 +235,11 @@ void Keeper::try_to_spawn(RunId id) {
     return fail({Stage::prepare, done.error().errnum, done.error().text()});
   if (*channel) give_channel(id, **channel, extras);
   if (*ready && (*ready)->descriptor_held() >= 0) hand_up(held_name(id), (*ready)->descriptor_held());
-  auto result = spawn(*plan_, {null(), output_->out(), output_->err()}, std::move(extras), claim_for(id));
+  const bool endless = spec_.input == Input::pipe;
+  const auto input = endless ? make_endless_input() : Result<Fd>(Fd());
+  if (!input) return fail({Stage::input, input.error().errnum, input.error().text()});
+  auto result = spawn(*plan_, {endless ? input->get() : null(), output_->out(), output_->err()},
+                      std::move(extras), claim_for(id));
   if (auto* failed = std::get_if<SpawnError>(&result)) {
     plan_error_ = *failed;
     plan_.reset();

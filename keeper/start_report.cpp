@@ -10,6 +10,7 @@
 
 #include "keeper/complain.hpp"
 #include "keeper/core/output_tail.hpp"
+#include "protocol/home/port_holder.hpp"
 #include "protocol/home/proc.hpp"
 #include "protocol/wire/codec.hpp"
 #include "protocol/wire/escape.hpp"
@@ -89,6 +90,10 @@ int tell_failure(const Started& started, const StartReport& report) {
   const Status& status = report.status;
   complain("cannot start " + started.stem + ": " + failed_start_text(status));
   show_last_lines(last_lines(report.output, kShownLines));
+  const auto home = Home::open(started.home, Home::Create::no);
+  const auto id = AppId::parse(started.stem);
+  if (const string why = home && id ? port_conflict(*home, *id, report.output) : ""; !why.empty())
+    complain(started.stem + ": " + why);
   if (has_keeper(status.state))
     std::fprintf(stderr,
                  "keeper: %s is tried again; 'ctl stop %s' ends that, 'ctl logs %s' shows its output\n",

@@ -4,7 +4,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
+
+#include "protocol/home/current_directory.hpp"
 
 extern char** environ;
 
@@ -22,7 +23,11 @@ std::optional<int> SpecOptions::check(const Arguments& arguments) {
     if (Done done = add_variable(change_.env, variable); !done)
       return arguments.wrong("--env: " + done.error().why());
   for (std::string& file : change_.env_files) {
-    file = std::filesystem::absolute(file).string();
+    if (!file.starts_with('/')) {
+      const auto here = current_directory();
+      if (!here) return arguments.wrong("--env-file: the current directory: " + here.error().why());
+      file = *here + "/" + file;
+    }
     if (access(file.c_str(), R_OK) != 0)
       return arguments.wrong("--env-file: " + file + ": " + strerror(errno));
   }

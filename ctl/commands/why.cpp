@@ -7,6 +7,7 @@
 #include "ctl/commands/work.hpp"
 #include "ctl/fleet/history.hpp"
 #include "ctl/output/why_text.hpp"
+#include "protocol/home/port_holder.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {
@@ -21,9 +22,11 @@ void add_lost_run(const Home& home, const Row& row, std::vector<RunRecord>& runs
     add_run(runs, lost_run(*record, exit->cause));
 }
 
-void print(const Row& row, const std::vector<RunRecord>& runs, std::size_t most, bool json) {
+void print(const Home& home, const Row& row, const std::vector<RunRecord>& runs, std::size_t most,
+           bool json) {
   if (!json) {
-    std::fputs(why_text(row.status, runs, most, wall_now()).c_str(), stdout);
+    const std::string conflict = runs.empty() ? "" : port_conflict(home, row.id, runs.back().output.text);
+    std::fputs(why_text(row.status, runs, most, wall_now(), conflict).c_str(), stdout);
     return;
   }
   // Both are objects: the first one's last character is '}', and the second one's first is '{'.
@@ -58,7 +61,7 @@ int run(Arguments& arguments) {
     add_lost_run(work.home(), app.row, *runs);
     if (!first && !json) std::printf("\n");
     first = false;
-    print(app.row, *runs, static_cast<std::size_t>(*most), json);
+    print(work.home(), app.row, *runs, static_cast<std::size_t>(*most), json);
     work.shown(app.row);
   }
   return work.exit_code();

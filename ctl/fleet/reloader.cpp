@@ -3,7 +3,7 @@
 #include <map>
 
 #include "ctl/fleet/asking.hpp"
-#include "ctl/fleet/ports.hpp"
+#include "protocol/home/ports.hpp"
 
 namespace keeper {
 namespace {

@@ -204,8 +204,10 @@ string run_text(const Status& app, const RunRecord& run, bool newest) {
   return out + lines_of(run.output);
 }
 
-string why_text(const Status& app, const std::vector<RunRecord>& runs, std::size_t most, WallTime now) {
+string why_text(const Status& app, const std::vector<RunRecord>& runs, std::size_t most, WallTime now,
+                const string& conflict) {
   string out = now_sentence(app, now) + "\n";
+  if (!conflict.empty()) out += "It cannot have its port: " + escaped(conflict) + ".\n";
   for (std::size_t i = 0; i < std::min(most, runs.size()); ++i)
     out += "\n" + run_text(app, runs[runs.size() - 1 - i], i == 0);
   if (runs.empty()) out += "No run of it has ended yet.\n";

@@ -17,7 +17,9 @@ std::string now_sentence(const Status& app, WallTime now);
 /// one of an app that is in this state.
 std::string run_text(const Status& app, const RunRecord& run, bool newest);
 
-/// All of it: now, and the last `most` runs, the newest first.
-std::string why_text(const Status& app, const std::vector<RunRecord>& runs, std::size_t most, WallTime now);
+/// All of it: now, and the last `most` runs, the newest first. `conflict`: who has its port
+/// (port_conflict()); empty: nobody.
+std::string why_text(const Status& app, const std::vector<RunRecord>& runs, std::size_t most, WallTime now,
+                     const std::string& conflict = {});
 
 }  // namespace keeper

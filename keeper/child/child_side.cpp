@@ -23,7 +23,7 @@ KEEPER_CHILD_SIDE [[noreturn]] void fail(ChildSide& side, Stage stage, int which
   _exit(127);
 }
 
-/// Another user may open /dev/stdout by name too. Where that cannot be had it still has its output.
+/// Another user may open /dev/stdin and /dev/stdout by name too. Where that cannot be had it still has them.
 KEEPER_CHILD_SIDE void give_away(int pipe, const Identity& who) {
   struct stat at {};
   if (fstat(pipe, &at) == 0 && S_ISFIFO(at.st_mode) && fchown(pipe, who.uid, ~0u) < 0) errno = 0;
@@ -127,6 +127,7 @@ KEEPER_CHILD_SIDE int child_side(void* argument) {
   ChildSide& side = *static_cast<ChildSide*>(argument);
   if (setsid() < 0) fail(side, Stage::session);
   if (dup2(side.input, STDIN_FILENO) < 0) fail(side, Stage::input);
+  if (side.plan->settings().identity) give_away(side.input, *side.plan->settings().identity);
   take_output(side);
   take_descriptors(side);
   take_settings(side);

@@ -118,6 +118,15 @@ std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds
   return error_at(side.failure.stage, side.failure.errnum, plan, side.failure.which);
 }
 
+Result<Fd> make_endless_input() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) < 0) return system_error("make a pipe for the input");
+  const Fd reading(ends[0]), writing(ends[1]);
+  Fd both = open_output(reading.get());
+  if (!both) return system_error("make a pipe for the input", "open it for both ways");
+  return both;
+}
+
 namespace {
 
 ExitInfo exit_info_of(int status) {

@@ -27,6 +27,10 @@ struct StandardFds {
   int error;
 };
 
+/// What a program reads whose input is to have no end: a pipe whose only writer is its reader. Nobody else
+/// holds it, so it outlives every keeper. Errors: no descriptors, no /proc.
+Result<Fd> make_endless_input();
+
 /// Starts a process: own session, its standard descriptors as said, each pipe opened for it anew, no other
 /// descriptor but those of the plan and `extras`, every signal at its default, none blocked, and the plan's
 /// settings. Returns when exec has succeeded or a step failed

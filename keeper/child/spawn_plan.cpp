@@ -115,9 +115,13 @@ string_view file_name(string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+}  // namespace
+
 bool is_node(string_view path) {
   return file_name(path) == "node" || file_name(path) == "nodejs";
 }
+
+namespace {
 
 /// python, python3, python3.11; pypy3.
 bool is_python(string_view path) {
@@ -248,8 +252,8 @@ CannotRun cannot_read(const string& program, int error) {
 CannotRun nothing_to_pass_to(const string& program) {
   return cannot(program,
                 "--interpreter-args: it is run as it is, by no interpreter; give --interpreter too, or the "
-                "arguments behind it",
-                126);
+                "arguments behind PROGRAM",
+                2);
 }
 
 }  // namespace
@@ -339,13 +343,26 @@ std::vector<const char*> merge_environment(const char* const* inherited, const s
   return out;
 }
 
-string_view variable_in(const char* const* environment, string_view key) {
+namespace {
+
+/// Null where it is not there.
+const char* find_variable(const char* const* environment, string_view key) {
   for (; *environment != nullptr; ++environment) {
     const string_view variable = *environment;
-    if (variable.starts_with(key) && variable.substr(key.size()).starts_with('='))
-      return variable.substr(key.size() + 1);
+    if (variable.starts_with(key) && variable.substr(key.size()).starts_with('=')) return *environment;
   }
-  return {};
+  return nullptr;
+}
+
+}  // namespace
+
+string_view variable_in(const char* const* environment, string_view key) {
+  const char* found = find_variable(environment, key);
+  return found != nullptr ? string_view(found).substr(key.size() + 1) : string_view();
+}
+
+bool is_set(const char* const* environment, string_view key) {
+  return find_variable(environment, key) != nullptr;
 }
 
 SpawnPlan::SpawnPlan(std::vector<string> command, const char* const* inherited, std::vector<string> added,

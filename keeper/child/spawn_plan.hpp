@@ -17,6 +17,9 @@ namespace keeper {
 /// What a run is made by, as far as keeper cares.
 enum class RunBy { other, node, python };
 
+/// Whether a path is node's, by its name.
+bool is_node(std::string_view path);
+
 /// What a program name comes to.
 struct Resolved {
   std::string program;               ///< absolute path of what the user named
@@ -77,6 +80,8 @@ std::vector<const char*> merge_environment(const char* const* inherited,
                                            Inherited which = Inherited::from_caller);
 /// The value of a variable in such a list; empty if it is not there.
 std::string_view variable_in(const char* const* environment, std::string_view key);
+/// Whether it is there, whatever its value is.
+bool is_set(const char* const* environment, std::string_view key);
 /// Whether a caller's variable ("K=V") is passed on to a child.
 bool passed_on(std::string_view variable);
 

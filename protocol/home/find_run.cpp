@@ -44,12 +44,6 @@ bool names_home(const string& environment, const Home& home) {
   return (its && same_directory(*its, above)) || (own != nullptr && same_directory(own, above));
 }
 
-string stem_in(const string& environment) {
-  const auto name = variable_in(environment, "KEEPER_NAME"),
-             instance = variable_in(environment, "KEEPER_INSTANCE");
-  return name ? file_stem(*name, instance ? number_of(*instance) : 0) : string();
-}
-
 bool is_of_run(int pid, const AppId& id, const RunWish& wish) {
   RunSigns signs{.marks = {"KEEPER_NAME=" + id.name, "KEEPER_INSTANCE=" + std::to_string(id.instance)}};
   signs.user = wish.user;
@@ -96,6 +90,12 @@ bool was_left(const Home& home, const string& stem) {
 }
 
 }  // namespace
+
+string stem_in(const string& environment) {
+  const auto name = variable_in(environment, "KEEPER_NAME"),
+             instance = variable_in(environment, "KEEPER_INSTANCE");
+  return name ? file_stem(*name, instance ? number_of(*instance) : 0) : string();
+}
 
 void MarkedProcesses::look() {
   if (std::exchange(looked_, true)) return;

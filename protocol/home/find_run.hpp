@@ -53,6 +53,10 @@ class MarkedProcesses {
   std::vector<Process> all_;
 };
 
+/// The app that a process says it belongs to, as the stem of its files; empty: none. `environment`: as
+/// environment_of() has it.
+std::string stem_in(const std::string& environment);
+
 /// Whether this process is the main one of a run of the app: the leader of a session, of the right user, and
 /// no keeper, whose variables name the app or cannot be read. For children of the app's guard.
 std::optional<FoundRun> run_of_child(const Home& home, const AppId& id, int pid, const RunWish& wish);

@@ -18,6 +18,7 @@
 #include <limits>
 #include <memory>
 
+#include "protocol/home/current_directory.hpp"
 #include "protocol/home/datagram.hpp"
 #include "protocol/home/proc.hpp"
 #include "protocol/wire/codec.hpp"
@@ -72,9 +73,9 @@ Fd open_directory(int at, const char* name, Home::Create create) {
 
 Result<string> absolute(string path) {
   if (path.empty() || path.front() != '/') {
-    std::unique_ptr<char, void (*)(void*)> here(getcwd(nullptr, 0), std::free);
-    if (!here) return system_error("find the directory " + path, "the current directory");
-    path = string(here.get()) + "/" + path;
+    const Result<string> here = current_directory();
+    if (!here) return here.error();
+    path = *here + "/" + path;
   }
   // "link/" and "link/." would be followed.
   while (path.size() > 1 && (path.ends_with('/') || path.ends_with("/.")))
@@ -429,9 +430,31 @@ std::optional<AppId> AppId::parse(string_view stem) {
   return id;
 }
 
+namespace {
+
+/// sudo -E and su leave HOME as it was: what is made in there is in its owner's way for good. A home that
+/// this user has there already is used.
+Done check_owner(const string& users, const string& path) {
+  struct stat at {
+  }, home{};
+  if (stat(users.c_str(), &at) != 0 || at.st_uid == geteuid() || at.st_uid == 0) return {};
+  if (lstat(path.c_str(), &home) == 0 && home.st_uid == geteuid()) return {};
+  return Error{Reason::refused, "use the directory " + path,
+               "HOME, " + users + ", belongs to " + user_text(at.st_uid) + ", and this is " +
+                   user_text(geteuid()) + "; use sudo -H, or set KEEPER_HOME to a directory of your own",
+               0};
+}
+
+}  // namespace
+
 Result<string> Home::default_path() {
   if (const char* home = std::getenv("KEEPER_HOME"); home && *home) return absolute(home);
-  if (const char* home = std::getenv("HOME"); home && *home) return absolute(string(home) + "/.keeper");
+  if (const char* home = std::getenv("HOME"); home && *home) {
+    Result<string> path = absolute(string(home) + "/.keeper");
+    if (path)
+      if (Done done = check_owner(home, *path); !done) return done.error();
+    return path;
+  }
   string path;
   read_user(geteuid(), [&](const passwd& user) { path = user.pw_dir; });
   if (!path.empty()) return absolute(path + "/.keeper");

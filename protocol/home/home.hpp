@@ -70,6 +70,7 @@ class Home {
   enum class Create { no, yes };
 
   /// $KEEPER_HOME, else .keeper in $HOME, else in the home directory that passwd names. Made absolute.
+  /// Errors: refused (HOME is another user's, and has none of this user's in it), not_found (none of them).
   static Result<std::string> default_path();
 
   /// Opens the directory and checks it: a real directory, ours, nobody else may enter (a wider mode of our

@@ -67,6 +67,14 @@ using Descriptors = std::set<int>;
 Result<Descriptors> parse_descriptors(std::string_view text);
 std::string descriptors_text(const Descriptors& descriptors);
 
+/// What a program reads.
+enum class Input {
+  null,  ///< /dev/null
+  pipe,  ///< a pipe in which nothing ever is, and which does not end
+};
+template <>
+inline constexpr std::array<WordOf<Input>, 2> kWordsOf<Input>{{{Input::null, "null"}, {Input::pipe, "pipe"}}};
+
 /// Who gets the stop signals: the main process, its process group, or all that came of it. At the end the
 /// tree is empty in every mode but `process`.
 enum class KillMode { process, group, tree, mixed };

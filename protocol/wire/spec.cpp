@@ -112,6 +112,14 @@ struct Value<std::vector<int>> {  // signals are the only lists of numbers here
   }
 };
 
+template <>
+struct Value<Input> {
+  static Result<Input> parse(string_view t) {
+    if (auto v = value_for<Input>(t)) return *v;
+    return wrong("'" + string(t) + "' is not null or pipe");
+  }
+  static string text(Input v) { return string(word_for(v)); }
+};
 template <int Low, int High>
 struct Value<Within<Low, High>> {
   static Result<Within<Low, High>> parse(string_view t) { return Within<Low, High>::parse(t); }
@@ -443,6 +451,12 @@ constexpr Field kFields[] = {
                                          "run PROGRAM through this (default: by #! or extension)"),
     field<&Spec::interpreter_args>("interpreter_args", 0, "ARG",
                                    "an argument for the interpreter; may be given again"),
+    field<&Spec::input>("stdin", 0, "WHAT",
+                        "what it reads: null (its end at once), or pipe (nothing, and no end: for tools that "
+                        "end with their input; default: null)"),
+    field<&Spec::unbuffered>(
+        "unbuffered", 0, "",
+        "python: let it buffer its output (else PYTHONUNBUFFERED=1, where that is not set)"),
     field<&Spec::user, not_empty>("user", 0, "USER[:GROUP]",
                                   "run it as this user, by name or number; needs root (default: the caller)"),
     field<&Spec::run_as>("run_as", 0, "", ""),

@@ -67,6 +67,8 @@ struct Spec {
   bool clear_env = false;
   bool guard = true;                     ///< a second process that starts a keeper that dies anew
   std::vector<std::string> environment;  ///< the caller's, K=V, as it was when the app was defined
+  Input input = Input::null;             ///< what it reads
+  bool unbuffered = true;                ///< python has no buffer for its output (PYTHONUNBUFFERED)
   std::string interpreter;
   std::vector<std::string> interpreter_args;
   std::string user;    ///< who the child runs as, for people: USER or USER:GROUP; filled in where not given

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "ctl/fleet/conditions.hpp"
-#include "ctl/fleet/ports.hpp"
+#include "protocol/home/ports.hpp"
 
 namespace keeper {
 namespace {

@@ -425,11 +425,94 @@ TEST(Cluster, ADescriptorIsOneOfThoseThatWereListenedAtForIt) {
   EVENTUALLY(box.logged("other", "EBADF"));
 }
 
-TEST(Cluster, IsNoneOfWhatNodeMakesNoWorkerOf) {
+constexpr const char* kIsWorker =
+    "console.log('worker ' + require('cluster').isWorker); setInterval(() => {}, 1000)";
+
+TEST(Cluster, IsNoneOfWhatNodeMakesNoWorkerOfAndThatIsSaid) {
   Sandbox box;
-  box.detach("api", {"-i", "2", "--", "node", "-e",
-                     "console.log('worker ' + require('cluster').isWorker); setInterval(() => {}, 1000)"});
+  Outcome out =
+      box.keeper({"-d", "-n", "api", "-i", "2", "--start-secs", "0", "--", "node", "-e", kIsWorker});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "keeper: these 2 instances share no port: node runs no file here")) << out.err;
   EVENTUALLY(box.logged("api", "worker false") && box.logged("api:1", "worker false"));
+}
+
+TEST(Cluster, IsOfAFileThatNodeIsGivenBehindOptions) {
+  Sandbox box;
+  write_text(box.work() / "x.js", kIsWorker);
+  write_text(box.work() / "hook.mjs", "");
+  int count = 0;
+  for (const Words& options : {Words{"--max-old-space-size=300"}, Words{"--import", "./hook.mjs"}}) {
+    const string name = "app" + std::to_string(++count);
+    Words words = {"-i", "2", "--", "node"};
+    words.insert(words.end(), options.begin(), options.end());
+    words.emplace_back("x.js");
+    box.detach(name, words);
+    EVENTUALLY(box.logged(name, "worker true") && box.logged(name + ":1", "worker true"));
+  }
+}
+
+/// npm and its like start the program as a child, which is no worker.
+TEST(Cluster, IsNoneOfWhatALauncherStartsAndThatIsSaid) {
+  Sandbox box;
+  std::filesystem::create_directory(box.work() / "bin");
+  const std::pair<const char*, const char*> all[] = {{"npm", "package.json: keeper -d -i N -- node FILE"},
+                                                     {"tsx", "keeper -d -i N -- node --import tsx x.ts"},
+                                                     {"ts-node", "-- node -r ts-node/register x.ts"}};
+  for (const auto& [name, instead] : all) {
+    write_text(box.work() / "bin" / name, string("#!/usr/bin/env node\n") + kIsWorker, 0700);
+    Outcome out =
+        box.keeper({"-d", "-n", name, "-i", "2", "--start-secs", "0", string("bin/") + name, "x.ts"});
+    EXPECT_TRUE(has(out.err, string(name) + " starts the program as a child process; give ")) << out.err;
+    EXPECT_TRUE(has(out.err, instead)) << out.err;
+    EVENTUALLY(box.logged(name, "worker false"));
+  }
+  Outcome quiet =
+      box.keeper({"-d", "-n", "quiet", "-i", "2", "--no-cluster", "--start-secs", "0", "bin/npm", "x"});
+  EXPECT_EQ("", quiet.err);
+}
+
+/// As `ctl reload` says it.
+TEST(Cluster, WhoHasThePortIsSaidWhereASecondInstanceCannotHaveIt) {
+  Sandbox box;
+  const string port = std::to_string(free_port());
+  write_text(box.work() / "srv.js", "require('http').createServer().listen(" + port +
+                                        ", '127.0.0.1', () => console.log('listens'))\n");
+  write_text(box.work() / "launcher.js",
+             "require('child_process').spawn(process.execPath, ['srv.js'], {stdio: 'inherit'})"
+             ".on('exit', code => process.exit(code))\n");
+  box.detach("api", {"--ready", "log:listens", "launcher.js"});
+  EVENTUALLY(box.logged("api", "listens\n"));
+  const string said = "port " + port + " is held by pid ";
+  Outcome scaled = box.ctl({"scale", "api", "2"});
+  EXPECT_TRUE(has(scaled.err, "keeper: api:1: " + said) && has(scaled.err, "srv.js) of api, "))
+      << scaled.all();
+  EXPECT_TRUE(has(scaled.err, "give each instance a port of its own")) << scaled.err;
+  const string why = box.ctl({"why", "api:1"}).out;
+  EXPECT_TRUE(has(why, "It cannot have its port: " + said)) << why;
+  EXPECT_FALSE(has(box.ctl({"why", "api:0"}).out, "It cannot have its port"));
+
+  box.ctl({"stop", "api"});
+  box.ctl({"delete", "api"});
+  Outcome several = box.keeper(
+      {"-d", "-n", "web", "-i", "2", "--ready", "log:listens", "--backoff", "20s..20s", "launcher.js"});
+  EXPECT_TRUE(has(several.err, said)) << several.all();
+  EXPECT_TRUE(has(several.err, "no worker of the cluster, because it is a child of pid ")) << several.all();
+  EXPECT_TRUE(has(several.err, "keep it itself: 'keeper -d -i N -- ")) << several.all();
+}
+
+/// Where its output does not name the port, the one of the other instance is it.
+TEST(Cluster, WhoHasThePortIsSaidOfPythonToo) {
+  Sandbox box;
+  const string port = std::to_string(free_port());
+  write_text(box.work() / "x.py", "import socket, time\ns = socket.create_server(('127.0.0.1', " + port +
+                                      "))\nprint('listens', flush=True)\ntime.sleep(1000)\n");
+  box.detach("api", {"--ready", "log:listens", "x.py"});
+  EVENTUALLY(box.logged("api", "listens\n"));
+  Outcome scaled = box.ctl({"scale", "api", "2"});
+  EXPECT_TRUE(
+      has(scaled.err, "keeper: api:1: port " + port + " is held by pid " + std::to_string(box.pid("api"))))
+      << scaled.all();
 }
 
 }  // namespace

@@ -121,6 +121,40 @@ void PrintTo(const Bad& one, std::ostream* out) {
   *out << one.name;
 }
 
+/// It is where relative paths begin, and where the program would run.
+TEST(Start, InADirectoryThatWasRemovedIsRefused) {
+  Sandbox box;
+  const fs::path gone = box.work() / "gone";
+  const auto run = [&](const char* command) {
+    fs::create_directory(gone);
+    return box.run({{"sh", "-c", "cd gone && rmdir ../gone && " + string(command), "sh", program("keeper"),
+                     program("ctl")}});
+  };
+  Outcome out = run("\"$1\" -d -n app sleep 1000");
+  EXPECT_EQ(1, out.code);
+  EXPECT_EQ("keeper: cannot start: the current directory: it was removed; 'cd' into another one first\n",
+            out.err);
+  out = run("mkdir ../gone && \"$1\" -d -n app sleep 1000");
+  EXPECT_TRUE(has(out.err, "'cd " + gone.string() + "' enters the one that has its name now")) << out.err;
+  fs::remove(gone);
+  expect_nothing(box);
+  box.detach("app", {"sleep", "1000"});
+  out = run("\"$2\" restart app --env-file x");
+  EXPECT_EQ(2, out.code);
+  EXPECT_TRUE(has(out.err, "--env-file: the current directory: it was removed")) << out.err;
+}
+
+/// What cannot be read is not taken for something else.
+TEST(Start, AProgramThatCannotBeReadIsRefused) {
+  if (getuid() == 0) GTEST_SKIP() << "root reads everything";
+  Sandbox box;
+  write_text(box.work() / "x.js", "", 0000);
+  chmod((box.work() / "x.js").c_str(), 0);
+  Outcome out = box.keeper({"-n", "app", "x.js"});
+  EXPECT_EQ(126, out.code);
+  EXPECT_TRUE(has(out.err, "x.js: Permission denied")) << out.err;
+}
+
 class CannotBeRun : public testing::TestWithParam<Bad> {};
 
 TEST_P(CannotBeRun, AndLeavesNothingBehind) {

@@ -295,6 +295,24 @@ TEST_F(HomeTest, DefaultPathIsTheVariableThenTheUsersOwn) {
   EXPECT_EQ(*Home::default_path(), "/srv/user/.keeper");
 }
 
+/// As sudo -E leaves it.
+TEST_F(HomeTest, DefaultPathIsNotInAnotherUsersDirectory) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  Variable keeper_home("KEEPER_HOME", nullptr), user_home("HOME", root_.c_str());
+  ASSERT_TRUE(Home::default_path());
+  ASSERT_EQ(0, chown(root_.c_str(), 65534, 65534));
+  Result<string> path = Home::default_path();
+  ASSERT_FALSE(path);
+  EXPECT_EQ(path.error().reason, Reason::refused);
+  EXPECT_NE(path.error().text().find("belongs to nobody (uid 65534), and this is root (uid 0); use sudo -H"),
+            string::npos)
+      << path.error().text();
+  fs::create_directory(at(".keeper"));
+  EXPECT_TRUE(Home::default_path()) << "it is there already, and is root's";
+  keeper_home.set("/srv/keep");
+  EXPECT_EQ(*Home::default_path(), "/srv/keep");
+}
+
 /// The directory of a user in /etc/passwd: name:password:uid:gid:gecos:directory:shell. Empty without an
 /// entry.
 string directory_in_passwd(uid_t uid) {

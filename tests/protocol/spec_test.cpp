@@ -20,6 +20,8 @@ const std::map<std::string, std::string, std::less<>> kOther = {
     {"env_file", ".env"},
     {"clear_env", "true"},
     {"guard", "false"},
+    {"stdin", "pipe"},
+    {"unbuffered", "false"},
     {"ipc", "false"},
     {"cluster", "true"},
     {"listen_mode", "reuseport"},

@@ -1,4 +1,4 @@
-#include "ctl/fleet/ports.hpp"
+#include "protocol/home/ports.hpp"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -89,20 +89,6 @@ std::map<std::uint64_t, Port> all_sockets(int pid) {
   return out;
 }
 
-/// The inodes of a process' sockets: "socket:[12345]".
-std::set<std::uint64_t> inodes_of(int pid) {
-  std::set<std::uint64_t> out;
-  string path = "/proc/" + std::to_string(pid) + "/fd";
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(path.c_str()), closedir);
-  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
-    char target[64];
-    ssize_t got = readlinkat(dirfd(dir.get()), entry->d_name, target, sizeof target);
-    string_view text(target, got > 0 ? static_cast<std::size_t>(got) : 0);
-    if (text.starts_with("socket:[")) out.insert(number<std::uint64_t>(text.substr(8), 10));
-  }
-  return out;
-}
-
 bool is_keeper(int pid) {
   char name[32];
   long got = read_proc(("/proc/" + std::to_string(pid) + "/comm").c_str(), name, sizeof name);
@@ -124,6 +110,19 @@ std::vector<int> processes_of(const Status& app) {
 
 }  // namespace
 
+std::set<std::uint64_t> socket_inodes_of(int pid) {
+  std::set<std::uint64_t> out;
+  string path = "/proc/" + std::to_string(pid) + "/fd";
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(path.c_str()), closedir);
+  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
+    char target[64];
+    ssize_t got = readlinkat(dirfd(dir.get()), entry->d_name, target, sizeof target);
+    string_view text(target, got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (text.starts_with("socket:[")) out.insert(number<std::uint64_t>(text.substr(8), 10));
+  }
+  return out;
+}
+
 std::map<std::uint64_t, Port> parse_sockets(string_view table, const string& protocol) {
   std::map<std::uint64_t, Port> out;
   bool title = true;
@@ -143,7 +142,7 @@ std::vector<Port> ports_of(const Status& app) {
   if (!app.pid) return out;
   std::map<std::uint64_t, Port> sockets = all_sockets(*app.pid);
   for (int pid : processes_of(app))
-    for (std::uint64_t inode : inodes_of(pid)) {
+    for (std::uint64_t inode : socket_inodes_of(pid)) {
       auto it = sockets.find(inode);
       if (it == sockets.end()) continue;
       out.push_back(it->second);
