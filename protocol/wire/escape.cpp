@@ -1,5 +1,7 @@
 #include "protocol/wire/escape.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 
 namespace keeper {
@@ -24,11 +26,22 @@ std::size_t sequence_length(std::string_view text) {
   return overlong || surrogate || too_large ? 0 : length;
 }
 
-/// C0, DEL, and C1, which in UTF-8 is C2 80 to C2 9F.
+std::uint32_t code_point(std::string_view sequence) {
+  const auto first = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 1) return first;
+  std::uint32_t out = first & (0x7Fu >> sequence.size());
+  for (char c : sequence.substr(1))
+    out = out << 6 | (static_cast<unsigned char>(c) & 0x3Fu);
+  return out;
+}
+
+/// C0, DEL and C1, which a terminal obeys; what changes the order in which it shows characters (Unicode's
+/// Bidi_Control); and the separators of lines and paragraphs.
 bool is_control(std::string_view sequence) {
-  auto first = static_cast<unsigned char>(sequence[0]);
-  if (sequence.size() == 1) return first < 0x20 || first == 0x7F;
-  return first == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
+  const std::uint32_t c = code_point(sequence);
+  const auto within = [c](std::uint32_t from, std::uint32_t to) { return c >= from && c <= to; };
+  return c < 0x20 || within(0x7F, 0x9F) || c == 0x061C || within(0x200E, 0x200F) || within(0x2028, 0x202E) ||
+         within(0x2066, 0x2069);
 }
 
 void add_escaped(std::string& out, std::string_view bytes) {
@@ -88,6 +101,27 @@ std::string quoted(std::string_view word) {
 
 std::string escaped(std::string_view text) {
   return escape(text, [](std::string_view) -> std::size_t { return 0; });
+}
+
+std::string escaped_lines(std::string_view text) {
+  return escape(text, [](std::string_view rest) -> std::size_t { return rest[0] == '\n' ? 1 : 0; });
+}
+
+std::string escaped_json(std::string_view json) {
+  std::string out;
+  while (!json.empty()) {
+    const std::string_view piece = json.substr(0, std::max<std::size_t>(sequence_length(json), 1));
+    json.remove_prefix(piece.size());
+    const bool whitespace = piece == "\n" || piece == "\t" || piece == "\r";
+    if (whitespace || sequence_length(piece) == 0 || !is_control(piece)) {
+      out += piece;
+      continue;
+    }
+    char text[8];
+    std::snprintf(text, sizeof text, "\\u%04x", static_cast<unsigned>(code_point(piece)));
+    out += text;
+  }
+  return out;
 }
 
 std::string escaped_log_line(std::string_view line) {

@@ -8,9 +8,15 @@
 
 namespace keeper {
 
-/// Control characters (C0, DEL, C1) as "\n", "\t", "\x1b"; bytes that are not UTF-8 as "\xff". The rest is as
-/// it was.
+/// Control characters (C0, DEL, C1) as "\n", "\t", "\x1b", those of the direction of text (U+202E) and the
+/// separators of lines byte by byte; bytes that are not UTF-8 as "\xff". The rest is as it was.
 std::string escaped(std::string_view text);
+
+/// A JSON text in which what is a control character for escaped() is written as JSON escapes it ("\u202e").
+std::string escaped_json(std::string_view json);
+
+/// A text of several lines: as escaped(), but for the ends of lines.
+std::string escaped_lines(std::string_view text);
 
 /// The same for one line of a log on a terminal, where tabs and colours (ESC [ ... m) are wanted.
 std::string escaped_log_line(std::string_view line);

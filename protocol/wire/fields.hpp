@@ -166,6 +166,8 @@ struct Fields<RunRecord> {
     v("killed", &RunRecord::killed, "its processes that were sent KILL, because they had not ended in time");
     v("left_behind", &RunRecord::left_behind,
       "what lived on when its main process had ended by itself; null: nothing");
+    v("oom_kills", &RunRecord::oom_kills,
+      "how many processes of its cgroup the kernel killed for want of memory while it ran; null: none");
     v("clearing_ms", &RunRecord::clearing_ms,
       "how long it took until nothing of it was left; null: nothing was");
     v("error", &RunRecord::error, "why it could not be spawned");
@@ -175,7 +177,10 @@ struct Fields<RunRecord> {
 };
 template <>
 struct Fields<RunHistory> {
-  static void each(auto&& v) { v("runs", &RunHistory::runs, "newest last"); }
+  static void each(auto&& v) {
+    v("runs", &RunHistory::runs, "newest last");
+    v("oom_kills", &RunHistory::oom_kills, "of the current run: as in one that has ended");
+  }
 };
 template <>
 struct Fields<Subscribed> {
@@ -288,6 +293,8 @@ struct Fields<Stop> {
   static void each(auto&& v) {
     v("run", &Stop::run, "only if this is still the current run");
     v("scale", &Stop::scale, "others of the app go on: a worker of a cluster leaves that first");
+    v("forget", &Stop::forget, "then the keeper deletes the app's record and logs");
+    v("keep_logs", &Stop::keep_logs, "with forget: the record alone");
   }
 };
 template <>

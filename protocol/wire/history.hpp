@@ -59,6 +59,9 @@ struct RunRecord {
   /// worker process), which were ended"; with the question whether it goes into the background, where that
   /// makes sense.
   std::optional<std::string> left_behind{};
+  /// How many processes of its cgroup the kernel killed for want of memory while it ran; itself too, where
+  /// the cause is "out of memory". Nothing: none, or nobody can tell.
+  std::optional<std::uint64_t> oom_kills{};
   std::optional<std::int64_t> clearing_ms{};  ///< how long it took until nothing of it was left
   std::optional<std::string> error;           ///< why it could not be spawned
   std::optional<Decision> decision;           ///< nothing while it is open
@@ -66,7 +69,8 @@ struct RunRecord {
 };
 
 struct RunHistory {
-  std::vector<RunRecord> runs;  ///< newest last
+  std::vector<RunRecord> runs;               ///< newest last
+  std::optional<std::uint64_t> oom_kills{};  ///< of the current run so far: RunRecord::oom_kills
 };
 
 /// One notification of an `events` stream.

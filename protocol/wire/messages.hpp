@@ -50,6 +50,8 @@ struct Stop {
       "Ends the program and then its keeper; answers when the whole tree is gone.";
   std::optional<std::uint64_t> run;  ///< only if this is still the current run, else error `changed`
   std::optional<bool> scale{};       ///< others of the app go on: a worker of a cluster leaves that first
+  std::optional<bool> forget{};      ///< then its keeper deletes the app's record and logs
+  std::optional<bool> keep_logs{};   ///< with forget: the record alone
   using Reply = Status;
 };
 

@@ -83,6 +83,10 @@ TEST(Escape, ControlCharactersAreShownNotObeyed) {
   EXPECT_EQ("a\\x1b[31mb", escaped("a\x1b[31mb"));
   EXPECT_EQ("a\\nb\\tc\\rd\\x7f", escaped("a\nb\tc\rd\x7f"));
   EXPECT_EQ("\\xc2\\x9b", escaped("\xc2\x9b")) << "C1, which some terminals take for ESC [";
+  EXPECT_EQ("a\\xe2\\x80\\xaeb", escaped("a\u202Eb")) << "right to left from here on";
+  EXPECT_EQ("\\xe2\\x81\\xa6\\xe2\\x81\\xa9", escaped("\u2066\u2069"));
+  EXPECT_EQ("\\xd8\\x9c\\xe2\\x80\\x8f", escaped("\u061C\u200F"));
+  EXPECT_EQ("\\xe2\\x80\\xa8", escaped("\u2028")) << "a line of its own for some terminals";
   EXPECT_EQ("\\x00", escaped(std::string_view("\0", 1)));
 }
 
@@ -328,6 +332,14 @@ TEST(LogLines, AsJsonAnObjectOfTheLogKeepsItsMembers) {
       R"({"t":"now","stream":"out","msg":"","name":"api","instance":1,"cursor":"x"})"
       "\n",
       log_line_json({"api", 1, "all", {}, R"({"t":"now","stream":"out","msg":""})", false, false, "x"}));
+}
+
+TEST(Escape, OfJsonLeavesItJson) {
+  EXPECT_EQ("{\"a\":\"x\\u202ey\\u009bz ü\\n\"}\n", escaped_json("{\"a\":\"x\u202Ey\xC2\x9Bz ü\\n\"}\n"));
+}
+
+TEST(Escape, OfLinesLeavesTheirEnds) {
+  EXPECT_EQ("a\nb\\x1b\n", escaped_lines("a\nb\x1b\n"));
 }
 
 }  // namespace
