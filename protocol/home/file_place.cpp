@@ -264,6 +264,42 @@ Fd open_beside(const FilePlace& place, const string& other, int flags, mode_t mo
   return Fd(openat(place.directory(), place.beside(other).c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode));
 }
 
+namespace {
+
+std::optional<FileAttributes> attributes_in(const struct stat& st) {
+  if (!S_ISREG(st.st_mode)) return std::nullopt;
+  return FileAttributes{st.st_mode & 0777, st.st_uid, st.st_gid};
+}
+
+}  // namespace
+
+std::optional<FileAttributes> attributes_of(int file) {
+  struct stat st {};
+  if (fstat(file, &st) != 0) return std::nullopt;
+  return attributes_in(st);
+}
+
+std::optional<FileAttributes> attributes_beside(const FilePlace& place, const string& other) {
+  const ActingAs as_user(place.as);
+  struct stat st {};
+  if (as_user.error() != 0 ||
+      fstatat(place.directory(), place.beside(other).c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+    return std::nullopt;
+  return attributes_in(st);
+}
+
+void give_attributes(const FilePlace& place, int file, const FileAttributes& wanted) {
+  const ActingAs as_user(place.as);
+  struct stat st {};
+  if (as_user.error() != 0 || fstat(file, &st) != 0) return;
+  const bool differs = st.st_uid != wanted.owner || st.st_gid != wanted.group;
+  bool group_is_right = !differs || fchown(file, wanted.owner, wanted.group) == 0;
+  if (!group_is_right) group_is_right = fchown(file, static_cast<uid_t>(-1), wanted.group) == 0;
+  mode_t mode = wanted.mode;
+  if (!group_is_right) mode = (mode & 0707) | (mode & 0070 & ((mode & 0007) << 3));
+  [[maybe_unused]] const int given = fchmod(file, mode);
+}
+
 bool remove_beside(const FilePlace& place, const string& other) {
   const ActingAs as_user(place.as);
   return as_user.error() == 0 && unlinkat(place.directory(), place.beside(other).c_str(), 0) == 0;

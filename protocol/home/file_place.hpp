@@ -49,6 +49,21 @@ Result<FilePlace> find_place(const std::string& path, const ActingUser* user,
 Result<Fd> open_file(const FilePlace& place, int flags, mode_t mode = 0600);
 /// Opens another file of the directory by its last component, never through a link; none and errno.
 Fd open_beside(const FilePlace& place, const std::string& other, int flags, mode_t mode = 0600);
+
+/// What a file that takes another's place takes from it.
+struct FileAttributes {
+  mode_t mode = 0;  ///< permissions alone
+  uid_t owner = 0;
+  gid_t group = 0;
+};
+/// Of a regular file that is open; nothing of any other.
+std::optional<FileAttributes> attributes_of(int file);
+/// Of a regular file of the directory, by its last component.
+std::optional<FileAttributes> attributes_beside(const FilePlace& place, const std::string& other);
+/// Gives a file, which was made there, these attributes, with the rights that count there. An owner or group
+/// that these rights do not do for is left out; another group than it should be gets no more than others.
+void give_attributes(const FilePlace& place, int file, const FileAttributes& wanted);
+
 /// Removes such a file. False and errno if that fails.
 bool remove_beside(const FilePlace& place, const std::string& other);
 /// The directory, to be read; none and errno.

@@ -537,8 +537,13 @@ Result<Fd> Home::open_lock(string_view stem) const {
   if (!app) return app;
   Fd file(openat(app->get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kPrivateFile));
   struct stat at {};
-  if (!file || fstat(file.get(), &at) != 0) return file_error(doing);
   const string path = app_dir(stem) + "/lock";
+  const int error = errno;
+  const bool there = file
+                         ? fstat(file.get(), &at) == 0
+                         : fstatat(app->get(), "lock", &at, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(at.st_mode);
+  errno = file ? errno : error;
+  if (!there) return file_error(doing);
   if (!S_ISREG(at.st_mode)) return not_as_it_should_be(doing, path, at.st_mode, "regular file");
   if (at.st_uid != owner_) return foreign(doing, path, at.st_uid);
   return file;
