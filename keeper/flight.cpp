@@ -41,8 +41,8 @@ Asker Keeper::asker_of(const SignalFact& fact) {
   return {signal_name(fact.number), fact.pid, fact.uid, passwd_name(fact.uid)};
 }
 
-/// What only the system knows of an end.
-void Keeper::note_exit(const Run& run, const ExitInfo& exit, const std::optional<Used>& used,
+/// What only the system knows of an end. Whether the kernel ended it for want of memory.
+bool Keeper::note_exit(const Run& run, const ExitInfo& exit, const std::optional<Used>& used,
                        const std::vector<int>& rest) {
   ExitFacts facts;
   for (int pid : rest)
@@ -51,15 +51,18 @@ void Keeper::note_exit(const Run& run, const ExitInfo& exit, const std::optional
     facts.max_memory_bytes = used->max_memory_bytes;
     facts.cpu_ms = used->cpu_ms;
   }
-  bool by_kill = exit == ExitInfo::signal(SIGKILL) && !run.sent_kill;
-  facts.out_of_memory = by_kill && run.oom && oom_killed_since(*run.oom);
+  const bool by_kill = exit == ExitInfo::signal(SIGKILL) && !run.sent_kill;
+  facts.oom_kills = run.oom ? oom_kills_since(*run.oom) : 0;
   recorder_.note(run.id, facts);
   // What went into the file unseen.
   if (output_->keeps_files()) recorder_.set_output(output_->last_output(OutputTail::kMost));
+  return by_kill && facts.oom_kills > 0;
 }
 
 void Keeper::handle(const GetWhy& request, const Caller&, Answer answer) {
   RunHistory history{recorder_.runs()};
+  if (const Run* run = find(machine_.run()); run != nullptr && run->oom)
+    if (const auto kills = oom_kills_since(*run->oom); kills > 0) history.oom_kills = kills;
   if (request.lines)
     for (RunRecord& run : history.runs)
       run.output.text = std::string(last_lines(run.output.text, *request.lines));

@@ -22,17 +22,18 @@ void add_lost_run(const Home& home, const Row& row, std::vector<RunRecord>& runs
     add_run(runs, lost_run(*record, exit->cause));
 }
 
-void print(const Home& home, const Row& row, const std::vector<RunRecord>& runs, std::size_t most,
-           bool json) {
+void print(const Home& home, const Row& row, const RunHistory& history, std::size_t most, bool json) {
   if (!json) {
+    const auto& runs = history.runs;
     const std::string conflict = runs.empty() ? "" : port_conflict(home, row.id, runs.back().output.text);
-    std::fputs(why_text(row.status, runs, most, wall_now(), conflict).c_str(), stdout);
+    std::fputs(why_text(row.status, history, most, wall_now(), conflict).c_str(), stdout);
     return;
   }
   // Both are objects: the first one's last character is '}', and the second one's first is '{'.
   std::string text = row.json.empty() ? write_as(row.status) : row.json;
   text.resize(text.rfind('}'));
-  std::printf("%s,%s\n", text.c_str(), write_as(RunHistory{runs}).substr(1).c_str());
+  text += "," + write_as(history).substr(1) + "\n";
+  std::fputs(json_for_stdout(std::move(text)).c_str(), stdout);
 }
 
 int run(Arguments& arguments) {
@@ -53,15 +54,15 @@ int run(Arguments& arguments) {
   if (auto code = work.find(targets, wait, true)) return *code;
   bool first = true;
   for (const Chosen& app : work.apps) {
-    auto runs = runs_of(work.home(), app.row, wait);
-    if (!runs) {
-      work.fail(app.row.id, exit_code::partly, runs.error().why());
+    auto history = history_of(work.home(), app.row, wait);
+    if (!history) {
+      work.fail(app.row.id, exit_code::partly, history.error().why());
       continue;
     }
-    add_lost_run(work.home(), app.row, *runs);
+    add_lost_run(work.home(), app.row, history->runs);
     if (!first && !json) std::printf("\n");
     first = false;
-    print(work.home(), app.row, *runs, static_cast<std::size_t>(*most), json);
+    print(work.home(), app.row, *history, static_cast<std::size_t>(*most), json);
     work.shown(app.row);
   }
   return work.exit_code();

@@ -89,6 +89,18 @@ string who_was_killed(const RunRecord& run) {
   return "Its keeper " + escaped(killed_text(run.killed, run.kill_reason.value_or(""))) + ".";
 }
 
+/// Of workers under a main process that lived on, or that died of it a little later.
+string others_out_of_memory(std::uint64_t kills, const char* when) {
+  return "Out of memory: the kernel killed " + number(kills) + (kills == 1 ? " process" : " processes") +
+         " of its cgroup " + when + ".";
+}
+
+string oom_kills_of(const RunRecord& run) {
+  const std::uint64_t itself = run.cause == "out of memory" ? 1 : 0;
+  const std::uint64_t kills = run.oom_kills.value_or(0);
+  return kills > itself ? others_out_of_memory(kills - itself, itself ? "besides it" : "while it ran") : "";
+}
+
 string confirmation(const RunRecord& run) {
   if (!run.confirmed_at) return "It was never confirmed.";
   if (!run.started_at) return "It had been confirmed.";
@@ -194,6 +206,7 @@ string run_text(const Status& app, const RunRecord& run, bool newest) {
   out += at + ".\n";
   bool seen = run.ended_at.has_value();  // of one that nobody saw end there is no more to say
   if (seen) add(out, why_it_ended(run) + " " + confirmation(run));
+  add(out, oom_kills_of(run));
   if (run.left_behind) add(out, "It " + escaped(*run.left_behind) + ".");
   if (run.clearing_ms)
     add(out, "It took " + spoken_duration(*run.clearing_ms) + " until nothing of it was left.");
@@ -204,10 +217,13 @@ string run_text(const Status& app, const RunRecord& run, bool newest) {
   return out + lines_of(run.output);
 }
 
-string why_text(const Status& app, const std::vector<RunRecord>& runs, std::size_t most, WallTime now,
+string why_text(const Status& app, const RunHistory& history, std::size_t most, WallTime now,
                 const string& conflict) {
+  const auto& runs = history.runs;
   string out = now_sentence(app, now) + "\n";
   if (!conflict.empty()) out += "It cannot have its port: " + escaped(conflict) + ".\n";
+  if (history.oom_kills.value_or(0) > 0)
+    add(out, others_out_of_memory(*history.oom_kills, "since its start"));
   for (std::size_t i = 0; i < std::min(most, runs.size()); ++i)
     out += "\n" + run_text(app, runs[runs.size() - 1 - i], i == 0);
   if (runs.empty()) out += "No run of it has ended yet.\n";

@@ -1,7 +1,6 @@
 // What `ctl why` says: what is going on now, and how the last runs ended, in sentences.
 #pragma once
 #include <string>
-#include <vector>
 
 #include "protocol/wire/history.hpp"
 
@@ -19,7 +18,7 @@ std::string run_text(const Status& app, const RunRecord& run, bool newest);
 
 /// All of it: now, and the last `most` runs, the newest first. `conflict`: who has its port
 /// (port_conflict()); empty: nobody.
-std::string why_text(const Status& app, const std::vector<RunRecord>& runs, std::size_t most, WallTime now,
+std::string why_text(const Status& app, const RunHistory& history, std::size_t most, WallTime now,
                      const std::string& conflict = {});
 
 }  // namespace keeper

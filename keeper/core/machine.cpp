@@ -399,7 +399,11 @@ void Machine::on(const event::Exited& e) {
   fail_reload(life, ended_early_text(life, confirmed));
   if (e.leftovers && policy_.kill_mode != KillMode::process) clear(life);
   if (served && !another_takes_over())
-    decide({.exit = e.exit, .confirmed = confirmed, .lived = lived(life, now_)}, e.run);
+    decide({.exit = e.exit,
+            .confirmed = confirmed,
+            .lived = lived(life, now_),
+            .out_of_memory = e.out_of_memory},
+           e.run);
   decide_after_failure(life);
 }
 

@@ -83,7 +83,7 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   run.confirmed_at = was.confirmed_at;
   run.ended_at = wall;
   run.exit = a.exit;
-  run.cause = was.facts.out_of_memory ? "out of memory" : word_for(a.cause.value_or(Cause::crash));
+  run.cause = word_for(a.cause.value_or(Cause::crash));
   run.asked_by = asker_of(was, a);
   if (!was.unheeded.empty() && a.exit == ExitInfo::signal(SIGKILL)) run.kill_reason = std::move(was.unheeded);
   run.killed = std::move(was.killed);
@@ -94,6 +94,7 @@ void Recorder::add_exit(const action::Announce& a, WallTime wall) {
   run.lived_ms = a.lived.count();
   run.max_memory_bytes = was.facts.max_memory_bytes;
   run.cpu_ms = was.facts.cpu_ms;
+  if (was.facts.oom_kills > 0) run.oom_kills = was.facts.oom_kills;
   run.decision = decided_already(a.run, a.cause.value_or(Cause::crash));
   run.output.text = tail_.last(kMostOutputLines, kMostOutputBytes);
   tail_.clear();

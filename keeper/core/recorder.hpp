@@ -19,7 +19,7 @@ namespace keeper {
 struct ExitFacts {
   std::optional<std::uint64_t> max_memory_bytes;
   std::optional<std::int64_t> cpu_ms;
-  bool out_of_memory = false;            ///< the kernel killed it, for want of memory
+  std::uint64_t oom_kills = 0;           ///< of its cgroup, while it ran: processes killed for want of memory
   std::vector<std::string> leftovers{};  ///< what processes of it that live on are executed as
 };
 

@@ -15,7 +15,8 @@ std::optional<Verdict> verdict_without_restart(const Policy& policy, const Endin
   bool exited = ending.how == Ending::How::exited;
   if (policy.restart == Restart::never && exited) return Verdict{State::exited, {}, "restart is never"};
   if (policy.restart == Restart::never || ending.hopeless) return Verdict{State::fatal, {}, ending.text};
-  if (policy.restart == Restart::on_failure && exited && policy.exit_codes.contains(ending.exit))
+  const bool own_result = exited && !ending.out_of_memory;
+  if (policy.restart == Restart::on_failure && own_result && policy.exit_codes.contains(ending.exit))
     return Verdict{State::exited, {}, exit_text(ending.exit) + " is expected"};
   return std::nullopt;
 }

@@ -42,8 +42,9 @@ struct Ending {
   ExitInfo exit{};         ///< of How::exited
   bool confirmed = false;  ///< it had been
   Millis lived{0};
-  bool hopeless = false;  ///< of How::not_spawned: it never worked and never will
-  std::string text{};     ///< of the other two: what went wrong
+  bool hopeless = false;       ///< of How::not_spawned: it never worked and never will
+  bool out_of_memory = false;  ///< of How::exited: the kernel killed it, so its exit is no result of its own
+  std::string text{};          ///< of the other two: what went wrong
 };
 
 struct Verdict {

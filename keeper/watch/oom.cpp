@@ -1,5 +1,6 @@
 #include "keeper/watch/oom.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 
@@ -8,7 +9,7 @@
 namespace keeper {
 namespace {
 
-/// The number behind "oom_kill " in memory.events.
+/// The number behind "oom_kill " in such a file.
 std::optional<std::uint64_t> kills_in(const std::string& path) {
   char text[512];
   long got = read_proc(path.c_str(), text, sizeof text);
@@ -23,36 +24,65 @@ std::optional<std::uint64_t> kills_in(const std::string& path) {
   return kills;
 }
 
-/// "/user.slice" of the line "0::/user.slice", which is that of cgroup v2 (cgroups(7)).
-std::optional<std::string> cgroup_of(int pid, const std::string& proc) {
+/// Where a process is (cgroups(7)): "/user.slice" of the line "0::/user.slice", which is that of version 2,
+/// or of "4:cpu,memory:/user.slice", which is that of the memory controller of version 1.
+struct Groups {
+  std::optional<std::string> unified, memory;
+};
+
+bool names_memory(std::string_view controllers) {
+  while (!controllers.empty()) {
+    const auto end = std::min(controllers.find(','), controllers.size());
+    if (controllers.substr(0, end) == "memory") return true;
+    controllers.remove_prefix(std::min(end + 1, controllers.size()));
+  }
+  return false;
+}
+
+Groups groups_of(int pid, const std::string& proc) {
+  Groups out;
   char text[4096];
   std::string path = proc + "/" + std::to_string(pid) + "/cgroup";
   long got = read_proc(path.c_str(), text, sizeof text);
   for (std::string_view rest(text, static_cast<std::size_t>(got > 0 ? got : 0)); !rest.empty();) {
-    auto end = rest.find('\n');
-    std::string_view line = rest.substr(0, end);
-    if (line.starts_with("0::/")) return std::string(line.substr(3));
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    const auto end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const auto first = line.find(':');
+    const auto second = first == line.npos ? line.npos : line.find(':', first + 1);
+    if (second == line.npos) continue;
+    const std::string_view controllers = line.substr(first + 1, second - first - 1);
+    if (line.starts_with("0::")) out.unified = line.substr(second + 1);
+    if (names_memory(controllers)) out.memory = line.substr(second + 1);
   }
-  return std::nullopt;
+  return out;
+}
+
+std::optional<OomMark> counter_at(std::string counter) {
+  auto kills = kills_in(counter);
+  if (!kills) return std::nullopt;
+  return OomMark{std::move(counter), *kills};
 }
 
 }  // namespace
 
 std::optional<OomMark> oom_mark(int pid, const OomPlaces& places) {
-  auto group = cgroup_of(pid, places.proc);
-  if (!group) return std::nullopt;
-  // Version 2 alone, or beside version 1.
-  for (const char* root : {"", "/unified"}) {
-    std::string events = places.cgroup + root + *group + "/memory.events";
-    if (auto kills = kills_in(events)) return OomMark{std::move(events), *kills};
+  const Groups groups = groups_of(pid, places.proc);
+  std::optional<OomMark> out;
+  // The memory controller belongs to one version; of a container the cgroup may be mounted as the root.
+  if (groups.memory) {
+    out = counter_at(places.cgroup + "/memory" + *groups.memory + "/memory.oom_control");
+    if (!out) out = counter_at(places.cgroup + "/memory/memory.oom_control");
   }
-  return std::nullopt;
+  if (!out && groups.unified) out = counter_at(places.cgroup + *groups.unified + "/memory.events");
+  if (!out && groups.unified)
+    out = counter_at(places.cgroup + "/unified" + *groups.unified + "/memory.events");
+  return out;
 }
 
-bool oom_killed_since(const OomMark& mark) {
-  auto kills = kills_in(mark.events);
-  return kills && *kills > mark.kills;
+std::uint64_t oom_kills_since(const OomMark& mark) {
+  const auto kills = kills_in(mark.counter);
+  return kills && *kills > mark.kills ? *kills - mark.kills : 0;
 }
 
 }  // namespace keeper

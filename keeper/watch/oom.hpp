@@ -1,9 +1,10 @@
-// Whether the kernel killed a process for want of memory: the counter `oom_kill` of its cgroup
-// (Documentation/admin-guide/cgroup-v2.rst, memory.events) before and after.
+// How many processes the kernel killed for want of memory: the counter `oom_kill` of their cgroup before and
+// after. Version 2 has it in memory.events (Documentation/admin-guide/cgroup-v2.rst), version 1 in
+// memory.oom_control (Documentation/admin-guide/cgroup-v1/memory.rst).
 //
-// Passive: read at a spawn and at an exit by KILL that nobody here sent, at no other time. The counter is
-// that of the whole cgroup, so it is a strong hint and no proof. Without cgroup v2, or where its file cannot
-// be read (the root cgroup has none), there is no mark, and the answer is no.
+// Passive: read at a spawn, at an exit and when somebody asks why, at no other time. The counter is that of
+// the whole cgroup, so it is a strong hint and no proof. Where its file cannot be read (the root cgroup of
+// version 2 has none) there is no mark, and the count is 0.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -18,14 +19,14 @@ struct OomPlaces {
 };
 
 struct OomMark {
-  std::string events;       ///< path of memory.events
+  std::string counter;      ///< path of memory.events, or memory.oom_control
   std::uint64_t kills = 0;  ///< what it said
 };
 
 /// The mark of a process that has just begun; nothing where there is no counter.
 std::optional<OomMark> oom_mark(int pid, const OomPlaces& places = {});
 
-/// Whether the counter went up since.
-bool oom_killed_since(const OomMark& mark);
+/// By how much the counter went up since; 0 where it cannot be read any more.
+std::uint64_t oom_kills_since(const OomMark& mark);
 
 }  // namespace keeper

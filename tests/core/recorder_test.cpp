@@ -323,10 +323,22 @@ TEST(Recorder, AFailedSpawnIsARunToo) {
 TEST(Recorder, AKillForWantOfMemoryIsItsOwnCause) {
   Flight flight;
   flight.start(1);
-  flight.recorder.note(1, ExitFacts{std::nullopt, std::nullopt, true});
-  flight.exit(1, Cause::crash, ExitInfo::signal(SIGKILL));
+  flight.recorder.note(1, ExitFacts{std::nullopt, std::nullopt, 1});
+  flight.exit(1, Cause::out_of_memory, ExitInfo::signal(SIGKILL));
   EXPECT_EQ("out of memory", flight.last().cause);
-  EXPECT_EQ("out of memory", flight.recorder.record_of(1)->cause);
+  EXPECT_EQ(1u, flight.recorder.record_of(1)->oom_kills);
+}
+
+TEST(Recorder, KillsForWantOfMemoryThatItsMainProcessOutlivedAreCounted) {
+  Flight flight;
+  flight.start(1);
+  flight.recorder.note(1, ExitFacts{std::nullopt, std::nullopt, 2});
+  flight.exit(1, Cause::exit);
+  EXPECT_EQ("exit", flight.last().cause);
+  EXPECT_EQ(2u, flight.last().oom_kills);
+  flight.start(2);
+  flight.exit(2, Cause::exit);
+  EXPECT_FALSE(flight.last().oom_kills);
 }
 
 TEST(Recorder, ARunBesideItsSuccessorIsDecidedWithIt) {

@@ -47,6 +47,18 @@ TEST(RestartPolicy, LetsALargeLimitPassThatIsSpreadOut) {
   EXPECT_EQ(restarts_allowed(policy, Millis{110}, 20'000), 20'000);
 }
 
+/// Also where KILL is one of the exits that are expected: it is no result of the program's own.
+TEST(RestartPolicy, AnEndForWantOfMemoryIsAFailure) {
+  Policy policy;
+  policy.restart = Restart::on_failure;
+  policy.exit_codes = *ExitCodes::parse("0,SIGKILL");
+  RestartMemory memory;
+  Ending ending{.exit = ExitInfo::signal(SIGKILL), .confirmed = true, .lived = Millis{5'000}};
+  EXPECT_EQ(judge(policy, memory, ending, Time{0}).state, State::exited);
+  ending.out_of_memory = true;
+  EXPECT_EQ(judge(policy, memory, ending, Time{0}).state, State::backoff);
+}
+
 TEST(RestartPolicy, AnUnknownExitIsUnexpected) {
   Policy policy;
   policy.restart = Restart::on_failure;

@@ -31,14 +31,43 @@ TEST(OutOfMemory, IsWhenTheCounterOfItsCgroupWentUp) {
   auto mark = oom_mark(77, system.places());
   ASSERT_TRUE(mark);
   EXPECT_EQ(3u, mark->kills);
-  EXPECT_FALSE(oom_killed_since(*mark));
-  system.count(4);
-  EXPECT_TRUE(oom_killed_since(*mark));
+  EXPECT_EQ(0u, oom_kills_since(*mark));
+  system.count(5);
+  EXPECT_EQ(2u, oom_kills_since(*mark));
 }
 
 TEST(OutOfMemory, IsFoundWhereBothVersionsOfCgroupsAreMounted) {
   FakeSystem system("/unified");
   EXPECT_TRUE(oom_mark(77, system.places()));
+}
+
+/// As of version 1 alone, where the unified hierarchy is mounted and has no memory controller.
+TEST(OutOfMemory, IsCountedByTheMemoryControllerOfVersionOne) {
+  Place place;
+  std::filesystem::create_directories(place / "proc/77");
+  write_text(place / "proc/77/cgroup", "7:cpu,memory:/a/b\n5:memory2:/c\n0::/\n");
+  const auto counter = place / "cgroup/memory/a/b/memory.oom_control";
+  std::filesystem::create_directories(counter.parent_path());
+  const OomPlaces places{(place / "proc").string(), (place / "cgroup").string()};
+  EXPECT_FALSE(oom_mark(77, places));
+  write_text(counter, "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+  auto mark = oom_mark(77, places);
+  ASSERT_TRUE(mark);
+  EXPECT_EQ(1u, mark->kills);
+  write_text(counter, "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+  EXPECT_EQ(1u, oom_kills_since(*mark));
+}
+
+/// A container has its own cgroup there, under another path than that of its processes.
+TEST(OutOfMemory, IsCountedWhereTheCgroupOfAContainerIsMountedAsTheRoot) {
+  Place place;
+  std::filesystem::create_directories(place / "proc/77");
+  std::filesystem::create_directories(place / "cgroup/memory");
+  write_text(place / "proc/77/cgroup", "4:memory:/docker/123\n");
+  write_text(place / "cgroup/memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 6\n");
+  auto mark = oom_mark(77, {(place / "proc").string(), (place / "cgroup").string()});
+  ASSERT_TRUE(mark);
+  EXPECT_EQ(6u, mark->kills);
 }
 
 TEST(OutOfMemory, IsNotGuessedWhereThereAreNoCounters) {
@@ -47,7 +76,7 @@ TEST(OutOfMemory, IsNotGuessedWhereThereAreNoCounters) {
   EXPECT_FALSE(oom_mark(78, system.places())) << "no such process";
   std::filesystem::remove(system.events);
   EXPECT_FALSE(oom_mark(77, system.places()));
-  EXPECT_FALSE(oom_killed_since(*mark)) << "the cgroup has gone";
+  EXPECT_EQ(0u, oom_kills_since(*mark)) << "the cgroup has gone";
 }
 
 }  // namespace

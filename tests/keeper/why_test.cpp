@@ -1,5 +1,8 @@
 // What a keeper remembers of runs that have ended: on the wire, in the record, and across keepers.
 #include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "protocol/client/client.hpp"
 #include "tests/keeper/support/sandbox.hpp"
@@ -243,6 +246,56 @@ TEST(Why, IsNotPartOfAStatus) {
   box.detach("api", {"--start-secs", "0", "--backoff", "60s..60s", "sh", "-c", "echo words; exit 1"});
   EVENTUALLY(runs_of(box, "api").size() == 1);
   EXPECT_FALSE(has(box.ctl({"list", "--json"}).out, "\"runs\""));
+}
+
+/// A cgroup of version 1 with 40 MiB of memory, which the keeper and its program are started in.
+class OutOfMemory : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::error_code refused;
+    if (!std::filesystem::create_directory(group_, refused)) GTEST_SKIP() << "no cgroup can be made here";
+    std::ofstream(group_ / "memory.limit_in_bytes") << (40 << 20) << std::flush;
+    if (!has(read_text(group_ / "memory.oom_control"), "oom_kill "))
+      GTEST_SKIP() << "this kernel does not count";
+  }
+  ~OutOfMemory() override {
+    box_.ctl({"stop", "all"});
+    std::error_code ignored;
+    eventually([&] { return std::filesystem::remove(group_, ignored); });
+  }
+  void detach(const Words& words) {
+    Words all = {program("keeper"), "-d", "-n", "api", "--restart", "on-failure", "--backoff", "60s..60s"};
+    all.insert(all.end(), words.begin(), words.end());
+    Start how{.words = all};
+    how.before = [tasks = (group_ / "cgroup.procs").string()] {
+      std::ofstream(tasks) << getpid() << std::flush;
+    };
+    Outcome out = box_.run(how);
+    EXPECT_EQ(0, out.code) << out.all();
+  }
+  string why() { return box_.ctl({"why", "api"}).out; }
+
+  const std::filesystem::path group_ = "/sys/fs/cgroup/memory/keeper-test-" + std::to_string(getpid());
+  Sandbox box_;
+};
+
+TEST_F(OutOfMemory, EndsAWorkerUnderALivingMainProcessAndIsNamed) {
+  detach({"sh", "-c", "tail /dev/zero; echo gone; sleep 1000"});
+  EVENTUALLY(box_.logged("api", "gone\n"));
+  const string says = "Out of memory: the kernel killed 1 process of its cgroup ";
+  EXPECT_TRUE(has(why(), says + "since its start.")) << why();
+  EXPECT_EQ(0, box_.ctl({"stop", "api"}).code);
+  EXPECT_TRUE(has(why(), says + "while it ran.")) << why();
+  EXPECT_EQ(1u, recorded(box_, "api").back().oom_kills);
+}
+
+TEST_F(OutOfMemory, OfTheMainProcessIsItsCause) {
+  detach({"--start-secs", "0", "--exit-codes", "0,SIGKILL", "tail", "/dev/zero"});
+  EVENTUALLY(runs_of(box_, "api").size() == 1);
+  EXPECT_EQ("out of memory", runs_of(box_, "api").back().cause);
+  EXPECT_EQ("out of memory", box_.status("api")->last_exit->cause);
+  EXPECT_EQ("backoff", box_.state("api")) << "a failure, although SIGKILL is expected";
+  EXPECT_TRUE(has(why(), "The kernel killed it: out of memory.")) << why();
 }
 
 }  // namespace
