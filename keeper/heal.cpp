@@ -11,6 +11,7 @@
 
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/inotify_use.hpp"
 
 namespace keeper {
 namespace {
@@ -34,16 +35,19 @@ std::optional<FileId> file_of(int fd) {
 
 }  // namespace
 
-/// What is noticed at once from now on: that the socket goes, and the log. Without an inotify instance ctl
-/// tells us of the one (SIGUSR1), and the log is looked for at each line. The guard holds it too: whoever
+/// What is noticed at once from now on: that the socket goes, and the log. Without an inotify instance, which
+/// a keeper takes while half of them are left to its user's programs, ctl tells us of the one (SIGUSR1), and
+/// the log is looked for at each line. The guard holds it too: whoever
 /// closes one last waits 10 ms for the kernel.
 void Keeper::watch_files(Fd known) {
   auto noticed = [this](int watch) { file_changed(watch); };
   if (known) {
     watch_ = std::make_unique<RemovalWatch>(io_, std::move(known), noticed);
-  } else if (auto made = RemovalWatch::make(io_, noticed)) {
-    watch_ = std::move(*made);
-    hand_up("watch", watch_->descriptor());
+  } else if (may_take_instance(home_)) {
+    if (auto made = RemovalWatch::make(io_, noticed)) {
+      watch_ = std::move(*made);
+      hand_up("watch", watch_->descriptor());
+    }
   }
   watch_socket();
 }

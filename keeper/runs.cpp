@@ -11,6 +11,7 @@
 #include "keeper/child/pidfd.hpp"
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/inotify_use.hpp"
 #include "protocol/wire/living.hpp"
 
 namespace keeper {
@@ -146,7 +147,8 @@ const std::vector<std::string>& Keeper::command() {
 /// From the first plan on. Without it the program is kept all the same.
 void Keeper::watch_program(const std::string& path) {
   if (program_not_watched_ || (program_watch_ && program_watch_->path() == path)) return;
-  auto made = FileWatch::make(io_, path, [this] {
+  const auto by = may_take_instance(home_) ? FileWatch::By::events : FileWatch::By::looks;
+  auto made = FileWatch::make(io_, path, by, [this] {
     replan_ = true;
     tell(event::ProgramChanged{});
   });

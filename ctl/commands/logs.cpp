@@ -18,6 +18,9 @@
 namespace keeper {
 namespace {
 
+/// Each of them takes one of the inotify instances that the user has, 128 mostly.
+constexpr std::size_t kMostWatched = 8;
+
 /// One app's log that is to be opened.
 struct Wanted {
   const Chosen* app = nullptr;
@@ -83,8 +86,9 @@ Result<std::vector<LogPlace>> chosen_places(const Home& home, const Row& row, co
 }
 
 void fail(Work& work, const Chosen& app, const Error& error) {
-  // That one of many keeps no log, or did not have that run, is no failure.
-  bool passed_by = error.reason == Reason::failed || error.reason == Reason::not_found;
+  // That one of many keeps no log, or did not have that run, is no failure; that it cannot be read is one.
+  const bool not_there = error.errnum == 0 || error.errnum == ENOENT;
+  const bool passed_by = not_there && (error.reason == Reason::failed || error.reason == Reason::not_found);
   if (app.is_explicit || !passed_by) work.fail(app.row.id, exit_code::of(error.reason), error.why());
 }
 
@@ -123,11 +127,12 @@ std::vector<LogSource> open_all(Work& work, const LogOptions& options, const std
   std::vector<LogSource> out;
   for (const Wanted& log : logs) {
     auto wish = wish_for(work, log, options, options.json || logs.size() > 1);
+    wish.watch = out.size() < kMostWatched;
     auto source = LogSource::open(log.app->row.id, log.place, wish);
     if (!source) fail(work, *log.app, source.error());
     if (!source) continue;
     if (!source->note().empty())
-      std::fprintf(stderr, "ctl: %s: %s\n", source->id().stem().c_str(), source->note().c_str());
+      std::fprintf(stderr, "ctl: %s: %s\n", source->id().stem().c_str(), escaped(source->note()).c_str());
     out.push_back(*std::move(source));
     work.done("");
   }
@@ -170,7 +175,7 @@ int show(Work& work, std::vector<LogSource>& sources, const LogOptions& options)
   reader.line = [&](const LogSource& source, const LogLine& line) {
     auto look =
         std::find_if(looks.begin(), looks.end(), [&](const Look& one) { return one.id == source.id(); });
-    return out.add(options.json ? json_of(source, line, *look)
+    return out.add(options.json ? json_for_stdout(json_of(source, line, *look))
                                 : log_line_text(look->prefix, line.text, terminal));
   };
   auto tell_damages = [&] {

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 
+#include "protocol/home/inotify_use.hpp"
 #include "protocol/home/proc.hpp"
 
 namespace keeper {
@@ -43,15 +44,15 @@ void count_watches(const string& process, const char* descriptor, Processes& out
 }
 
 /// Counts its watches of files; whether it holds that lock, also one that was deleted since.
-bool look_at_descriptors(const string& process, const string& lock, Processes& out) {
+bool look_at_descriptors(int pid, const string& process, const string& lock, InotifyInstances& instances,
+                         Processes& out) {
   bool holds = false;
   Directory reader(opendir((process + "/fd").c_str()), closedir);
   while (const dirent* entry = reader ? readdir(reader.get()) : nullptr) {
     string target = link_of(process + "/fd/" + entry->d_name);
     holds = holds || (!lock.empty() && (target == lock || target == lock + " (deleted)"));
     if (target != "anon_inode:inotify") continue;
-    ++out.inotify_instances;
-    count_watches(process, entry->d_name, out);
+    if (instances.add(pid, std::atoi(entry->d_name))) count_watches(process, entry->d_name, out);
   }
   return holds;
 }
@@ -96,6 +97,7 @@ char state_of(int pid) {
 
 Processes look_at_processes(const Home& home) {
   Processes out;
+  InotifyInstances instances;
   std::vector<Titled> titled;
   Directory reader(opendir("/proc"), closedir);
   while (const dirent* entry = reader ? readdir(reader.get()) : nullptr) {
@@ -106,8 +108,9 @@ Processes look_at_processes(const Home& home) {
     if (stat((process + "/task").c_str(), &st) == 0 && st.st_nlink > 2) out.user_tasks += st.st_nlink - 2;
     Titled one = titled_process(pid, process);
     string lock = AppId::parse(one.stem) ? home.app_dir(one.stem) + "/lock" : string();
-    if (look_at_descriptors(process, lock, out)) titled.push_back(std::move(one));
+    if (look_at_descriptors(pid, process, lock, instances, out)) titled.push_back(std::move(one));
   }
+  out.inotify_instances = instances.count();
   take_keepers(titled, out);
   return out;
 }

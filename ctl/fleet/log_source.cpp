@@ -50,7 +50,7 @@ Result<LogSource> LogSource::open(const AppId& id, const LogPlace& place, const 
   if (!range) return range.error();
   source.follow_ = wish.follow && !wish.until && (!wish.run || wish.run->lives);
   source.timed_ = wish.timed;
-  auto watch = source.follow_ ? LogFollower::Watch::yes : LogFollower::Watch::no;
+  auto watch = source.follow_ && wish.watch ? LogFollower::Watch::yes : LogFollower::Watch::no;
   LogSpot begin = range->begin;
   if (begin.file.inode == 0 && begin.file.born == 0) begin = LogFollower::now();
   auto follower = LogFollower::open_at(place.path, begin, watch);

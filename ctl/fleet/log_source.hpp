@@ -19,6 +19,7 @@ namespace keeper {
 struct LogWish {
   std::uint64_t lines = kNoLimit;  ///< the last ones of what else is wanted
   bool follow = false;
+  bool watch = true;  ///< of one that is followed: inotify wakes it; else it is looked at every 250 ms
   std::optional<WallTime> since, until;
   std::string grep;              ///< an expression; empty: every line
   std::optional<RunWanted> run;  ///< what it wrote

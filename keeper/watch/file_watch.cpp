@@ -6,6 +6,7 @@
 
 #include <asio/io_context.hpp>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 
 #include "protocol/wire/finally.hpp"
@@ -17,6 +18,7 @@ namespace {
 using std::string;
 
 constexpr int kMostLinks = 40;
+constexpr std::chrono::seconds kBetweenLooks{2};
 constexpr std::uint32_t kOfDirectory = IN_CREATE | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE | IN_DELETE |
                                        IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
@@ -61,22 +63,34 @@ std::set<std::pair<string, string>> places_of(const string& path) {
   }
 }
 
-Result<std::unique_ptr<FileWatch>> FileWatch::make(asio::io_context& io, string path,
+Result<std::unique_ptr<FileWatch>> FileWatch::make(asio::io_context& io, string path, By by,
                                                    std::function<void()> on_change) {
-  string doing = "watch " + path;
-  int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (fd < 0)
-    return system_error(doing,
-                        errno == EMFILE ? "no inotify instance left (fs.inotify.max_user_instances)" : "");
-  std::unique_ptr<FileWatch> out(new FileWatch(io, fd, std::move(path), std::move(on_change)));
-  if (auto watched = out->watch_all(); !watched) return watched.error();
+  std::unique_ptr<FileWatch> out(new FileWatch(io, std::move(path), std::move(on_change)));
+  if (by == By::events) {
+    const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (fd >= 0) out->fd_.assign(fd);
+    if (fd >= 0)
+      if (auto watched = out->watch_all(); !watched) return watched.error();
+  }
   out->last_ = mark_at(out->path_);
-  out->wait();
+  if (out->fd_.is_open())
+    out->wait();
+  else
+    out->look_later();
   return out;
 }
 
-FileWatch::FileWatch(asio::io_context& io, int fd, string path, std::function<void()> on_change)
-    : fd_(io, fd), path_(std::move(path)), on_change_(std::move(on_change)) {}
+FileWatch::FileWatch(asio::io_context& io, string path, std::function<void()> on_change)
+    : fd_(io), next_look_(io), path_(std::move(path)), on_change_(std::move(on_change)) {}
+
+void FileWatch::look_later() {
+  next_look_.expires_after(kBetweenLooks);
+  next_look_.async_wait([this](std::error_code error) {
+    if (error) return;
+    Finally again([this] { look_later(); });
+    look();
+  });
+}
 
 /// True if the way is another one now. Anew each time: a link on the way may lead elsewhere than it did.
 Result<bool> FileWatch::watch_all() {
@@ -126,8 +140,10 @@ bool FileWatch::concerns(const void* what) const {
 /// Watched first and looked at then, so that what happens in between is seen by one or the other. Where the
 /// way is a new one a directory may have come before it was watched: then it is walked once more.
 void FileWatch::look() {
-  auto other_way = watch_all();  // where that fails the old watches stay
-  if (other_way && *other_way) static_cast<void>(watch_all());
+  if (fd_.is_open()) {
+    auto other_way = watch_all();  // where that fails the old watches stay
+    if (other_way && *other_way) static_cast<void>(watch_all());
+  }
   const FileMark now = mark_at(path_);
   if (now == last_ || now == FileMark{}) return;
   last_ = now;

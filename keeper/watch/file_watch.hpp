@@ -3,9 +3,11 @@
 // Every directory on the way is watched for the one name in it that leads on, so it is seen when the file is
 // rewritten, when another is moved into its place, when a link is set to point elsewhere, and when a
 // directory is replaced. Passive but for the waiting: nothing is decided here, what happens to other names is
-// passed over, and a file that is gone is no change until there is one again.
+// passed over, and a file that is gone is no change until there is one again. Without an inotify instance the
+// file is looked at every two seconds instead.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,21 +21,24 @@ namespace keeper {
 
 class FileWatch {
  public:
-  /// `path` is absolute. Errors: failed (no inotify instance to be had, no such directory); a watch that was
-  /// made goes on when a directory on the way is replaced.
-  static Result<std::unique_ptr<FileWatch>> make(asio::io_context& io, std::string path,
+  enum class By { events, looks };
+  /// `path` is absolute. By::looks takes no inotify instance. Errors: failed (no such directory); a watch
+  /// that was made goes on when a directory on the way is replaced.
+  static Result<std::unique_ptr<FileWatch>> make(asio::io_context& io, std::string path, By by,
                                                  std::function<void()> on_change);
   const std::string& path() const { return path_; }
 
  private:
-  FileWatch(asio::io_context& io, int fd, std::string path, std::function<void()> on_change);
+  FileWatch(asio::io_context& io, std::string path, std::function<void()> on_change);
   Result<bool> watch_all();
   void wait();
+  void look_later();
   bool take_events(bool& concerned);
   bool concerns(const void* event) const;
   void look();
 
-  asio::posix::stream_descriptor fd_;
+  asio::posix::stream_descriptor fd_;  ///< closed: looks
+  asio::steady_timer next_look_;
   std::string path_;
   std::function<void()> on_change_;
   std::map<int, std::set<std::string>> watches_;  ///< the names that matter in each directory

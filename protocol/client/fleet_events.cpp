@@ -22,6 +22,7 @@ constexpr Millis kLockStep{20};
 constexpr Millis kPatience{5'000};  // with a socket that is bound, whose lock is held, and nobody listens
 constexpr Millis kRefused{1'000};
 constexpr Millis kAnswer{2'000};
+constexpr Millis kLookAgain{250};  // without an inotify instance
 /// Two descriptors for each keeper.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -77,7 +78,6 @@ Result<FleetEvents> FleetEvents::open(string home, std::function<bool(const AppI
   raise_descriptor_limit();
   FleetEvents out(std::move(home), std::move(wanted));
   out.inotify_ = Fd(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!out.inotify_) return system_error("follow what happens in " + out.path_, "inotify");
   if (Done done = out.look_for_home(); !done) return done.error();
   out.begun_ = true;
   return out;
@@ -264,6 +264,7 @@ int FleetEvents::wait_time(const Deadline& deadline) const {
     Millis left = std::max(again.at - steady_now(), Millis(0));
     if (first.count() < 0 || left < first) first = left;
   }
+  if (!inotify_) first = first.count() < 0 ? kLookAgain : std::min(first, kLookAgain);
   int left = deadline.left_for_poll();
   if (first.count() < 0) return left;
   return left < 0 ? static_cast<int>(first.count()) : std::min(left, static_cast<int>(first.count()));
@@ -285,8 +286,9 @@ Result<std::vector<FleetEvent>> FleetEvents::wait(const Deadline& deadline, std:
     else
       settle(ids[i]);
   }
-  if (ready > 0 && polls[others.size()].revents != 0)
-    if (Done done = take_changes(); !done) return done.error();
+  const bool changed = inotify_ ? ready > 0 && polls[others.size()].revents != 0 : ready == 0;
+  if (changed)
+    if (Done done = inotify_ ? take_changes() : look_for_home(); !done) return done.error();
   look_again();
   return std::exchange(happened_, {});
 }

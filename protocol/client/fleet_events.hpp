@@ -41,7 +41,8 @@ struct AppView {
 
 class FleetEvents {
  public:
-  /// Follows the apps that `wanted` accepts. Errors: refused (the home), failed (no inotify instance).
+  /// Follows the apps that `wanted` accepts. Without an inotify instance the directory is looked at every 250
+  /// ms. Errors: refused (the home).
   static Result<FleetEvents> open(std::string home, std::function<bool(const AppId&)> wanted);
 
   /// Waits until something has happened, one of `others` is ready, or the deadline has passed. What has

@@ -22,6 +22,7 @@ string parent_of(const string& path) {
 /// Watches the directory of the sockets, or the nearest one above it that there is. False: the same as
 /// before.
 bool FleetEvents::watch_deepest() {
+  if (!inotify_) return false;
   string path = path_ + "/sock";
   int watch = -1;
   for (;; path = parent_of(path)) {

@@ -22,8 +22,8 @@ class FileWatchTest : public testing::Test {
  protected:
   string in(const string& name) const { return (place_.path() / name).string(); }
   void write(const string& name, const string& text) { std::ofstream(in(name)) << text; }
-  void begin(const string& name) {
-    auto made = FileWatch::make(io_, in(name), [this] { ++changes_; });
+  void begin(const string& name, FileWatch::By by = FileWatch::By::events) {
+    auto made = FileWatch::make(io_, in(name), by, [this] { ++changes_; });
     ASSERT_TRUE(made) << made.error().text();
     watch_ = std::move(*made);
   }
@@ -42,6 +42,13 @@ class FileWatchTest : public testing::Test {
 TEST_F(FileWatchTest, ReportsAFileThatIsRewritten) {
   write("app.js", "one");
   begin("app.js");
+  write("app.js", "another");
+  EXPECT_TRUE(changed(0));
+}
+
+TEST_F(FileWatchTest, LooksNowAndThenWhereItIsToTakeNoInotifyInstance) {
+  write("app.js", "one");
+  begin("app.js", FileWatch::By::looks);
   write("app.js", "another");
   EXPECT_TRUE(changed(0));
 }
