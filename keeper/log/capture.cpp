@@ -45,6 +45,9 @@ Result<OutputPipe> make_output_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) < 0) return system_error("make a pipe for the output");
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  // A program that drops its rights itself opens it again as /dev/stdout; only who may look into a process
+  // finds it (proc(5), /proc/PID/fd).
+  fchmod(ends[1], 0622);
   return OutputPipe{Fd(ends[0]), Fd(ends[1])};
 }
 
@@ -148,6 +151,8 @@ void Capture::look() {
   taken_ = 0;
   Took took = Took::all;
   const std::size_t there = std::exchange(seldom_, false) ? kUnasked : waiting();
+  // The program may have shrunk it (F_SETPIPE_SZ).
+  if (there != kUnasked && there > kPage / 2) capacity_ = size_of(pipe_.get());
   const bool full = there != kUnasked && there + kPage > capacity_;  // its writer may have to wait
   {
     // Whatever happens while it is stored, the next look comes.
@@ -197,6 +202,11 @@ bool Capture::make_room() {
   auto crowded = [this] { return 2 * (waiting() + kPage) > capacity_; };
   if (crowded()) grow();
   return !crowded();
+}
+
+void Capture::begin_anew() {
+  capacity_ = size_of(pipe_.get());
+  if (capacity_ < kDefault) capacity_ = resize(pipe_.get(), kDefault, capacity_);
 }
 
 void Capture::grow() {

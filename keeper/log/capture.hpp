@@ -71,6 +71,8 @@ class Capture {
   void leave(std::size_t bytes) { second_.discard(bytes); }
   /// `stored` of the peeked bytes are taken from the pipe (see take_piece). The copy was read, or left.
   void took(std::size_t stored, PieceMark* mark = nullptr, std::uint8_t lines = 0);
+  /// Another run begins to write: what the last one did to the pipe's size is undone.
+  void begin_anew();
   /// Takes what there is outside of the loop, until nothing is left, nothing can be stored, or `most` bytes
   /// went through.
   void drain(std::size_t most);

@@ -62,9 +62,9 @@ Done Compressor::start(const FilePlace& log, const std::string& from, const std:
   if (!in) return system_error("compress " + from);
   struct stat st {};
   fstat(in.get(), &st);
-  Fd out = open_beside(log, to, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, st.st_mode & 0777);
+  Fd out = open_beside(log, to, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK);
   if (!out) return system_error("compress " + from, "write " + to);
-  fchmod(out.get(), st.st_mode & 0777);  // open(2) left out what the umask names
+  if (auto wanted = attributes_of(in.get())) give_attributes(log, out.get(), *wanted);
   int pid = fork();
   if (pid < 0) return system_error("compress " + from, "fork");
   if (pid == 0) pack_and_exit(log.as, in.get(), out.get());

@@ -21,6 +21,11 @@ constexpr std::int64_t kLookEvery = 5000;     // ms, at the path, where the file
 constexpr std::int64_t kLineEnd = 1000;       // ms, that the end of a line may take in a file that was left
 constexpr std::int64_t kRotateAgain =
     600;  // ms, after a rotation that failed: it is well again within a second
+// After one with so many steps, or a part of one: the file grows on for a while. The program's output is what
+// the keeper is there for, and a chain of a thousand backups costs as much as a megabyte of that.
+constexpr std::size_t kManySteps = 64;
+constexpr std::int64_t kRest = 10;       // times as long as it took,
+constexpr std::int64_t kLeastRest = 20;  // ms
 
 std::int64_t now_ms() {
   return steady_now().count();
@@ -123,7 +128,20 @@ Result<Fd> FileSink::open_log(Parents parents) {
   auto log = place(parents);
   if (!log) return log.error();
   path_ = log->path;
-  return open_file(*log, O_RDWR | O_CREAT | O_NOCTTY | O_NONBLOCK);
+  constexpr int kFlags = O_RDWR | O_NOCTTY | O_NONBLOCK;
+  auto file = open_file(*log, kFlags);
+  if (file || file.error().errnum != ENOENT) return file;
+  file = open_file(*log, kFlags | O_CREAT | O_EXCL);
+  if (!file) return file.error().errnum == EEXIST ? open_file(*log, kFlags) : std::move(file);
+  if (file_) former_ = attributes_of(file_.get());
+  if (!former_) former_ = attributes_beside(*log, log->base() + ".1");  // of a keeper that was killed here
+  if (former_) give_attributes(*log, file->get(), *former_);
+  return file;
+}
+
+void FileSink::leave_file() {
+  if (file_) former_ = attributes_of(file_.get());
+  file_.reset();
 }
 
 Done FileSink::cannot_open(const Error& error) {
@@ -146,6 +164,7 @@ void FileSink::take_file(Fd file) {
   looked_at_ = now_ms();
   struct stat st {};
   fstat(file_.get(), &st);
+  full_ = false;
   inode_ = st.st_ino;
   device_ = st.st_dev;
   regular_ = S_ISREG(st.st_mode);
@@ -212,6 +231,7 @@ std::size_t FileSink::put(std::string_view bytes) {
                              : ::write(file_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
+      full_ = errno == EFBIG;
       trouble_ = trouble_with("write");
       break;
     }
@@ -267,7 +287,17 @@ void FileSink::begin_piece(int pipe) {
 void FileSink::end_piece() {
   kept_.end_piece();
   in_piece_ = false;
+  leave_full();
   rotate_if_due();
+}
+
+/// Where there are no backups what is in it would be lost.
+bool FileSink::is_full_file() const {
+  return full_ && size_ > 0 && rules_.backups > 0;
+}
+
+void FileSink::leave_full() {
+  if (is_full_file() && move_away()) send_kept();
 }
 
 void FileSink::rotate_if_due() {
@@ -304,8 +334,8 @@ std::size_t FileSink::store(std::string_view bytes) {
     std::size_t stored = put(bytes.substr(0, piece));
     wrote_again();
     bytes.remove_prefix(stored);
-    if (stored < piece) break;
-    if (rotates) move_away();
+    if (stored < piece && (in_piece_ || !is_full_file() || !move_away())) break;
+    if (stored == piece && rotates) move_away();
   }
   return all - bytes.size();
 }
@@ -428,6 +458,7 @@ void FileSink::retry() {
     looked_at_ = 0;
     ready();
   }
+  if (tidies_) tidy();
   if (next_rotation_ > 0 && now_ms() >= next_rotation_) rotate_again();
   if (kept_.empty() && trouble_.empty() && !again_) say_dropped();
 }
@@ -452,8 +483,9 @@ void FileSink::brought_into_order(const FilePlace& log, const Rotated& rotated) 
 /// Somebody has moved it already: the one at its path is the log.
 bool FileSink::leave_moved() {
   asked_ = 0;
+  rotates_ = false;
   forget_rotation();
-  file_.reset();
+  leave_file();
   return static_cast<bool>(open_path());
 }
 
@@ -463,15 +495,25 @@ bool FileSink::move_away() {
   if (look_at_path() == AtPath::other) return leave_moved();
   const auto log = place();
   if (log) path_ = log->path;
+  const std::int64_t begun = now_ms();
   auto rotated = log ? rotate_files(*log, rotation()) : Result<Rotated>(log.error());
   if (!rotated) {
     rotation_trouble_ = "cannot rotate " + trouble_at(path_, rotated.error());
     next_rotation_ = now_ms() + kRotateAgain;
     return false;
   }
+  const std::int64_t rested = now_ms() + std::max(kLeastRest, (now_ms() - begun) * kRest);
+  rotates_ = !rotated->moved;
+  if (rotates_) {
+    if (asked_ == 0) asked_ = std::max<std::uint64_t>(size_, 1);
+    next_rotation_ = rested;
+    return false;
+  }
   asked_ = 0;
   forget_rotation();
-  file_.reset();
+  if (rotated->steps >= kManySteps) next_rotation_ = rested;
+  tidies_ = rotated->unfinished;
+  leave_file();
   index_.end();
   size_ = 0;
   ready();
@@ -483,7 +525,9 @@ bool FileSink::move_away() {
 void FileSink::tidy() {
   const auto log = regular_ ? place() : Result<FilePlace>(Error{});
   if (!log) return;
-  if (auto rotated = tidy_files(*log, rotation())) brought_into_order(*log, *rotated);
+  auto rotated = tidy_files(*log, rotation());
+  if (rotated) brought_into_order(*log, *rotated);
+  tidies_ = rotated && rotated->unfinished;
 }
 
 void FileSink::compressed(bool good, std::uint64_t inode) {
@@ -506,6 +550,17 @@ Done FileSink::flush() {
   return {};
 }
 
+Done FileSink::remove_files() {
+  if (!regular_) return {};
+  if (Done flushed = flush(); !flushed) return flushed;
+  const auto log = place();
+  if (!log || !remove_beside(*log, log->base())) return system_error("", "remove " + path_);
+  const auto link = find_place(given_, user_, LastLink::kept);
+  if (link && link->path != log->path) remove_beside(*link, link->base());
+  leave_file();
+  return {};
+}
+
 /// At the path too. Errors: what is there is not what is written.
 Done FileSink::look_at_all() {
   looked_at_ = 0;
@@ -518,10 +573,10 @@ Done FileSink::rotate() {
   if (Done there = look_at_all(); !there) return there;
   if (!regular_) return Error{Reason::failed, "", path_ + " is no regular file", 0};
   if (size_ == 0 || next_) return {};  // it is new
-  if (!at_line_start() || again_) asked_ = std::max<std::uint64_t>(size_, 1);
+  if ((!at_line_start() && !is_full_file()) || again_) asked_ = std::max<std::uint64_t>(size_, 1);
   if (asked_ > 0) return {};
   next_rotation_ = 0;
-  if (move_away()) return {};
+  if (move_away() || rotates_) return {};
   Error error{Reason::failed, "", trouble(), 0};
   if (rules_.most == 0 || size_ < rules_.most) forget_rotation();  // who asked knows
   return error;

@@ -4,7 +4,9 @@
 // offset is the file's size as it is before each piece, for somebody may have truncated it. A file that was
 // renamed, removed or replaced by somebody else is left, and the one at its path taken, within a second; a
 // line that was begun in it is ended there, if its end comes within another. Where nothing can be had at the
-// path, one that was only renamed serves on until it has grown to its size.
+// path, one that was only renamed serves on until it has grown to its size. A new file has the mode, owner
+// and group of the one whose place it takes. One that may not grow any more (RLIMIT_FSIZE) is rotated,
+// wherever its last line ends.
 //
 // Output that cannot be written (full disk, no permission) is kept (overflow_buffer.hpp); dropped output is
 // reported in the log once there is room. Nothing here fails for good: retry() tries again.
@@ -49,7 +51,10 @@ class FileSink {
   /// Makes the file now, so that there is one to look at.
   void open() { ready(); }
   /// Brings inode() and bytes() up to date: somebody may have done something to the file.
-  void look() { look_at_size(); }
+  void look() {
+    look_at_size();
+    leave_full();
+  }
   /// Appends. Rotates at the end of a line once the file has reached its size (a line without end is cut 1
   /// MiB past it): PATH to PATH.1, PATH.1 to PATH.2, ...
   void write(std::string_view bytes);
@@ -90,7 +95,9 @@ class FileSink {
   bool is_dropping() const { return kept_.dropping(); }
   /// What goes wrong just now, for people; empty if all is well. retry() may put it right.
   const std::string& trouble() const;
-  /// Tries again what did not go.
+  /// A rotation goes on, in parts: retry() performs the next one.
+  bool rotates() const { return rotates_ || tidies_; }
+  /// Tries again what did not go, and goes on with what is not done.
   void retry();
   /// Nothing is tried again any more: what waits is dropped, with `more` bytes that were not handed in.
   void give_up(std::uint64_t more) { kept_.give_up(more); }
@@ -108,6 +115,8 @@ class FileSink {
   /// Removes the backups, and all that is in the file, and what waits. Errors: what could not be removed;
   /// then the file is as it was.
   Done flush();
+  /// Removes the file, its backups, and a link that leads to it. Errors: what could not be removed.
+  Done remove_files();
   /// Brings the files of the log into order: what an earlier keeper left half done.
   void tidy();
   /// Packs a backup of a log, from a file to a file beside it; false: it cannot be done just now.
@@ -135,6 +144,9 @@ class FileSink {
   bool has_name() const;
   Done open_path();
   Result<Fd> open_log(Parents parents);
+  void leave_file();
+  bool is_full_file() const;
+  void leave_full();
   Result<FilePlace> place(Parents parents = Parents::as_they_are) const;
   void take_file(Fd file);
   bool next_is_due();
@@ -173,6 +185,8 @@ class FileSink {
   std::function<bool(int)> on_file_;
   bool told_ = false;  ///< of what is done to the file
   bool spliceable_ = true;
+  bool full_ = false;                     ///< it may not grow any more (RLIMIT_FSIZE); another may
+  std::optional<FileAttributes> former_;  ///< of the last one at the path: the next has the same
   IndexFile index_;
   Pack on_compress_;
   bool compressing_ = false;
@@ -187,7 +201,9 @@ class FileSink {
   std::int64_t next_by_ = 0;           ///< ms, and
   std::uint64_t next_at_ = 0;          ///< size of the old one: then it is taken in any case
   std::uint64_t asked_ = 0;            ///< somebody asked for a rotation at this size
-  std::int64_t next_rotation_ = 0;     ///< not before, after one that failed
+  std::int64_t next_rotation_ = 0;     ///< not before, after one that failed, or a part of one
+  bool rotates_ = false;               ///< a part of it is done
+  bool tidies_ = false;
   std::string trouble_;
   std::string path_trouble_;  ///< nothing can be had at the path, and the old file serves on
   std::string rotation_trouble_;

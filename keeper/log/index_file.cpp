@@ -45,11 +45,21 @@ void IndexFile::unlink_file() {
   if (auto log = find_place(log_, user_)) remove_beside(*log, index_name(log->base()));
 }
 
+/// A new one has the mode, owner and group of its log.
+void IndexFile::open(const FilePlace& log) {
+  const std::string name = index_name(log.base());
+  file_ = open_beside(log, name, O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK);
+  if (!file_) {
+    file_ = open_beside(log, name, O_RDWR | O_NONBLOCK);
+  } else if (auto wanted = attributes_beside(log, log.base())) {
+    give_attributes(log, file_.get(), *wanted);
+  }
+}
+
 /// Goes on with what is there, if it is of this log.
 bool IndexFile::ready() {
   if (file_) return true;
-  if (auto log = find_place(log_, user_))
-    file_ = open_beside(*log, index_name(log->base()), O_RDWR | O_CREAT | O_NONBLOCK);
+  if (auto log = find_place(log_, user_)) open(*log);
   if (!file_) return false;
   LogIndex there(file_.get(), inode_);
   size_ = there.good_bytes();

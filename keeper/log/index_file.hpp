@@ -26,6 +26,7 @@ class IndexFile {
 
  private:
   void unlink_file();
+  void open(const FilePlace& log);
   bool ready();
   bool put(const IndexRecord& record);
 

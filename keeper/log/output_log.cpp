@@ -239,6 +239,7 @@ bool OutputLog::finish_line() {
 }
 
 void OutputLog::end_run() {
+  capture_->begin_anew();
   if (!route_.lines) return;
   finish_line();
   route_.lines->end_run();
@@ -271,7 +272,7 @@ void OutputLog::look_at_sink() {
     if (!trouble_.empty()) last_trouble_ = trouble_;
     if (route_.on_trouble) route_.on_trouble();
   }
-  if (wrong && !retry_waits_) arm_retry();
+  if ((wrong || route_.file->rotates()) && !retry_waits_) arm_retry();
 }
 
 void OutputLog::arm_retry() {

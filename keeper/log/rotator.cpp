@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <limits>
 #include <memory>
 
 namespace keeper {
@@ -60,14 +61,20 @@ Done perform(const Place& place, const RotationStep& step) {
   return system_error("", doing);
 }
 
-Result<Rotated> perform(const Place& place, const RotationPlan& plan) {
+Result<Rotated> perform(const Place& place, const RotationPlan& plan, std::size_t most) {
   Rotated out;
   for (const RotationStep& step : plan) {
+    if (out.steps == most) {
+      out.unfinished = true;
+      return out;
+    }
     if (step.kind == RotationStep::Kind::compress) {
       out.compress = Rotated::Compression{step.from, step.to};
-    } else if (Done done = perform(place, step); !done) {
-      return done.error();
+      continue;
     }
+    if (Done done = perform(place, step); !done) return done.error();
+    ++out.steps;
+    if (step.from == place.base) out.moved = true;
   }
   return out;
 }
@@ -88,14 +95,14 @@ int number_of(const Place& place, const std::vector<DirectoryEntry>& files, std:
   return 0;
 }
 
-/// Plans with what is there, and performs that.
+/// Plans with what is there, and performs that, or a part of it.
 template <class Plan>
-Result<Rotated> carry_out(const FilePlace& log, Plan plan) {
+Result<Rotated> carry_out(const FilePlace& log, Plan plan, std::size_t most = kMostSteps) {
   const ActingAs as_user(log.as);
   if (as_user.error() != 0) return system_error("", "act as " + log.as->name);
   auto place = place_of(log);
   if (!place) return place.error();
-  return perform(*place, plan(*place, files_of(*place)));
+  return perform(*place, plan(*place, files_of(*place)), most);
 }
 
 Done without_rest(const Result<Rotated>& done) {
@@ -135,7 +142,9 @@ Done place_compressed(const FilePlace& log, std::uint64_t inode) {
 Done remove_backups(const FilePlace& log) {
   RotationRules none;
   none.backups = 0;
-  return without_rest(tidy_files(log, none));
+  return without_rest(carry_out(
+      log, [&](const Place& place, const auto& files) { return plan_tidying(place.base, files, none); },
+      std::numeric_limits<std::size_t>::max()));
 }
 
 }  // namespace keeper

@@ -1,7 +1,8 @@
 // Performs what rotation.hpp plans, on the files of one log.
 //
 // Every step leaves the files in an order that the next plan can go on from, so what fails is tried again
-// later, and a keeper that dies in between leaves nothing to repair.
+// later, and a keeper that dies in between leaves nothing to repair. So a long plan (--log-backups 100000) is
+// performed in parts too: the loop is not held up by thousands of renames.
 #pragma once
 #include <optional>
 #include <string>
@@ -11,8 +12,14 @@
 
 namespace keeper {
 
-/// What is left to do after the files are in order.
+/// The steps that are performed at once.
+inline constexpr std::size_t kMostSteps = 512;
+
+/// What came of it, and what is left to do.
 struct Rotated {
+  bool moved = false;       ///< PATH has another name now, or is gone
+  bool unfinished = false;  ///< there were more than kMostSteps: the same call goes on
+  std::size_t steps = 0;    ///< performed
   struct Compression {
     std::string from;  ///< a backup, and where its packed copy is to be written: in the log's directory
     std::string to;
@@ -20,7 +27,8 @@ struct Rotated {
   std::optional<Compression> compress;
 };
 
-/// Renames PATH to PATH.1, and so on, with the rights that count there. Errors: which step failed, and why.
+/// Renames PATH to PATH.1, and so on, with the rights that count there; perhaps a part of that. Errors: which
+/// step failed, and why.
 Result<Rotated> rotate_files(const FilePlace& log, const RotationRules& rules);
 /// Only brings the files into order (see plan_tidying).
 Result<Rotated> tidy_files(const FilePlace& log, const RotationRules& rules);

@@ -95,6 +95,33 @@ TEST(Capture, DrainsWhatIsThereUpToABound) {
   c.capture->drain(1);  // an empty pipe is no end, and nothing to wait for
 }
 
+/// Who drops its rights opens it again by its name.
+TEST(Capture, MayBeOpenedForWritingByAnybodyWhoFindsIt) {
+  Captured c;
+  struct stat st {};
+  ASSERT_EQ(0, fstat(c.pipe.writing.get(), &st));
+  EXPECT_EQ(0622u, st.st_mode & 0777u);
+}
+
+TEST(Capture, GrowsAPipeThatItsProgramHasShrunk) {
+  Captured c;
+  const int pipe = c.pipe.writing.get();
+  ASSERT_EQ(4096, fcntl(pipe, F_SETPIPE_SZ, 4096));
+  const string page(4096, 'x');
+  EXPECT_TRUE(eventually([&] { return size_of_pipe(pipe) > 64 << 10; },
+                         [&] {
+                           [[maybe_unused]] const ssize_t put = write(pipe, page.data(), page.size());
+                           c.io.poll();
+                         }));
+}
+
+TEST(Capture, GivesTheNextRunAPipeOfTheUsualSize) {
+  Captured c;
+  ASSERT_EQ(4096, fcntl(c.pipe.writing.get(), F_SETPIPE_SZ, 4096));
+  c.capture->begin_anew();
+  EXPECT_EQ(64u << 10, size_of_pipe(c.pipe.writing.get()));
+}
+
 TEST(Capture, WhatWasOnlyLookedAtIsStillInThePipe) {
   Captured c;
   ASSERT_EQ(6, write(c.pipe.writing.get(), "abcdef", 6));

@@ -3,6 +3,10 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
 
 #include "tests/edges/support/place.hpp"
 
@@ -569,6 +573,152 @@ TEST(FileSink, WhatCannotBeRotatedIsLostNeitherThenNorLater) {
   sink.write(line(2, 20));
   EXPECT_EQ(line(0, 20) + line(1, 20) + line(2, 20), everything_in(place.path()));
   EXPECT_EQ(line(2, 20), read_text(place / "x.log"));
+}
+
+// --- what a new file has of the old one
+
+constexpr unsigned kMode = 0640;
+
+/// Mode, owner and group; of root's tests another owner and group than root's.
+string attributes(const fs::path& path) {
+  struct stat st {};
+  if (stat(path.c_str(), &st) != 0) return "not there";
+  char text[64];
+  std::snprintf(text, sizeof text, "%o %u %u", st.st_mode & 07777, st.st_uid, st.st_gid);
+  return text;
+}
+
+string have_attributes(const fs::path& path) {
+  chmod(path.c_str(), kMode);
+  EXPECT_TRUE(geteuid() != 0 || chown(path.c_str(), 4711, 4712) == 0);
+  return attributes(path);
+}
+
+TEST(FileSink, ANewLogHasTheModeOwnerAndGroupOfTheOldOne) {
+  Place place;
+  for (const int backups : {0, 2}) {
+    FileSink sink((place / "x.log").string(), rules(0, backups));
+    sink.write("one\n");
+    const string wanted = have_attributes(place / "x.log");
+    ASSERT_TRUE(sink.rotate());
+    EXPECT_EQ(wanted, attributes(place / "x.log")) << backups;
+    sink.write("two\n");
+    EXPECT_EQ(wanted, attributes(place / "x.log.idx")) << backups;
+    fs::remove_all(place / "x.log");
+  }
+}
+
+TEST(FileSink, ALogThatSomebodyRenamedOrRemovedIsMadeAgainAsItWas) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 2));
+  sink.write("one\n");
+  const string wanted = have_attributes(place / "x.log");
+  fs::rename(place / "x.log", place / "elsewhere");
+  ASSERT_TRUE(sink.reopen());
+  EXPECT_EQ(wanted, attributes(place / "x.log"));
+  fs::remove(place / "x.log");
+  sink.write("two\n");
+  EXPECT_EQ(wanted, attributes(place / "x.log"));
+}
+
+/// The keeper was killed after it had renamed the file.
+TEST(FileSink, ALogThatIsMissingBesideItsBackupIsMadeAsThatIs) {
+  Place place;
+  write_text(place / "x.log.1", "one\n");
+  const string wanted = have_attributes(place / "x.log.1");
+  FileSink sink((place / "x.log").string(), rules(0, 2));
+  sink.write("two\n");
+  EXPECT_EQ(wanted, attributes(place / "x.log"));
+}
+
+/// An owner that cannot be given is not, and a group's rights are nobody else's then.
+TEST(FileSink, GivesAnotherGroupNoMoreThanOthers) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  Place place;
+  fs::permissions(place.path(), fs::perms::all);
+  write_text(place / "x.log.1", "one\n");
+  have_attributes(place / "x.log.1");
+  fs::permissions(place / "x.log.1", fs::perms(0664));
+  ActingUser user;
+  user.acts = true;
+  user.uid = user.gid = 65'534;
+  FileSink sink((place / "x.log").string(), rules(0, 2), &user);
+  sink.write("two\n");
+  EXPECT_EQ("644 65534 65534", attributes(place / "x.log"));
+}
+
+// --- a file that may not grow
+
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t most) {
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit now = before_;
+    now.rlim_cur = most;
+    setrlimit(RLIMIT_FSIZE, &now);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    signal(SIGXFSZ, SIG_DFL);
+  }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(FileSink, BeginsAnotherFileWhereOneMayNotGrow) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 9));
+  const FileSizeLimit limit(16'384);
+  string all;
+  for (int i = 0; i < 500; ++i) {
+    all += line(i, 100);
+    sink.write(line(i, 100));
+  }
+  EXPECT_EQ(0u, sink.waiting());
+  EXPECT_EQ(0u, sink.dropped());
+  EXPECT_EQ("", sink.trouble());
+  string files = read_text(place / "x.log");
+  for (int i = 1; fs::exists(place / ("x.log." + std::to_string(i))); ++i)
+    files = read_text(place / ("x.log." + std::to_string(i))) + files;
+  EXPECT_TRUE(all == files);
+}
+
+TEST(FileSink, RotatesAFileThatMayNotGrowInTheMiddleOfALine) {
+  Place place;
+  FileSink sink((place / "x.log").string(), rules(0, 1));
+  sink.write(string(16'384, 'x'));
+  const FileSizeLimit limit(16'384);
+  sink.begin_piece();
+  sink.write("yz");
+  EXPECT_EQ(2u, sink.waiting());
+  ASSERT_TRUE(sink.rotate());
+  EXPECT_TRUE(fs::exists(place / "x.log.1"));
+  sink.retry();
+  EXPECT_EQ("yz", read_text(place / "x.log"));
+}
+
+// --- many backups
+
+/// The file grows on while they are renamed; retry() is what its log's timer calls.
+TEST(FileSink, RotatesALongChainOfBackupsBitByBit) {
+  constexpr int kFiles = 1100;
+  Place place;
+  for (int i = 1; i <= kFiles; ++i)
+    write_text(place / ("x.log." + std::to_string(i)), std::to_string(i));
+  FileSink sink((place / "x.log").string(), rules(0, 100'000));
+  sink.write("one\n");
+  ASSERT_TRUE(sink.rotate());
+  EXPECT_TRUE(sink.rotates());
+  sink.write("two\n");
+  EXPECT_EQ("one\ntwo\n", read_text(place / "x.log"));
+  EXPECT_TRUE(eventually([&] { return !sink.rotates(); }, [&] { sink.retry(); }));
+  EXPECT_EQ("", sink.trouble());
+  EXPECT_EQ("one\ntwo\n", read_text(place / "x.log.1"));
+  EXPECT_EQ("1100", read_text(place / "x.log.1101"));
+  sink.write("three\n");
+  EXPECT_EQ("three\n", read_text(place / "x.log"));
 }
 
 }  // namespace

@@ -323,5 +323,26 @@ TEST(IndexFile, IsDoneWithoutWhereItCannotBeHad) {
   EXPECT_TRUE(fs::is_directory(place / "x.log.idx"));
 }
 
+/// As with --log-backups 100000: no call renames for long, and all come to the same end.
+TEST(Rotator, MovesALongChainInParts) {
+  constexpr int kFiles = 1300;
+  Place place;
+  write_text(place / "x.log", "0");
+  for (int i = 1; i <= kFiles; ++i)
+    write_text(place / ("x.log." + std::to_string(i)), std::to_string(i));
+  int parts = 0;
+  for (bool moved = false; !moved; ++parts) {
+    auto rotated = rotate_files(at(place / "x.log"), keeps(100'000));
+    ASSERT_TRUE(rotated) << rotated.error().text();
+    EXPECT_LE(rotated->steps, kMostSteps);
+    EXPECT_NE(rotated->moved, rotated->unfinished);
+    moved = rotated->moved;
+  }
+  EXPECT_EQ(3, parts);
+  EXPECT_FALSE(fs::exists(place / "x.log"));
+  for (int i = 0; i <= kFiles; ++i)
+    EXPECT_EQ(std::to_string(i), read_text(place / ("x.log." + std::to_string(i + 1))));
+}
+
 }  // namespace
 }  // namespace keeper
