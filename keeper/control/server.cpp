@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "keeper/control/session.hpp"
@@ -70,14 +71,16 @@ void Server::wait() {
   });
 }
 
-/// Out of descriptors: the waiting client is told so, with the one that was kept for this.
+/// Out of descriptors: the waiting client has the one that was kept for this; the next one has it when that
+/// client has gone, or is idle. An order is to come through, and to be carried out with it: what is looked up
+/// for that may need the descriptor first, and is then tried again.
 bool Server::make_room() {
-  if (!reserve_) return false;
+  if (!reserve_ && !put_out_idle()) return false;
   reserve_.reset();
   Fd socket(accept4(listening_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  bool did = static_cast<bool>(socket);
-  if (did) turn_away(std::move(socket), "this keeper has no descriptors left; raise ulimit -n", Reason::busy);
-  reserve_ = spare();
+  const bool did = static_cast<bool>(socket);
+  if (did) try_to_admit(std::move(socket));
+  if (!reserve_) reserve_ = spare();
   return did;
 }
 
@@ -113,11 +116,30 @@ void Server::admit(Fd socket) {
     turn_away(std::move(socket), "only the keeper's own user and root are served", Reason::refused);
     return shared_.service.refused(caller);
   }
-  if (sessions_.size() >= kMostSessions)
+  if (sessions_.size() >= kMostSessions && !put_out_idle())
     return turn_away(std::move(socket), "64 connections are open already; try again later", Reason::busy);
   auto session = std::make_shared<Session>(shared_, std::move(socket), caller);
   auto place = sessions_.insert(sessions_.end(), session);
-  session->start([this, place] { sessions_.erase(place); });
+  session->start([this, place] {
+    sessions_.erase(place);
+    if (!reserve_) reserve_ = spare();
+  });
+}
+
+/// The client that has been waited for longest: one that asks nothing, else one that does not read what it
+/// was told. Somebody who is owed an answer, or has a stream, stays.
+bool Server::put_out_idle() {
+  for (const bool reads : {true, false}) {
+    const auto idle = std::find_if(sessions_.begin(), sessions_.end(),
+                                   [&](const auto& session) { return session->is_idle(reads); });
+    if (idle == sessions_.end()) continue;
+    const auto session = *idle;
+    session->send(
+        error_text("null", {rpc_code::server, "others needed the room; connect again", Reason::busy}));
+    session->end();  // takes itself out of the list
+    return true;
+  }
+  return false;
 }
 
 void Server::close() {

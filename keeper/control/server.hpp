@@ -1,4 +1,5 @@
-// Listens on the keeper's socket and serves JSON lines, within bounds: 64 connections, 1 MiB for a request
+// Listens on the keeper's socket and serves JSON lines, within bounds: 64 connections (an idle one is put out
+// where another needs its room; the last descriptor is kept for one that gives an order), 1 MiB for a request
 // line, 256 KiB of replies that a client has not read (then nothing more is read from it), 4 MiB in all each
 // way. A client can slow down nobody but itself.
 //
@@ -47,11 +48,12 @@ class Server {
   void try_to_admit(Fd socket);
   void admit(Fd socket);
   bool make_room();
+  bool put_out_idle();
 
   Shared shared_;
   asio::posix::stream_descriptor listening_;
   asio::steady_timer again_;  ///< out of descriptors: tries again a little later
-  Fd reserve_;                ///< given up for a moment to tell a client that there are no descriptors left
+  Fd reserve_;                ///< given up for a client that comes when there are no descriptors left
   std::list<std::shared_ptr<Session>> sessions_;
 };
 

@@ -1,6 +1,7 @@
 #include "keeper/control/session.hpp"
 
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -351,6 +352,12 @@ void Session::go_on_taking() {
       self->read_on();
     });
   });
+}
+
+bool Session::is_idle(bool reads) {
+  int unread = 0;
+  return owed_ == 0 && !streams_ && (sent_ == out_.size()) == reads && ioctl(fd(), FIONREAD, &unread) == 0 &&
+         unread == 0;
 }
 
 void Session::finish() {

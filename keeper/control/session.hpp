@@ -23,6 +23,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void finish();
   void end();
   bool ended() const { return ended_; }
+  /// Its client is owed nothing, and asks for nothing: half a request is none. `reads`: it has taken all that
+  /// it was told.
+  bool is_idle(bool reads);
 
   /// One stream a connection. False: it has one already.
   bool begin_stream();

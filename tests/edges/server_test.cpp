@@ -257,12 +257,13 @@ TEST(Server, AClientThatDoesNotReadIsNotReadFrom) {
   EXPECT_EQ(200, world.service.logs);
 }
 
+/// Nobody is put out who is owed something.
 TEST(Server, TheSixtyFifthConnectionIsToldSo) {
   World world;
   std::vector<std::unique_ptr<TestClient>> clients;
   for (int i = 0; i < 64; ++i) {
     clients.push_back(std::make_unique<TestClient>(world));
-    ASSERT_TRUE(has(clients.back()->ask(call("ping")), "\"result\""));
+    ASSERT_TRUE(has(clients.back()->ask(call("events")), "\"stream\""));
   }
   {
     TestClient another(world);
@@ -491,6 +492,22 @@ TEST(Server, NobodyWaitsForADescriptorThatLingers) {
   EXPECT_NE(nullptr, strstr(text, "no descriptors are taken here")) << text;
   ASSERT_TRUE(world.soon([&] { return recv(client.get(), text, sizeof text, MSG_DONTWAIT) == 0; }));
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(500));
+}
+
+TEST(Server, PutsOutAnIdleClientWhereAnotherNeedsTheRoom) {
+  World world;
+  std::vector<std::unique_ptr<TestClient>> idle;
+  for (int i = 0; i < 64; ++i) {
+    idle.push_back(std::make_unique<TestClient>(world));
+    world.settle();
+  }
+  idle[0]->push(R"({"jsonrpc":"2.0",)");  // half a request is none
+  world.settle();
+  TestClient one(world), other(world);
+  EXPECT_NE("", one.ask(R"({"jsonrpc":"2.0","id":1,"method":"ping"})"));
+  EXPECT_NE("", other.ask(R"({"jsonrpc":"2.0","id":1,"method":"ping"})"));
+  EXPECT_NE(string::npos, idle[0]->line().find("others needed the room")) << "the first one was idle longest";
+  EXPECT_NE("", idle[63]->ask(R"({"jsonrpc":"2.0","id":1,"method":"ping"})"));
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ clients = []
 for number in range(64):
     clients.append(socket.socket(socket.AF_UNIX))
     clients[-1].connect(os.environ["KEEPER_HOME"] + "/sock/" + sys.argv[1] + ".sock")
-    clients[-1].sendall(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n")
+    clients[-1].sendall(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events\"}\n")
     clients[-1].recv(1)
 sys.exit(subprocess.call(sys.argv[2:]))
 ' "$@"
