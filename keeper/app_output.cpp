@@ -326,6 +326,10 @@ Done AppOutput::reopen() {
   return tend(&FileSink::reopen);
 }
 
+Done AppOutput::remove_files() {
+  return tend(&FileSink::remove_files);
+}
+
 Done AppOutput::flush() {
   return tend(&FileSink::flush);
 }

@@ -100,6 +100,9 @@ class AppOutput {
   Done rotate();
   Done reopen();
   Done flush();
+  /// Removes the log files, with their backups and the links that lead to them. Nothing is written after
+  /// that.
+  Done remove_files();
 
  private:
   struct Sink {

@@ -296,7 +296,7 @@ void Keeper::end_main(Run& ended, const ExitInfo& exit, const std::optional<Used
   if (spec_.kill_mode != KillMode::process && (run->keeper != 0 || has_other_children(other_mains(run))))
     rest = tree_of(ids_of(*run));
   const bool leftovers = !rest.empty();
-  note_exit(*run, exit, used, rest);
+  const bool out_of_memory = note_exit(*run, exit, used, rest);
   run->exit.reset();    // from the next step on the machine knows
   std::list<Run> gone;  // what it held is given back when the next one is on its way
   if (leftovers) {
@@ -307,7 +307,7 @@ void Keeper::end_main(Run& ended, const ExitInfo& exit, const std::optional<Used
     gone.splice(gone.end(), runs_,
                 std::find_if(runs_.begin(), runs_.end(), [&](auto& r) { return r.id == id; }));
   }
-  tell(event::Exited{id, exit, leftovers});
+  tell(event::Exited{id, exit, leftovers, out_of_memory});
   rest = not_permitted(rest);
   run = find(id);
   if (run != nullptr && !rest.empty()) tell(event::Refused{id, not_permitted_text(rest)});
@@ -546,6 +546,14 @@ void Keeper::refuse(std::vector<Answer>& answers, const char* doing) {
                  machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});
 }
 
+/// Deletes what was asked to be deleted with the stop: who asked may have been a process of the run.
+void Keeper::forget() {
+  if (forget_ == Forget::nothing || nameless_) return;
+  Done done = forget_ == Forget::all ? output_->remove_files() : Done();
+  if (done) done = home_.remove_app(table_.stem);
+  if (!done) say(table_.stem + ": cannot delete it: " + done.error().text());
+}
+
 /// The end of the app, in this order: what is known is written, the socket goes, who waits is told, the lock
 /// goes last.
 void Keeper::leave(State as) {
@@ -555,6 +563,7 @@ void Keeper::leave(State as) {
   write_pid_file();
   if (listeners_) listeners_->remove_paths();
   watch_.reset();
+  sampler_ = Sampler();  // where descriptors are few the record needs them
   if (!nameless_) home_.unlink_socket(table_.stem);
   unlink_sockets();
   if (never_ran(as) && undo_first_record(home_, table_.stem, table_.fresh))
@@ -563,6 +572,7 @@ void Keeper::leave(State as) {
     write_last_record();
   flush_markers();
   output_->finish();
+  forget();
   for (const Answer& answer : stop_answers_)
     answer.give(status());
   stop_answers_.clear();

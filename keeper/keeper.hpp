@@ -154,6 +154,7 @@ class Keeper : public Service {
   void leave_when_written(State as, Time until);
   void refuse(std::vector<Answer>& answers, const char* doing);
   void tell_stuck(const action::Announce& a);
+  void forget();
   void leave(State as);
   void send_signal(Run& run, int signal, Scope scope);
   RunIds ids_of(const Run& run) const;
@@ -346,7 +347,7 @@ class Keeper : public Service {
   void tell_for(Asker asker, Event event);
   static Asker asker_of(std::string by, const Caller& caller);
   static Asker asker_of(const SignalFact& fact);
-  void note_exit(const Run& run, const ExitInfo& exit, const std::optional<Used>& used,
+  bool note_exit(const Run& run, const ExitInfo& exit, const std::optional<Used>& used,
                  const std::vector<int>& rest);
   AppEvent event_now(std::string event);
   void tell_subscribers(const action::Announce& a);
@@ -451,7 +452,7 @@ class Keeper : public Service {
   std::optional<Millis> asked_since_;      ///< a socket that is not obtained yet
   std::unique_ptr<SiblingSearch> search_;  ///< null: none
 
-  std::unique_ptr<RemovalWatch> watch_;  ///< null: there is no inotify instance left
+  std::unique_ptr<RemovalWatch> watch_;  ///< null: there is no inotify instance for it
   int socket_watch_ = RemovalWatch::kNone;
   std::optional<FileId> socket_file_;  ///< of its own socket
   asio::steady_timer heal_{io_};
@@ -486,6 +487,8 @@ class Keeper : public Service {
   std::vector<action::Announce> to_tell_;  ///< who waits hears of it when it is recorded
   int signal_error_ = 0;                   ///< errno of the last signal to a main process
   std::vector<Answer> stop_answers_;
+  enum class Forget { nothing, record, all };
+  Forget forget_ = Forget::nothing;  ///< what is deleted at the end, as long as that stop is wanted
   std::vector<Answer> restart_answers_;
   std::vector<Answer> reload_answers_;
   std::vector<std::string> spec_changed_;     ///< by the reload that is under way

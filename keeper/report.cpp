@@ -10,6 +10,7 @@
 #include "keeper/memory.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/pid_file.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {
@@ -160,7 +161,7 @@ void Keeper::announce_to_log(const action::Announce& a) {
 
 /// Never waits for whoever reads it.
 void Keeper::say(const std::string& line) {
-  if (notes_) notes_->write("keeper: " + line + "\n");
+  if (notes_) notes_->write("keeper: " + escaped_lines(line) + "\n");
 }
 
 void Keeper::announce_to_terminal(const action::Announce& a) {
@@ -207,6 +208,7 @@ void Keeper::announce_to_waiting(const action::Announce& a) {
         answer.fail({Reason::failed, "stop " + table_.stem, "it was started again meanwhile", 0});
       restart_answers_.clear();
       stop_answers_.clear();
+      forget_ = Forget::nothing;
       break;
     case action::What::confirmed: report_start(StartReport::Kind::confirmed, 0); break;
     case action::What::spawn_failed:

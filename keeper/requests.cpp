@@ -8,6 +8,7 @@
 #include "keeper/node/message.hpp"
 #include "keeper/outdated.hpp"
 #include "protocol/home/file_place.hpp"
+#include "protocol/home/inotify_use.hpp"
 #include "protocol/home/log_files.hpp"
 #include "protocol/home/proc.hpp"
 
@@ -35,6 +36,7 @@ void Keeper::handle(const GetSpec&, const Caller&, Answer answer) {
 void Keeper::handle(const Stop& stop, const Caller& caller, Answer answer) {
   if (outdated(stop, machine_.run(), "stop " + table_.stem, answer)) return;
   stop_answers_.push_back(std::move(answer));
+  if (stop.forget.value_or(false)) forget_ = stop.keep_logs.value_or(false) ? Forget::record : Forget::all;
   const bool scale = stop.scale.value_or(false);
   tell_for(asker_of(scale ? "scale" : "stop", caller), event::Stop{scale ? Cause::scale : Cause::stop});
 }
@@ -110,7 +112,8 @@ void Keeper::handle(const GetLogs& request, const Caller&, Answer answer) {
   from.offset -= tail->unfinished;
   if (tail->unfinished > 0) lines.lines.pop_back();
   if (count == 0) lines.lines.clear();
-  auto follower = LogFollower::open_at(file->path, from, LogFollower::Watch::yes);
+  const auto watch = may_take_instance(home_) ? LogFollower::Watch::yes : LogFollower::Watch::no;
+  auto follower = LogFollower::open_at(file->path, from, watch);
   if (!follower) return answer.fail(follower.error());
   follower->act_as(rights);
   log_feeds_.add(answer, std::move(lines), std::move(*follower));

@@ -1,4 +1,6 @@
 // ctl delete
+#include <cstdlib>
+
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/arguments.hpp"
 #include "ctl/commands/work.hpp"
@@ -40,17 +42,25 @@ Result<std::string> forget(const Home& home, const Row& row, bool keep_logs) {
   return "deleted " + stem + said;
 }
 
-/// The apps that nothing runs of any more, after those that ran have been stopped.
-std::vector<Row> stop_first(Work& work, const Deadline& deadline) {
-  std::vector<Row> running, ended;
+/// Whether this process may be one of the app's: the end of that is its own.
+bool may_be_ours(const Row& row) {
+  const char* name = std::getenv("KEEPER_NAME");
+  return name != nullptr && row.id.name == name;
+}
+
+/// The apps that nothing runs of any more, after those that ran have been stopped; the caller's own last.
+std::vector<Row> stop_first(Work& work, bool keep_logs, const Deadline& deadline) {
+  std::vector<Row> running, own, ended;
   for (const Chosen& app : work.apps)
-    (has_keeper(app.row.status.state) ? running : ended).push_back(app.row);
-  if (running.empty()) return ended;
-  std::vector<Outcome> outcomes = stop_apps(work.home(), running, deadline);
-  work.report(outcomes);
-  for (const Outcome& one : outcomes)
-    for (const Row& row : running)
-      if (row.id == one.id && one.code == exit_code::done) ended.push_back(row);
+    (!has_keeper(app.row.status.state) ? ended : may_be_ours(app.row) ? own : running).push_back(app.row);
+  const auto note = [&](const std::vector<Row>& rows, const std::vector<Outcome>& outcomes) {
+    work.report(outcomes);
+    for (const Outcome& one : outcomes)
+      for (const Row& row : rows)
+        if (row.id == one.id && one.code == exit_code::done) ended.push_back(row);
+  };
+  if (!running.empty()) note(running, stop_apps(work.home(), running, deadline));
+  if (!own.empty()) note(own, stop_and_forget(work.home(), own, keep_logs, deadline));
   return ended;
 }
 
@@ -67,7 +77,7 @@ int run(Arguments& arguments) {
   Deadline deadline = whole_command(timeout);
   Work work("delete");
   if (auto code = work.find(targets, to_find(timeout))) return *code;
-  for (const Row& row : stop_first(work, deadline)) {
+  for (const Row& row : stop_first(work, keep_logs, deadline)) {
     auto said = forget(work.home(), row, keep_logs);
     if (said)
       work.done(*said);

@@ -119,6 +119,14 @@ std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, c
   return stop_all(home, rows, Stop{}, asked, deadline);
 }
 
+std::vector<Outcome> stop_and_forget(const Home& home, const std::vector<Row>& rows, bool keep_logs,
+                                     const Deadline& deadline) {
+  Stop request;
+  request.forget = true;
+  request.keep_logs = keep_logs;
+  return stop_all(home, rows, request, "stop", deadline);
+}
+
 std::vector<Outcome> scale_down(const Home& home, const std::vector<Row>& rows, const Deadline& deadline) {
   Stop request;
   request.scale = true;

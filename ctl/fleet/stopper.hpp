@@ -13,6 +13,10 @@ namespace keeper {
 /// already. Past the deadline: `partly`; the work goes on.
 std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline,
                                std::string_view asked = "stop");
+/// The same for apps that the caller may be a process of: their keepers delete the records, and the logs,
+/// when all is over.
+std::vector<Outcome> stop_and_forget(const Home& home, const std::vector<Row>& rows, bool keep_logs,
+                                     const Deadline& deadline);
 /// The same for instances of which others go on: workers leave their cluster first.
 std::vector<Outcome> scale_down(const Home& home, const std::vector<Row>& rows, const Deadline& deadline);
 
