@@ -1,6 +1,7 @@
 // ctl: what a user does with all that is kept: lists it, stops it, reads its logs. commands/ has a file for
 // each.
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 #include <csignal>
@@ -10,12 +11,30 @@
 #include "ctl/commands/command.hpp"
 #include "ctl/exit_code.hpp"
 
+namespace {
+
+constexpr rlim_t kFewest = 10;  // descriptors: with fewer a look at the home would find nothing that is there
+
+bool has_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kFewest) return true;
+  std::fprintf(stderr,
+               "ctl: cannot look at the home: %llu descriptors are too few; 'ulimit -n 64' allows more\n",
+               static_cast<unsigned long long>(limit.rlim_cur));
+  return false;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) try {
   mallopt(M_TOP_PAD, 1 << 20);  // a list of hundreds would ask for its memory in dozens of small steps
   // `ctl logs | head` ends by the error of a write, not by a signal.
   std::signal(SIGPIPE, SIG_IGN);
+  // A file that may not grow (RLIMIT_FSIZE) is an error that can be told.
+  std::signal(SIGXFSZ, SIG_IGN);
   // A caller that ignores this would have it that no exit status of a keeper is ever seen.
   std::signal(SIGCHLD, SIG_DFL);
+  if (!has_descriptors()) return keeper::exit_code::failed;
   int code = keeper::run_ctl({argv + (argc > 0 ? 1 : 0), argv + argc});
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
   if (errno == EPIPE) return code;  // nobody wanted to read more

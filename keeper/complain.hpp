@@ -3,13 +3,14 @@
 #include <cstdio>
 #include <string>
 
+#include "protocol/wire/escape.hpp"
 #include "protocol/wire/result.hpp"
 
 namespace keeper {
 
 /// "keeper: TEXT" to stderr; gives back the exit code, to be returned.
 inline int complain(const std::string& text, int exit_code = 1) {
-  std::fprintf(stderr, "keeper: %s\n", text.c_str());
+  std::fprintf(stderr, "keeper: %s\n", escaped_lines(text).c_str());
   return exit_code;
 }
 inline int complain(const Error& error, int exit_code = 1) {

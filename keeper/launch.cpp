@@ -17,6 +17,7 @@
 #include "keeper/watch/signals.hpp"
 #include "protocol/home/find_run.hpp"
 #include "protocol/home/proc.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {
@@ -27,7 +28,8 @@ void say_differences(const Home& home, const Spec& spec) {
   auto before = home.read_spec(file_stem(spec.name, spec.instance));
   if (!before) return;
   for (const string& line : spec_differences(*before, spec))
-    std::fprintf(stderr, "keeper: %s: %s\n", file_stem(spec.name, spec.instance).c_str(), line.c_str());
+    std::fprintf(stderr, "keeper: %s: %s\n", file_stem(spec.name, spec.instance).c_str(),
+                 escaped(line).c_str());
 }
 
 /// A path of a file: a device or a FIFO all instances may share.
@@ -46,7 +48,10 @@ struct Ready {
 Result<Ready> make_ready(const Home& home, const Spec& spec, Claim claimed, bool write_spec) {
   string stem = claimed.id.stem();
   if (write_spec)
-    if (Done done = write_first_record(home, stem, spec); !done) return done.error();
+    if (Done done = write_first_record(home, stem, spec); !done) {
+      if (claimed.fresh) undo_first_record(home, stem, true);
+      return done.error();
+    }
   auto socket = home.bind_socket(stem);
   if (!socket) {
     if (write_spec) undo_first_record(home, stem, claimed.fresh);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -15,6 +17,7 @@
 #include "keeper/launch.hpp"
 #include "keeper/memory.hpp"
 #include "keeper/survive/guard.hpp"
+#include "protocol/wire/escape.hpp"
 
 namespace {
 
@@ -46,7 +49,8 @@ int give_up(const RoleTable& table, const std::string& why) {
   }
   const std::string line = keeper::report_line(report);
   if (table.report < 0)
-    std::fprintf(stderr, "keeper: cannot keep %s: %s\n", table.stem.c_str(), why.c_str());
+    std::fprintf(stderr, "keeper: cannot keep %s: %s\n", table.stem.c_str(),
+                 keeper::escaped_lines(why).c_str());
   else if (write(table.report, line.data(), line.size()) < 0)
     return 1;  // nobody waits any more
   return 1;
@@ -75,19 +79,27 @@ int keep(RoleTable table) {
   return (*keeper)->run();
 }
 
+/// What was to be told has to be there: a full disk is an error, that nobody reads on is none.
+int when_told(int code) {
+  if ((std::fflush(stdout) == 0 && std::ferror(stdout) == 0) || errno == EPIPE) return code;
+  std::perror("keeper: cannot write to stdout");
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   keeper::guard_if_asked(argv, environ);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (RLIMIT_FSIZE) is an error that can be told
   fill_standard_descriptors();
   if (auto table = keeper::take_role()) return keep(std::move(*table));
   auto parsed = keeper::parse_command_line(argc, argv);
   if (auto* finished = std::get_if<keeper::Finished>(&parsed)) {
     std::fputs(finished->text.c_str(), finished->exit_code == 0 ? stdout : stderr);
-    return finished->exit_code;
+    return when_told(finished->exit_code);
   }
-  return keeper::launch(std::get<keeper::CommandLine>(std::move(parsed)));
+  return when_told(keeper::launch(std::get<keeper::CommandLine>(std::move(parsed))));
 } catch (const std::exception& error) {
-  std::fprintf(stderr, "keeper: %s\n", why_of(error).c_str());
+  std::fprintf(stderr, "keeper: %s\n", keeper::escaped_lines(why_of(error)).c_str());
   return 1;
 }

@@ -83,7 +83,7 @@ void tell_log_trouble(const Started& started, const Status& status) {
   for (const LogFile& log : status.logs)
     if (log.trouble)
       std::fprintf(stderr, "keeper: %s: %s; its output is kept meanwhile\n", started.stem.c_str(),
-                   log.trouble->c_str());
+                   escaped(*log.trouble).c_str());
 }
 
 int tell_failure(const Started& started, const StartReport& report) {
@@ -99,7 +99,8 @@ int tell_failure(const Started& started, const StartReport& report) {
                  "keeper: %s is tried again; 'ctl stop %s' ends that, 'ctl logs %s' shows its output\n",
                  started.stem.c_str(), started.stem.c_str(), started.stem.c_str());
   else if (status.reason && status.reason != status.spawn_error)
-    std::fprintf(stderr, "keeper: %s is not tried again: %s\n", started.stem.c_str(), status.reason->c_str());
+    std::fprintf(stderr, "keeper: %s is not tried again: %s\n", started.stem.c_str(),
+                 escaped(*status.reason).c_str());
   return report.exit_code;
 }
 

@@ -17,7 +17,7 @@ void print_json(const std::vector<Finding>& findings) {
   std::vector<std::string> objects;
   for (const Finding& finding : findings)
     objects.push_back(write_as(finding));
-  std::string text = json_list({objects.begin(), objects.end()}) + "\n";
+  std::string text = json_for_stdout(json_list({objects.begin(), objects.end()})) + "\n";
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 

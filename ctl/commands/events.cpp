@@ -31,7 +31,7 @@ Fd end_signals() {
 /// False when nobody reads any more.
 bool print(const std::vector<FleetEvent>& events, bool json) {
   for (const FleetEvent& one : events)
-    std::printf("%s\n", json ? one.json.c_str() : event_text(one.event).c_str());
+    std::printf("%s\n", json ? json_for_stdout(one.json).c_str() : event_text(one.event).c_str());
   return std::fflush(stdout) == 0;
 }
 

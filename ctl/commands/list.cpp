@@ -21,7 +21,7 @@ void print_json(std::vector<Chosen>& apps) {
     if (app.row.json.empty()) app.row.json = write_as(app.row.status);
     objects.push_back(app.row.json);
   }
-  std::string text = json_list(objects) + "\n";
+  std::string text = json_for_stdout(json_list(objects)) + "\n";
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 

@@ -69,8 +69,8 @@ void print(const Row& row, const Spec& spec, const std::vector<std::string>& edi
   text.resize(text.rfind('}'));
   const std::string differences = Json(edited).dump(-1, ' ', false, Json::error_handler_t::replace);
   std::string more = ports != nullptr ? "," + write_as(PortList{*ports}).substr(1) : "}";
-  std::printf("%s,\"spec\":%s,\"spec_edited\":%s%s\n", text.c_str(), write_as(spec).c_str(),
-              differences.c_str(), more.c_str());
+  text += ",\"spec\":" + write_as(spec) + ",\"spec_edited\":" + differences + more + "\n";
+  std::fputs(json_for_stdout(std::move(text)).c_str(), stdout);
 }
 
 int run(Arguments& arguments) {

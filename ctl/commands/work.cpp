@@ -135,6 +135,10 @@ std::optional<std::size_t> terminal_width() {
   return 80;
 }
 
+std::string json_for_stdout(std::string json) {
+  return isatty(STDOUT_FILENO) != 0 ? escaped_json(json) : std::move(json);
+}
+
 bool colours_on_stdout() {
   return colour_wanted(isatty(STDOUT_FILENO) != 0, std::getenv("NO_COLOR"), std::getenv("TERM"));
 }

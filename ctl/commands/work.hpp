@@ -65,5 +65,7 @@ Millis to_find(const std::optional<Millis>& timeout);
 /// Columns of the terminal at stdout; nothing if there is none.
 std::optional<std::size_t> terminal_width();
 bool colours_on_stdout();
+/// A JSON text as it goes to stdout: at a terminal without characters that one obeys.
+std::string json_for_stdout(std::string json);
 
 }  // namespace keeper

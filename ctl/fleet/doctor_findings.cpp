@@ -80,6 +80,11 @@ std::vector<Found> path_findings(const HomeFacts& home, const PathFacts& path,
   if (!is_kind(path.mode, path.wanted)) {
     finding.what = path.path + (S_ISLNK(path.mode) ? " is a symbolic link" : " is something else") +
                    " where a " + kind + " belongs";
+    // Nobody can hold it: a lock is opened as a file, and no link is followed.
+    if (app && path.path.ends_with("/apps/" + *app + "/lock")) {
+      finding.remedy = "nothing of it can be started until it is moved away: 'ctl doctor --fix' does that";
+      return {{finding, {Mend::Kind::no_lock, {}, path.path}}};
+    }
     finding.remedy = "move it away: keeper and ctl do not follow it, and make the " + kind + " anew";
     return {{finding, {}}};
   }

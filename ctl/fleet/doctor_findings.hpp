@@ -9,7 +9,7 @@ namespace keeper {
 
 /// How a finding is mended, where that is safe. All but `mode` is done under the lock of `stem`.
 struct Mend {
-  enum class Kind { none, socket, pid_file, leftover, removal, mode };
+  enum class Kind { none, socket, pid_file, leftover, removal, mode, no_lock };
   Kind kind = Kind::none;
   std::string stem{};
   std::string path{};

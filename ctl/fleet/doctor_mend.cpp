@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <set>
 
 #include "protocol/home/pid_file.hpp"
@@ -52,6 +53,7 @@ Done under_lock(const Home& home, const Mend& mend) {
     case Mend::Kind::leftover: return remove_file(mend.path);
     case Mend::Kind::removal: return home.finish_removal(mend.stem);
     case Mend::Kind::mode:
+    case Mend::Kind::no_lock:
     case Mend::Kind::none: break;
   }
   return {};
@@ -68,11 +70,21 @@ Done change_mode(const Mend& mend) {
   return system_error("");
 }
 
+/// What is where the lock of an app belongs. Nothing that is in it is deleted.
+Done move_away(const Mend& mend) {
+  struct stat st {};
+  if (lstat(mend.path.c_str(), &st) != 0 || S_ISREG(st.st_mode)) return not_so_any_more();
+  if ((S_ISDIR(st.st_mode) ? rmdir(mend.path.c_str()) : unlink(mend.path.c_str())) == 0) return {};
+  const string aside = mend.path + ".old";
+  if (renameat2(AT_FDCWD, mend.path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) == 0) return {};
+  return system_error("");
+}
+
 void tell(Found& found, const Done& done) {
   Finding& finding = found.finding;
   finding.fixed = static_cast<bool>(done);
-  bool mode = found.mend.kind == Mend::Kind::mode;
-  string what = mode ? "its mode was put right" : "it was removed";
+  const bool mode = found.mend.kind == Mend::Kind::mode, lock = found.mend.kind == Mend::Kind::no_lock;
+  string what = mode ? "its mode was put right" : lock ? "it was moved away" : "it was removed";
   string failed = mode ? "its mode cannot be put right: " : "it cannot be removed: ";
   finding.remedy = done ? what : failed + done.error().why();
 }
@@ -99,6 +111,8 @@ void mend(const Home& home, std::vector<Found>& found) {
   // Directories that their user cannot enter come first: what is in them can be reached then.
   for (Found& one : found)
     if (one.mend.kind == Mend::Kind::mode) tell(one, change_mode(one.mend));
+  for (Found& one : found)
+    if (one.mend.kind == Mend::Kind::no_lock) tell(one, move_away(one.mend));
   std::set<string> stems;
   for (const Found& one : found)
     if (!one.mend.stem.empty()) stems.insert(one.mend.stem);

@@ -70,13 +70,19 @@ void set(int socket, int level, int option, int value) {
   setsockopt(socket, level, option, &value, sizeof value);
 }
 
-/// A socket's file that nobody listens at: whoever did was killed.
+/// Whether no socket of that type is bound there, nor of another: that would be EPROTOTYPE.
+bool refuses(const string& path, int type) {
+  Fd client(socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Address address = local_address(path);
+  return client && connect(client.get(), address.get(), address.size) != 0 && errno == ECONNREFUSED;
+}
+
+/// A socket's file that nobody has bound: whoever did was killed. One that is bound and does not listen yet
+/// refuses connections too, but not those of another type.
 bool is_stale(const string& path) {
   struct stat st {};
   if (lstat(path.c_str(), &st) != 0 || !S_ISSOCK(st.st_mode)) return false;
-  Fd client(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  Address address = local_address(path);
-  return client && connect(client.get(), address.get(), address.size) != 0 && errno == ECONNREFUSED;
+  return refuses(path, SOCK_STREAM) && refuses(path, SOCK_DGRAM);
 }
 
 /// The file has its permissions from its first moment on. This process has one thread.

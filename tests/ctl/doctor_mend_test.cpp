@@ -182,5 +182,28 @@ TEST_F(DoctorMend, ADeletionThatWasBrokenOffIsFinished) {
   EXPECT_FALSE(fs::exists(path_ + "/home/apps/old"));
 }
 
+TEST_F(DoctorMend, WhatIsWhereALockBelongsIsNamedAndMovedAway) {
+  const auto put = {
+      +[](const string& path) { fs::create_directory(path); },
+      +[](const string& path) {
+        fs::create_directory(path);
+        std::ofstream(path + "/file") << "kept";
+      },
+      +[](const string& path) { fs::create_symlink("elsewhere", path); },
+  };
+  for (const auto& in_its_place : put) {
+    fs::remove(in_app("lock"));
+    in_its_place(in_app("lock"));
+    auto lock = home_->lock("api", Millis(0));
+    ASSERT_FALSE(lock);
+    EXPECT_NE(string::npos, lock.error().text().find("/lock is a ")) << lock.error().text();
+    auto all = mended();
+    ASSERT_EQ(1u, all.size());
+    EXPECT_TRUE(all[0].finding.fixed) << all[0].finding.remedy;
+    EXPECT_TRUE(home_->lock("api", Millis(0)));
+    EXPECT_TRUE(found().empty());
+  }
+}
+
 }  // namespace
 }  // namespace keeper

@@ -188,5 +188,24 @@ TEST(OpenListener, ASocketHasAnInode) {
   EXPECT_EQ(0u, socket_inode(STDIN_FILENO));
 }
 
+/// As node, python or systemd have it for a moment.
+TEST(OpenListener, LeavesAPathThatSomebodyHasBoundAndNotYetListenedAt) {
+  Place place;
+  const string path = (place / "web.sock").string();
+  for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
+    Fd bound(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    ASSERT_EQ(0, bind(bound.get(), reinterpret_cast<sockaddr*>(&address), sizeof address));
+    auto refused = open_listener(at("unix:" + path));
+    EXPECT_FALSE(refused) << type;
+    EXPECT_TRUE(std::filesystem::exists(path)) << type;
+    bound.reset();
+    EXPECT_TRUE(open_listener(at("unix:" + path))) << "it is stale now";
+    std::filesystem::remove(path);
+  }
+}
+
 }  // namespace
 }  // namespace keeper

@@ -1,0 +1,186 @@
+// Odd programs and odd places: few descriptors, files that may not grow, a program that forgets itself.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/keeper/support/sandbox.hpp"
+
+namespace keeper {
+namespace {
+
+namespace fs = std::filesystem;
+using std::string;
+
+void limit(__rlimit_resource_t what, rlim_t most) {
+  const rlimit now{most, most};
+  setrlimit(what, &now);
+}
+
+/// Also where they are not enough for the program, which is tried again.
+TEST(FewDescriptors, AreEnoughForAnOrder) {
+  Sandbox box;
+  int kept = 0;
+  for (const rlim_t most : {20UL, 23UL, 24UL, 28UL}) {
+    const string name = "few" + std::to_string(most);
+    Start start{.words = {program("keeper"), "-d", "--no-wait", "-n", name, "sleep", "1000"}};
+    start.before = [most] { limit(RLIMIT_NOFILE, most); };
+    box.run(start);
+    const int keeper = box.keeper_pid(name);
+    if (keeper == 0) continue;
+    ++kept;
+    Outcome stop = box.ctl({"stop", name, "--timeout", "10s"});
+    EXPECT_EQ(0, stop.code) << most << ": " << stop.all();
+    EVENTUALLY(!alive(keeper));
+  }
+  EXPECT_GE(kept, 3);
+}
+
+/// A second client waits until the first one has gone.
+TEST(FewDescriptors, AreGivenToOneClientAfterTheOther) {
+  Sandbox box;
+  Start start{.words = {program("keeper"), "-d", "--no-wait", "-n", "api", "sleep", "1000"}};
+  start.before = [] { limit(RLIMIT_NOFILE, 25); };
+  ASSERT_EQ(0, box.run(start).code);
+  std::vector<Fd> idle;
+  for (int i = 0; i < 20; ++i)
+    if (auto socket = box.open_home().connect_socket("api")) idle.push_back(std::move(*socket));
+  EXPECT_EQ(20u, idle.size());
+  EXPECT_EQ(0, box.ctl({"stop", "api", "--timeout", "10s"}).code);
+}
+
+TEST(FewDescriptors, OfWhoReadsLogsAreNoReasonToLeaveOneOut) {
+  Sandbox box;
+  for (int i = 0; i < 12; ++i) {
+    const string name = "a" + std::to_string(i);
+    ASSERT_EQ(0, box.keeper({"-d", "--no-wait", "-n", name, "--restart", "never", "echo", "hello"}).code);
+  }
+  for (int i = 0; i < 12; ++i)
+    EVENTUALLY(box.ended("a" + std::to_string(i)));
+  Start start{.words = {program("ctl"), "logs", "-n", "9", "a*"}};
+  start.before = [] { limit(RLIMIT_NOFILE, 12); };
+  const Outcome out = box.run(start);
+  int shown = 0, named = 0;
+  for (int i = 0; i < 12; ++i) {
+    const string name = "a" + std::to_string(i);
+    const bool is_shown = has(out.out, name + " ") && has(out.out, "hello");
+    shown += is_shown;
+    named += !is_shown && has(out.err, "cannot show the log of " + name + ": ");
+  }
+  EXPECT_EQ(12, shown + named) << out.all();
+  EXPECT_TRUE(shown == 12 || has(out.err, "Too many open files")) << out.err;
+  EXPECT_EQ(shown < 12 ? 5 : 0, out.code);
+}
+
+TEST(FewDescriptors, AreNotTakenForAnEmptyHome) {
+  Sandbox box;
+  ASSERT_EQ(0, box.keeper({"-d", "--no-wait", "-n", "api", "sleep", "1000"}).code);
+  for (rlim_t most = 4; most < 16; ++most) {
+    Start start{.words = {program("ctl"), "list"}};
+    start.before = [most] { limit(RLIMIT_NOFILE, most); };
+    const Outcome out = box.run(start);
+    EXPECT_TRUE(out.code == 0 ? has(out.out, "api ") : out.code != 0 && !out.err.empty())
+        << most << out.all();
+  }
+}
+
+TEST(NoFileMayGrow, IsAnErrorThatIsTold) {
+  Sandbox box;
+  Start start{.words = {program("keeper"), "-d", "-n", "api", "sleep", "1000"}};
+  start.before = [] { limit(RLIMIT_FSIZE, 0); };
+  // What it says goes into a pipe: the files of this test may not grow either.
+  int ends[2];
+  ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
+  start.err = ends[1];
+  const Outcome out = box.run(start);
+  close(ends[1]);
+  char text[4096];
+  const ssize_t got = read(ends[0], text, sizeof text);
+  close(ends[0]);
+  const string said(text, static_cast<std::size_t>(got > 0 ? got : 0));
+  EXPECT_EQ(1, out.code);
+  EXPECT_TRUE(has(said, "File too large")) << said;
+  EXPECT_EQ("", box.state("api"));
+}
+
+TEST(FullStdout, IsAFailureOfEveryCommand) {
+  Sandbox box;
+  box.detach("api", {"sh", "-c", "echo hello; sleep 1000"});
+  EVENTUALLY(box.logged("api", "hello"));
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  const string ctl = program("ctl"), keeper = program("keeper");
+  for (const Words& words : std::vector<Words>{{ctl, "list"},
+                                               {ctl, "list", "--json"},
+                                               {ctl, "show", "api"},
+                                               {ctl, "show", "api", "--json"},
+                                               {ctl, "why", "api"},
+                                               {ctl, "logs", "api"},
+                                               {ctl, "logs", "-f", "api"},
+                                               {ctl, "events"},
+                                               {ctl, "doctor"},
+                                               {ctl, "doctor", "--json"},
+                                               {ctl, "signal", "CONT", "api"},
+                                               {ctl, "rotate", "api"},
+                                               {ctl, "restart", "api"},
+                                               {ctl, "start", "api"},
+                                               {ctl, "stop", "api"},
+                                               {ctl, "delete", "api"},
+                                               {ctl, "--help"},
+                                               {ctl, "list", "--help"},
+                                               {ctl, "--version"},
+                                               {keeper, "--help"},
+                                               {keeper, "--version"},
+                                               {keeper, "-d", "--no-wait", "-n", "web", "sleep", "1000"}}) {
+    const Outcome out = box.run({.words = words, .out = full}, Millis(20'000));
+    EXPECT_EQ(1, out.code) << words[0] << " " << words[1] << ": " << out.err;
+    EXPECT_TRUE(has(out.err, "No space left on device")) << words[1] << ": " << out.err;
+  }
+  close(full);
+}
+
+TEST(Delete, OfTheProgramThatAsksForItDeletesIt) {
+  Sandbox box;
+  const string ctl = program("ctl");
+  ASSERT_EQ(0, box.keeper({"-d", "--no-wait", "-n", "api", "sh", "-c",
+                           "sleep 0.3; " + ctl + " delete api; sleep 1000"})
+                   .code);
+  EVENTUALLY(box.status("api") == std::nullopt);
+  EVENTUALLY(!fs::exists(box.home() / "apps/api") && !fs::exists(box.log_path("api")));
+  EXPECT_FALSE(fs::exists(box.home() / "sock/api.sock"));
+}
+
+TEST(Delete, OfTheProgramThatAsksForItKeepsTheLogWhereThatIsAskedFor) {
+  Sandbox box;
+  const string ctl = program("ctl");
+  ASSERT_EQ(0, box.keeper({"-d", "--no-wait", "-n", "api", "sh", "-c",
+                           "echo hello; sleep 0.3; " + ctl + " delete --keep-logs api; sleep 1000"})
+                   .code);
+  EVENTUALLY(!fs::exists(box.home() / "apps/api"));
+  EXPECT_TRUE(box.logged("api", "hello"));
+}
+
+/// As nginx or postfix do, which begin as root.
+TEST(Output, IsOpenedAgainByAProgramThatHasDroppedItsRights) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  Sandbox box;
+  box.detach("api", {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c",
+                     "echo reopened > /dev/stdout; echo too > /dev/stderr; sleep 1000"});
+  EVENTUALLY(box.logged("api", "reopened\n") && box.logged("api", "too\n"));
+}
+
+TEST(Output, GoesIntoANewFileWhereTheOldOneMayNotGrow) {
+  Sandbox box;
+  Start start{.words = {program("keeper"), "-d", "--no-wait", "-n", "api", "--log-markers", "false", "sh",
+                        "-c", "ulimit -f unlimited 2>/dev/null; seq 100000 140000; sleep 1000"}};
+  start.before = [] { limit(RLIMIT_FSIZE, 200'000); };
+  ASSERT_EQ(0, box.run(start).code);
+  EVENTUALLY(box.logged("api", "140000\n"));
+  string all = box.log("api");
+  for (int i = 1; fs::exists(box.log_path("api").string() + "." + std::to_string(i)); ++i)
+    all = read_text(box.log_path("api").string() + "." + std::to_string(i)) + all;
+  EXPECT_EQ(40'001, count_of(all, "\n"));
+  EXPECT_EQ(0u, box.status("api")->logs.at(0).dropped);
+}
+
+}  // namespace
+}  // namespace keeper
