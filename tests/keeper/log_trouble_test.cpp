@@ -22,7 +22,8 @@ class Trouble : public testing::Test {
  protected:
   /// Its program writes lines from 1 to `first`, and for each file goN (N = 1, 2) `more` lines more.
   void start(const Words& options, int first, int more) {
-    Words words = {"--start-secs", "0", "--log", log().string()};
+    // Without backups a file that may not grow stays where it is.
+    Words words = {"--start-secs", "0", "--log", log().string(), "--log-backups", "0"};
     words.insert(words.end(), options.begin(), options.end());
     for (const string& word : program_that_writes(first, more))
       words.push_back(word);
@@ -225,7 +226,7 @@ class TroubleAtTheEnd : public Trouble {
     return "seq -f %099.0f 1001 3000; touch done1; " + wait_for("go2") + "exit 0";
   }
   void run_into_the_end(const Words& options, const string& then = writes_and_ends()) {
-    Words words = {"--start-secs", "0", "--restart", "never", "--log", log().string()};
+    Words words = {"--start-secs", "0", "--restart", "never", "--log", log().string(), "--log-backups", "0"};
     words.insert(words.end(), options.begin(), options.end());
     words.insert(words.end(), {"sh", "-c", "seq -f %099.0f 1 1000; " + wait_for("go1") + then});
     box.detach("job", words);
