@@ -1,4 +1,5 @@
 // What a node program and its keeper say to each other over its channel.
+#include <algorithm>
 #include <utility>
 
 #include "keeper/child/pidfd.hpp"
@@ -35,14 +36,22 @@ void Keeper::give_channel(RunId id, Channel& channel, RunExtras& extras) {
   if (std::exchange(twin_, number + 1) != number + 1) persist();
 }
 
-/// Where it cannot be written, or not be read by the user that the program runs as, a worker does without.
+/// Where it cannot be written, or not be read by what runs as another user, a worker does without.
 void Keeper::give_worker_script(RunExtras& extras) const {
   const std::string path = home_.app_dir(table_.stem) + "/worker.js";
   if (!spec_.run_as.empty() || !path.starts_with('/')) return;
   const auto there = read_file(path, 2 * worker_script().size());
   if ((!there || *there != worker_script()) && !write_file_atomically(path, worker_script(), false)) return;
-  const std::string key = "NODE_OPTIONS";
-  extras.variables.push_back(key + "=" + worker_options(variable_in(plan_->envp(), key), path));
+  const std::string_view set = variable_in(plan_->envp(), "NODE_OPTIONS");
+  const auto own = set.data() == nullptr ? std::nullopt : std::optional(set);
+  if (auto options = worker_options(own, words_for_node(), path))
+    extras.variables.push_back("NODE_OPTIONS=" + *options);
+}
+
+/// What stands behind node in its command: to the program, where that is not node itself.
+std::vector<std::string> Keeper::words_for_node() const {
+  const std::vector<std::string>& all = plan_->command();
+  return {all.begin() + 1, std::find(all.begin() + 1, all.end(), spec_.program)};
 }
 
 /// The guard held it; else, where the guard was killed too, its program has it. Where that cannot be had it

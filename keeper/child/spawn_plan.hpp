@@ -78,7 +78,7 @@ enum class Inherited { from_caller, all };
 std::vector<const char*> merge_environment(const char* const* inherited,
                                            const std::vector<std::string>& added,
                                            Inherited which = Inherited::from_caller);
-/// The value of a variable in such a list; empty if it is not there.
+/// The value of a variable in such a list; empty, with a null data(), if it is not there.
 std::string_view variable_in(const char* const* environment, std::string_view key);
 /// Whether it is there, whatever its value is.
 bool is_set(const char* const* environment, std::string_view key);

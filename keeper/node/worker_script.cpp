@@ -1,5 +1,9 @@
 #include "keeper/node/worker_script.hpp"
 
+#include <algorithm>
+
+#include "protocol/wire/json_text.hpp"
+
 namespace keeper {
 
 std::string_view worker_script() {
@@ -7,10 +11,12 @@ std::string_view worker_script() {
 // keeper has a worker load this before its program, so that it can leave without breaking off a request.
 const quiet = 1000;  // ms: who sends nothing for so long has no request on its way
 
-const options = process.env.NODE_OPTIONS || '';
-const rest = options.slice(0, Math.max(0, options.lastIndexOf('--require "'))).trimEnd();
-if (rest) process.env.NODE_OPTIONS = rest;
-else delete process.env.NODE_OPTIONS;
+if (!require('worker_threads').isMainThread) return; // a thread has what is left when this has run
+
+// Before everything else: the variable is what it was, set or not.
+const ours = /^--require "(?:[^"\\]|\\.)*"( ?)/.exec(process.env.NODE_OPTIONS || '');
+if (ours && ours[1]) process.env.NODE_OPTIONS = process.env.NODE_OPTIONS.slice(ours[0].length);
+else if (ours) delete process.env.NODE_OPTIONS;
 
 const sessions = new Set(); // of HTTP/2; no other server has that event
 const servers = new Set(); // of HTTP/1, which close who is idle
@@ -54,17 +60,47 @@ function leave() {
 process.prependListener('internalMessage', (message) => {
   if (message && message.cmd === 'NODE_CLUSTER' && message.act === 'disconnect') leave();
 });
+
+// Of its own accord: what it listens at is closed by it, and kept for the next run.
+const { worker } = require('cluster');
+if (worker) {
+  const { disconnect } = worker;
+  worker.disconnect = function () {
+    if (process.connected) process.send({ cmd: 'NODE_CLUSTER', act: 'leaves', seq: 0 });
+    leave();
+    return disconnect.call(this);
+  };
+}
 )js";
 }
 
-std::string worker_options(std::string_view options, std::string_view path) {
-  std::string out(options);
-  out += out.empty() ? "--require \"" : " --require \"";
+namespace {
+
+/// Of the permission model, node would end because it may not read the script. NODE_OPTIONS of a file counts
+/// only where the variable is not set.
+bool rules_it_out(std::string_view word) {
+  constexpr std::string_view options[] = {"--permission", "--experimental-permission", "--env-file",
+                                          "--experimental-config-file", "--experimental-default-config-file"};
+  return std::any_of(std::begin(options), std::end(options),
+                     [&](std::string_view option) { return word.starts_with(option); });
+}
+
+}  // namespace
+
+std::optional<std::string> worker_options(std::optional<std::string_view> options,
+                                          const std::vector<std::string>& words, std::string_view path) {
+  const std::string_view own = options.value_or("");
+  const bool permissions = own.find("-permission") != own.npos;
+  if (permissions || !is_utf8(own) || std::any_of(words.begin(), words.end(), rules_it_out))
+    return std::nullopt;
+  std::string out = "--require \"";
   for (const char c : path) {
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
-  return out + '"';
+  out += '"';
+  if (options) (out += ' ') += *options;
+  return out;
 }
 
 }  // namespace keeper

@@ -5,18 +5,26 @@
 // that is on its way then is lost, and its client sees a reset. With the script each answer from then on says
 // that it is the connection's last, and what stays silent for a second is closed then; sessions of HTTP/2 are
 // told so (GOAWAY) and end with what they have begun. Until it is asked to leave it only notes these
-// sessions, and the servers.
+// sessions, and the servers. A worker that leaves of its own accord says so first ("leaves"): what it closes
+// then is for the next run.
+//
+// A thread of the worker loads it too, and it does nothing there.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace keeper {
 
 /// CommonJS, for node's --require.
 std::string_view worker_script();
 
-/// NODE_OPTIONS of a worker: what it would have without (`options`), and the script at the absolute path. The
-/// script takes it out again before the program runs.
-std::string worker_options(std::string_view options, std::string_view path);
+/// NODE_OPTIONS of a worker: the script at the absolute path, and then what the variable would be without
+/// (`options`; nothing: not set), which the script puts back before anything else is loaded. `words`: of the
+/// command, behind node. Nothing where the worker does without the script: under node's permission model,
+/// where node has options in a file, and where the variable is no UTF-8 (JavaScript could not put that back).
+std::optional<std::string> worker_options(std::optional<std::string_view> options,
+                                          const std::vector<std::string>& words, std::string_view path);
 
 }  // namespace keeper

@@ -420,17 +420,62 @@ TEST(Reload, WorkersOfAClusterLoseNoRequestOverHttp2) {
   EXPECT_GT(result.at("sessions"), 1) << "it was never told";
 }
 
+/// Of the process, of its threads (one with variables of its own), and of its children.
+constexpr const char* kSaysOptions = R"(
+  const { Worker, SHARE_ENV } = require('worker_threads');
+  const say = 'JSON.stringify([process.env.NODE_OPTIONS ?? null, process.execArgv])';
+  const thread = (more) => new Promise((done) =>
+    new Worker(`require('worker_threads').parentPort.postMessage(${say})`, { eval: true, ...more }).on('message', done));
+  const child = () => require('child_process').execFileSync(process.execPath, ['-p', say]).toString().trim();
+  (async () => {
+    const all = [eval(say), await thread({}), await thread({ env: SHARE_ENV }), eval(say),
+      await thread({ env: { ...process.env } }), child()];
+    console.log('options ' + [...new Set(all)].join(' or '));
+    require('http').createServer().listen(0);
+  })();
+)";
+
 TEST(Reload, AWorkerSeesNothingOfWhatLetsItLeave) {
   Sandbox box;
-  const auto script = box.work() / "says.js";
+  write_text(box.work() / "says.js", kSaysOptions);
+  write_text(box.work() / "variables", "NODE_OPTIONS=--no-deprecation\n");
+  write_text(box.work() / "for_node", "NODE_OPTIONS=--title=by-node\n");
+  struct {
+    const char* name;
+    Words options;
+    const char* options_are;
+  } const ways[] = {
+      {"bare", {"says.js"}, "null"},
+      {"own",
+       {"-e", "NODE_OPTIONS=--no-warnings --max-old-space-size=99", "says.js"},
+       R"("--no-warnings --max-old-space-size=99")"},
+      {"empty", {"-e", "NODE_OPTIONS=", "says.js"}, R"("")"},
+      {"quoted", {"-e", "NODE_OPTIONS=--require \"path\"", "says.js"}, R"("--require \"path\"")"},
+      {"file", {"--env-file", "variables", "says.js"}, R"("--no-deprecation")"},
+  };
+  for (const auto& way : ways) {
+    Words words = {"--cluster"};
+    words.insert(words.end(), way.options.begin(), way.options.end());
+    box.detach(way.name, words);
+  }
+  box.detach("nodes", {"--cluster", "--", "node", "--env-file=for_node", "says.js"});
+  for (const auto& way : ways) {
+    EVENTUALLY(box.logged(way.name, "options "));
+    EXPECT_TRUE(box.logged(way.name, "options [" + string(way.options_are) + ",[]]\n")) << box.log(way.name);
+  }
+  EVENTUALLY(box.logged("nodes", R"(options ["--title=by-node",)"));
+}
+
+TEST(Reload, AWorkerMayHaveFewPermissions) {
+  Sandbox box;
+  const string script = (box.work() / "few.js").string();
   write_text(script,
-             "console.log('options ' + process.env.NODE_OPTIONS + ' ' + JSON.stringify(process.execArgv));"
-             "require('http').createServer().listen(0);");
-  box.detach("bare", {"--cluster", script.string()});
-  EVENTUALLY(box.logged("bare", "options undefined []"));
-  box.detach("own",
-             {"--cluster", "-e", "NODE_OPTIONS=--no-warnings --max-old-space-size=99", script.string()});
-  EVENTUALLY(box.logged("own", "options --no-warnings --max-old-space-size=99 []"));
+             "console.log('options ' + process.env.NODE_OPTIONS); require('http').createServer().listen(0);");
+  const string may = "--allow-fs-read=" + script;
+  box.detach("words", {"--cluster", "--", "node", "--experimental-permission", may, script});
+  box.detach("variable", {"--cluster", "-e", "NODE_OPTIONS=--experimental-permission " + may, script});
+  EVENTUALLY(box.logged("words", "options undefined"));
+  EVENTUALLY(box.logged("variable", "options --experimental-permission " + may + "\n"));
 }
 
 /// Their connections are gone, and something else keeps them running: the old run of a reload, and the new
