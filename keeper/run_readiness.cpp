@@ -1,21 +1,19 @@
 #include "keeper/run_readiness.hpp"
 
-#include "keeper/ready/probe_for.hpp"
-
 namespace keeper {
 
 Result<std::unique_ptr<RunReadiness>> RunReadiness::make(asio::io_context& io, const Readiness& wanted,
-                                                         const Commands& commands, Millis limit,
-                                                         std::function<void(int)> shown, Fd known) {
+                                                         const Probing& with, std::function<void(int)> shown,
+                                                         Fd known) {
   std::unique_ptr<RunReadiness> out(new RunReadiness(std::move(shown)));
   int place = 0;
   for (const ReadyCondition& condition : wanted.events())
-    if (Done done = out->add(io, condition, place++, commands, limit, known); !done) return done.error();
+    if (Done done = out->add(io, condition, place++, with, known); !done) return done.error();
   return out;
 }
 
-Done RunReadiness::add(asio::io_context& io, const ReadyCondition& condition, int place,
-                       const Commands& commands, Millis limit, Fd& known) {
+Done RunReadiness::add(asio::io_context& io, const ReadyCondition& condition, int place, const Probing& with,
+                       Fd& known) {
   auto show = [this, place] { shown_(place); };
   if (condition.kind == ReadyCondition::Kind::fd) {
     auto said = [this, show](NotifyFd::Said what) {
@@ -31,7 +29,7 @@ Done RunReadiness::add(asio::io_context& io, const ReadyCondition& condition, in
     auto made = LogMatch::make(condition.argument);
     if (!made) return made.error();
     lines_.push_back({place, std::move(*made)});
-  } else if (auto probe = probe_for(io, condition, commands, limit, show)) {
+  } else if (auto probe = probe_for(io, condition, with, show)) {
     probes_.push_back({place, std::move(probe)});
   }
   return {};

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "keeper/ready/cmd_probe.hpp"
 #include "keeper/ready/log_match.hpp"
 #include "keeper/ready/notify_fd.hpp"
+#include "keeper/ready/probe_for.hpp"
 #include "protocol/wire/readiness.hpp"
 
 namespace keeper {
@@ -22,7 +22,7 @@ class RunReadiness {
   /// `shown` is called with the place of a condition in Readiness::events(), from the loop or from output().
   /// `known`: descriptor_held() of an earlier keeper, whose run this is. Errors: failed (no descriptors).
   static Result<std::unique_ptr<RunReadiness>> make(asio::io_context& io, const Readiness& wanted,
-                                                    const Commands& commands, Millis limit,
+                                                    const Probing& with,
                                                     std::function<void(int condition)> shown, Fd known = {});
 
   /// For the spawn: what the child gets, and as which number; -1 and -1 for none.
@@ -47,8 +47,7 @@ class RunReadiness {
 
  private:
   explicit RunReadiness(std::function<void(int)> shown) : shown_(std::move(shown)) {}
-  Done add(asio::io_context& io, const ReadyCondition& condition, int place, const Commands& commands,
-           Millis limit, Fd& known);
+  Done add(asio::io_context& io, const ReadyCondition& condition, int place, const Probing& with, Fd& known);
 
   struct Line {
     int place;

@@ -12,6 +12,7 @@
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/inotify_use.hpp"
+#include "protocol/home/sockets.hpp"
 #include "protocol/wire/living.hpp"
 
 namespace keeper {
@@ -185,12 +186,33 @@ Commands Keeper::commands() {
 /// Null where the run shows nothing itself. Errors: no descriptors.
 Result<std::unique_ptr<RunReadiness>> Keeper::readiness_of(RunId id, Fd known) {
   if (spec_.ready.events().empty()) return std::unique_ptr<RunReadiness>();
+  const Probing with{commands(), spec_.ready_timeout,
+                     [this, id](int socket) { return stranger_behind(id, socket); }};
   return RunReadiness::make(
-      io_, spec_.ready, commands(), spec_.ready_timeout,
+      io_, spec_.ready, with,
       [this, id](int condition) {
         tell(event::Ready{id, condition});
       },
       std::move(known));
+}
+
+/// Who takes a connection, where that is neither the run nor this keeper for it: "pid 812 (nginx)". Empty,
+/// too, where nobody can say: no socket of this host listens there, or a process of the run may not be looked
+/// into.
+std::string Keeper::stranger_behind(RunId id, int socket) {
+  const Run* run = find(id);
+  const std::vector<ListeningSocket> listening = listening_behind(socket);
+  if (run == nullptr || listening.empty() || has_socket_of(own_pid_, listening).value_or(true)) return {};
+  bool all_seen = true;
+  for (const int pid : tree_of(ids_of(*run))) {
+    const auto has = has_socket_of(pid, listening);
+    if (has.value_or(false)) return {};
+    all_seen = all_seen && has;
+  }
+  if (stranger_ == 0 || !has_socket_of(stranger_, listening).value_or(false))
+    stranger_ = process_that_has(listening);
+  if (stranger_ != 0) return process_text(stranger_);
+  return all_seen ? "a process of user " + std::to_string(listening.front().user) : "";
 }
 
 /// By which the guard holds what its program says that it is ready with.

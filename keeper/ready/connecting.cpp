@@ -63,8 +63,13 @@ int connection_error(int socket) {
   return itself ? ECONNREFUSED : 0;
 }
 
-Connecting::Connecting(asio::io_context& io, const string& host, std::uint16_t port, Ended ended)
-    : Attempt(std::move(ended)), io_(io), addresses_(addresses(host)), port_(port) {}
+Connecting::Connecting(asio::io_context& io, const string& host, std::uint16_t port, Stranger stranger,
+                       Ended ended)
+    : Attempt(std::move(ended)),
+      io_(io),
+      addresses_(addresses(host)),
+      port_(port),
+      stranger_(std::move(stranger)) {}
 
 void Connecting::next() {
   while (!addresses_.empty()) {
@@ -77,13 +82,16 @@ void Connecting::next() {
     return socket_->async_wait(asio::posix::descriptor_base::wait_write,
                                living_.only([this] { established(); }));
   }
+  if (!answered_.empty()) return end(false, "is not its own: " + answered_ + " answers there");
   if (error_ == ECONNREFUSED) return end(false, "refused the connection");
   end(false, string("cannot be reached: ") + strerror(error_));
 }
 
 void Connecting::established() {
   error_ = connection_error(socket_->native_handle());
-  if (error_ == 0) return connected();
+  const string stranger = error_ == 0 && stranger_ ? stranger_(socket_->native_handle()) : "";
+  if (error_ == 0 && stranger.empty()) return connected();
+  if (!stranger.empty()) answered_ = stranger;
   next();
 }
 

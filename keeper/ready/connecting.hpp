@@ -10,9 +10,14 @@
 
 namespace keeper {
 
+/// Who answers on a connection, where that is somebody else than it should be: "pid 812 (nginx)"; empty: it
+/// is not. Null: whoever it is.
+using Stranger = std::function<std::string(int socket)>;
+
 class Connecting : public Attempt {
  public:
-  Connecting(asio::io_context& io, const std::string& host, std::uint16_t port, Ended ended);
+  Connecting(asio::io_context& io, const std::string& host, std::uint16_t port, Stranger stranger,
+             Ended ended);
   void begin() final { next(); }
 
  protected:
@@ -27,7 +32,9 @@ class Connecting : public Attempt {
   asio::io_context& io_;
   std::vector<std::string> addresses_;  ///< still to be tried, the last one first
   std::uint16_t port_;
-  int error_ = 0;  ///< errno of the last address
+  Stranger stranger_;
+  std::string answered_;  ///< by a stranger, at one of the addresses; empty: nobody
+  int error_ = 0;         ///< errno of the last address
   std::optional<asio::posix::stream_descriptor> socket_;
 };
 

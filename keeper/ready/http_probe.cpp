@@ -17,8 +17,10 @@ constexpr std::size_t kMostLine = 4096;
 
 class Asking : public Connecting {
  public:
-  Asking(asio::io_context& io, const string& host, std::uint16_t port, const string& path, Ended ended)
-      : Connecting(io, host, port, std::move(ended)), request_(http_request(host, port, path)) {}
+  Asking(asio::io_context& io, const string& host, std::uint16_t port, const string& path, Stranger stranger,
+         Ended ended)
+      : Connecting(io, host, port, std::move(stranger), std::move(ended)),
+        request_(http_request(host, port, path)) {}
 
  private:
   void connected() override;
@@ -78,9 +80,10 @@ std::optional<int> http_status(std::string_view line) {
 }
 
 std::unique_ptr<Probe> http_probe(asio::io_context& io, string host, std::uint16_t port, string path,
-                                  std::function<void()> on_success) {
-  auto make = [&io, host = std::move(host), port, path = std::move(path)](Attempt::Ended ended) {
-    return std::make_unique<Asking>(io, host, port, path, std::move(ended));
+                                  std::function<void()> on_success, Stranger stranger) {
+  auto make = [&io, host = std::move(host), port, path = std::move(path),
+               stranger = std::move(stranger)](Attempt::Ended ended) {
+    return std::make_unique<Asking>(io, host, port, path, stranger, std::move(ended));
   };
   return std::make_unique<Probe>(io, std::move(make), Millis(2'000), std::move(on_success));
 }

@@ -2,12 +2,14 @@
 #pragma once
 #include <string>
 
+#include "keeper/ready/connecting.hpp"
 #include "keeper/ready/probe.hpp"
 
 namespace keeper {
 
-/// `host` is a numeric address or "localhost". A try is given up after 2 s.
+/// `host` is a numeric address or "localhost". A try is given up after 2 s. One that a stranger takes is
+/// none.
 std::unique_ptr<Probe> tcp_probe(asio::io_context& io, std::string host, std::uint16_t port,
-                                 std::function<void()> on_success);
+                                 std::function<void()> on_success, Stranger stranger = {});
 
 }  // namespace keeper

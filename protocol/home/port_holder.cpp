@@ -11,6 +11,7 @@
 #include "protocol/home/find_run.hpp"
 #include "protocol/home/ports.hpp"
 #include "protocol/home/proc.hpp"
+#include "protocol/home/sockets.hpp"
 
 namespace keeper {
 namespace {
@@ -115,7 +116,7 @@ std::optional<PortHolder> holder_of_port(int port) {
   for (int pid : all_processes()) {
     const auto own = socket_inodes_of(pid);
     const bool has =
-        std::any_of(inodes.begin(), inodes.end(), [&](auto inode) { return own.contains(inode); });
+        own && std::any_of(inodes.begin(), inodes.end(), [&](auto inode) { return own->contains(inode); });
     if (has && (out.pid == 0 || runs_program(out.pid, "keeper"))) out.pid = pid;
   }
   if (out.pid == 0) return out;

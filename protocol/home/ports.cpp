@@ -1,18 +1,16 @@
 #include "protocol/home/ports.hpp"
 
 #include <arpa/inet.h>
-#include <dirent.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <memory>
 #include <set>
 
 #include "protocol/home/home.hpp"
 #include "protocol/home/proc.hpp"
+#include "protocol/home/sockets.hpp"
 
 namespace keeper {
 namespace {
@@ -110,19 +108,6 @@ std::vector<int> processes_of(const Status& app) {
 
 }  // namespace
 
-std::set<std::uint64_t> socket_inodes_of(int pid) {
-  std::set<std::uint64_t> out;
-  string path = "/proc/" + std::to_string(pid) + "/fd";
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(path.c_str()), closedir);
-  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
-    char target[64];
-    ssize_t got = readlinkat(dirfd(dir.get()), entry->d_name, target, sizeof target);
-    string_view text(target, got > 0 ? static_cast<std::size_t>(got) : 0);
-    if (text.starts_with("socket:[")) out.insert(number<std::uint64_t>(text.substr(8), 10));
-  }
-  return out;
-}
-
 std::map<std::uint64_t, Port> parse_sockets(string_view table, const string& protocol) {
   std::map<std::uint64_t, Port> out;
   bool title = true;
@@ -142,7 +127,7 @@ std::vector<Port> ports_of(const Status& app) {
   if (!app.pid) return out;
   std::map<std::uint64_t, Port> sockets = all_sockets(*app.pid);
   for (int pid : processes_of(app))
-    for (std::uint64_t inode : socket_inodes_of(pid)) {
+    for (std::uint64_t inode : socket_inodes_of(pid).value_or(std::set<std::uint64_t>{})) {
       auto it = sockets.find(inode);
       if (it == sockets.end()) continue;
       out.push_back(it->second);

@@ -5,7 +5,6 @@
 #pragma once
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +16,6 @@ namespace keeper {
 
 /// Listening ones first. Processes that may not be looked at (another user's) have none.
 std::vector<Port> ports_of(const Status& app);
-
-/// The inodes of the sockets that a process has open; none where it may not be looked into.
-std::set<std::uint64_t> socket_inodes_of(int pid);
 
 /// The sockets of one table by inode; `protocol` as in Port. Lines that cannot be read are passed over.
 std::map<std::uint64_t, Port> parse_sockets(std::string_view table, const std::string& protocol);

@@ -13,6 +13,7 @@
 #include "keeper/ready/probe_for.hpp"
 #include "keeper/ready/tcp_probe.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/sockets.hpp"
 #include "tests/edges/support/place.hpp"
 
 namespace keeper {
@@ -222,6 +223,25 @@ TEST_F(ProbeTest, FindsAServerThatListensToVersionSixOnly) {
   EXPECT_EQ(0, successes_);
 }
 
+TEST_F(ProbeTest, GoesOnWhileAStrangerAnswersAndSaysWho) {
+  Server server;
+  bool strange = true;
+  auto stranger = [&](int socket) {
+    EXPECT_EQ(1u, listening_behind(socket).size());
+    return strange ? "pid 812 (nginx)" : "";
+  };
+  auto tcp = tcp_probe(io_, "localhost", server.port(), success(), stranger);
+  auto http = http_probe(io_, "127.0.0.1", server.port(), "/", success(), stranger);
+  tcp->start(), http->start();
+  const string said = "is not its own: pid 812 (nginx) answers there";
+  EXPECT_TRUE(eventually([&] { return tcp->answer() == said && http->answer() == said; },
+                         [&] { turn(), server.turn(); }));
+  EXPECT_EQ("", server.asked) << "a stranger is not asked";
+  EXPECT_EQ(0, successes_);
+  strange = false;
+  EXPECT_TRUE(eventually([&] { return successes_ == 2; }, [&] { turn(), server.turn(); }));
+}
+
 TEST(Connecting, KnowsAConnectionToItself) {
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in here{};
@@ -414,14 +434,14 @@ TEST_F(CmdProbeTest, IsMadeForAConditionOfItsKind) {
   string port = std::to_string(server.port());
   for (const string& text : {string("cmd:true"), "tcp:" + port, "http:" + port + "/x"}) {
     successes_ = 0;
-    auto probe = probe_for(io_, condition(text.c_str()), commands(), kLimit, success());
+    auto probe = probe_for(io_, condition(text.c_str()), {commands(), kLimit}, success());
     ASSERT_NE(nullptr, probe) << text;
     probe->start();
     EXPECT_TRUE(succeeds([&] { server.turn(); })) << text;
   }
   EXPECT_NE(string::npos, server.asked.find("GET /x "));
   for (const char* text : {"secs", "notify", "fd:3", "log:x"})
-    EXPECT_EQ(nullptr, probe_for(io_, condition(text), commands(), kLimit, success())) << text;
+    EXPECT_EQ(nullptr, probe_for(io_, condition(text), {commands(), kLimit}, success())) << text;
 }
 
 }  // namespace

@@ -36,6 +36,14 @@ std::pair<Fd, string> bound_port() {
   return {std::move(fd), std::to_string(ntohs(address.sin_port))};
 }
 
+/// sh -c this PORT: a process of its listens there, and answers HTTP, once there is a file "go".
+constexpr const char* kListensLater =
+    "while ! [ -e go ]; do sleep 0.05; done\n"
+    "python3 -c 'import sys, http.server as h\n"
+    "class A(h.BaseHTTPRequestHandler):\n"
+    "  def do_GET(self): self.send_response(204); self.end_headers()\n"
+    "h.HTTPServer((\"127.0.0.1\", int(sys.argv[1])), A).serve_forever()' $0 & wait";
+
 TEST(Notify, AReadyMessageConfirmsTheRunAndItsStatusIsShown) {
   Sandbox box;
   Outcome out = begin(box, {"--ready", "notify", child("notifies"), "STATUS=warming up", "sleep:200",
@@ -214,13 +222,40 @@ TEST(Ready, ALineOfOutputThatIsTheLastThingItDoesCounts) {
 
 TEST(Ready, AConnectionToItsPortConfirmsTheRun) {
   Sandbox box;
-  auto [listener, port] = bound_port();
-  Background wait = begin_beside(box, {"--ready", "tcp:" + port, "sleep", "1000"});
+  const string port = bound_port().second;
+  Background wait = begin_beside(box, {"--ready", "tcp:" + port, "sh", "-c", kListensLater, port});
   EVENTUALLY(box.state("api") == "starting");
   EXPECT_EQ(Words{"tcp:" + port}, box.status("api")->waiting_for);
-  EXPECT_EQ(0, listen(listener.get(), 8));
+  write_text(box.work() / "go", "");
   EXPECT_EQ(0, wait.wait().value_or(-1)) << wait.err();
   EXPECT_EQ("running", box.state("api"));
+}
+
+/// It was there before: the program, which has no port yet, is not ready by that.
+TEST(Ready, AConnectionToAStrangerDoesNot) {
+  for (const char* kind : {"tcp:127.0.0.1:", "http:127.0.0.1:"}) {
+    Sandbox box;
+    auto [listener, port] = bound_port();
+    ASSERT_EQ(0, listen(listener.get(), 8));
+    const string said = kind + port + " is not its own: pid " + std::to_string(getpid()) + " (" +
+                        read_text("/proc/self/comm").substr(0, 12);
+    Background wait = begin_beside(box, {"--ready", kind + port, "sh", "-c", kListensLater, port});
+    EVENTUALLY(box.state("api") == "starting" && box.status("api")->not_ready &&
+               has(*box.status("api")->not_ready, said));
+    EXPECT_TRUE(has(*box.status("api")->not_ready, " answers there"));
+    EXPECT_EQ("starting", box.state("api"));
+    listener.reset();
+    write_text(box.work() / "go", "");
+    EXPECT_EQ(0, wait.wait().value_or(-1)) << wait.err();
+  }
+}
+
+/// What the keeper listens at for its program is the program's own.
+TEST(Ready, AConnectionToWhatItsKeeperHoldsDoes) {
+  Sandbox box;
+  const string port = bound_port().second;
+  EXPECT_EQ(
+      0, begin(box, {"--listen", "tcp:127.0.0.1:" + port, "--ready", "tcp:" + port, "sleep", "1000"}).code);
 }
 
 TEST(Ready, AGoodAnswerOfItsServerConfirmsTheRunAndABadOneDoesNot) {
