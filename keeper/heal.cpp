@@ -50,6 +50,7 @@ void Keeper::watch_files(Fd known) {
     }
   }
   watch_socket();
+  watch_listeners();
 }
 
 void Keeper::watch_socket() {
@@ -62,7 +63,9 @@ void Keeper::watch_socket() {
 }
 
 void Keeper::file_changed(int watch) {
-  if (watch == socket_watch_ || watch == RemovalWatch::kAny) heal_after(kLetItFinish);
+  const bool listens =
+      std::find(listener_watches_.begin(), listener_watches_.end(), watch) != listener_watches_.end();
+  if (watch == socket_watch_ || watch == RemovalWatch::kAny || listens) heal_after(kLetItFinish);
   output_->look_for_file(watch);
 }
 
@@ -97,6 +100,8 @@ void Keeper::heal_after(Millis pause) {
 
 void Keeper::heal() {
   if (leaving_as_ || gives_way_) return;
+  mend_listeners();
+  flush_markers();
   Done done;
   try {
     done = make_home_again();

@@ -116,6 +116,7 @@ class Keeper : public Service {
     bool half_sent = false;                          ///< a message to it was sent in part
     int twin = -1;                                   ///< its number for our end of the channel
     bool asked_to_leave = false;                     ///< its cluster
+    bool leaves = false;                             ///< its cluster, of its own accord
     std::unique_ptr<asio::steady_timer> has_left{};  ///< since it has closed its channel then
     // what a status says of it, once it is the current one
     std::optional<WallTime> started_at{};
@@ -185,6 +186,7 @@ class Keeper : public Service {
   void watch_program(const std::string& path);
   Commands commands();
   Result<std::unique_ptr<RunReadiness>> readiness_of(RunId id, Fd known = {});
+  std::string stranger_behind(RunId id, int socket);
   static std::string held_name(RunId id);
   static constexpr const char* kHeldChannel = "node.";
   static std::string held_channel(RunId id);
@@ -209,6 +211,7 @@ class Keeper : public Service {
   // what is said over the channel of a node program (channels.cpp)
   void give_channel(RunId id, Channel& channel, RunExtras& extras);
   void give_worker_script(RunExtras& extras) const;
+  std::vector<std::string> words_for_node() const;
   Result<std::unique_ptr<Channel>> make_channel(RunId id);
   void take_up_channel(Run& run, const KeptRun& kept);
   ChannelHooks channel_hooks(RunId id);
@@ -232,6 +235,10 @@ class Keeper : public Service {
   static std::string held_socket(int number);
   Told on_worker(RunId id, std::string_view line);
   Told answer_query(Run& run, const WorkerMessage& query);
+  Told refuse_query(Run& run, const WorkerMessage& query, int error);
+  bool is_cut_off(const KeptSocket& one) const;
+  std::vector<std::string> cut_off() const;
+  void close_socket(const Run& run, const std::string& key);
   ServedSocket* find_socket(const std::string& key);
   Obtained obtain(const WorkerMessage& query);
   Fd take_turn() const;
@@ -245,17 +252,28 @@ class Keeper : public Service {
     bool no_room = false;  ///< a sibling has given the socket, and the state page has no room for it
     bool over = false;
   };
+  /// A socket that was closed, whose file goes if no sibling has it.
+  struct Parting {
+    KeptSocket kept;
+    std::vector<std::unique_ptr<SiblingQuery>> asked{};
+    int open = 0;  ///< so many have not answered
+    bool shared = false;
+  };
+  bool ask_siblings(const std::string& key, std::vector<std::unique_ptr<SiblingQuery>>& asked,
+                    const SiblingQuery::OnDone& told);
   bool begin_search(const std::string& key);
   void sibling_answered(std::optional<SharedSocket> shared, Fd socket);
   void end_search();
   void ask_channels();
-  ServerSocket passed_socket(int number) const;
+  ServerSocket passed_socket(const SocketWish& wish) const;
   Obtained open_socket(const WorkerMessage& query, const SocketWish& wish);
   bool keep_socket(KeptSocket kept, Fd fd);
   void take_up_sockets(const std::vector<KeptSocket>& all);
   void drop_unused_sockets();
   void take_sockets_from(RunId failed);
   void drop_sockets(const std::function<bool(const KeptSocket&)>& unwanted);
+  void part_with(const KeptSocket& kept);
+  void end_parting(const Parting& parting);
   void unlink_sockets();
   void ask_again();
 
@@ -263,6 +281,8 @@ class Keeper : public Service {
   Done open_listeners(const std::optional<LeftBehind>& left, std::vector<HeldFd>& held);
   std::vector<KeptListener> kept_listeners() const;
   void hand_up_listeners();
+  void watch_listeners();
+  void mend_listeners();
   Done give_listeners(RunExtras& extras);
   void await_connection();
   std::string listening_at() const;
@@ -398,6 +418,7 @@ class Keeper : public Service {
   std::string missed_text_;
   std::unique_ptr<Listeners> listeners_;               ///< null: none
   std::unique_ptr<ConnectionWatch> connection_watch_;  ///< null: nobody is waited for
+  int stranger_ = 0;                                   ///< took the last connection of a probe; 0: nobody
   Said said_;                                          ///< by the current run
   RunId shown_ = 0;                                    ///< the run that this and the times below are of
 
@@ -451,9 +472,12 @@ class Keeper : public Service {
   asio::steady_timer ask_again_{io_};
   std::optional<Millis> asked_since_;      ///< a socket that is not obtained yet
   std::unique_ptr<SiblingSearch> search_;  ///< null: none
+  std::list<Parting> partings_;
+  Millis dropped_at_{-10'000};  ///< the last socket of its cluster
 
   std::unique_ptr<RemovalWatch> watch_;  ///< null: there is no inotify instance for it
   int socket_watch_ = RemovalWatch::kNone;
+  std::vector<int> listener_watches_;
   std::optional<FileId> socket_file_;  ///< of its own socket
   asio::steady_timer heal_{io_};
   Millis heal_pause_{0};

@@ -61,11 +61,30 @@ std::vector<KeptListener> Keeper::kept_listeners() const {
 void Keeper::hand_up_listeners() {
   for (const Listeners::One& one : listeners_->all())
     if (one.socket) hand_up(Listeners::held_name(one.address.place()), one.socket.get());
+  watch_listeners();
+}
+
+void Keeper::watch_listeners() {
+  if (!watch_ || !listeners_) return;
+  listener_watches_.clear();
+  for (const Fd& file : listeners_->files())
+    listener_watches_.push_back(watch_->add(file.get()));
+}
+
+/// Somebody has removed the file of one of them.
+void Keeper::mend_listeners() {
+  if (!listeners_) return;
+  const std::vector<std::string> mended = listeners_->mend_paths();
+  for (const std::string& place : mended)
+    marker("the file of " + place + " was removed, and is there again");
+  if (!mended.empty()) watch_listeners();
 }
 
 /// The descriptors of a run from 3 on, and the variables that say so (sd_listen_fds(3)).
 Done Keeper::give_listeners(RunExtras& extras) {
   if (!listeners_ || listeners_->empty()) return {};
+  mend_listeners();
+  listeners_->close_cut_off();
   if (listeners_->sockets().size() < listeners_->all().size()) {
     if (Done done = listeners_->open_missing(); !done) return done;
     hand_up_listeners();

@@ -89,6 +89,7 @@ Status Keeper::status() {
     s.survivors = survivors_;
   }
   if (std::string risk = at_risk(); !risk.empty()) s.at_risk = std::move(risk);
+  s.cut_off = cut_off();
   for (const KeptProcess& left : left_alone_)
     if (lives(left)) s.left.push_back(left.pid);
   s.logs = output_->files();

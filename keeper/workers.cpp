@@ -41,6 +41,9 @@ Told Keeper::on_worker(RunId id, std::string_view line) {
   if (run == nullptr || !run->channel || !message) return Told::taken;
   switch (message->act) {
     case WorkerMessage::Act::query: return answer_query(*run, *message);
+    case WorkerMessage::Act::refused: return refuse_query(*run, *message, message->error);
+    case WorkerMessage::Act::closes: close_socket(*run, message->key); break;
+    case WorkerMessage::Act::leaves: run->leaves = true; break;
     case WorkerMessage::Act::exits:
       return run->channel->send(acknowledgement(*message)) ? Told::taken : Told::no_room;
     case WorkerMessage::Act::other: break;
@@ -48,8 +51,20 @@ Told Keeper::on_worker(RunId id, std::string_view line) {
   return Told::taken;
 }
 
+Told Keeper::refuse_query(Run& run, const WorkerMessage& query, int error) {
+  if (!run.channel->send(refusal(query, error))) return Told::no_room;
+  const bool full = error == EMFILE && sockets_.size() >= kMostSockets;
+  if (query.act == WorkerMessage::Act::query)
+    tell_of_message(run.id, "listen_failed",
+                    wish_text(query.wish) + ": " + strerror(error) +
+                        (full ? "; an app has 256 listening sockets at most" : ""));
+  return Told::taken;
+}
+
+/// One whose file somebody has removed, most often the program before it listens, is opened anew.
 Told Keeper::answer_query(Run& run, const WorkerMessage& query) {
-  ServerSocket opened;
+  int error = 0;
+  drop_sockets([&](const KeptSocket& one) { return one.key == query.key && is_cut_off(one); });
   ServedSocket* socket = find_socket(query.key);
   if (socket == nullptr) {
     const Obtained how = sockets_.size() < kMostSockets ? obtain(query) : Obtained{EMFILE, false};
@@ -58,18 +73,10 @@ Told Keeper::answer_query(Run& run, const WorkerMessage& query) {
       return Told::later;
     }
     socket = find_socket(query.key);
-    opened.error = how.error;
+    error = how.error;
   }
   asked_since_.reset();
-  if (socket == nullptr) {
-    if (!run.channel->send(refusal(query, opened.error))) return Told::no_room;
-    tell_of_message(run.id, "listen_failed",
-                    wish_text(query.wish) + ": " + strerror(opened.error) +
-                        (opened.error == EMFILE && sockets_.size() >= kMostSockets
-                             ? "; an app has 256 listening sockets at most"
-                             : ""));
-    return Told::taken;
-  }
+  if (socket == nullptr) return refuse_query(run, query, error);
   if (socket->kept.run != run.id) socket->kept.before = std::exchange(socket->kept.run, run.id);
   persist();
   const bool sent = run.channel->send(socket_answer(query, socket->kept.data), socket->fd.get());
@@ -79,6 +86,40 @@ Told Keeper::answer_query(Run& run, const WorkerMessage& query) {
 Keeper::ServedSocket* Keeper::find_socket(const std::string& key) {
   auto it = std::find_if(sockets_.begin(), sockets_.end(), [&](auto& one) { return one.kept.key == key; });
   return it == sockets_.end() ? nullptr : &*it;
+}
+
+/// Nobody can connect to it: its file is gone, or another's.
+bool Keeper::is_cut_off(const KeptSocket& one) const {
+  return !one.path.empty() && socket_file_is_gone(one.path, one.path_inode, user_);
+}
+
+/// Where living runs listen and nobody can connect.
+std::vector<std::string> Keeper::cut_off() const {
+  std::vector<std::string> out;
+  if (listeners_ && !runs_.empty()) out = listeners_->cut_off();
+  for (const ServedSocket& one : sockets_) {
+    const bool used = std::any_of(runs_.begin(), runs_.end(), [&](const Run& run) {
+      return !run.main_ended && (run.id == one.kept.run || run.id == one.kept.before);
+    });
+    if (used && is_cut_off(one.kept)) out.push_back(one.kept.path);
+  }
+  return out;
+}
+
+/// The last run here that listens at it has closed it. What a run closes because it ends is for the next one.
+void Keeper::close_socket(const Run& run, const std::string& key) {
+  const auto& leaving = machine_.snapshot().leaving;
+  const bool told_to_end =
+      std::any_of(leaving.begin(), leaving.end(), [&](const Life& life) { return life.run == run.id; });
+  const bool for_the_next = run.leaves || (told_to_end && machine_.wanted() == Wanted::up);
+  for (ServedSocket& one : sockets_) {
+    if (one.kept.key != key) continue;
+    if (one.kept.before == run.id) one.kept.before = 0;
+    if (one.kept.run == run.id && find(one.kept.before) != nullptr)
+      one.kept.run = std::exchange(one.kept.before, 0);
+  }
+  if (!for_the_next) drop_sockets([&](const KeptSocket& one) { return one.key == key && one.run == run.id; });
+  persist();
 }
 
 /// From a sibling, or opened. Only one keeper of an app looks for a socket at a time, and for one only.
@@ -94,30 +135,40 @@ Keeper::Obtained Keeper::obtain(const WorkerMessage& query) {
   const auto search = std::move(search_);
   if (search->no_room) return {ENOBUFS, false};
   Obtained out = open_socket(query, wish);
-  out.again = out.error == EADDRINUSE && !search->all_answered && patient;
+  // What was closed just now the guard may hold still, and its file is there until the siblings have
+  // answered.
+  const bool going = !partings_.empty() || steady_now() - dropped_at_ < kSiblingWait;
+  out.again = out.error == EADDRINUSE && (going || !search->all_answered) && patient;
   return out;
 }
 
-/// False if it is not its turn. All siblings are asked at once; nobody waits for them.
-bool Keeper::begin_search(const std::string& key) {
-  Fd turn = take_turn();
-  if (!turn) return false;
-  search_ = std::make_unique<SiblingSearch>(SiblingSearch{key, std::move(turn)});
+/// All at once; nobody waits for them. False: there is one that could not be asked.
+bool Keeper::ask_siblings(const std::string& key, std::vector<std::unique_ptr<SiblingQuery>>& asked,
+                          const SiblingQuery::OnDone& told) {
+  bool all = true;
   for (const AppId& app : home_.sockets()) {
     if (app.name != spec_.name || app.stem() == table_.stem) continue;
     auto connection = home_.connect_socket(app.stem());
     if (!connection) {  // one that is gone has nothing
       const Reason why = connection.error().reason;
-      if (why != Reason::not_found && why != Reason::unreachable) search_->all_answered = false;
+      if (why != Reason::not_found && why != Reason::unreachable) all = false;
       continue;
     }
-    ++search_->open;
-    search_->asked.push_back(
-        std::make_unique<SiblingQuery>(io_, std::move(*connection), key, kSiblingWait,
-                                       [this](std::optional<SharedSocket> shared, Fd socket) {
-                                         sibling_answered(std::move(shared), std::move(socket));
-                                       }));
+    asked.push_back(std::make_unique<SiblingQuery>(io_, std::move(*connection), key, kSiblingWait, told));
   }
+  return all;
+}
+
+/// False if it is not its turn.
+bool Keeper::begin_search(const std::string& key) {
+  Fd turn = take_turn();
+  if (!turn) return false;
+  search_ = std::make_unique<SiblingSearch>(SiblingSearch{key, std::move(turn)});
+  search_->all_answered =
+      ask_siblings(key, search_->asked, [this](std::optional<SharedSocket> shared, Fd socket) {
+        sibling_answered(std::move(shared), std::move(socket));
+      });
+  search_->open = static_cast<int>(search_->asked.size());
   search_->over = search_->open == 0;
   return true;
 }
@@ -126,11 +177,10 @@ bool Keeper::begin_search(const std::string& key) {
 void Keeper::sibling_answered(std::optional<SharedSocket> shared, Fd socket) {
   if (!search_ || search_->over) return;
   if (!shared) search_->all_answered = false;
-  const bool found = shared && shared->held && socket;
-  if (found)
-    search_->no_room = !keep_socket(
-        {.key = search_->key, .data = shared->data, .path = shared->path, .path_inode = shared->path_inode},
-        std::move(socket));
+  KeptSocket kept{.key = search_->key};
+  if (shared) kept.data = shared->data, kept.path = shared->path, kept.path_inode = shared->path_inode;
+  const bool found = shared && shared->held && socket && !is_cut_off(kept);
+  if (found) search_->no_room = !keep_socket(std::move(kept), std::move(socket));
   if (--search_->open > 0 && !found) return;
   search_->over = true;
   asio::post(io_, [this] { end_search(); });
@@ -155,10 +205,12 @@ Fd Keeper::take_turn() const {
 }
 
 /// server.listen({fd: N}): in a program that is no worker N would be one of what --listen opened.
-ServerSocket Keeper::passed_socket(int number) const {
+ServerSocket Keeper::passed_socket(const SocketWish& wish) const {
+  const int number = wish.number;
   const std::vector<int> passed = listeners_ ? listeners_->sockets() : std::vector<int>();
   const auto at = static_cast<std::size_t>(number - kFirstPassedFd);
-  if (number < kFirstPassedFd || at >= passed.size()) return {Fd(), EBADF};
+  if (number < kFirstPassedFd || at >= passed.size() || wish.kind == SocketWish::Kind::udp)
+    return {Fd(), EBADF};
   Fd copy(fcntl(passed[at], F_DUPFD_CLOEXEC, 0));
   if (!copy || fcntl(copy.get(), F_SETFL, O_NONBLOCK) < 0) return {Fd(), errno};
   return {std::move(copy), 0};
@@ -169,7 +221,7 @@ Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWis
   const bool local = wish.kind == SocketWish::Kind::local;
   const auto mask = local ? spec_.umask : std::nullopt;
   const mode_t before = mask ? umask(mask->bits) : 0;
-  ServerSocket opened = wish.number >= 0 ? passed_socket(wish.number) : open_server_socket(wish, user_);
+  ServerSocket opened = wish.number >= 0 ? passed_socket(wish) : open_server_socket(wish, user_);
   if (mask) umask(before);
   if (!opened.fd) return {opened.error, false};
   KeptSocket kept{.key = query.key, .data = query.data};
@@ -178,7 +230,6 @@ Keeper::Obtained Keeper::open_socket(const WorkerMessage& query, const SocketWis
     kept.path_inode = socket_file(wish.address, user_);
   }
   if (keep_socket(kept, std::move(opened.fd))) return {};
-  if (local) remove_socket_file(kept.path, kept.path_inode, user_);
   return {ENOBUFS, false};
 }
 
@@ -227,12 +278,33 @@ void Keeper::take_sockets_from(RunId failed) {
   drop_sockets([failed](const KeptSocket& one) { return one.run == failed; });
 }
 
+/// With their files, where no sibling has them.
 void Keeper::drop_sockets(const std::function<bool(const KeptSocket&)>& unwanted) {
-  std::erase_if(sockets_, [&](const ServedSocket& one) {
-    if (!unwanted(one.kept)) return false;
-    if (guard_) guard_->drop(held_socket(one.kept.number));
-    return true;
-  });
+  for (std::size_t i = sockets_.size(); i-- > 0;) {
+    if (!unwanted(sockets_[i].kept)) continue;
+    if (guard_) guard_->drop(held_socket(sockets_[i].kept.number));
+    const KeptSocket kept = std::move(sockets_[i].kept);
+    sockets_.erase(sockets_.begin() + static_cast<std::ptrdiff_t>(i));
+    dropped_at_ = steady_now();
+    if (!kept.path.empty() && !is_cut_off(kept)) part_with(kept);
+  }
+}
+
+/// A sibling that does not answer may have it.
+void Keeper::part_with(const KeptSocket& kept) {
+  Parting& parting = partings_.emplace_back(Parting{kept});
+  auto told = [this, &parting](const std::optional<SharedSocket>& shared, const Fd&) {
+    if (!shared || (shared->held && shared->path_inode == parting.kept.path_inode)) parting.shared = true;
+    if (--parting.open == 0) asio::post(io_, [this, &parting] { end_parting(parting); });
+  };
+  parting.shared = !ask_siblings(kept.key, parting.asked, told);
+  parting.open = static_cast<int>(parting.asked.size());
+  if (parting.open == 0) end_parting(parting);
+}
+
+void Keeper::end_parting(const Parting& parting) {
+  if (!parting.shared) remove_socket_file(parting.kept.path, parting.kept.path_inode, user_);
+  partings_.remove_if([&](const Parting& one) { return &one == &parting; });
 }
 
 /// The last keeper of an app takes what it made in the file system along.
@@ -262,7 +334,7 @@ void Keeper::ask_channels() {
 
 void Keeper::handle(const ShareSocket& request, const Caller&, Answer answer) {
   ServedSocket* socket = find_socket(request.key);
-  if (socket == nullptr) return answer.give(SharedSocket{});
+  if (socket == nullptr || is_cut_off(socket->kept)) return answer.give(SharedSocket{});
   answer.attach(Fd(fcntl(socket->fd.get(), F_DUPFD_CLOEXEC, 3)));
   answer.give(SharedSocket{true, socket->kept.data, socket->kept.path, socket->kept.path_inode});
 }

@@ -39,6 +39,7 @@ class Examined {
     keepers();
     if (app_.row) reach(*app_.row);
     if (app_.row) survivors(app_.row->status);
+    if (app_.row) cut_off(*app_.row);
     leftovers();
     needed();
     logs();
@@ -61,6 +62,7 @@ class Examined {
   void reach(const Row& row);
   void deaf_keeper(const Row& row);
   void survivors(const Status& s);
+  void cut_off(const Row& row);
   void leftovers();
   void needed();
   void logs();
@@ -156,6 +158,13 @@ void Examined::survivors(const Status& s) {
   add(Severity::error, "a run of it cannot be ended:" + (said ? " " + *s.reason : pids_text(s.survivors)),
       "as root, 'kill -KILL" + kill +
           "' ends it, unless the kernel holds it; nothing is started until it is gone");
+}
+
+void Examined::cut_off(const Row& row) {
+  if (!row.answered) return;
+  for (const string& path : row.status.cut_off)
+    add(Severity::error, "nobody can connect to " + path + ": its file is gone, or another's",
+        "'ctl restart " + stem_ + "' listens anew");
 }
 
 void Examined::deaf_keeper(const Row& row) {

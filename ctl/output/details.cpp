@@ -98,6 +98,8 @@ void add_program(Lines& lines, const Status& app, const Spec& spec) {
     lines.push_back({log.stream == "all" ? "log" : "log " + escaped(log.stream), text});
   }
   if (app.at_risk) lines.push_back({"at risk", escaped(*app.at_risk)});
+  for (const string& path : app.cut_off)
+    lines.push_back({"cut off", escaped(path) + ": its file is gone, or another's"});
   if (app.syslog) {
     string text = escaped(app.syslog->target);
     if (app.syslog->dropped > 0)

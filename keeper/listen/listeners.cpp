@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 
 namespace keeper {
@@ -26,13 +27,73 @@ void note_file(Listeners::One& one, const ActingUser* user) {
   one.file = st.st_ino;
 }
 
-void remove_path(const Listeners::One& one, const ActingUser* user) {
+/// The second name of a socket, beside its path: what is removed can be linked again, and nothing else can
+/// give a socket that is bound a name.
+std::string second_name(const FilePlace& place) {
+  return "." + place.base() + ".keeper";
+}
+
+bool is_file_of(const Listeners::One& one, const struct stat& st) {
+  return S_ISSOCK(st.st_mode) && st.st_dev == one.device && st.st_ino == one.file;
+}
+
+/// Whether the socket has that name in its directory. With the rights of `place`.
+bool has_name(const Listeners::One& one, const FilePlace& place, const std::string& base) {
   struct stat st {};
+  return fstatat(place.directory(), place.beside(base).c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+         is_file_of(one, st);
+}
+
+/// Gives it a further one of two names. False and errno: as of linkat(2).
+bool give_name(const FilePlace& place, const std::string& from, const std::string& to) {
+  return linkat(place.directory(), place.beside(from).c_str(), place.directory(), place.beside(to).c_str(),
+                0) == 0;
+}
+
+/// Where the file system has no links it does without.
+void keep_second_name(const Listeners::One& one, const ActingUser* user) {
+  if (!one.address.has_file() || one.file == 0) return;
+  const auto place = find_place(one.address.path, user, LastLink::kept);
+  if (!place) return;
+  const ActingAs as_user(place->as);
+  const std::string second = second_name(*place);
+  if (as_user.error() != 0 || !has_name(one, *place, place->base()) || has_name(one, *place, second)) return;
+  struct stat st {};
+  const std::string there = place->beside(second);
+  if (fstatat(place->directory(), there.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (!S_ISSOCK(st.st_mode)) return;
+    unlinkat(place->directory(), there.c_str(), 0);  // of a keeper that was killed
+  }
+  give_name(*place, place->base(), second);
+}
+
+void remove_path(const Listeners::One& one, const ActingUser* user) {
   if (!one.address.has_file() || !one.socket) return;
   const auto place = find_place(one.address.path, user, LastLink::kept);
-  if (place && look_at(*place, st) && S_ISSOCK(st.st_mode) && st.st_dev == one.device &&
-      st.st_ino == one.file)
-    remove_beside(*place, place->base());
+  if (!place) return;
+  const ActingAs as_user(place->as);
+  if (as_user.error() != 0) return;
+  for (const std::string& name : {place->base(), second_name(*place)})
+    if (has_name(one, *place, name)) unlinkat(place->directory(), place->beside(name).c_str(), 0);
+}
+
+/// Nobody can connect: the file is not there, or another's. False where that cannot be seen.
+bool is_cut_off(const Listeners::One& one, const ActingUser* user) {
+  if (!one.address.has_file() || !one.socket || one.file == 0) return false;
+  const auto is_missing = [](int error) { return error == ENOENT || error == ENOTDIR; };
+  const auto place = find_place(one.address.path, user, LastLink::kept);
+  if (!place) return is_missing(place.error().errnum);
+  struct stat st {};
+  if (!look_at(*place, st)) return is_missing(errno);
+  return !is_file_of(one, st);
+}
+
+bool link_again(const Listeners::One& one, const ActingUser* user) {
+  const auto place = find_place(one.address.path, user, LastLink::kept);
+  if (!place) return false;
+  const ActingAs as_user(place->as);
+  return as_user.error() == 0 && has_name(one, *place, second_name(*place)) &&
+         give_name(*place, second_name(*place), place->base());
 }
 
 }  // namespace
@@ -44,6 +105,7 @@ Done Listeners::open_one(One& one) const {
   if (!made) return made.error();
   one.socket = std::move(*made);
   note_file(one, user_);
+  keep_second_name(one, user_);
   return {};
 }
 
@@ -82,9 +144,42 @@ bool Listeners::take(const std::string& place, Fd socket, std::uint64_t device, 
     one.socket = std::move(socket);
     one.device = device;
     one.file = file;
+    keep_second_name(one, user_);
     return true;
   }
   return false;
+}
+
+std::vector<std::string> Listeners::mend_paths() {
+  std::vector<std::string> out;
+  for (const One& one : all_)
+    if (is_cut_off(one, user_) && link_again(one, user_)) out.push_back(one.address.place());
+  return out;
+}
+
+std::vector<std::string> Listeners::cut_off() const {
+  std::vector<std::string> out;
+  for (const One& one : all_)
+    if (is_cut_off(one, user_)) out.push_back(one.address.path);
+  return out;
+}
+
+void Listeners::close_cut_off() {
+  for (One& one : all_)
+    if (is_cut_off(one, user_)) {
+      remove_path(one, user_);
+      one.socket.reset();
+    }
+}
+
+std::vector<Fd> Listeners::files() const {
+  std::vector<Fd> out;
+  for (const One& one : all_) {
+    if (!one.address.has_file() || !one.socket) continue;
+    const auto place = find_place(one.address.path, user_, LastLink::kept);
+    if (Fd file = place ? open_beside(*place, place->base(), O_PATH) : Fd()) out.push_back(std::move(file));
+  }
+  return out;
 }
 
 std::vector<std::string> Listeners::drop_others() {

@@ -28,6 +28,15 @@ class Listeners {
   Done open_missing();
   /// Goes on with a socket that an earlier keeper opened. False: it is none of a wanted address.
   bool take(const std::string& place, Fd socket, std::uint64_t device, std::uint64_t file);
+  /// Paths that were removed are made again: each socket has a second name beside its path, ".NAME.keeper".
+  /// Those that were.
+  std::vector<std::string> mend_paths();
+  /// Paths where nobody can connect: the file is gone, or another's.
+  std::vector<std::string> cut_off() const;
+  /// Closes the sockets of these: open_missing() opens them anew.
+  void close_cut_off();
+  /// The files of their paths (O_PATH), to be watched.
+  std::vector<Fd> files() const;
   /// Closes those that are not wanted any more, and removes their paths. What they were.
   std::vector<std::string> drop_others();
   /// At the end of the app: removes the paths.

@@ -1,5 +1,7 @@
 #include "keeper/node/cluster.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "protocol/wire/json_text.hpp"
@@ -13,7 +15,7 @@ constexpr std::int64_t kReuseAddress = 4;  // UV_UDP_REUSEADDR
 
 /// What stands in the message, as it is written.
 struct Pieces {
-  std::string_view act, seq, address, port, type, fd, index, flags, backlog, data;
+  std::string_view act, seq, key, address, port, type, fd, index, flags, backlog, data;
 };
 
 Pieces cut(std::string_view line) {
@@ -22,7 +24,8 @@ Pieces cut(std::string_view line) {
     auto take = [&](const char* name, std::string_view& into) {
       if (key == name) into = value;
     };
-    take("act", out.act), take("seq", out.seq), take("address", out.address), take("port", out.port);
+    take("act", out.act), take("seq", out.seq), take("key", out.key), take("address", out.address),
+        take("port", out.port);
     take("addressType", out.type), take("fd", out.fd), take("index", out.index), take("flags", out.flags);
     take("backlog", out.backlog), take("data", out.data);
   });
@@ -39,6 +42,18 @@ std::string text_in(std::string_view piece) {
   return kind_of(piece) == '"' && read_bytes(piece, out) ? out : "";
 }
 
+/// Of datagrams node hands on what the program has written, which may be a text that is a number, and takes
+/// nothing for 0.
+std::string port_piece(const Pieces& pieces) {
+  const bool datagrams = text_in(pieces.type).starts_with("udp");
+  const std::string text = text_in(pieces.port);
+  if (!datagrams) return std::string(pieces.port);
+  if (pieces.port.empty() || pieces.port == "null" || pieces.port == "\"\"") return "0";
+  const bool digits = !text.empty() && text.size() <= 18 &&
+                      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return digits ? std::to_string(std::stoll(text)) : std::string(pieces.port);
+}
+
 bool is_port(std::int64_t number) {
   return number >= 0 && number <= 65535;
 }
@@ -47,7 +62,7 @@ bool is_port(std::int64_t number) {
 bool read_wish(const Pieces& pieces, SocketWish& wish) {
   using Kind = SocketWish::Kind;
   const std::string type = text_in(pieces.type);
-  const std::int64_t port = number_in(pieces.port, -1), flags = number_in(pieces.flags, 0);
+  const std::int64_t port = number_in(port_piece(pieces), -1), flags = number_in(pieces.flags, 0);
   wish.address = text_in(pieces.address);
   wish.number = number_in(pieces.fd, -1) >= 0 ? static_cast<int>(number_in(pieces.fd, -1)) : -1;
   wish.v6 = type == "udp6" || number_in(pieces.type, 0) == 6;
@@ -69,9 +84,20 @@ bool read_wish(const Pieces& pieces, SocketWish& wish) {
 /// As node's primary has it.
 std::string key_of(const Pieces& pieces) {
   std::string out;
-  for (std::string_view piece : {pieces.address, pieces.port, pieces.type, pieces.fd, pieces.index})
+  const std::string port = port_piece(pieces);
+  for (std::string_view piece :
+       {pieces.address, std::string_view(port), pieces.type, pieces.fd, pieces.index})
     out += (out.empty() ? "" : ":") + (piece.empty() ? "undefined" : std::string(piece));
   return out;
+}
+
+WorkerMessage::Act act_of(std::string_view word) {
+  using Act = WorkerMessage::Act;
+  if (word == "queryServer") return Act::query;
+  if (word == "close") return Act::closes;
+  if (word == "leaves") return Act::leaves;
+  if (word == "exitedAfterDisconnect") return Act::exits;
+  return word == "online" || word == "listening" || word.empty() ? Act::other : Act::refused;
 }
 
 std::string answer_to(const WorkerMessage& query, Json more) {
@@ -89,12 +115,14 @@ std::optional<WorkerMessage> read_worker_message(std::string_view line) {
   if (seq < 0) return std::nullopt;
   out.seq = static_cast<std::uint64_t>(seq);
   const std::string act = text_in(pieces.act);
-  if (act == "exitedAfterDisconnect") out.act = WorkerMessage::Act::exits;
-  if (act != "queryServer") return out;
-  out.act = WorkerMessage::Act::query;
-  if (!read_wish(pieces, out.wish)) return std::nullopt;
+  using Act = WorkerMessage::Act;
+  out.act = act_of(act);
+  if (out.act == Act::closes) out.key = text_in(pieces.key);
+  if (out.act == Act::refused) out.error = ENOSYS;
+  if (out.act != Act::query) return out;
   out.key = key_of(pieces);
   out.data = pieces.data.empty() || pieces.data.size() > kMostData ? "null" : std::string(pieces.data);
+  if (!read_wish(pieces, out.wish)) out.act = Act::refused, out.error = EINVAL;
   return out;
 }
 

@@ -15,18 +15,22 @@ namespace keeper {
 
 struct WorkerMessage {
   enum class Act {
-    query,  ///< it wants to listen: `wish`, `key`, `data`
-    exits,  ///< it disconnects of its own accord, and waits until that is acknowledged
-    other,  ///< online, listening, close, and what a newer node may say
+    query,    ///< it wants to listen: `wish`, `key`, `data`
+    refused,  ///< it is answered with `error`: a query that makes no sense, or what a newer node may ask
+    closes,   ///< it has closed what it listened at: `key`
+    leaves,   ///< it is about to close everything, and to disconnect, of its own accord
+    exits,    ///< it disconnects of its own accord, and waits until that is acknowledged
+    other,    ///< online, listening: nobody waits for an answer
   };
   Act act = Act::other;
   std::uint64_t seq = 0;  ///< what it is answered by
+  int error = 0;          ///< an errno
   SocketWish wish{};
   std::string key;   ///< names the socket: workers that ask for the same one share it
   std::string data;  ///< JSON: what the first worker gives along for the others (the keys of TLS tickets)
 };
 
-/// Nothing for a line that is no such message, or makes no sense.
+/// Nothing for a line without a number to be answered by.
 std::optional<WorkerMessage> read_worker_message(std::string_view line);
 
 /// The socket goes with it.

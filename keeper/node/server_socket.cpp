@@ -53,7 +53,7 @@ bool read_v4(const std::string& text, std::uint16_t port, Address& out) {
 
 bool read_path(const std::string& path, Address& out) {
   auto& un = reinterpret_cast<sockaddr_un&>(out.bytes);
-  if (path.empty() || path.size() >= sizeof un.sun_path || path.find('\0') != path.npos) return false;
+  if (path.empty() || path.size() >= sizeof un.sun_path) return false;
   un.sun_family = AF_UNIX;
   std::copy(path.begin(), path.end(), un.sun_path);
   out.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
@@ -77,6 +77,8 @@ int prepare(int fd, const SocketWish& wish) {
 ServerSocket open_at(const SocketWish& wish) {
   ServerSocket out;
   Address address;
+  if (wish.address.find('\0') != std::string::npos)
+    return {Fd(), EINVAL};  // the kernel would see a part of it
   if (!read_address(wish, address)) return {Fd(), wish.kind == Kind::local ? ENAMETOOLONG : EINVAL};
   const int type = wish.kind == Kind::udp ? SOCK_DGRAM : SOCK_STREAM;
   out.fd = Fd(socket(address.bytes.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -112,6 +114,15 @@ std::uint64_t socket_file(const std::string& path, const ActingUser& user) {
   struct stat st {};
   const bool there = as_user.error() == 0 && lstat(path.c_str(), &st) == 0 && S_ISSOCK(st.st_mode);
   return there ? st.st_ino : 0;
+}
+
+bool socket_file_is_gone(const std::string& path, std::uint64_t inode, const ActingUser& user) {
+  if (inode == 0) return false;
+  const ActingAs as_user(&user);
+  if (as_user.error() != 0) return false;
+  struct stat st {};
+  if (lstat(path.c_str(), &st) != 0) return errno == ENOENT || errno == ENOTDIR;
+  return !S_ISSOCK(st.st_mode) || st.st_ino != inode;
 }
 
 /// Looked at and removed in the directory that is open, whatever its path leads to by then.

@@ -38,6 +38,9 @@ ServerSocket open_server_socket(const SocketWish& wish, const ActingUser& user =
 
 /// The inode of the file of a socket; 0 where the user finds none there.
 std::uint64_t socket_file(const std::string& path, const ActingUser& user);
+/// Whether that file is not at the path any more: nobody can connect there. False where it cannot be looked
+/// at, and for an inode of 0.
+bool socket_file_is_gone(const std::string& path, std::uint64_t inode, const ActingUser& user);
 /// Removes the file of a socket, as that user, if it is the one of that inode still.
 void remove_socket_file(const std::string& path, std::uint64_t inode, const ActingUser& user);
 

@@ -75,6 +75,7 @@ struct Fields<Status> {
     v("left", &Status::left, "processes that ended runs left running (kill_mode process)");
     v("at_risk", &Status::at_risk,
       "why a killed keeper would not be followed just now, and what to do about it; null: it would");
+    v("cut_off", &Status::cut_off, "paths that it listens at, whose file is gone or another's");
     v("logs", &Status::logs, "where its output is");
     v("syslog", &Status::syslog, "where its lines are sent too; null: nowhere");
     v("memory_bytes", &Status::memory_bytes, "resident memory of its processes");

@@ -110,6 +110,8 @@ struct Status {
   std::vector<int> survivors;
   /// Why nobody could go on where its keeper is, should that be killed now.
   std::optional<std::string> at_risk;
+  /// Paths of UNIX sockets that its run listens at, where nobody can connect: the file is gone, or another's.
+  std::vector<std::string> cut_off;
   std::vector<int> left;  ///< what ended runs left running, by kill_mode process
   std::vector<LogFile> logs;
   std::optional<SyslogState> syslog;          ///< where its lines go too, if anywhere

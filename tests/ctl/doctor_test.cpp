@@ -115,6 +115,14 @@ TEST(Doctor, NamesARunThatCannotBeEnded) {
   EXPECT_TRUE(remedy_of(gone).starts_with("as root, 'kill -KILL 1140 1141' ends it"));
 }
 
+TEST(Doctor, NamesSocketsWhoseFileIsGone) {
+  AppFacts app = running();
+  app.row->status.cut_off = {"/run/api.sock"};
+  EXPECT_EQ("error api: nobody can connect to /run/api.sock: its file is gone, or another's",
+            only_of_app(app));
+  EXPECT_EQ("'ctl restart api' listens anew", remedy_of(app));
+}
+
 TEST(Doctor, NamesKeepersThatDoNotAnswer) {
   AppFacts app = running();
   app.row->answered = false;

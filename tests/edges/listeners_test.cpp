@@ -47,6 +47,46 @@ TEST(Listeners, KeepTheirSocketsWhereTheAddressesChange) {
   EXPECT_TRUE(connected_to(in(place, "c")));
 }
 
+TEST(Listeners, MakeAPathAgainThatWasRemoved) {
+  namespace fs = std::filesystem;
+  Place place;
+  Listeners listeners;
+  listeners.want({in(place, "a"), in(place, "b")});
+  ASSERT_TRUE(listeners.open_missing());
+  const std::vector<int> before = listeners.sockets();
+  EXPECT_EQ(std::vector<string>(), listeners.cut_off());
+  fs::remove(place / "a");
+  EXPECT_EQ((std::vector<string>{place / "a"}), listeners.cut_off());
+  EXPECT_EQ((std::vector<string>{in(place, "a").place()}), listeners.mend_paths());
+  EXPECT_TRUE(connected_to(in(place, "a"))) << "the program goes on with the same socket";
+  EXPECT_EQ(std::vector<string>(), listeners.mend_paths());
+  fs::remove(place / "a"), fs::remove(place / ".a.keeper");
+  EXPECT_EQ(std::vector<string>(), listeners.mend_paths());
+  listeners.close_cut_off();
+  EXPECT_EQ((std::vector<int>{before[1]}), listeners.sockets());
+  ASSERT_TRUE(listeners.open_missing());
+  EXPECT_TRUE(connected_to(in(place, "a")));
+  listeners.remove_paths();
+  EXPECT_TRUE(fs::is_empty(place.path()));
+}
+
+TEST(Listeners, LeaveAloneWhatIsAnothers) {
+  namespace fs = std::filesystem;
+  Place place;
+  write_text(place / ".a.keeper", "a file of somebody's");
+  Listeners listeners;
+  listeners.want({in(place, "a"), in(place, "b")});
+  ASSERT_TRUE(listeners.open_missing());
+  fs::remove(place / "a"), fs::remove(place / "b");
+  write_text(place / "b", "another's");
+  EXPECT_EQ(std::vector<string>(), listeners.mend_paths());
+  EXPECT_EQ((std::vector<string>{place / "a", place / "b"}), listeners.cut_off());
+  listeners.remove_paths();
+  EXPECT_EQ("a file of somebody's", read_text(place / ".a.keeper"));
+  EXPECT_EQ("another's", read_text(place / "b"));
+  EXPECT_FALSE(fs::exists(place / ".b.keeper"));
+}
+
 TEST(Listeners, MayGoBackToTheAddressesOfBefore) {
   Place place;
   Listeners listeners;

@@ -83,6 +83,31 @@ TEST(ServerSocket, ThatCannotBeHadSaysWhy) {
   EXPECT_EQ(EBADF, open_server_socket(wish).error);
 }
 
+TEST(ServerSocket, AnAddressIsNotReadToItsFirstZeroByteAndNoFurther) {
+  Place place;
+  SocketWish wish;
+  wish.address = std::string("127.0.0.1\0x", 11);
+  EXPECT_EQ(EINVAL, open_server_socket(wish).error);
+  wish.address = std::string("::1\0x", 5), wish.v6 = true;
+  EXPECT_EQ(EINVAL, open_server_socket(wish).error);
+  EXPECT_EQ(EINVAL, open_server_socket(local((place / "a").string() + '\0')).error);
+  EXPECT_FALSE(std::filesystem::exists(place / "a"));
+}
+
+TEST(ServerSocket, KnowsWhetherItsFileIsStillThere) {
+  Place place;
+  const std::string path = (place / "socket").string();
+  const ServerSocket first = open_server_socket(local(path));
+  const std::uint64_t inode = socket_file(path, {});
+  EXPECT_FALSE(socket_file_is_gone(path, inode, {}));
+  std::filesystem::rename(path, path + ".old");
+  EXPECT_TRUE(socket_file_is_gone(path, inode, {}));
+  const ServerSocket second = open_server_socket(local(path));
+  EXPECT_TRUE(socket_file_is_gone(path, inode, {})) << "it is another's";
+  EXPECT_TRUE(socket_file_is_gone((place / "no" / "socket").string(), inode, {}));
+  EXPECT_FALSE(socket_file_is_gone(path, 0, {}));
+}
+
 TEST(ServerSocket, InTheFileSystemIsThereOnce) {
   Place place;
   const std::string path = (place / "socket").string();

@@ -153,11 +153,6 @@ bool answers(const string& path) {
   return !get(std::move(socket)).empty();
 }
 
-bool refuses(const string& path) {
-  Fd socket;
-  return connect_to(path, socket) == ECONNREFUSED;
-}
-
 TEST(Cluster, SharesASocketInTheFileSystemAndTakesItAlong) {
   Sandbox box;
   const string path = (box.work() / "api.sock").string();
@@ -194,15 +189,147 @@ TEST(Cluster, AReloadThatFailsChangesNothingAboutWhatIsListenedAt) {
   const int pid = box.pid("api");
   set_version("old,new", "fails");
   EXPECT_EQ(1, box.ctl({"reload", "api"}).code);
-  EVENTUALLY(refuses(new_place));  // nobody would ever accept
+  EVENTUALLY(!fs::exists(new_place));  // nobody would ever accept
   set_version("new", "dies");
   EXPECT_EQ(1, box.ctl({"reload", "api", "--canary", "20s"}).code);
-  EVENTUALLY(refuses(new_place));
+  EVENTUALLY(!fs::exists(new_place));
   EXPECT_EQ(pid, box.pid("api"));
   EXPECT_TRUE(answers(old_place));
   set_version("old", "serves");
   Outcome out = box.ctl({"scale", "api", "2"});
   EXPECT_EQ(0, out.code) << "what the old run listens at is held: " << out.all();
+}
+
+/// Most programs remove the path first: what an earlier life left would be in the way.
+constexpr const char* kRemovesItsPath = R"(
+  const path = __dirname + '/api.sock';
+  try { require('fs').unlinkSync(path); } catch {}
+  require('http').createServer((_, response) => response.end(String(process.pid)))
+    .listen(path, () => { console.log('listening at it'); process.send('ready'); });
+)";
+
+string whom(const string& path) {
+  Fd socket;
+  if (connect_to(path, socket) != 0) return "";
+  fcntl(socket.get(), F_SETFL, 0);
+  return get(std::move(socket));
+}
+
+TEST(Cluster, ASocketWhoseFileIsGoneIsNotHandedOut) {
+  Sandbox box;
+  const string path = (box.work() / "api.sock").string();
+  write_text(box.work() / "api.js", kRemovesItsPath);
+  box.detach("api", {"--cluster", "--ready", "node", "api.js"});
+  EXPECT_EQ(std::to_string(box.pid("api")), whom(path));
+  for (const Words& words : {Words{"restart", "api", "--wait"}, Words{"reload", "api"}}) {
+    ASSERT_EQ(0, box.ctl(words).code);
+    EXPECT_EQ(std::to_string(box.pid("api")), whom(path)) << words[0];
+  }
+  EXPECT_EQ(Words(), box.status("api")->cut_off);
+  ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(Cluster, NorIsThatOfASibling) {
+  Sandbox box;
+  const string path = (box.work() / "api.sock").string();
+  write_text(box.work() / "api.js", kRemovesItsPath);
+  box.detach("api", {"-i", "2", "--ready", "node", "api.js"});
+  for (const auto& [last, other] : {std::pair<string, string>{"api:1", "api"}, {"api", "api:1"}}) {
+    ASSERT_EQ(0, box.ctl({"restart", last == "api" ? "api:0" : last, "--wait"}).code);
+    EXPECT_EQ(std::to_string(box.pid(last)), whom(path)) << "it has removed the path last";
+    EXPECT_EQ(Words(), box.status(last)->cut_off);
+    EXPECT_EQ(Words{path}, box.status(other)->cut_off);
+  }
+  const Outcome doctor = box.ctl({"doctor", "api"});
+  EXPECT_TRUE(has(doctor.out, "nobody can connect to " + path)) << doctor.all();
+}
+
+/// Its file is there, and is another's.
+TEST(Cluster, NorIsASocketWhosePathIsAnothersByNow) {
+  Sandbox box;
+  const string path = (box.work() / "api.sock").string();
+  box.detach("api", {"--cluster", kServes, path});
+  listening(box, "api");
+  fs::remove(path);
+  Fd other(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  std::copy(path.begin(), path.end(), to.sun_path);
+  ASSERT_EQ(0, bind(other.get(), reinterpret_cast<sockaddr*>(&to), sizeof to));
+  ASSERT_EQ(0, box.ctl({"restart", "api"}).code);
+  EVENTUALLY(box.logged("api", "error EADDRINUSE bind"));
+}
+
+TEST(Cluster, AServerThatIsClosedRefusesConnections) {
+  Sandbox box;
+  const string path = (box.work() / "own").string();
+  write_text(box.work() / "api.js", R"(
+    const http = require('http'), where = process.argv[2] || 0;
+    const open = (then) => { const server = http.createServer((_, response) => {
+      response.setHeader('Connection', 'close'); response.end('up'); }); server.listen(where, () => then(server)); };
+    open((server) => {
+      console.log('listening ' + JSON.stringify({ at: server.address() }));
+      process.on('message', (word) => word === 'close'
+        ? server.close(() => console.log('closed'))
+        : open((next) => { server = next; console.log('again ' + JSON.stringify(server.address())); }));
+    });
+  )");
+  box.detach("api", {"-i", "2", "api.js"});
+  box.detach("own", {"--cluster", "api.js", path});
+  listening(box, "own");
+  const int port = port_of(box, "api");
+  EXPECT_EQ(port, port_of(box, "api:1"));
+  ASSERT_EQ(0, box.ctl({"send", "api:0", "\"close\""}).code);
+  EVENTUALLY(box.logged("api", "closed"));
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ("up", get(port)) << "the other one has it";
+  ASSERT_EQ(0, box.ctl({"send", "api:1", "own", "\"close\""}).code);
+  EVENTUALLY(!connected_to(port) && !fs::exists(path));
+  ASSERT_EQ(0, box.ctl({"send", "own", "\"again\""}).code);
+  EVENTUALLY(box.logged("own", "again \"" + path + "\""));
+  EXPECT_TRUE(answers(path));
+}
+
+/// By a signal or of its own accord: what it listens at is for the next run.
+TEST(Cluster, ARestartOfAWorkerThatClosesItsServerRefusesNobody) {
+  Sandbox box;
+  write_text(box.work() / "api.js", R"(
+    const { worker } = require('cluster');
+    const server = require('http').createServer((_, response) => response.end(String(process.pid)));
+    server.listen(0, () => console.log('listening ' + JSON.stringify({ at: server.address() })));
+    process.on('SIGTERM', () => server.close(() => setTimeout(() => process.exit(0), 200)));
+    process.on('message', () => { worker.on('disconnect', () => setTimeout(() => process.exit(0), 200)); worker.disconnect(); });
+  )");
+  box.detach("api", {"--cluster", "--restart-delay", "100ms", "api.js"});
+  const int port = port_of(box, "api");
+  Asking asking(port);
+  for (const Words& words : {Words{"restart", "api"}, Words{"send", "api", "1"}}) {
+    const int pid = box.pid("api");
+    ASSERT_EQ(0, box.ctl(words).code);
+    EVENTUALLY(box.runs_another("api", pid) && get(port) == std::to_string(box.pid("api")));
+  }
+  asking.end();
+  EXPECT_EQ(0, asking.failed());
+}
+
+TEST(Cluster, APortOfDatagramsMayBeAText) {
+  Sandbox box;
+  Fd free(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in any = at(0);
+  socklen_t size = sizeof any;
+  ASSERT_EQ(0, bind(free.get(), reinterpret_cast<sockaddr*>(&any), size));
+  getsockname(free.get(), reinterpret_cast<sockaddr*>(&any), &size);
+  const string port = std::to_string(ntohs(any.sin_port));
+  free.reset();
+  write_text(box.work() / "udp.js",
+             "const d = require('dgram').createSocket('udp4');"
+             "d.on('error', (error) => console.log('error ' + error.code));"
+             "d.bind(process.argv[2], () => console.log('bound ' + d.address().port));");
+  box.detach("api", {"--cluster", "udp.js", port});
+  EVENTUALLY(box.logged("api", "bound " + port + "\n"));
+  box.detach("bad", {"--cluster", "udp.js", "http"});
+  EVENTUALLY(box.logged("bad", "error EINVAL"));
 }
 
 TEST(Cluster, SharesDatagrams) {

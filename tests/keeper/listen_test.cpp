@@ -133,9 +133,44 @@ TEST(Listen, APathThatBelongsToAnotherByNowIsNotRemoved) {
   const string path = box.work() / "api.sock";
   box.detach("api", {"--listen", "unix:api.sock", "sleep", "1000"});
   std::filesystem::rename(path, path + ".old");
-  box.detach("other", {"--listen", "unix:api.sock", "sleep", "1000"});
+  Fd other(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  path.copy(to.sun_path, sizeof to.sun_path - 1);
+  ASSERT_EQ(0, bind(other.get(), reinterpret_cast<sockaddr*>(&to), sizeof to));
+  ASSERT_EQ(0, listen(other.get(), 8));
+  EXPECT_EQ(Words{path}, box.status("api")->cut_off);
+  EXPECT_TRUE(has(box.ctl({"doctor", "api"}).out, "nobody can connect to " + path));
   EXPECT_EQ(0, box.ctl({"stop", "api"}).code);
   EXPECT_TRUE(connects(path));
+}
+
+TEST(Listen, APathThatWasRemovedIsMadeAgain) {
+  Sandbox box;
+  const string path = box.work() / "api.sock";
+  const string server =
+      "import socket\ns = socket.socket(fileno=3)\nwhile True: s.accept()[0].sendall(b'up')\n";
+  box.detach("api", {"--listen", "unix:api.sock", "python3", "-c", server});
+  auto answered = [&] {
+    Fd client(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    path.copy(to.sun_path, sizeof to.sun_path - 1);
+    return connect(client.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0 &&
+           rest_of(client.get()) == "up";
+  };
+  ASSERT_TRUE(answered());
+  const int pid = box.pid("api");
+  std::filesystem::remove(path);
+  EVENTUALLY(answered());
+  EXPECT_EQ(pid, box.pid("api")) << "the same run";
+  EXPECT_TRUE(box.logged("api", "the file of unix:" + path + " was removed, and is there again"));
+  for (const char* gone : {"api.sock", ".api.sock.keeper"})
+    std::filesystem::remove(box.work() / gone);
+  ASSERT_EQ(0, box.ctl({"restart", "api"}).code);
+  EVENTUALLY(answered());
+  EXPECT_EQ(0, box.ctl({"stop", "api"}).code);
+  EXPECT_TRUE(std::filesystem::is_empty(box.work()));
 }
 
 TEST(Lazy, TheProgramIsStartedAtTheFirstConnection) {

@@ -233,16 +233,15 @@ TEST(Ready, AConnectionToItsPortConfirmsTheRun) {
 
 /// It was there before: the program, which has no port yet, is not ready by that.
 TEST(Ready, AConnectionToAStrangerDoesNot) {
-  for (const char* kind : {"tcp:127.0.0.1:", "http:127.0.0.1:"}) {
+  for (const char* kind : {"tcp:", "http:"}) {
     Sandbox box;
     auto [listener, port] = bound_port();
     ASSERT_EQ(0, listen(listener.get(), 8));
     const string said = kind + port + " is not its own: pid " + std::to_string(getpid()) + " (" +
-                        read_text("/proc/self/comm").substr(0, 12);
+                        lines_of(read_text("/proc/self/comm")).at(0) + ") answers there";
     Background wait = begin_beside(box, {"--ready", kind + port, "sh", "-c", kListensLater, port});
     EVENTUALLY(box.state("api") == "starting" && box.status("api")->not_ready &&
                has(*box.status("api")->not_ready, said));
-    EXPECT_TRUE(has(*box.status("api")->not_ready, " answers there"));
     EXPECT_EQ("starting", box.state("api"));
     listener.reset();
     write_text(box.work() / "go", "");

@@ -426,11 +426,12 @@ constexpr const char* kSaysOptions = R"(
   const say = 'JSON.stringify([process.env.NODE_OPTIONS ?? null, process.execArgv])';
   const thread = (more) => new Promise((done) =>
     new Worker(`require('worker_threads').parentPort.postMessage(${say})`, { eval: true, ...more }).on('message', done));
-  const child = () => require('child_process').execFileSync(process.execPath, ['-p', say]).toString().trim();
+  const child = () => require('child_process').execFileSync(process.execPath,
+    ['-p', 'JSON.stringify(process.env.NODE_OPTIONS ?? null)']).toString().trim();
   (async () => {
     const all = [eval(say), await thread({}), await thread({ env: SHARE_ENV }), eval(say),
-      await thread({ env: { ...process.env } }), child()];
-    console.log('options ' + [...new Set(all)].join(' or '));
+      await thread({ env: { ...process.env } })];
+    console.log('options ' + [...new Set(all)].join(' or ') + ' child ' + child());
     require('http').createServer().listen(0);
   })();
 )";
@@ -461,7 +462,9 @@ TEST(Reload, AWorkerSeesNothingOfWhatLetsItLeave) {
   box.detach("nodes", {"--cluster", "--", "node", "--env-file=for_node", "says.js"});
   for (const auto& way : ways) {
     EVENTUALLY(box.logged(way.name, "options "));
-    EXPECT_TRUE(box.logged(way.name, "options [" + string(way.options_are) + ",[]]\n")) << box.log(way.name);
+    EXPECT_TRUE(
+        box.logged(way.name, "options [" + string(way.options_are) + ",[]] child " + way.options_are + "\n"))
+        << box.log(way.name);
   }
   EVENTUALLY(box.logged("nodes", R"(options ["--title=by-node",)"));
 }

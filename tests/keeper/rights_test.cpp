@@ -424,7 +424,22 @@ TEST_F(RightsAtAPath, AListeningSocketIsRemovedWithItsUsersRights) {
   const fs::path path = theirs / "app.sock";
   keep({"--listen", "unix:" + path.string(), "sleep", "1000"});
   ASSERT_EQ(0, box.ctl({"stop", "app"}).code);
-  EXPECT_FALSE(fs::exists(path));
+  EXPECT_TRUE(fs::is_empty(theirs));
+}
+
+TEST_F(RightsAtAPath, AListeningSocketIsMadeAgainWithItsUsersRightsAndNowhereElse) {
+  const fs::path path = directory_of_theirs("run") / "app.sock";
+  keep({"--listen", "unix:" + path.string(), "sleep", "1000"});
+  EVENTUALLY(fs::is_socket(path));
+  fs::remove(path);
+  EVENTUALLY(fs::is_socket(path));
+  EXPECT_EQ(kNobody, owner_of(path.parent_path() / ".app.sock.keeper"));
+  fs::create_hard_link(path, own / ".app.sock.keeper");
+  exchange(theirs / "run");
+  const int pid = box.pid("app");
+  ASSERT_EQ(0, box.ctl({"restart", "app"}).code);  // each start looks for it
+  EVENTUALLY(box.runs_another("app", pid));
+  EXPECT_FALSE(fs::exists(own / "app.sock"));
 }
 
 TEST_F(RightsAtAPath, AnEnvFileOfTheUsersDirectoryIsReadAsTheUser) {

@@ -46,14 +46,48 @@ TEST(WorkerMessage, SaysWhatKindOfSocketIsWanted) {
   EXPECT_EQ(3, query(R"(,"address":null,"port":null,"addressType":null,"fd":3)").wish.number);
 }
 
-TEST(WorkerMessage, ThatMakesNoSenseIsNone) {
+TEST(WorkerMessage, WithoutANumberIsNone) {
   for (const char* line :
-       {"{}", R"({"act":"queryServer"})", R"({"act":"queryServer","seq":-1})", R"({"seq":"1"})",
-        R"({"act":"queryServer","seq":1,"address":null,"port":65536,"addressType":4})",
-        R"({"act":"queryServer","seq":1,"address":null,"port":-1,"addressType":-1})"})
+       {"{}", R"({"act":"queryServer"})", R"({"act":"queryServer","seq":-1})", R"({"seq":"1"})"})
     EXPECT_FALSE(read_worker_message(line)) << line;
-  EXPECT_EQ(Act::other, read_worker_message(R"({"act":"online","seq":0})")->act);
+}
+
+TEST(WorkerMessage, ThatIsNotUnderstoodIsRefused) {
+  for (const char* members :
+       {R"(,"address":null,"port":65536,"addressType":4)", R"(,"address":null,"port":-1,"addressType":-1)",
+        R"(,"address":"::","port":"http","addressType":"udp6")", R"(,"port":"-1","addressType":"udp4")"}) {
+    const WorkerMessage q = query(members);
+    EXPECT_EQ(Act::refused, q.act) << members;
+    EXPECT_EQ(EINVAL, q.error);
+    EXPECT_EQ(1, tree_of(refusal(q, q.error))["ack"]) << "node waits for that";
+  }
+  const auto newer = read_worker_message(R"({"cmd":"NODE_CLUSTER","act":"queryWeather","seq":7})");
+  ASSERT_TRUE(newer);
+  EXPECT_EQ(Act::refused, newer->act);
+  EXPECT_EQ(ENOSYS, newer->error);
+  for (const char* act : {"online", "listening"})
+    EXPECT_EQ(Act::other, read_worker_message(R"({"seq":0,"act":")" + string(act) + R"("})")->act);
   EXPECT_EQ(Act::exits, read_worker_message(R"({"act":"exitedAfterDisconnect","seq":4})")->act);
+}
+
+TEST(WorkerMessage, APortOfDatagramsMayBeAText) {
+  const WorkerMessage q = query(R"(,"address":"0.0.0.0","port":"28126","addressType":"udp4","fd":-1)");
+  EXPECT_EQ(Act::query, q.act);
+  EXPECT_EQ(28126, q.wish.port);
+  EXPECT_EQ(query(R"(,"address":"0.0.0.0","port":28126,"addressType":"udp4","fd":-1)").key, q.key);
+  for (const char* none : {"", R"(,"port":null)", R"(,"port":"")"}) {
+    const WorkerMessage any = query(R"(,"address":"::1","addressType":"udp6","fd":-1)" + string(none));
+    EXPECT_EQ(Act::query, any.act) << none;
+    EXPECT_EQ(0, any.wish.port);
+  }
+}
+
+TEST(WorkerMessage, ThatAServerWasClosedNamesIt) {
+  const WorkerMessage q = query(R"(,"address":"/run/x","port":-1,"addressType":-1)");
+  const auto closed = read_worker_message(Json{{"act", "close"}, {"key", q.key}, {"seq", 9}}.dump());
+  EXPECT_EQ(Act::closes, closed->act);
+  EXPECT_EQ(q.key, closed->key);
+  EXPECT_EQ(Act::leaves, read_worker_message(R"({"act":"leaves","seq":0})")->act);
 }
 
 TEST(WorkerMessage, IsAnsweredAsNodesPrimaryAnswers) {

@@ -370,6 +370,7 @@ Status full_status() {
   s.survivors = {7, 8};
   s.left = {9};
   s.at_risk = "no room";
+  s.cut_off = {"/run/api.sock"};
   s.status_text = "serving";
   s.doing = "reloading";
   s.waiting_for = {"tcp:80"};
