@@ -13,7 +13,7 @@
 
 namespace {
 
-constexpr rlim_t kFewest = 10;  // descriptors: with fewer a look at the home would find nothing that is there
+constexpr rlim_t kFewest = 6;  // descriptors: with fewer a look at the home would find nothing that is there
 
 bool has_descriptors() {
   rlimit limit{};

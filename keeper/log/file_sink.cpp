@@ -171,6 +171,7 @@ void FileSink::take_file(Fd file) {
   spliceable_ = regular_;
   if (inode_ != again_inode_) again_.reset();
   at_size(static_cast<std::uint64_t>(st.st_size));
+  rested_at_ = size_;
   at_line_start_.reset();
   told_ = on_file_ && on_file_(file_.get());
   if (regular_)
@@ -200,6 +201,7 @@ bool FileSink::at_size(std::uint64_t size) {
   if (again_) size = *again_;
   if (size != size_) at_line_start_.reset();
   size_ = size;
+  if (next_rotation_ > 0 && now_ms() < next_rotation_) rested_at_ = size_;
   return true;
 }
 
@@ -254,7 +256,7 @@ std::size_t FileSink::share(std::string_view bytes, bool& rotates) {
     rotates = true;
     return 0;
   }
-  std::uint64_t past = limit + kPastSize;
+  const std::uint64_t past = longest();
   std::size_t most = size_ < past ? static_cast<std::size_t>(past - size_) : 0;
   std::size_t from = size_ >= limit ? 0 : static_cast<std::size_t>(limit - size_) - 1;
   std::size_t end = bytes.find('\n', from);
@@ -303,7 +305,7 @@ void FileSink::leave_full() {
 void FileSink::rotate_if_due() {
   const std::uint64_t limit = size_limit();
   if (!file_ || next_ || again_ || limit == 0 || size_ < limit || !kept_.empty()) return;
-  if (at_line_start() || size_ >= limit + kPastSize) move_away();
+  if (at_line_start() || size_ >= longest()) move_away();
 }
 
 void FileSink::write_again(std::uint64_t inode, std::uint64_t offset) {
@@ -323,6 +325,12 @@ void FileSink::wrote_again() {
 std::uint64_t FileSink::size_limit() const {
   if (!regular_ || (next_rotation_ > 0 && now_ms() < next_rotation_)) return 0;
   return asked_ > 0 && (rules_.most == 0 || asked_ < rules_.most) ? asked_ : rules_.most;
+}
+
+/// The size at which a line without end is cut. A file that has grown while rotations rested, also under an
+/// earlier keeper, is not cut for that.
+std::uint64_t FileSink::longest() const {
+  return std::max(size_limit(), rested_at_) + kPastSize;
 }
 
 /// How many of the bytes are stored.
@@ -425,8 +433,8 @@ void FileSink::send_kept() {
     kept_.begin_sending(inode_, size_);
     const std::size_t stored = put(bytes.substr(0, piece));
     kept_.sent(stored);
-    if (stored < piece) break;
-    if (rotates) move_away();
+    if (stored < piece && (!is_full_file() || !move_away())) break;
+    if (stored == piece && rotates) move_away();
   }
 }
 

@@ -152,6 +152,7 @@ class FileSink {
   bool next_is_due();
   bool leave_moved();
   std::uint64_t size_limit() const;
+  std::uint64_t longest() const;
   std::size_t share(std::string_view bytes, bool& rotates);
   void rotate_if_due();
   void wrote_again();
@@ -201,6 +202,7 @@ class FileSink {
   std::int64_t next_by_ = 0;           ///< ms, and
   std::uint64_t next_at_ = 0;          ///< size of the old one: then it is taken in any case
   std::uint64_t asked_ = 0;            ///< somebody asked for a rotation at this size
+  std::uint64_t rested_at_ = 0;        ///< size of the file when it was opened, or while rotations rested
   std::int64_t next_rotation_ = 0;     ///< not before, after one that failed, or a part of one
   bool rotates_ = false;               ///< a part of it is done
   bool tidies_ = false;

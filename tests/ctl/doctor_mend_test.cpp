@@ -196,7 +196,7 @@ TEST_F(DoctorMend, WhatIsWhereALockBelongsIsNamedAndMovedAway) {
     in_its_place(in_app("lock"));
     auto lock = home_->lock("api", Millis(0));
     ASSERT_FALSE(lock);
-    EXPECT_NE(string::npos, lock.error().text().find("/lock is a ")) << lock.error().text();
+    EXPECT_NE(string::npos, lock.error().text().find("/lock is ")) << lock.error().text();
     auto all = mended();
     ASSERT_EQ(1u, all.size());
     EXPECT_TRUE(all[0].finding.fixed) << all[0].finding.remedy;

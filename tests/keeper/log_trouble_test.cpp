@@ -171,7 +171,8 @@ TEST_F(Trouble, DropsAndCountsWhatThereIsNoRoomFor) {
 }
 
 TEST_F(Trouble, IsNamedAlsoWhereTheEndOfALostLineComesLater) {
-  box.detach("job", {"--start-secs", "0", "--log", log().string(), "--log-buffer", "64K", "sh", "-c",
+  box.detach("job", {"--start-secs", "0", "--log", log().string(), "--log-buffer", "64K", "--log-backups",
+                     "0", "sh", "-c",
                      wait_for("go1") + "head -c 3000000 /dev/zero | tr '\\0' x; touch done1; " +
                          wait_for("go2") + "echo end of it; echo next; exec sleep 1000"});
   limit_files_of(box.keeper_pid("job"), fs::file_size(log()));
