@@ -135,9 +135,11 @@ Keeper::Obtained Keeper::obtain(const WorkerMessage& query) {
   const auto search = std::move(search_);
   if (search->no_room) return {ENOBUFS, false};
   Obtained out = open_socket(query, wish);
-  // What was closed just now the guard may hold still, and its file is there until the siblings have
-  // answered.
-  const bool going = !partings_.empty() || steady_now() - dropped_at_ < kSiblingWait;
+  // The guard may still hold the port of a socket that was closed just now. The file of one is there until
+  // the siblings have answered, and then gone, whoever holds it.
+  const bool port_may_be_held =
+      wish.kind != SocketWish::Kind::local && steady_now() - dropped_at_ < kSiblingWait;
+  const bool going = !partings_.empty() || port_may_be_held;
   out.again = out.error == EADDRINUSE && (going || !search->all_answered) && patient;
   return out;
 }
