@@ -17,8 +17,11 @@ void limit(__rlimit_resource_t what, rlim_t most) {
   setrlimit(what, &now);
 }
 
+constexpr const char* kNoDescriptors = "a sanitizer opens files of its own";
+
 /// Also where they are not enough for the program, which is tried again.
 TEST(FewDescriptors, AreEnoughForAnOrder) {
+  if (sanitized()) GTEST_SKIP() << kNoDescriptors;
   Sandbox box;
   int kept = 0;
   for (const rlim_t most : {20UL, 23UL, 24UL, 28UL}) {
@@ -38,6 +41,7 @@ TEST(FewDescriptors, AreEnoughForAnOrder) {
 
 /// A second client waits until the first one has gone.
 TEST(FewDescriptors, AreGivenToOneClientAfterTheOther) {
+  if (sanitized()) GTEST_SKIP() << kNoDescriptors;
   Sandbox box;
   Start start{.words = {program("keeper"), "-d", "--no-wait", "-n", "api", "sleep", "1000"}};
   start.before = [] { limit(RLIMIT_NOFILE, 25); };
