@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   page->inbox().put(InboxEntry::exited, 0, 7);
   for (std::size_t length : {0u, 100u, 2000u, 20000u}) {
     const std::string content(length, 'x');
-    require(page->write(content));
+    require(static_cast<bool>(page->write(content)));
     require(page->read() == content);
   }
   auto again = StatePage::open(home, kStem);
