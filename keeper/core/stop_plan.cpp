@@ -75,7 +75,9 @@ StopStep kill_step(const Policy& policy) {
 StopStep clear_step(const Policy& policy, const Life& life) {
   // After KILL it is KILL again: a process may have been born between that signal and the end of its parent.
   if (life.at_once || life.phase == Phase::killing) return kill_step(policy);
-  const bool asked = life.phase == Phase::stopping && stop_signal(policy, life.ending, life.step) > 0;
+  // A step without a time was refused: no process of the run was sent its signal.
+  const bool asked =
+      life.phase == Phase::stopping && life.until.at && stop_signal(policy, life.ending, life.step) > 0;
   if (!asked) return rest_step(policy, life.ending, first_signal(policy, life.ending, life.step));
   StopStep out{Phase::clearing, std::nullopt, {}, life.step};
   // The group, or all of them, have had it.

@@ -48,23 +48,39 @@ class World {
  public:
   World(const Policy& policy, bool with_twin) : machine_(policy), twin_(policy), with_twin_(with_twin) {}
 
-  /// One event, and what came of it. Gives the first broken promise, or nothing.
+  /// Plays some event. Returns the first promise that was broken, or "".
   std::string turn(const Pick& pick) {
     Event event = any_event(pick);
-    std::optional<Time> before = machine_.deadline();
-    happen(event);
-    std::vector<Action> actions = machine_.step(event, now_);
-    for (const Action& action : actions)
-      std::visit([this](const auto& a) { meet(a); }, action);
-    check_lives();
-    check_rest();
-    if (std::holds_alternative<event::Tick>(event)) check_deadline(before);
+    std::vector<Action> actions = play(event);
     if (with_twin_) check_twin(event, actions, pick);
-    return problem_.empty() ? problem_ : describe(event) + " -> " + describe(machine_) + ": " + problem_;
+    return problem_after(event);
   }
+  /// Plays this event.
+  std::string turn(const Event& event) {
+    play(event);
+    return problem_after(event);
+  }
+  /// Lets time pass without a Tick.
+  void pass(Millis time) { now_ += time; }
 
   bool left() const { return left_; }
   const Machine& machine() const { return machine_; }
+  Time now() const { return now_; }
+  /// The pid that a process gets which is started now.
+  int next_pid() const { return last_pid_ + 1; }
+
+  /// Calls fold(number) with everything in it that the machine's promises depend on; runs are counted from
+  /// the next one backwards, so that worlds that differ in names alone are the same.
+  template <class Fold>
+  void fold(const Fold& fold) const {
+    auto age = [&](RunId run) { return static_cast<std::int64_t>(machine_.snapshot().next_run - run); };
+    for (const Run& run : runs_) {
+      fold(age(run.run));
+      fold(static_cast<std::int64_t>(run.body));
+    }
+    fold(up_ | asked_reload_ << 1 | left_ << 2);
+    fold(unanswered_ == 0 ? -1'000'000 : age(unanswered_));
+  }
 
  private:
   enum class Body { spawning, alive, leftovers };
@@ -73,6 +89,22 @@ class World {
     Body body = Body::spawning;
     int pid = 0;
   };
+
+  std::vector<Action> play(const Event& event) {
+    std::optional<Time> before = machine_.deadline();
+    happen(event);
+    std::vector<Action> actions = machine_.step(event, now_);
+    for (const Action& action : actions)
+      std::visit([this](const auto& a) { meet(a); }, action);
+    check_lives();
+    check_rest();
+    if (std::holds_alternative<event::Tick>(event)) check_deadline(before);
+    return actions;
+  }
+
+  std::string problem_after(const Event& event) const {
+    return problem_.empty() ? problem_ : describe(event) + " -> " + describe(machine_) + ": " + problem_;
+  }
 
   // ---- what happens
 
@@ -158,6 +190,7 @@ class World {
   void fact(const event::SpawnSucceeded& e) {
     Run* run = find(e.run);
     if (run && run->body == Body::spawning) *run = {e.run, Body::alive, e.pid};
+    last_pid_ = std::max(last_pid_, e.pid);
   }
   void fact(const event::SpawnFailed& e) {
     Run* run = find(e.run);
@@ -176,6 +209,7 @@ class World {
   void fact(const event::MainMoved& e) {
     Run* run = find(e.run);
     if (run && run->body == Body::alive) run->pid = e.pid;
+    last_pid_ = std::max(last_pid_, e.pid);
   }
   void fact(const event::Ready&) {}
   void fact(const event::Alive&) {}
@@ -235,8 +269,11 @@ class World {
     require(count == runs_.size() && count <= 2, "machine and world do not agree on how many live");
     if (s.serving) check_life(*s.serving);
     if (s.incoming) check_life(*s.incoming);
-    for (const Life& life : s.leaving)
+    for (const Life& life : s.leaving) {
       check_life(life);
+      require(life.phase == Phase::spawning || life.until.at || !life.stuck.empty(),
+              "an end that has neither a time nor a reason to last");
+    }
   }
 
   void check_life(const Life& life) {
