@@ -42,7 +42,7 @@ TEST(Asked, WithFewDescriptorsAListConnects) {
   Sandbox box;
   for (const char* name : {"a", "b", "c"})
     box.detach(name, {"sleep", "1000"});
-  Start how{{"sh", "-c", "ulimit -n 6; exec " BIN_DIR "/ctl list"}};
+  Start how{{"sh", "-c", "ulimit -n 6; exec " + program("ctl") + " list"}};
   how.before = [] { close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); };
   const Outcome list = box.run(how);
   EXPECT_EQ(0, list.code) << list.all();

@@ -2,7 +2,7 @@
 // is not to be done.
 #include <signal.h>
 
-#include "tests/faults/plan.hpp"
+#include "tests/keeper/support/faulty.hpp"
 #include "tests/keeper/support/sandbox.hpp"
 #include "tests/keeper/support/shared.hpp"
 
@@ -14,20 +14,14 @@ using faults::Call;
 using faults::Plan;
 using std::string;
 
-#if defined(KEEPER_FAULTY)
-constexpr bool kBuilt = true;
-#else
-constexpr bool kBuilt = false;
-#endif
-
 /// A home with an app that a keeper_faulty keeps.
 class Seam : public testing::Test {
  protected:
   void SetUp() override {
-    if (!kBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release";
+    NEEDS_KEEPER_FAULTY();
   }
   void begin(const Words& words) {
-    Start how{{string(BIN_DIR) + "/keeper_faulty", "-d", "-n", "api", "--start-secs", "0", "--backoff",
+    Start how{{program("keeper_faulty"), "-d", "-n", "api", "--start-secs", "0", "--backoff",
                "none", "--stop-timeout", "3s", "--kill-timeout", "1s"}};
     how.words.insert(how.words.end(), words.begin(), words.end());
     how.environment = {{"FAULT_PLAN", (box_.root() / "plan").string()}};

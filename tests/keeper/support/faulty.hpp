@@ -7,15 +7,11 @@
 
 /// Skips a test where keeper_faulty is not built.
 #define NEEDS_KEEPER_FAULTY() \
-  if (!keeper::kFaultyIsBuilt) GTEST_SKIP() << "keeper_faulty is built beside a release only"
+  if (!keeper::faulty_is_built()) GTEST_SKIP() << "keeper_faulty is built beside a release only"
 
 namespace keeper {
 
-#if defined(KEEPER_FAULTY)
-inline constexpr bool kFaultyIsBuilt = true;
-#else
-inline constexpr bool kFaultyIsBuilt = false;
-#endif
+inline bool faulty_is_built() { return std::filesystem::exists(program("keeper_faulty")); }
 
 /// The longest time for one step of a program (tests/children/steps.hpp), whatever fails.
 inline constexpr Millis kStep{20'000};

@@ -55,11 +55,8 @@ int repeats(int standard) {
 }
 
 bool sanitized() {
-#ifdef __SANITIZE_ADDRESS__
-  return true;
-#else
-  return false;
-#endif
+  static const bool is = std::getenv("KEEPER_TEST_SANITIZED") != nullptr;
+  return is;
 }
 
 /// PF_EXITING (linux/sched.h) of the ninth field of proc_pid_stat(5): its descriptors and locks may be gone
@@ -115,7 +112,8 @@ int count_of(const string& text, std::string_view part) {
 }
 
 string program(const char* name) {
-  return string(BIN_DIR "/") + name;
+  const char* dir = std::getenv("KEEPER_TEST_BIN");
+  return string(dir ? dir : BIN_DIR) + '/' + name;
 }
 
 string child(const char* name) {
