@@ -17,12 +17,10 @@ using std::string;
 /// A home with an app that a keeper_faulty keeps.
 class Seam : public testing::Test {
  protected:
-  void SetUp() override {
-    NEEDS_KEEPER_FAULTY();
-  }
+  void SetUp() override { NEEDS_KEEPER_FAULTY(); }
   void begin(const Words& words) {
-    Start how{{program("keeper_faulty"), "-d", "-n", "api", "--start-secs", "0", "--backoff",
-               "none", "--stop-timeout", "3s", "--kill-timeout", "1s"}};
+    Start how{{program("keeper_faulty"), "-d", "-n", "api", "--start-secs", "0", "--backoff", "none",
+               "--stop-timeout", "3s", "--kill-timeout", "1s"}};
     how.words.insert(how.words.end(), words.begin(), words.end());
     how.environment = {{"FAULT_PLAN", (box_.root() / "plan").string()}};
     const Outcome out = box_.run(how);

@@ -11,7 +11,9 @@
 
 namespace keeper {
 
-inline bool faulty_is_built() { return std::filesystem::exists(program("keeper_faulty")); }
+inline bool faulty_is_built() {
+  return std::filesystem::exists(program("keeper_faulty"));
+}
 
 /// The longest time for one step of a program (tests/children/steps.hpp), whatever fails.
 inline constexpr Millis kStep{20'000};
