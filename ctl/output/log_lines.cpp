@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "protocol/wire/codec.hpp"
+#include "protocol/wire/base64.hpp"
 #include "protocol/wire/escape.hpp"
 #include "protocol/wire/json_text.hpp"
 #include "protocol/wire/log_object.hpp"

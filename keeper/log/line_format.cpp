@@ -1,7 +1,7 @@
 #include "keeper/log/line_format.hpp"
 
 #include "keeper/log/json_escape.hpp"
-#include "protocol/wire/codec.hpp"
+#include "protocol/wire/base64.hpp"
 #include "protocol/wire/json_text.hpp"
 
 namespace keeper {

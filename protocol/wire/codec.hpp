@@ -111,8 +111,4 @@ std::string json_list(const std::vector<std::string_view>& objects);
 /// The OpenRPC document of every declared request.
 OpenRpc open_rpc();
 
-std::string base64(std::string_view bytes);
-/// Nothing for text that is not base64 (RFC 4648, section 4).
-std::optional<std::string> from_base64(std::string_view text);
-
 }  // namespace keeper

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "protocol/wire/codec.hpp"
+#include "protocol/wire/base64.hpp"
 
 namespace keeper {
 namespace {

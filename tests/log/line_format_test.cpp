@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "keeper/log/json_escape.hpp"
-#include "protocol/wire/codec.hpp"
+#include "protocol/wire/base64.hpp"
 #include "protocol/wire/json_text.hpp"
 
 namespace keeper {

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "protocol/wire/base64.hpp"
+
 namespace keeper {
 namespace {
 
