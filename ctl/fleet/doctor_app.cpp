@@ -101,16 +101,20 @@ string Examined::status_remedy(bool answered) const {
 }
 
 /// What a lock rules out, unless somebody deleted the directory that it is in. One that ended properly would
-/// take the other's socket along: it thinks that it is its own.
+/// take the other's socket along: it thinks that it is its own. Keeper and guard are suspended first: between
+/// two KILLs the second process would start the first one anew.
 void Examined::keepers() {
   std::optional<int> answering;
   if (app_.row && app_.row->answered) answering = app_.row->status.keeper_pid;
   std::vector<int> all, others;
-  string killed;
+  string halves, killed;
   for (const KeeperProcess& keeper : app_.keepers) {
     all.push_back(keeper.pid);
     if (keeper.pid == answering || (!answering && &keeper == &app_.keepers.back())) continue;
-    if (keeper.guard != 0) others.push_back(keeper.guard);  // the first to go
+    if (keeper.guard != 0) {
+      halves += " " + std::to_string(keeper.guard) + " " + std::to_string(keeper.pid);
+      others.push_back(keeper.guard);
+    }
     others.push_back(keeper.pid);
     for (int pid : keeper.children)
       others.push_back(pid);
@@ -125,7 +129,8 @@ void Examined::keepers() {
             std::to_string(*app_.record->keeper_pid);
   for (int pid : others)
     killed += " " + std::to_string(pid);
-  add(Severity::error, what, "'kill -KILL" + killed + "' ends the other with its program");
+  const string suspend = halves.empty() ? "" : "kill -STOP" + halves + "; ";
+  add(Severity::error, what, "'" + suspend + "kill -KILL" + killed + "' ends the other with its program");
 }
 
 void Examined::reach(const Row& row) {

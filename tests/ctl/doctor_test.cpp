@@ -143,8 +143,11 @@ TEST(Doctor, NamesTwoKeepersOfOneApp) {
   EXPECT_EQ(
       "error api: 2 keepers claim it: pid 1138 pid 1200; 1138 answers at its socket, the record names 1200",
       only_of_app(app));
-  EXPECT_EQ("'kill -KILL 1199 1200 1201' ends the other with its program", remedy_of(app))
+  EXPECT_EQ("'kill -STOP 1199 1200; kill -KILL 1199 1200 1201' ends the other with its program",
+            remedy_of(app))
       << "not what answers";
+  app.keepers.back().guard = 0;
+  EXPECT_EQ("'kill -KILL 1200 1201' ends the other with its program", remedy_of(app));
 }
 
 TEST(Doctor, CountsAnAnsweringKeeperOnce) {

@@ -29,6 +29,17 @@ has() { case $(member "$1" "$2") in '' | null) false ;; esac; }
 is() { [ "$(state "$1")" = "$2" ]; }
 gone() { ! kill -0 "$1" || grep -q '^State:.*Z' "/proc/$1/status"; }
 
+# Sends a signal to one process after the other, as a busy machine may: slow_kill -SIGNAL PID...
+slow_kill() {
+  slow_signal=$1
+  shift
+  for slow_pid in "$@"; do
+    kill "$slow_signal" "$slow_pid"
+    if [ "$slow_signal" = -KILL ]; then await gone "$slow_pid"; fi
+    sleep 0.1
+  done
+}
+
 # kill -9 of a keeper and its guard at once, so that neither can start the other anew.
 kill_keeper() {
   killed_keeper=$(keeper_pid "$1")
