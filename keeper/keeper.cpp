@@ -546,9 +546,13 @@ void Keeper::refuse(std::vector<Answer>& answers, const char* doing) {
                  machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});
 }
 
-/// Deletes what was asked to be deleted with the stop: who asked may have been a process of the run.
+/// Deletes what was asked to be deleted with the stop: who asked may have been a process of the run. An
+/// earlier keeper may have been killed in the middle of that: then nobody has the name, and no directory.
 void Keeper::forget() {
-  if (forget_ == Forget::nothing || nameless_) return;
+  if (forget_ == Forget::nothing) return;
+  Result<Fd> lock = Error{};
+  if (nameless_ && access(home_.app_dir(table_.stem).c_str(), F_OK) == 0) return;
+  if (nameless_ && !(lock = home_.lock(table_.stem, Millis(0)))) return;
   Done done = forget_ == Forget::all ? output_->remove_files() : Done();
   if (done) done = home_.remove_app(table_.stem);
   if (!done) say(table_.stem + ": cannot delete it: " + done.error().text());

@@ -511,8 +511,7 @@ class Keeper : public Service {
   std::vector<action::Announce> to_tell_;  ///< who waits hears of it when it is recorded
   int signal_error_ = 0;                   ///< errno of the last signal to a main process
   std::vector<Answer> stop_answers_;
-  enum class Forget { nothing, record, all };
-  Forget forget_ = Forget::nothing;  ///< what is deleted at the end, as long as that stop is wanted
+  Forget forget_ = Forget::nothing;
   std::vector<Answer> restart_answers_;
   std::vector<Answer> reload_answers_;
   std::vector<std::string> spec_changed_;     ///< by the reload that is under way

@@ -92,7 +92,7 @@ void fields(F& f, KeptState& v) {
       f(12, v.said_status);
   f(13, v.said_doing), f(14, v.missed), f(15, v.missed_text), f(16, v.survivors), f(17, v.inbox);
   f(18, v.signals), f(19, v.listeners), f(20, v.twin), f(21, v.sockets);
-  f(26, v.upgrades), f(27, v.left);
+  f(26, v.upgrades), f(27, v.left), f(28, v.forget);
 }
 
 std::string to_bytes(const KeptState& state) {

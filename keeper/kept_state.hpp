@@ -82,6 +82,10 @@ struct KeptUpgrade {
   bool operator==(const KeptUpgrade&) const = default;
 };
 
+/// What is deleted at the end of an app, as long as the stop that asked for it is wanted. The numbers are for
+/// good: they are written.
+enum class Forget { nothing = 0, record = 1, all = 2 };
+
 struct KeptState {
   std::string
       boot;  ///< the kernel's boot id: pids and the monotonic clock mean something under this one only
@@ -103,6 +107,7 @@ struct KeptState {
   std::vector<KeptListener> listeners;
   std::vector<KeptUpgrade> upgrades;  ///< the last ones
   std::vector<KeptProcess> left;      ///< by runs, with kill_mode process
+  Forget forget = Forget::nothing;
 };
 
 std::string to_bytes(const KeptState& state);

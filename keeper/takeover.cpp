@@ -172,6 +172,7 @@ KeptState Keeper::kept_state() const {
   out.upgrades = upgrades_;
   const std::size_t left = std::min(left_alone_.size(), kLeftMost);
   out.left.assign(left_alone_.end() - static_cast<std::ptrdiff_t>(left), left_alone_.end());
+  if (machine_.wanted() == Wanted::down) out.forget = forget_;
   return out;
 }
 
@@ -254,6 +255,7 @@ void Keeper::take_over(const LeftBehind& left) {
   inbox_ = state.inbox;
   twin_ = state.twin;
   left_alone_ = state.left;
+  if (table_.next && state.machine.wanted == Wanted::down) forget_ = state.forget;
   std::erase_if(left_alone_, [](const KeptProcess& one) { return !lives(one); });
   take_up_upgrades(state.upgrades);
   remember_end(state);

@@ -142,25 +142,62 @@ TEST(FullStdout, IsAFailureOfEveryCommand) {
   close(full);
 }
 
+/// An app "api" whose program says hello and has itself deleted.
+void have_one_that_deletes_itself(Sandbox& box, const string& options) {
+  ASSERT_EQ(
+      0, box.keeper({"-d", "--no-wait", "-n", "api", "sh", "-c",
+                     "echo hello; sleep 0.3; " + program("ctl") + " delete " + options + " api; sleep 1000"})
+             .code);
+  EVENTUALLY(!fs::exists(box.home() / "apps/api"));
+  EVENTUALLY(!fs::exists(box.home() / "sock/api.sock"));
+}
+
 TEST(Delete, OfTheProgramThatAsksForItDeletesIt) {
   Sandbox box;
-  const string ctl = program("ctl");
-  ASSERT_EQ(0, box.keeper({"-d", "--no-wait", "-n", "api", "sh", "-c",
-                           "sleep 0.3; " + ctl + " delete api; sleep 1000"})
-                   .code);
-  EVENTUALLY(box.status("api") == std::nullopt);
-  EVENTUALLY(!fs::exists(box.home() / "apps/api") && !fs::exists(box.log_path("api")));
-  EXPECT_FALSE(fs::exists(box.home() / "sock/api.sock"));
+  have_one_that_deletes_itself(box, "");
+  EVENTUALLY(box.status("api") == std::nullopt && !fs::exists(box.log_path("api")));
 }
 
 TEST(Delete, OfTheProgramThatAsksForItKeepsTheLogWhereThatIsAskedFor) {
   Sandbox box;
-  const string ctl = program("ctl");
-  ASSERT_EQ(0, box.keeper({"-d", "--no-wait", "-n", "api", "sh", "-c",
-                           "echo hello; sleep 0.3; " + ctl + " delete --keep-logs api; sleep 1000"})
-                   .code);
-  EVENTUALLY(!fs::exists(box.home() / "apps/api"));
+  have_one_that_deletes_itself(box, "--keep-logs");
   EXPECT_TRUE(box.logged("api", "hello"));
+}
+
+/// The program takes its time to end; its keeper is killed meanwhile.
+TEST(Delete, IsFinishedByTheNextKeeper) {
+  Sandbox box;
+  for (const string options : {"", "--keep-logs"}) {
+    ASSERT_EQ(0, box.keeper({"-d", "-n", "api", "--start-secs", "0", "--stop-timeout", "100s", "sh", "-c",
+                             "trap 'echo asked' TERM; " + program("ctl") + " delete " + options +
+                                 " api & while :; do sleep 0.05; done"})
+                     .code);
+    EVENTUALLY(box.logged("api", "asked"));
+    const int first = box.keeper_pid("api"), pid = box.pid("api");
+    ASSERT_EQ(0, kill(first, SIGKILL));
+    EVENTUALLY(box.keeper_pid("api") > 0 && box.keeper_pid("api") != first);
+    ASSERT_EQ(0, kill(pid, SIGKILL));
+    EVENTUALLY(!fs::exists(box.home() / "apps/api") && box.ended("api"));
+    EXPECT_EQ(options.empty(), !fs::exists(box.log_path("api")));
+  }
+}
+
+TEST(Delete, OfAStopThatIsWantedNoMoreIsForgottenByTheNextKeeperToo) {
+  Sandbox box;
+  ASSERT_EQ(0, box.keeper({"-d", "-n", "api", "--start-secs", "0", "--stop-timeout", "100s", "sh", "-c",
+                           "test -e asked && exec sleep 1000; trap 'echo asked' TERM; touch asked; " +
+                               program("ctl") + " delete api & while :; do sleep 0.05; done"})
+                   .code);
+  EVENTUALLY(box.logged("api", "asked\n"));
+  const int pid = box.pid("api"), first = box.keeper_pid("api");
+  Background start = box.start({{program("ctl"), "restart", "api"}});
+  EVENTUALLY(box.status("api")->wanted == Wanted::up);
+  ASSERT_EQ(0, kill(first, SIGKILL));
+  ASSERT_EQ(0, kill(pid, SIGKILL));
+  EVENTUALLY(box.runs_another("api", pid) && box.keeper_pid("api") != first);
+  start.wait();
+  ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
+  EXPECT_EQ("stopped", box.state("api"));
 }
 
 /// As nginx or postfix do, which begin as root.

@@ -3,15 +3,12 @@
 #include <signal.h>
 
 #include "tests/keeper/support/faulty.hpp"
-#include "tests/keeper/support/sandbox.hpp"
-#include "tests/keeper/support/shared.hpp"
 
 namespace keeper {
 namespace {
 
 using faults::Act;
 using faults::Call;
-using faults::Plan;
 using std::string;
 
 /// A home with an app that a keeper_faulty keeps.
@@ -19,11 +16,9 @@ class Seam : public testing::Test {
  protected:
   void SetUp() override { NEEDS_KEEPER_FAULTY(); }
   void begin(const Words& words) {
-    Start how{{program("keeper_faulty"), "-d", "-n", "api", "--start-secs", "0", "--backoff", "none",
-               "--stop-timeout", "3s", "--kill-timeout", "1s"}};
-    how.words.insert(how.words.end(), words.begin(), words.end());
-    how.environment = {{"FAULT_PLAN", (box_.root() / "plan").string()}};
-    const Outcome out = box_.run(how);
+    Words all = {"--backoff", "none", "--stop-timeout", "3s", "--kill-timeout", "1s"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Outcome out = box_.run(faulty(box_, all, "api"));
     ASSERT_EQ(0, out.code) << out.all();
   }
   string file_of(int pid, const string& name) {
@@ -62,7 +57,7 @@ class Seam : public testing::Test {
   }
 
   Sandbox box_;
-  Shared<Plan> plan_{box_.root() / "plan"};
+  PlanOf plan_{box_};
 };
 
 /// A process that has claimed its spawn and does not execute its program. The best of eight: other tests keep
@@ -120,6 +115,23 @@ TEST_F(Seam, ARestartDoesNotWalkThroughProc) {
   EXPECT_LT(before, plan_->walks.load());
 }
 
+/// Also of an app that is known, and whose files an earlier keeper has left.
+TEST_F(Seam, AStartDoesNotWalkThroughProc) {
+  begin({"sh", "-c", "sleep 1000 & wait"});
+  EXPECT_EQ(0u, plan_->walks.load()) << "the first start";
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(0, box_.ctl({"stop", "api"}).code);
+    begin({"sh", "-c", "sleep 1000 & wait"});
+    EXPECT_EQ(0u, plan_->walks.load()) << "a later start";
+  }
+  ASSERT_EQ(0, box_.ctl({"stop", "api"}).code);
+  Start recorded{{program("keeper_faulty"), "--start", "api"}};
+  recorded.environment = {{"FAULT_PLAN", (box_.root() / "plan").string()}};
+  const Outcome out = box_.run(recorded);
+  ASSERT_EQ(0, out.code) << out.all();
+  EXPECT_EQ(0u, plan_->walks.load()) << "as 'ctl start' starts it";
+}
+
 TEST_F(Seam, AKeeperThatCannotBecomeTheGuardIsAtRiskUntilItCan) {
   begin({"sleep", "1000"});
   const Status before = *box_.status("api");
@@ -130,6 +142,30 @@ TEST_F(Seam, AKeeperThatCannotBecomeTheGuardIsAtRiskUntilItCan) {
   EXPECT_TRUE(has(box_.ctl({"list"}).out, "at risk"));
   EVENTUALLY(box_.guard_pid("api") == *before.keeper_pid && !box_.status("api")->at_risk);
   EXPECT_EQ(before.pid, box_.pid("api"));
+}
+
+/// The command that asks for it is of the run, and ends with it: only a keeper can finish the deletion.
+TEST_F(Seam, AKeeperThatIsKilledInADeletionIsFollowedByOneThatFinishesIt) {
+  for (const Call call : {Call::unlink, Call::unlinkat, Call::renameat}) {
+    for (std::uint32_t use = 1; use <= 4; ++use) {
+      SCOPED_TRACE("call " + std::to_string(static_cast<int>(call)) + ", use " + std::to_string(use));
+      begin({"sh", "-c",
+             "until test -e go; do sleep 0.01; done; " + program("ctl") + " delete api; sleep 1000"});
+      plan_->fired = 0;
+      arm(Act::kill, call);
+      plan_->use = plan_->use + use - 1;
+      write_text(box_.work() / "go", "");
+      EVENTUALLY(box_.processes().empty());
+      std::filesystem::remove(box_.work() / "go");
+      plan_->act = Act::none;
+      if (use == 1) {
+        EXPECT_EQ(1u, plan_->fired.load());
+      }
+      for (const char* left : {"apps/api", "apps/.api.removed", "sock/api.sock", "logs/api.log"})
+        EXPECT_FALSE(std::filesystem::exists(box_.home() / left)) << left;
+      if (HasFailure()) return;
+    }
+  }
 }
 
 /// It holds 64 descriptors, as the guards of older builds.

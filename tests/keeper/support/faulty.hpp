@@ -23,9 +23,9 @@ struct PlanOf : Shared<faults::Plan> {
   explicit PlanOf(const Sandbox& box) : Shared(box.root() / "plan") {}
 };
 
-/// keeper_faulty -d -n life, confirmed at once, and then these words.
-inline Start faulty(const Sandbox& box, const Words& words) {
-  Start how{{program("keeper_faulty"), "-d", "-n", "life", "--start-secs", "0"}};
+/// keeper_faulty -d -n NAME, confirmed at once, and then these words.
+inline Start faulty(const Sandbox& box, const Words& words, const std::string& name = "life") {
+  Start how{{program("keeper_faulty"), "-d", "-n", name, "--start-secs", "0"}};
   how.words.insert(how.words.end(), words.begin(), words.end());
   how.environment = {{"FAULT_PLAN", (box.root() / "plan").string()}};
   return how;
