@@ -16,7 +16,7 @@
 namespace keeper {
 namespace {
 
-constexpr rlim_t kDescriptorsForMore = 64;
+constexpr rlim_t kFewDescriptors = 64;
 constexpr Millis kLetItFinish{100};  // an rm -r that is under way
 constexpr Millis kFirstRetry{1000};  // where the home cannot be made again
 constexpr Millis kLastRetry{60'000};
@@ -25,6 +25,12 @@ std::optional<FileId> file_at(const std::string& path) {
   struct stat st {};
   if (lstat(path.c_str(), &st) != 0) return std::nullopt;
   return FileId{st.st_dev, st.st_ino};
+}
+
+/// Whether the start of a program needs the descriptors that there are.
+bool has_few_descriptors() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < kFewDescriptors;
 }
 
 std::optional<FileId> file_of(int fd) {
@@ -43,7 +49,7 @@ void Keeper::watch_files(Fd known) {
   auto noticed = [this](int watch) { file_changed(watch); };
   if (known) {
     watch_ = std::make_unique<RemovalWatch>(io_, std::move(known), noticed);
-  } else if (may_take_instance(home_)) {
+  } else if (!has_few_descriptors() && may_take_instance(home_)) {
     if (auto made = RemovalWatch::make(io_, noticed)) {
       watch_ = std::move(*made);
       hand_up("watch", watch_->descriptor());
@@ -73,9 +79,7 @@ void Keeper::file_changed(int watch) {
 /// process's: the next one binds its own.
 void Keeper::be_asked() {
   asked_.reset();
-  rlimit limit{};  // where there are few descriptors, the start of a program needs them
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < kDescriptorsForMore) return;
-  if (!home_.is_lock_of(table_.stem, lock_.get())) return;
+  if (has_few_descriptors() || !home_.is_lock_of(table_.stem, lock_.get())) return;
   try {
     if (auto socket = home_.bind_ask_socket(table_.stem))
       asked_ = std::make_unique<AskSocket>(io_, std::move(*socket), *this);

@@ -563,11 +563,15 @@ void Keeper::forget() {
 void Keeper::leave(State as) {
   leaving_as_ = as;
   recorder_.note_end(as, machine_.reason());
+  // Where descriptors are few, the record and what is removed need these: there is a spec file always.
+  watch_.reset();
+  program_watch_.reset();
+  sampler_ = Sampler();
+  spec_file_.reset();
+  null_.reset();
   output_->give_up();
   write_pid_file();
   if (listeners_) listeners_->remove_paths();
-  watch_.reset();
-  sampler_ = Sampler();  // where descriptors are few the record needs them
   if (!nameless_) home_.unlink_socket(table_.stem);
   unlink_sockets();
   if (never_ran(as) && undo_first_record(home_, table_.stem, table_.fresh))

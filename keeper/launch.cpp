@@ -10,6 +10,7 @@
 
 #include "keeper/claim.hpp"
 #include "keeper/complain.hpp"
+#include "keeper/descriptor_need.hpp"
 #include "keeper/first_record.hpp"
 #include "keeper/prepare.hpp"
 #include "keeper/start_report.hpp"
@@ -176,6 +177,7 @@ int start_recorded(const Home& home, const CommandLine& line) {
   auto spec = home.read_spec(line.start);
   if (!spec) return complain(unreadable_spec(*claimed, spec.error()));
   if (auto lost = lost_descriptors(line.start, *spec)) return complain(*lost);
+  if (auto code = check_descriptor_limit(*spec, false)) return *code;
   confirm_first_record(home, line.start);  // nothing of an earlier start is left to be taken back
   auto changed = look_up_again(*spec);
   if (!changed) return complain("cannot start " + line.start + ": " + changed.error().text());

@@ -15,6 +15,7 @@
 #include "keeper/child/run_extras.hpp"
 #include "keeper/child/spawn_plan.hpp"
 #include "keeper/complain.hpp"
+#include "keeper/descriptor_need.hpp"
 #include "keeper/node/node_command.hpp"
 #include "keeper/survive/role.hpp"
 #include "protocol/home/current_directory.hpp"
@@ -292,6 +293,7 @@ std::optional<int> prepare(Spec& spec) {
   if (auto code = check_options_of_node(spec, by_node)) return code;
   take_debug(spec);
   if (auto code = take_cluster(spec, by_node, resolved)) return code;
+  if (auto code = check_descriptor_limit(spec, by_node)) return code;
   if (!at.by_path) spec.program = at.path;  // a name is looked up by each run
   return std::nullopt;
 }

@@ -242,6 +242,7 @@ void Keeper::perform(const action::Spawn& wanted) {
 }
 
 void Keeper::try_to_spawn(RunId id) {
+  sampler_ = Sampler();  // of the run before; where descriptors are few this one needs them
   auto fail = [&](const SpawnError& error) { tell(event::SpawnFailed{id, error.permanent, error.text}); };
   if ((!plan_ || replan_ || plan_files_.changed()) && !make_plan()) return fail(*plan_error_);
   if (auto foreign = foreign_pid_file()) {
