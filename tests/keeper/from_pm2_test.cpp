@@ -37,8 +37,8 @@ TEST(FromPm2, ShutdownWithMessageIsStopMessage) {
 
 TEST(FromPm2, KillTimeoutIsStopTimeout) {
   Sandbox box;
-  box.detach("api", {"--stop-message", "shutdown", "--stop-signal", "USR2", "--stop-timeout", "300ms",
-                     kProgram, "slow"});
+  box.detach("api", {"--stop-message", "shutdown", "--stop-signal", "USR2", "--stop-timeout", "2s", kProgram,
+                     "slow"});
   EVENTUALLY(box.logged("api", "pid "));
   Outcome out = box.ctl({"stop", "api"});
   EXPECT_EQ(0, out.code);
