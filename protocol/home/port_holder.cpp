@@ -6,7 +6,6 @@
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
-#include <set>
 
 #include "protocol/home/find_run.hpp"
 #include "protocol/home/ports.hpp"
@@ -19,7 +18,7 @@ namespace {
 using std::string;
 using std::string_view;
 
-constexpr std::size_t kMostTable = 32 << 20;
+constexpr Millis kLookAtMost{2000};
 
 bool same_letter(char a, char b) {
   return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
@@ -47,18 +46,6 @@ int port_in(string_view line) {
     };
     const bool whole = !is_part(end) || (*end == ':' && !is_part(end + 1));
     if (error == std::errc() && whole && number > 0 && number < 65536) out = number;
-  }
-  return out;
-}
-
-std::set<std::uint64_t> listening_at(int port) {
-  std::set<std::uint64_t> out;
-  const string ending = ":" + std::to_string(port);
-  for (const char* protocol : {"tcp", "tcp6"}) {
-    const auto table = read_file(string("/proc/self/net/") + protocol, kMostTable);
-    if (!table) continue;
-    for (const auto& [inode, socket] : parse_sockets(*table, protocol))
-      if (socket.state == "listening" && socket.local.ends_with(ending)) out.insert(inode);
   }
   return out;
 }
@@ -110,15 +97,9 @@ std::optional<int> port_in_use(string_view output) {
 }
 
 std::optional<PortHolder> holder_of_port(int port) {
-  const auto inodes = listening_at(port);
-  if (inodes.empty()) return std::nullopt;
-  PortHolder out;
-  for (int pid : all_processes()) {
-    const auto own = socket_inodes_of(pid);
-    const bool has =
-        own && std::any_of(inodes.begin(), inodes.end(), [&](auto inode) { return own->contains(inode); });
-    if (has && (out.pid == 0 || runs_program(out.pid, "keeper"))) out.pid = pid;
-  }
+  const auto listening = listening_at_port(port);
+  if (listening.empty()) return std::nullopt;
+  PortHolder out{process_that_has(listening, kLookAtMost)};
   if (out.pid == 0) return out;
   out.stem = stem_in(environment_of(out.pid));
   if (!out.stem.empty()) out.main_pid = getsid(out.pid);  // each run has a session of its own

@@ -1,11 +1,7 @@
 #include "protocol/home/ports.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstring>
 #include <set>
 
 #include "protocol/home/home.hpp"
@@ -40,33 +36,18 @@ N number(string_view text, int base) {
   return out;
 }
 
-/// "0100007F:0050": the address in words of 32 bits, each as the machine has it in memory; then the port.
-string address_text(string_view text) {
-  auto colon = text.find(':');
-  if (colon == string_view::npos || colon % 8 != 0 || colon > 32) return string(text);
-  std::array<std::uint32_t, 4> words{};
-  for (std::size_t i = 0; i < colon / 8; ++i)
-    words[i] = number<std::uint32_t>(text.substr(i * 8, 8), 16);
-  bool six = colon == 32;
-  char out[INET6_ADDRSTRLEN];
-  if (inet_ntop(six ? AF_INET6 : AF_INET, words.data(), out, sizeof out) == nullptr) return string(text);
-  string port = std::to_string(number<unsigned>(text.substr(colon + 1), 16));
-  return (six ? "[" + string(out) + "]:" : string(out) + ":") + port;
-}
-
 /// The states of include/net/tcp_states.h, of which a UDP socket has two.
 string state_text(unsigned state, bool udp) {
-  constexpr unsigned established = 1, close = 7, listen = 10;
+  constexpr unsigned established = 1, close = 7;
   if (state == established) return "connected";
   if (udp && state == close) return "open";
-  return state == listen ? "listening" : "closing";
+  return state == kListens ? "listening" : "closing";
 }
 
-std::pair<std::uint64_t, Port> internet_socket(const Fields& fields, const string& protocol) {
-  bool udp = protocol.starts_with("udp");
-  Port port{0, protocol, state_text(number<unsigned>(fields[3], 16), udp), address_text(fields[1]), {}};
-  if (port.state == "connected" || port.state == "closing") port.remote = address_text(fields[2]);
-  return {number<std::uint64_t>(fields[9], 10), std::move(port)};
+Port internet_socket(const InternetSocket& socket, const string& protocol) {
+  Port port{0, protocol, state_text(socket.state, protocol.starts_with("udp")), socket.local.text(), {}};
+  if (port.state == "connected" || port.state == "closing") port.remote = socket.remote.text();
+  return port;
 }
 
 std::pair<std::uint64_t, Port> unix_socket(const Fields& fields) {
@@ -88,9 +69,7 @@ std::map<std::uint64_t, Port> all_sockets(int pid) {
 }
 
 bool is_keeper(int pid) {
-  char name[32];
-  long got = read_proc(("/proc/" + std::to_string(pid) + "/comm").c_str(), name, sizeof name);
-  return got > 0 && string_view(name, static_cast<std::size_t>(got)) == "keeper\n";
+  return runs_program(pid, "keeper");
 }
 
 /// The program with its descendants, and what its keeper has adopted of it.
@@ -110,14 +89,18 @@ std::vector<int> processes_of(const Status& app) {
 
 std::map<std::uint64_t, Port> parse_sockets(string_view table, const string& protocol) {
   std::map<std::uint64_t, Port> out;
-  bool title = true;
+  if (protocol != "unix") {
+    InternetTable().take(table, [&](const InternetSocket& one) {
+      return out.emplace(one.socket.inode, internet_socket(one, protocol)), true;
+    });
+    return out;
+  }
+  table.remove_prefix(std::min(table.find('\n'), table.size()));  // the title
   while (!table.empty()) {
-    auto end = std::min(table.find('\n'), table.size());
-    Fields fields = split(table.substr(0, end));
-    table.remove_prefix(std::min(end + 1, table.size()));
-    if (std::exchange(title, false)) continue;
-    if (protocol == "unix" && fields.size() >= 7) out.insert(unix_socket(fields));
-    if (protocol != "unix" && fields.size() >= 10) out.insert(internet_socket(fields, protocol));
+    table.remove_prefix(1);
+    Fields fields = split(table.substr(0, table.find('\n')));
+    if (fields.size() >= 7) out.insert(unix_socket(fields));
+    table.remove_prefix(std::min(table.find('\n'), table.size()));
   }
   return out;
 }

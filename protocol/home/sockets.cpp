@@ -13,7 +13,6 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
-#include <utility>
 
 #include "protocol/home/clock.hpp"
 #include "protocol/home/home.hpp"
@@ -26,33 +25,8 @@ namespace {
 using std::string;
 using std::string_view;
 
-constexpr Millis kLookAtMost{100};
 constexpr string_view kSocket = "socket:[";
-
-/// As of IPv6: an IPv4 address is a mapped one.
-using Words = std::array<std::uint32_t, 4>;
 constexpr std::uint32_t kMapped = 0xffff;
-
-struct Place {
-  Words address{};
-  std::uint16_t port = 0;
-  bool is_v4() const { return address[0] == 0 && address[1] == 0 && address[2] == htonl(kMapped); }
-  bool is_any() const { return address[3] == 0 && (is_v4() || address == Words{}); }
-};
-
-Place place_of(const sockaddr_storage& address) {
-  Place out;
-  if (address.ss_family == AF_INET) {
-    const auto& four = reinterpret_cast<const sockaddr_in&>(address);
-    out.address = {0, 0, htonl(kMapped), four.sin_addr.s_addr};
-    out.port = ntohs(four.sin_port);
-  } else if (address.ss_family == AF_INET6) {
-    const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
-    std::memcpy(out.address.data(), &six.sin6_addr, sizeof out.address);
-    out.port = ntohs(six.sin6_port);
-  }
-  return out;
-}
 
 template <class N>
 N number(string_view text, int base) {
@@ -61,36 +35,36 @@ N number(string_view text, int base) {
   return out;
 }
 
-struct Line {
-  Place local;
-  unsigned state = 0;
-  ListeningSocket socket;
-};
+/// Reads "0100007F:0050": the address in words of 32 bits, as the machine has them. False: no such address.
+bool read_place(string_view text, SocketPlace& out) {
+  const auto colon = text.find(':');
+  if (colon != 8 && colon != 32) return false;
+  out.six = colon == 32;
+  for (std::size_t i = 0; i < colon / 8; ++i)
+    out.address[out.six ? i : 3] = number<std::uint32_t>(text.substr(i * 8, 8), 16);
+  if (!out.six) out.address[2] = htonl(kMapped);
+  out.port = number<std::uint16_t>(text.substr(colon + 1), 16);
+  return true;
+}
 
-/// "  0: 0100007F:0050 00000000:0000 0A ...": the address in words of 32 bits, as the machine has them.
-bool read_line(string_view text, Line& out) {
-  constexpr std::size_t kLocal = 1, kState = 3, kUser = 7, kInode = 9;
+/// Reads "  0: 0100007F:0050 00000000:0000 0A ...".
+std::optional<InternetSocket> read_row(string_view text) {
+  constexpr std::size_t kLocal = 1, kRemote = 2, kState = 3, kUser = 7, kInode = 9;
   std::array<string_view, kInode + 1> fields;
   for (string_view& field : fields) {
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
     field = text.substr(0, text.find(' '));
     text.remove_prefix(field.size());
   }
-  const string_view local = fields[kLocal];
-  const auto colon = local.find(':');
-  if (colon != 8 && colon != 32) return false;
-  out.local = {};
-  for (std::size_t i = 0; i < colon / 8; ++i)
-    out.local.address[colon == 8 ? 3 : i] = number<std::uint32_t>(local.substr(i * 8, 8), 16);
-  if (colon == 8) out.local.address[2] = htonl(kMapped);
-  out.local.port = number<std::uint16_t>(local.substr(colon + 1), 16);
+  InternetSocket out;
+  if (!read_place(fields[kLocal], out.local) || !read_place(fields[kRemote], out.remote)) return std::nullopt;
   out.state = number<unsigned>(fields[kState], 16);
   out.socket = {number<std::uint64_t>(fields[kInode], 10), number<unsigned>(fields[kUser], 10)};
-  return true;
+  return out;
 }
 
 /// How well a listening socket suits an address; the kernel takes the best (inet_lookup_listener). 0: not.
-int rank(const Place& listens, const Place& wanted) {
+int rank(const SocketPlace& listens, const SocketPlace& wanted) {
   if (listens.port != wanted.port) return 0;
   if (listens.address == wanted.address) return 3;
   if (!listens.is_any()) return 0;
@@ -98,30 +72,25 @@ int rank(const Place& listens, const Place& wanted) {
   return wanted.is_v4() ? 1 : 0;
 }
 
-/// Those that listen are the first of a table: the rest, which may be long, is not read.
-void add_best(const char* table, const Place& wanted, int& best, std::vector<ListeningSocket>& out) {
-  constexpr unsigned kListens = 10;  // TCP_LISTEN
-  const Fd file(open(table, O_RDONLY | O_CLOEXEC));
-  string text;
-  char bytes[16 * 1024];
-  bool title = true;
-  while (file) {
-    const ssize_t got = read(file.get(), bytes, sizeof bytes);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return;
-    text.append(bytes, static_cast<std::size_t>(got));
-    std::size_t at = 0;
-    for (std::size_t end = 0; (end = text.find('\n', at)) != string::npos; at = end + 1) {
-      Line line;
-      if (std::exchange(title, false) || !read_line(string_view(text).substr(at, end - at), line)) continue;
-      if (line.state != kListens) return;
-      const int suits = rank(line.local, wanted);
-      if (suits == 0 || suits < best) continue;
-      if (suits > best) out.clear();
-      best = suits;
-      out.push_back(line.socket);
+/// Passes on each TCP socket that listens. Those are the first of a table: the rest, which may be long, is
+/// not read.
+template <class F>
+void for_each_listening(F&& each) {
+  for (const char* path : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
+    const Fd file(open(path, O_RDONLY | O_CLOEXEC));
+    InternetTable table;
+    char bytes[16 * 1024];
+    bool more = true;
+    while (file && more) {
+      const ssize_t got = read(file.get(), bytes, sizeof bytes);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) break;
+      more = table.take({bytes, static_cast<std::size_t>(got)}, [&](const InternetSocket& one) {
+        if (one.state != kListens) return false;
+        each(one);
+        return true;
+      });
     }
-    text.erase(0, at);
   }
 }
 
@@ -141,6 +110,46 @@ bool for_each_socket(int pid, F&& each) {
 
 }  // namespace
 
+bool SocketPlace::is_v4() const {
+  return address[0] == 0 && address[1] == 0 && address[2] == htonl(kMapped);
+}
+
+bool SocketPlace::is_any() const {
+  return address[3] == 0 && (is_v4() || address == decltype(address){});
+}
+
+string SocketPlace::text() const {
+  char out[INET6_ADDRSTRLEN];
+  inet_ntop(six ? AF_INET6 : AF_INET, six ? address.data() : &address[3], out, sizeof out);
+  return (six ? "[" + string(out) + "]:" : string(out) + ":") + std::to_string(port);
+}
+
+SocketPlace place_of(const sockaddr_storage& address) {
+  SocketPlace out;
+  if (address.ss_family == AF_INET) {
+    const auto& four = reinterpret_cast<const sockaddr_in&>(address);
+    out.address = {0, 0, htonl(kMapped), four.sin_addr.s_addr};
+    out.port = ntohs(four.sin_port);
+  } else if (address.ss_family == AF_INET6) {
+    const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
+    std::memcpy(out.address.data(), &six.sin6_addr, sizeof out.address);
+    out.port = ntohs(six.sin6_port);
+  }
+  return out;
+}
+
+bool InternetTable::take(string_view bytes, const Each& each) {
+  text_ += bytes;
+  std::size_t at = 0;
+  bool more = true;
+  for (std::size_t end = 0; more && (end = text_.find('\n', at)) != string::npos; at = end + 1) {
+    const auto row = read_row(string_view(text_).substr(at, end - at));
+    if (row && (row->socket.inode == 0 || seen_.insert(row->socket.inode).second)) more = each(*row);
+  }
+  text_.erase(0, at);
+  return more;
+}
+
 std::optional<std::set<std::uint64_t>> socket_inodes_of(int pid) {
   std::set<std::uint64_t> out;
   if (!for_each_socket(pid, [&](std::uint64_t inode) { out.insert(inode); })) return std::nullopt;
@@ -148,11 +157,24 @@ std::optional<std::set<std::uint64_t>> socket_inodes_of(int pid) {
 }
 
 std::vector<ListeningSocket> listening_at(const sockaddr_storage& address) {
-  const Place wanted = place_of(address);
+  const SocketPlace wanted = place_of(address);
   std::vector<ListeningSocket> out;
-  int best = 0;
-  for (const char* table : {"/proc/self/net/tcp", "/proc/self/net/tcp6"})
-    add_best(table, wanted, best, out);
+  int best = 1;
+  for_each_listening([&](const InternetSocket& one) {
+    const int suits = rank(one.local, wanted);
+    if (suits < best) return;
+    if (suits > best) out.clear();
+    best = suits;
+    out.push_back(one.socket);
+  });
+  return out;
+}
+
+std::vector<ListeningSocket> listening_at_port(int port) {
+  std::vector<ListeningSocket> out;
+  for_each_listening([&](const InternetSocket& one) {
+    if (one.local.port == port) out.push_back(one.socket);
+  });
   return out;
 }
 
@@ -172,8 +194,8 @@ std::optional<bool> has_socket_of(int pid, const std::vector<ListeningSocket>& s
   return seen ? std::optional(found) : std::nullopt;
 }
 
-int process_that_has(const std::vector<ListeningSocket>& sockets) {
-  const Millis until = steady_now() + kLookAtMost;
+int process_that_has(const std::vector<ListeningSocket>& sockets, Millis at_most) {
+  const Millis until = steady_now() + at_most;
   int keeper = 0;
   for (const int pid : all_processes()) {
     if (steady_now() > until) break;

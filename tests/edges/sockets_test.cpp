@@ -76,6 +76,32 @@ TEST(Sockets, ThatListenAtAllAddressesAreFoundByEach) {
   EXPECT_EQ(Inodes{both.inode}, inodes_at("::1", both.port));
 }
 
+TEST(Sockets, ThatTheTableHasTwiceAreReadOnce) {
+  const std::string title = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when ...\n";
+  const std::string row =
+      "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  7        0 11 1 0 100\n";
+  const std::string other =
+      "   1: 0200007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  7        0 12 1 0 100\n";
+  const std::string all = title + row + other + other + row;
+  std::vector<std::string> found;
+  InternetTable table;
+  for (const char byte : all)
+    table.take({&byte, 1}, [&](const InternetSocket& one) {
+      EXPECT_EQ(7u, one.socket.user);
+      found.push_back(one.local.text() + " " + std::to_string(one.socket.inode));
+      return true;
+    });
+  EXPECT_EQ((std::vector<std::string>{"127.0.0.1:8080 11", "127.0.0.2:8080 12"}), found);
+}
+
+TEST(Sockets, OfAPortAreFoundAtAnyAddress) {
+  const Listening one("127.0.0.1", 0), other("127.0.0.2", one.port);
+  std::set<std::uint64_t> found;
+  for (const ListeningSocket& socket : listening_at_port(one.port))
+    found.insert(socket.inode);
+  EXPECT_EQ((std::set<std::uint64_t>{one.inode, other.inode}), found);
+}
+
 TEST(Sockets, AreFoundWithTheProcessThatHasThem) {
   const Listening one("127.0.0.1", 0);
   const auto listening = listening_at(address_of("127.0.0.1", one.port));
