@@ -260,6 +260,13 @@ class Keeper : public Service {
     bool shared = false;
   };
   bool ask_siblings(const std::string& key, std::vector<std::unique_ptr<SiblingQuery>>& asked,
+  /// The guard may hold its socket for a moment yet.
+  struct ClosedPort {
+    BoundPort bound;
+    Millis at;
+  };
+  void note_closed(int fd);
+  bool closed_just_now(const SocketWish& wish) const;
                     const SiblingQuery::OnDone& told);
   bool begin_search(const std::string& key);
   void sibling_answered(std::optional<SharedSocket> shared, Fd socket);
@@ -473,7 +480,7 @@ class Keeper : public Service {
   std::optional<Millis> asked_since_;      ///< a socket that is not obtained yet
   std::unique_ptr<SiblingSearch> search_;  ///< null: none
   std::list<Parting> partings_;
-  Millis dropped_at_{-10'000};  ///< the last socket of its cluster
+  std::vector<ClosedPort> closed_;  ///< sockets of its cluster, the latest ones
 
   std::unique_ptr<RemovalWatch> watch_;  ///< null: there is no inotify instance for it
   int socket_watch_ = RemovalWatch::kNone;

@@ -137,9 +137,8 @@ Keeper::Obtained Keeper::obtain(const WorkerMessage& query) {
   Obtained out = open_socket(query, wish);
   // The guard may still hold the port of a socket that was closed just now. The file of one is there until
   // the siblings have answered, and then gone, whoever holds it.
-  const bool port_may_be_held =
-      wish.kind != SocketWish::Kind::local && steady_now() - dropped_at_ < kSiblingWait;
-  const bool going = !partings_.empty() || port_may_be_held;
+  const bool local = wish.kind == SocketWish::Kind::local;
+  const bool going = local ? !partings_.empty() : closed_just_now(wish);
   out.again = out.error == EADDRINUSE && (going || !search->all_answered) && patient;
   return out;
 }
@@ -286,10 +285,23 @@ void Keeper::drop_sockets(const std::function<bool(const KeptSocket&)>& unwanted
     if (!unwanted(sockets_[i].kept)) continue;
     if (guard_) guard_->drop(held_socket(sockets_[i].kept.number));
     const KeptSocket kept = std::move(sockets_[i].kept);
+    note_closed(sockets_[i].fd.get());
     sockets_.erase(sockets_.begin() + static_cast<std::ptrdiff_t>(i));
-    dropped_at_ = steady_now();
     if (!kept.path.empty() && !is_cut_off(kept)) part_with(kept);
   }
+}
+
+void Keeper::note_closed(int fd) {
+  const Millis now = steady_now();
+  std::erase_if(closed_, [&](const ClosedPort& one) { return now - one.at >= kSiblingWait; });
+  if (closed_.size() >= kMostSockets) closed_.erase(closed_.begin());
+  if (const auto bound = bound_port(fd)) closed_.push_back({*bound, now});
+}
+
+bool Keeper::closed_just_now(const SocketWish& wish) const {
+  return std::any_of(closed_.begin(), closed_.end(), [&](const ClosedPort& one) {
+    return steady_now() - one.at < kSiblingWait && is_in_the_way(one.bound, wish);
+  });
 }
 
 /// A sibling that does not answer may have it.

@@ -109,6 +109,27 @@ ServerSocket open_server_socket(const SocketWish& wish, const ActingUser& user) 
   return open_at(every);
 }
 
+std::optional<BoundPort> bound_port(int fd) {
+  BoundPort out;
+  sockaddr_storage address{};
+  socklen_t size = sizeof address, type_size = sizeof out.type;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_TYPE, &out.type, &type_size) != 0)
+    return std::nullopt;
+  out.place = place_of(address);
+  if (out.place.port == 0) return std::nullopt;
+  return out;
+}
+
+bool is_in_the_way(const BoundPort& bound, const SocketWish& wish) {
+  if (wish.kind == Kind::local || wish.number >= 0 || wish.port != bound.place.port) return false;
+  if (bound.type != (wish.kind == Kind::udp ? SOCK_DGRAM : SOCK_STREAM)) return false;
+  Address address;
+  if (wish.address.empty() || bound.place.is_any() || !read_address(wish, address)) return true;
+  const SocketPlace wanted = place_of(address.bytes);
+  return wanted.is_any() || wanted.address == bound.place.address;
+}
+
 std::uint64_t socket_file(const std::string& path, const ActingUser& user) {
   const ActingAs as_user(&user);
   struct stat st {};

@@ -9,6 +9,7 @@
 
 #include "protocol/home/acting_as.hpp"
 #include "protocol/home/home.hpp"
+#include "protocol/home/sockets.hpp"
 
 namespace keeper {
 
@@ -35,6 +36,16 @@ struct ServerSocket {
 /// and its file, is that user's, and what that user may not do is that user's errno (EACCES). A wish
 /// for a descriptor's number is EBADF.
 ServerSocket open_server_socket(const SocketWish& wish, const ActingUser& user = {});
+
+/// Where a socket of the internet is bound.
+struct BoundPort {
+  int type = 0;  ///< SOCK_STREAM, SOCK_DGRAM
+  SocketPlace place{};
+};
+/// Nothing for a socket of another family.
+std::optional<BoundPort> bound_port(int fd);
+/// Whether a socket that is bound there can keep the one that is wished from being opened.
+bool is_in_the_way(const BoundPort& bound, const SocketWish& wish);
 
 /// The inode of the file of a socket; 0 where the user finds none there.
 std::uint64_t socket_file(const std::string& path, const ActingUser& user);

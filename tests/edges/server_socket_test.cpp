@@ -52,6 +52,27 @@ TEST(ServerSocket, WithoutAnAddressIsThereForBothFamilies) {
   EXPECT_TRUE(fcntl(socket.fd.get(), F_GETFL) & O_NONBLOCK);
 }
 
+TEST(ServerSocket, IsInTheWayOfThoseOfItsPortAndAddress) {
+  SocketWish wish;
+  wish.address = "127.0.0.2";
+  const ServerSocket socket = open_server_socket(wish);
+  const auto bound = bound_port(socket.fd.get());
+  ASSERT_TRUE(bound);
+  EXPECT_EQ("127.0.0.2:" + std::to_string(port_of(socket.fd.get())), bound->place.text());
+  wish.port = port_of(socket.fd.get());
+  EXPECT_TRUE(is_in_the_way(*bound, wish));
+  for (const char* all : {"", "0.0.0.0"}) {
+    wish.address = all;
+    EXPECT_TRUE(is_in_the_way(*bound, wish)) << all;
+  }
+  wish.address = "127.0.0.1";
+  EXPECT_FALSE(is_in_the_way(*bound, wish));
+  wish.address = "127.0.0.2", wish.kind = SocketWish::Kind::udp;
+  EXPECT_FALSE(is_in_the_way(*bound, wish));
+  wish.kind = SocketWish::Kind::tcp, ++wish.port;
+  EXPECT_FALSE(is_in_the_way(*bound, wish));
+}
+
 TEST(ServerSocket, OfV6AloneLeavesThePortOfV4) {
   SocketWish wish;
   wish.address = "::", wish.v6 = wish.only_v6 = true;

@@ -291,6 +291,34 @@ TEST(Cluster, AServerThatIsClosedRefusesConnections) {
   EXPECT_TRUE(answers(path));
 }
 
+/// Only a port that was closed just now may be free in a moment.
+TEST(Cluster, APortInUseIsAnErrorAtOnceWhenAnotherOneWasClosed) {
+  Sandbox box;
+  write_text(box.work() / "api.js", R"(
+    const net = require('net');
+    const other = new net.Server(), busy = Number(process.argv[2]);
+    let least = 1e9, tries = 5;
+    const next = () => other.listen(0, () => other.close(() => {
+      const began = Date.now();
+      net.createServer().on('error', (error) => {
+        least = Math.min(least, Date.now() - began);
+        if (--tries > 0) return next();
+        console.log('least ' + (least + 1) + ' ms: ' + error.code);
+      }).listen(busy);
+    }));
+    next();
+    setInterval(() => {}, 1000);
+  )");
+  const Fd taken(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(0, listen(taken.get(), 1));  // at a port that the kernel chooses
+  sockaddr_in6 at{};
+  socklen_t size = sizeof at;
+  ASSERT_EQ(0, getsockname(taken.get(), reinterpret_cast<sockaddr*>(&at), &size));
+  box.detach("api", {"--cluster", "api.js", std::to_string(ntohs(at.sin6_port))});
+  EVENTUALLY(box.logged("api", " ms: EADDRINUSE"));
+  EXPECT_GT(400, box.logged_pid("api", "least")) << "milliseconds";
+}
+
 /// By a signal or of its own accord: what it listens at is for the next run.
 TEST(Cluster, ARestartOfAWorkerThatClosesItsServerRefusesNobody) {
   Sandbox box;
