@@ -5,6 +5,7 @@
 #include <asio/post.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "keeper/keeper.hpp"
@@ -236,7 +237,7 @@ void Keeper::handle(const Upgrade& request, const Caller&, Answer answer) {
   char own[4096] = {};
   if (readlink("/proc/self/exe", own, sizeof own - 1) < 0) return answer.fail(system_error(doing));
   KeeperProgram now{own, KEEPER_VERSION, {}, request.id, {}, {}};
-  if (!table_.failed.empty()) now.failed = table_.failed;
+  if (!table_.failed.empty()) now.failed = why_failed();
   if (tell_upgrade(now) || !request.program) return answer.give(now);
   const bool under_way = !upgrades_.empty() && upgrades_.back().state == UpgradeState::under_way;
   if (under_way) return answer.fail({Reason::busy, doing, "another upgrade of it is under way", 0});
@@ -272,6 +273,12 @@ bool Keeper::tell_upgrade(KeeperProgram& now) const {
   return true;
 }
 
+/// A word of the guard's, or the text of the errno with which it could not execute the new file.
+std::string Keeper::why_failed() const {
+  const int number = std::atoi(table_.failed.c_str());
+  return number > 0 ? "the guard cannot execute it: " + std::string(strerror(number)) : table_.failed;
+}
+
 /// The guard says what became of the last one. A keeper that neither runs the new file nor hears why it is
 /// not used follows one that did, or one that was killed before it gave way.
 void Keeper::take_up_upgrades(const std::vector<KeptUpgrade>& known) {
@@ -279,7 +286,7 @@ void Keeper::take_up_upgrades(const std::vector<KeptUpgrade>& known) {
   if (upgrades_.empty()) return;
   KeptUpgrade& last = upgrades_.back();
   if (!table_.failed.empty())
-    last = {last.id, UpgradeState::failed, table_.failed, 0};
+    last = {last.id, UpgradeState::failed, why_failed(), 0};
   else if (last.state == UpgradeState::under_way && table_.trial)
     last.keeper = getpid();
   else if (last.state == UpgradeState::under_way && last.keeper != 0)

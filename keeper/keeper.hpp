@@ -368,6 +368,7 @@ class Keeper : public Service {
   bool tell_upgrade(KeeperProgram& now) const;
   void take_up_upgrades(const std::vector<KeptUpgrade>& known);
   bool said_by_both(const SignalFact& fact);
+  std::string why_failed() const;
 
   // what is remembered, and told to subscribers (flight.cpp)
   /// Tells the machine what somebody asked for.

@@ -80,6 +80,7 @@ struct Guard {
   int early;           // so many died early, one after the other
   int died;            // wait status of the last one
   const char* failed;  // why the program file that was to be tried is not used
+  char number[12];     // where that is an errno
   bool trying;         // the next keeper, or one that is not up yet, runs the image of `path`
   bool trial;          // the keeper was started from `path`
   char path[kGuardPathMost];
@@ -347,7 +348,7 @@ void be_named(Guard& g) {
 }
 
 /// The keeper of a new program file has gone on: this process takes it too, with the same keeper. If that
-/// cannot be, it stays what it is.
+/// cannot be, it stays what it is, and so does its next keeper.
 void follow(Guard& g) {
   char role[kPathMost];
   char* before = *g.slot;
@@ -355,10 +356,13 @@ void follow(Guard& g) {
   *g.slot = role;
   keep_on_exec(g, true);
   call(SYS_fcntl, g.link, F_SETFD, 0);
-  call(SYS_execve, address(g.path), address(g.argv), address(g.envp));
+  const long error = call(SYS_execve, address(g.path), address(g.argv), address(g.envp));
   keep_on_exec(g, false);
   call(SYS_fcntl, g.link, F_SETFD, FD_CLOEXEC);
   *g.slot = before;
+  Writer{g.number, g.number + sizeof g.number}.number(static_cast<int>(-error));
+  roll_back(g, g.number);
+  call(SYS_kill, g.keeper, SIGKILL);  // before it hears an answer, which would be the end of the upgrade
 }
 
 /// False: there was none. All that its keeper has said is read before its end counts.

@@ -127,7 +127,11 @@ TEST_P(BrokenGuard, IsRolledBackAndReported) {
 INSTANTIATE_TEST_SUITE_P(
     Each, BrokenGuard,
     testing::Values(Bad{"Ends", "exit 3", " did not start as a guard within 2 s; the old one goes on"},
-                    Bad{"Hangs", "sleep 1000", " did not start as a guard within 2 s; the old one goes on"}),
+                    Bad{"Hangs", "sleep 1000", " did not start as a guard within 2 s; the old one goes on"},
+                    Bad{"IsGone", ": ;; *) rm \"$0\"",
+                        ": the guard cannot execute it: No such file or directory; the old one goes on"},
+                    Bad{"IsNoProgramAnyMore", ": ;; *) chmod a-x \"$0\"",
+                        ": the guard cannot execute it: Permission denied; the old one goes on"}),
     [](const auto& one) { return string(one.param.name); });
 
 string line_of(int pid, const string& file, const string& key) {
