@@ -177,9 +177,10 @@ class Keeper : public Service {
   void note_unshown();
 
   // starts, and what a program says of itself (runs.cpp)
-  Result<std::vector<std::string>> added_variables(FilesRead* read = nullptr) const;
+  Result<std::vector<std::string>> added_variables(const Spec& spec, const ActingUser& user,
+                                                   FilesRead* read = nullptr) const;
   Result<bool> look_up_user();
-  std::variant<Resolved, CannotRun> look_up(const std::vector<std::string>& added, FilesRead* read) const;
+  Done check_start(const Spec& spec, const char* const* inherited) const;
   bool make_plan();
   const std::vector<std::string>& command();
   void make_room_for_output();
@@ -259,7 +260,6 @@ class Keeper : public Service {
     int open = 0;  ///< so many have not answered
     bool shared = false;
   };
-  bool ask_siblings(const std::string& key, std::vector<std::unique_ptr<SiblingQuery>>& asked,
   /// The guard may hold its socket for a moment yet.
   struct ClosedPort {
     BoundPort bound;
@@ -267,6 +267,7 @@ class Keeper : public Service {
   };
   void note_closed(int fd);
   bool closed_just_now(const SocketWish& wish) const;
+  bool ask_siblings(const std::string& key, std::vector<std::unique_ptr<SiblingQuery>>& asked,
                     const SiblingQuery::OnDone& told);
   bool begin_search(const std::string& key);
   void sibling_answered(std::optional<SharedSocket> shared, Fd socket);
@@ -299,6 +300,7 @@ class Keeper : public Service {
   bool is_reloading(const ReloadRun& request) const;
   void end_reload(const action::Announce& a);
   Done take_spec(const std::optional<Spec>& wanted, bool take_back);
+  Done may_end(const Spec& spec, const char* const* inherited) const;
   void keep_spec();
   void put_back_spec();
   void drop_old_listeners();
@@ -366,9 +368,9 @@ class Keeper : public Service {
   void say_up();
   void guard_follows();
   bool tell_upgrade(KeeperProgram& now) const;
+  std::string why_failed() const;
   void take_up_upgrades(const std::vector<KeptUpgrade>& known);
   bool said_by_both(const SignalFact& fact);
-  std::string why_failed() const;
 
   // what is remembered, and told to subscribers (flight.cpp)
   /// Tells the machine what somebody asked for.

@@ -149,11 +149,12 @@ Spec Keeper::whole_spec() const {
 
 /// What is asked for, or what stands in the record by now, is what it is configured with from the next run
 /// on. `take_back`: that of before is kept beside it until it is known how the new run does. Errors: another
-/// app's spec, an address that cannot be had; then nothing has changed.
+/// app's spec, an address that cannot be had, and, where there is nothing to take back, a spec that no run
+/// can be started with; then nothing has changed.
 Done Keeper::take_spec(const std::optional<Spec>& wanted, bool take_back) {
   spec_changed_.clear();
   const auto written = written_at(home_.spec_path(table_.stem));
-  if (!wanted && (!written || written == spec_written_)) return {};
+  if (!wanted && (!written || written == spec_written_)) return take_back ? Done() : may_end(spec_, environ);
   const Spec before = whole_spec();
   auto read = wanted ? Result<Spec>(*wanted) : home_.read_spec(table_.stem);
   if (!read) return read.error();
@@ -171,6 +172,11 @@ Done Keeper::take_spec(const std::optional<Spec>& wanted, bool take_back) {
                    0};
     after.run_as = account_text(*account);
   }
+  std::vector<const char*> variables;
+  for (const string& variable : after.environment)
+    variables.push_back(variable.c_str());
+  variables.push_back(nullptr);
+  if (Done done = take_back ? Done() : may_end(after, variables.data()); !done) return done;
   spec_written_ = written;
   spec_changed_ = differences(before, after);
   if (spec_changed_.empty()) return {};
@@ -194,6 +200,15 @@ Done Keeper::take_spec(const std::optional<Spec>& wanted, bool take_back) {
   apply_spec(std::move(after));
   if (!take_back) drop_old_listeners();
   return {};
+}
+
+/// A run that works is not ended for one that cannot be started.
+Done Keeper::may_end(const Spec& spec, const char* const* inherited) const {
+  const auto pid = machine_.wanted() == Wanted::up ? machine_.pid() : std::nullopt;
+  const Done done = pid ? check_start(spec, inherited) : Done();
+  if (done) return {};
+  return Error{Reason::refused, "restart " + table_.stem,
+               done.error().text() + "; pid " + std::to_string(*pid) + " runs on", 0};
 }
 
 void Keeper::drop_old_listeners() {

@@ -29,21 +29,55 @@ std::vector<std::string> notify_environment(const NotifySocket* socket, const Sp
   return out;
 }
 
+/// What would be executed now, by a process with that environment. `read`: as of added_variables().
+std::variant<Resolved, CannotRun> look_up(const Spec& spec, const char* const* inherited,
+                                          const std::vector<std::string>& added, FilesRead* read) {
+  Places places{spec.cwd, std::string(variable_in(merge_environment(inherited, added).data(), "PATH"))};
+  std::string program = spec.program;
+  if (program.find('/') == std::string::npos) {
+    program = in_path(program, {"", places.path}, read);
+    if (program.empty())
+      return CannotRun{{Reason::not_found, "run " + spec.program, "there is no such program in PATH", 0}};
+  }
+  auto found = resolve(program, places, spec.interpreter, spec.interpreter_args, read);
+  if (auto* resolved = std::get_if<Resolved>(&found)) {
+    std::vector<std::string>& command = resolved->command;
+    if (spec.inspect && resolved->by == RunBy::node)
+      command = inspected(std::move(command), spec.inspect->value + spec.instance, places);
+    command.insert(command.end(), spec.args.begin(), spec.args.end());
+  }
+  return found;
+}
+
+Error gone(const std::string& user) {
+  return {Reason::not_found, "run as " + user, "there is no such user or group any more", 0};
+}
+
+/// Whether a run could begin there.
+Done check_directory(const std::string& path, const ActingUser& user) {
+  const ActingAs as_user(&user);
+  if (as_user.error() != 0) return system_error("enter " + path, "as " + user.name);
+  // Through "." a directory has to be entered.
+  const Fd inside(open((path + "/.").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return inside ? Done() : system_error("enter " + path);
+}
+
 }  // namespace
 
 /// What a run is spawned with that is no program: its variables. `read`: null, or every file is added that
 /// they come from.
-Result<std::vector<std::string>> Keeper::added_variables(FilesRead* read) const {
-  std::vector<std::string> from_file = notify_environment(notify_.get(), spec_);
-  for (std::string& variable : user_environment(spec_))
+Result<std::vector<std::string>> Keeper::added_variables(const Spec& spec, const ActingUser& user,
+                                                         FilesRead* read) const {
+  std::vector<std::string> from_file = notify_environment(notify_.get(), spec);
+  for (std::string& variable : user_environment(spec))
     from_file.push_back(std::move(variable));
-  for (const std::string& file : spec_.env_file) {
+  for (const std::string& file : spec.env_file) {
     if (read != nullptr) read->add(file);
-    auto variables = read_env_file(file, user_);
+    auto variables = read_env_file(file, user);
     if (!variables) return variables.error();
     from_file.insert(from_file.end(), variables->begin(), variables->end());
   }
-  return added_environment(spec_, getpid(), from_file);
+  return added_environment(spec, getpid(), from_file);
 }
 
 /// Takes the user's ids, groups and home as the files of this system have them now. Nobody else is asked: a
@@ -54,8 +88,7 @@ Result<bool> Keeper::look_up_user() {
   for (const char* file : {"/etc/passwd", "/etc/group"})
     plan_files_.add(file);
   const auto account = find_local_account(spec_.user);
-  if (!account && local_user_ == spec_.user)
-    return Error{Reason::not_found, "run as " + spec_.user, "there is no such user or group any more", 0};
+  if (!account && local_user_ == spec_.user) return gone(spec_.user);
   if (!account) return false;
   local_user_ = spec_.user;
   std::string now = account_text(*account);
@@ -72,25 +105,19 @@ void Keeper::make_room_for_output() {
     fcntl(pipe, F_SETPIPE_SZ, most);
 }
 
-/// What would be executed now. `read`: as of added_variables().
-std::variant<Resolved, CannotRun> Keeper::look_up(const std::vector<std::string>& added,
-                                                  FilesRead* read) const {
-  // This process was given the environment that the child is to inherit: it need not be held a second time.
-  Places places{spec_.cwd, std::string(variable_in(merge_environment(environ, added).data(), "PATH"))};
-  std::string program = spec_.program;
-  if (program.find('/') == std::string::npos) {
-    program = in_path(program, {"", places.path}, read);
-    if (program.empty())
-      return CannotRun{{Reason::not_found, "run " + spec_.program, "there is no such program in PATH", 0}};
-  }
-  auto found = resolve(program, places, spec_.interpreter, spec_.interpreter_args, read);
-  if (auto* resolved = std::get_if<Resolved>(&found)) {
-    std::vector<std::string>& command = resolved->command;
-    if (spec_.inspect && resolved->by == RunBy::node)
-      command = inspected(std::move(command), spec_.inspect->value + spec_.instance, places);
-    command.insert(command.end(), spec_.args.begin(), spec_.args.end());
-  }
-  return found;
+/// Whether a run could be started with that spec, in that environment, as far as this is known before there
+/// is a process. What passes is no error.
+Done Keeper::check_start(const Spec& spec, const char* const* inherited) const {
+  if (!spec.run_as.empty() && spec.user == local_user_ && !find_local_account(spec.user))
+    return gone(spec.user);
+  const ActingUser user = home_.acting_user(spec);
+  const auto added = added_variables(spec, user);
+  if (!added) return added.error();
+  if (auto settings = make_settings(spec, table_.inherit, table_.oom_score_adj); !settings)
+    return settings.error();
+  const auto found = look_up(spec, inherited, *added, nullptr);
+  if (const auto* no = std::get_if<CannotRun>(&found); no != nullptr && !no->passes) return no->error;
+  return check_directory(spec.cwd, user);
 }
 
 /// The plan is made anew after a spawn that failed, and when something that it was made of has changed: files
@@ -106,11 +133,12 @@ bool Keeper::make_plan() {
   auto other_user = look_up_user();
   if (!other_user) return fail(other_user.error());
   if (*other_user) record_user();
-  auto added = added_variables(&plan_files_);
+  auto added = added_variables(spec_, user_, &plan_files_);
   if (!added) return fail(added.error());
   auto settings = make_settings(spec_, table_.inherit, table_.oom_score_adj);
   if (!settings) return fail(settings.error());
-  auto found = look_up(*added, &plan_files_);
+  // This process was given the environment that the child is to inherit: it need not be held a second time.
+  auto found = look_up(spec_, environ, *added, &plan_files_);
   if (auto* no = std::get_if<CannotRun>(&found)) {
     plan_error_ =
         SpawnError{Stage::exec, no->exit_code == 127 ? ENOENT : EACCES, no->error.text(), !no->passes};
@@ -134,8 +162,8 @@ bool Keeper::make_plan() {
 const std::vector<std::string>& Keeper::command() {
   if (plan_) return plan_->command();
   if (!command_.empty()) return command_;
-  const auto added = added_variables();
-  auto found = look_up(added ? *added : std::vector<std::string>(), nullptr);
+  const auto added = added_variables(spec_, user_);
+  auto found = look_up(spec_, environ, added ? *added : std::vector<std::string>(), nullptr);
   if (auto* resolved = std::get_if<Resolved>(&found)) {
     command_ = std::move(resolved->command);
   } else {
@@ -162,13 +190,18 @@ void Keeper::watch_program(const std::string& path) {
   say("restart_on_change is off: " + made.error().text());
 }
 
-/// How a readiness command is run: as the program is, but for its output, which nobody reads.
+/// How a readiness command is run: as the program is, with the variables of its run, but for its output,
+/// which nobody reads. After a takeover the variables are those that the files have then.
 Commands Keeper::commands() {
-  auto start = [this](const std::string& command) -> std::optional<StartedCommand> {
-    auto added = added_variables();
+  using Variables = Result<std::vector<std::string>>;
+  const bool runs = spec_.ready.has(ReadyCondition::Kind::cmd);
+  Variables added = !runs   ? Variables(std::vector<std::string>())
+                    : plan_ ? Variables(plan_->added())
+                            : added_variables(spec_, user_);
+  auto start = [this, added](const std::string& command) -> std::optional<StartedCommand> {
     auto settings = make_settings(spec_, table_.inherit, table_.oom_score_adj);
     if (!added || !settings) return std::nullopt;
-    SpawnPlan plan({"/bin/sh", "-c", command}, environ, std::move(*added), spec_.cwd, std::move(*settings));
+    SpawnPlan plan({"/bin/sh", "-c", command}, environ, *added, spec_.cwd, std::move(*settings));
     auto result = spawn(plan, {null(), null(), null()});
     auto* spawned = std::get_if<Spawned>(&result);
     if (spawned == nullptr) return std::nullopt;

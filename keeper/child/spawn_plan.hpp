@@ -95,6 +95,7 @@ class SpawnPlan {
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 
   const std::vector<std::string>& command() const { return command_; }
+  const std::vector<std::string>& added() const { return added_; }
   char* const* argv() const { return const_cast<char* const*>(argv_.data()); }
   char* const* envp() const { return const_cast<char* const*>(envp_.data()); }
   const char* directory() const { return directory_.c_str(); }

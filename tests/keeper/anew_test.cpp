@@ -61,6 +61,58 @@ TEST(Anew, AFileOfVariablesThatIsGoneIsAFailedStartThatIsTriedAgain) {
   EVENTUALLY(box.logged("app", "V=2\n"));
 }
 
+/// What a run of `app` (work/place/tool, by work/place/runner, with work/env) cannot be started without.
+struct Missing {
+  const char* name;
+  void (*take_away)(const fs::path& work);
+  const char* says;  ///< @ stands for the directory
+};
+void PrintTo(const Missing& one, std::ostream* out) {
+  *out << one.name;
+}
+
+class CannotBeStartedAgain : public testing::TestWithParam<Missing> {};
+
+TEST_P(CannotBeStartedAgain, SoTheRunThatWorksIsNotEnded) {
+  Sandbox box;
+  const fs::path place = box.work() / "place";
+  fs::create_directory(place);
+  fs::create_directory(box.work() / "bin");
+  write_text(box.work() / "env", "V=1\n");
+  write_text(box.work() / "bin/tool", "#!" + (box.work() / "runner").string() + "\nexec sleep 1000\n", 0700);
+  fs::create_symlink("/bin/sh", box.work() / "runner");
+  box.detach("app", {"--cwd", place.string(), "--env-file", "env", (box.work() / "bin/tool").string()});
+  const int pid = box.pid("app");
+  GetParam().take_away(box.work());
+  string says = GetParam().says;
+  says.replace(says.find('@'), 1, box.work().string());
+  const Outcome restart = box.ctl({"restart", "app"});
+  EXPECT_EQ(1, restart.code) << restart.all();
+  EXPECT_TRUE(restart.err.starts_with("ctl: cannot restart app: " + says)) << restart.err;
+  EXPECT_TRUE(restart.err.ends_with("; pid " + std::to_string(pid) + " runs on\n")) << restart.err;
+  const Outcome changed = box.ctl({"restart", "app", "-e", "A=1"});
+  EXPECT_EQ(1, changed.code) << changed.all();
+  EXPECT_TRUE(has(changed.err, says)) << changed.all();
+  EXPECT_EQ(1, box.ctl({"reload", "app"}).code);
+  EXPECT_EQ(pid, box.pid("app"));
+  EXPECT_EQ("running", box.state("app"));
+  EXPECT_TRUE(box.open_home().read_spec("app")->env.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, CannotBeStartedAgain,
+    testing::Values(Missing{"NoEnvFile", [](const fs::path& work) { fs::remove(work / "env"); },
+                            "cannot read @/env: No such file or directory"},
+                    Missing{"BrokenEnvFile", [](const fs::path& work) { write_text(work / "env", "V\n"); },
+                            "cannot read @/env: line 1: not KEY=VALUE"},
+                    Missing{"NoDirectory", [](const fs::path& work) { fs::remove(work / "place"); },
+                            "cannot enter @/place: No such file or directory"},
+                    Missing{"NoProgram", [](const fs::path& work) { fs::remove(work / "bin/tool"); },
+                            "cannot run @/bin/tool: "},
+                    Missing{"NoInterpreter", [](const fs::path& work) { fs::remove(work / "runner"); },
+                            "cannot run @/bin/tool: its interpreter"}),
+    [](const auto& one) { return string(one.param.name); });
+
 TEST(Anew, AFirstLineIsReadByEachRun) {
   Sandbox box;
   const fs::path script = box.work() / "tool";
@@ -166,8 +218,12 @@ TEST(Anew, UserAndGroupsAreLookedUpByEachRun) {
   EVENTUALLY(box.logged("app", "5002 5000 /second\n"));
   EVENTUALLY(box.open_home().read_spec("app")->run_as.starts_with("web:5002:"));
   users.set("", "");
-  kill(box.pid("app"), SIGKILL);
-  EVENTUALLY(box.status("app")->spawn_error == "cannot run as web: there is no such user or group any more");
+  const int pid = box.pid("app");
+  const string gone = "cannot run as web: there is no such user or group any more";
+  EXPECT_TRUE(has(box.ctl({"restart", "app"}).err, gone)) << "the run that works is not ended";
+  EXPECT_EQ(pid, box.pid("app"));
+  kill(pid, SIGKILL);
+  EVENTUALLY(box.status("app")->spawn_error == gone);
 }
 
 TEST(Anew, AnEditedUserIsTheOneOfTheNextRun) {

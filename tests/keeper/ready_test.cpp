@@ -286,6 +286,20 @@ TEST(Ready, ACommandThatSucceedsConfirmsTheRun) {
   EXPECT_EQ(0, wait.wait().value_or(-1)) << wait.err();
 }
 
+TEST(Ready, ACommandHasTheVariablesThatTheRunWasStartedWith) {
+  Sandbox box;
+  write_text(box.work() / "env", "FLAVOUR=sweet\n");
+  Background wait = begin_beside(
+      box, {"--ready", "cmd:echo $FLAVOUR >> tries; test -e good", "--env-file", "env", "sleep", "1000"});
+  EVENTUALLY(box.state("api") == "starting");
+  write_text(box.work() / "env", "FLAVOUR=sour\n");
+  std::filesystem::remove(box.work() / "tries");
+  EVENTUALLY(count_of(read_text(box.work() / "tries"), "\n") >= 2);
+  write_text(box.work() / "good", "");
+  EXPECT_EQ(0, wait.wait().value_or(-1)) << wait.err();
+  EXPECT_FALSE(has(read_text(box.work() / "tries"), "sour"));
+}
+
 TEST(Ready, ACommandThatHangsIsNoPartOfTheRunAndGoesWithIt) {
   Sandbox box;
   Background wait = begin_beside(box, {"--ready", "cmd:echo $$ > asking; exec sleep 1000", "sleep", "1000"});
