@@ -304,7 +304,13 @@ namespace {
 bool look_up_syslog(Spec& spec) {
   if (!spec.log_syslog || spec.log_syslog->local()) return false;
   auto addresses = addresses_of(spec.log_syslog->host);
-  if (!addresses || *addresses == spec.log_syslog_addresses) return false;
+  if (!addresses) {
+    const string& before = spec.log_syslog_addresses;
+    complain(file_stem(spec.name, spec.instance) + ": --log-syslog: " + addresses.error().why() +
+             (before.empty() ? "; nothing is sent there" : "; it goes on to " + before));
+    return false;
+  }
+  if (*addresses == spec.log_syslog_addresses) return false;
   spec.log_syslog_addresses = std::move(*addresses);
   return true;
 }

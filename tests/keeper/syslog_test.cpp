@@ -81,6 +81,21 @@ TEST(Syslog, ThatNeverReadsHarmsNobody) {
   EXPECT_EQ(State::running, box.status("job")->state);
 }
 
+TEST(Syslog, OfAHostThatIsNotFoundAnyMoreGoesOnToTheAddressOfBeforeAndThatIsSaid) {
+  Sandbox box;
+  box.detach("job", {"--log-syslog", "udp:localhost:514", "sleep", "1000"});
+  ASSERT_EQ(0, box.ctl({"stop", "job"}).code);
+  Spec spec = *box.open_home().read_spec("job");
+  ASSERT_FALSE(spec.log_syslog_addresses.empty());
+  spec.log_syslog->host = "no-such-host.invalid";
+  ASSERT_TRUE(box.open_home().write_spec("job", spec));
+  const Outcome out = box.ctl({"start", "job"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_TRUE(has(out.err, "keeper: job: --log-syslog: there is no host 'no-such-host.invalid'"))
+      << out.all();
+  EXPECT_TRUE(has(out.err, "; it goes on to " + spec.log_syslog_addresses)) << out.all();
+}
+
 TEST(Syslog, OfAHostThatIsNotThereIsAnErrorAtOnce) {
   Sandbox box;
   Outcome out = box.keeper({"-n", "job", "--log-syslog", "udp:no-such-host.invalid:514", "true"});
