@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
+#include "keeper/app_name.hpp"
 #include "keeper/kept_state.hpp"
-#include "keeper/prepare.hpp"
 #include "protocol/home/find_run.hpp"
 #include "protocol/home/proc.hpp"
 
@@ -89,7 +89,7 @@ Result<Claim> claim(const Home& home, const AppId& id, Millis wait, const Spec* 
 }
 
 Result<std::vector<Claim>> claim_all(const Home& home, Spec& spec, bool named) {
-  string wish = named ? spec.name : default_name(spec.program);
+  string wish = named ? spec.name : default_name(spec);
   for (int number = 1; number < 10'000; ++number) {
     spec.name = number == 1 ? wish : wish + "-" + std::to_string(number);
     std::vector<Claim> claims;
@@ -106,7 +106,7 @@ Result<std::vector<Claim>> claim_all(const Home& home, Spec& spec, bool named) {
     if (named || claims.front().fresh) return claims;
     auto record = home.read_spec(claims.front().id.stem());
     const bool other_words = claims.front().adopts && record && record->args != spec.args;
-    if (!record || (record->program == spec.program && !other_words)) return claims;
+    if (!record || (same_program(*record, spec) && !other_words)) return claims;
   }
   return Error{Reason::failed, "find a free name for " + spec.program, "10,000 are taken", 0};
 }

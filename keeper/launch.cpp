@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "keeper/app_name.hpp"
 #include "keeper/claim.hpp"
 #include "keeper/complain.hpp"
 #include "keeper/descriptor_need.hpp"
@@ -143,7 +144,7 @@ std::optional<Error> lost_descriptors(const string& stem, const Spec& spec) {
 std::optional<Error> other_program(const Home& home, const Spec& spec, const Claim& claimed) {
   const string stem = claimed.id.stem();
   auto before = home.read_spec(stem);
-  if (!claimed.adopts || (before && before->program == spec.program && before->args == spec.args))
+  if (!claimed.adopts || (before && same_program(*before, spec) && before->args == spec.args))
     return std::nullopt;
   return Error{Reason::already, "start " + stem,
                "another program of that name runs on as pid " + std::to_string(*claimed.adopts) +

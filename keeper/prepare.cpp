@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "keeper/app_name.hpp"
 #include "keeper/child/account.hpp"
 #include "keeper/child/env_file.hpp"
 #include "keeper/child/getent.hpp"
@@ -301,6 +302,7 @@ std::optional<int> prepare(Spec& spec) {
 namespace {
 
 /// A name service that does not answer is no reason not to start: the addresses of before are good still.
+/// That is said.
 bool look_up_syslog(Spec& spec) {
   if (!spec.log_syslog || spec.log_syslog->local()) return false;
   auto addresses = addresses_of(spec.log_syslog->host);
@@ -324,12 +326,6 @@ Result<bool> look_up_again(Spec& spec) {
   if (!account) return Error{account.error().reason, "run as " + spec.user, account.error().why(), 0};
   string before = std::exchange(spec.run_as, account_text(*account));
   return moved || before != spec.run_as;
-}
-
-string default_name(const string& program) {
-  string file = program.substr(program.rfind('/') + 1);
-  auto dot = file.rfind('.');
-  return legal_name(dot == string::npos || dot == 0 ? file : file.substr(0, dot));
 }
 
 }  // namespace keeper

@@ -18,7 +18,4 @@ std::optional<int> prepare(Spec& spec);
 /// have moved. Errors: as the user's. True if the record is to be written again.
 Result<bool> look_up_again(Spec& spec);
 
-/// What an app is called that nobody gave a name: the file's name without its extension, made legal.
-std::string default_name(const std::string& program);
-
 }  // namespace keeper

@@ -431,8 +431,8 @@ constexpr Field field(string_view name, char short_flag, string_view value, stri
 }
 
 constexpr Field kFields[] = {
-    field<&Spec::name, not_empty>("name", 'n', "NAME",
-                                  "what the app is called (default: the file's name without its extension)"),
+    field<&Spec::name, not_empty>(
+        "name", 'n', "NAME", "what the app is called (default: its file or script, without the extension)"),
     field<&Spec::instance>("instance", 0, "", ""),
     field<&Spec::instances>("instances", 'i', "N",
                             "how many to keep, one keeper each; needs -d (max: one per core)"),

@@ -312,6 +312,62 @@ TEST(Names, AStoppedRecordOfTheSameProgramIsUsedAgain) {
   EXPECT_TRUE(box.keeper(other).out.starts_with("a-2: "));
 }
 
+TEST(Names, BehindAnInterpreterTheDefaultIsTheScripts) {
+  Sandbox box;
+  const fs::path bin = box.root() / "bin";
+  fs::create_directory(bin);
+  for (const char* name : {"node", "python3.11", "npm"})
+    write_text(bin / name, "#!/bin/sh\nexec sleep 1000\n", 0700);
+  write_text(box.work() / "package.json", R"({"version": "1.0.0", "name": "@org/shop"})");
+  const auto name_of = [&](Words words) {
+    Start how{{program("keeper"), "-d", "--start-secs", "0"}};
+    how.words.insert(how.words.end(), words.begin(), words.end());
+    how.environment["PATH"] = bin.string() + ":/usr/bin:/bin";
+    const string out = box.run(how).out;
+    return out.substr(0, out.find(':'));
+  };
+  write_text(box.work() / "run.sh", "exec sleep 1000\n");
+  EXPECT_EQ("web", name_of({"node", "--require", "x.js", "web.js", "80"}));
+  EXPECT_EQ("node", name_of({"node", "-e", "0"}));
+  EXPECT_EQ("jobs", name_of({"python3.11", "-uW", "ignore", "lib/jobs.py"}));
+  EXPECT_EQ("python3", name_of({"python3.11", "-um", "http.server"}));
+  EXPECT_EQ("run", name_of({"/bin/sh", "-eu", "run.sh"}));
+  EXPECT_EQ("sh", name_of({"sh", "-ec", "exec sleep 1000"}));
+  EXPECT_EQ("shop", name_of({"npm", "start"}));
+  EXPECT_EQ("npm", name_of({"npm", "test"}));
+}
+
+TEST(Names, AStoppedRecordOfTheSameScriptIsUsedAgain) {
+  Sandbox box;
+  fs::create_directory(box.work() / "other");
+  for (const char* name : {"a.sh", "other/a.sh"})
+    write_text(box.work() / name, "exec sleep 1000\n");
+  const auto name_of = [&](const char* script) {
+    const string out = box.keeper({"-d", "--start-secs", "0", "sh", script}).out;
+    return out.substr(0, out.find(':'));
+  };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ("a", name_of("a.sh"));
+    EXPECT_EQ(0, box.ctl({"stop", "a"}).code);
+  }
+  EXPECT_EQ("a-2", name_of("other/a.sh"));
+}
+
+TEST(Names, AProgramIsTheSameByItsPathAndByItsNameInPath) {
+  Sandbox box;
+  const fs::path bin = box.root() / "bin", link = box.root() / "link";
+  fs::create_directory(bin);
+  fs::create_directory_symlink(bin, link);
+  write_text(bin / "tool", "#!/bin/sh\nexec sleep 1000\n", 0700);
+  for (const string& word : {(bin / "tool").string(), string("tool"), (link / "tool").string()}) {
+    Start how{{program("keeper"), "-d", "--start-secs", "0", word}};
+    how.environment["PATH"] = bin.string() + ":/usr/bin:/bin";
+    const Outcome out = box.run(how);
+    EXPECT_TRUE(out.out.starts_with("tool: ")) << word << ": " << out.all();
+    EXPECT_EQ(0, box.ctl({"stop", "tool"}).code) << word;
+  }
+}
+
 TEST(Names, OneThatIsKeptAlreadyIsAnErrorThatNamesThePids) {
   Sandbox box;
   box.detach("api", {"sleep", "1000"});
