@@ -457,6 +457,8 @@ TEST(Memory, AStartThatThereIsNoneForIsTriedAgain) {
   box.detach("api", {"--env-file", "vars", "--backoff", "20ms..20ms", "--start-secs", "0", program, "1000"});
   std::filesystem::rename(program, away);
   kill(box.pid("api"), SIGKILL);
+  EVENTUALLY(box.state("api") == "backoff");
+  EXPECT_NE(0, box.ctl({"restart", "api"}).code);
   EVENTUALLY(box.state("api") == "backoff");  // each try reads its variables again
   int keeper = box.keeper_pid("api");
   // Room for what it does every day, and not for the variables that come.
