@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -80,17 +81,20 @@ Result<std::unique_ptr<AppOutput>> AppOutput::make(asio::io_context& io, const S
   bool same = is_file(spec.log) && error_path == path;
   // Where nothing says which stream a line is of, one file takes them as they were written: through one pipe.
   bool apart = !spec.error_log.empty() && !(same && spec.log_format == LogFormat::raw);
-  FileSink* out = is_file(spec.log) ? app->add_sink(apart ? "out" : "all", path) : nullptr;
+  std::optional<std::size_t> out;
+  if (is_file(spec.log)) out = app->add_sink(apart ? "out" : "all", path);
   if (Done done = app->add_stream(LogStream::out, out); !done) return done.error();
   if (!apart) return app;
   // Both may go into one file, where each line says which stream it is of.
   if (same) app->sinks_.front()->stream = "all";
-  FileSink* err = same ? out : is_file(spec.error_log) ? app->add_sink("err", error_path) : nullptr;
-  if (Done done = app->add_stream(LogStream::err, err, !same); !done) return done.error();
+  std::optional<std::size_t> err = same ? out : std::nullopt;
+  if (!same && is_file(spec.error_log)) err = app->add_sink("err", error_path);
+  if (Done done = app->add_stream(LogStream::err, err); !done) return done.error();
   return app;
 }
 
-FileSink* AppOutput::add_sink(const std::string& stream, const std::string& path) {
+/// Returns the number of the log.
+std::size_t AppOutput::add_sink(const std::string& stream, const std::string& path) {
   auto sink = std::make_unique<Sink>();
   sink->stream = stream;
   sink->file = std::make_unique<FileSink>(path, rules_of(spec_), hooks_.user);
@@ -109,18 +113,26 @@ FileSink* AppOutput::add_sink(const std::string& stream, const std::string& path
     if (hooks_.on_memory) hooks_.on_memory(log, fd);
   });
   sinks_.push_back(std::move(sink));
-  return file;
+  return sinks_.size() - 1;
 }
 
-/// Continues with the output that an earlier keeper kept for the log that was added last. False: it is lost.
-bool AppOutput::take_over_kept(FileSink& file, PieceMark* mark) {
+/// Continues with the output that an earlier keeper kept for a log. False: it is lost.
+bool AppOutput::take_over_kept(std::size_t log, PieceMark* mark) {
+  FileSink& file = *sinks_[log]->file;
   const OverflowLoss loss = OverflowLoss::of(mark != nullptr ? mark->waits : 0);
-  file.take_over(std::move(memory_.kept[sinks_.size() - 1]), loss);
+  file.take_over(std::move(memory_.kept[log]), loss);
   if (mark != nullptr) file.kept().note_in(&mark->waits);
   return file.kept().memory() >= 0 || loss.bytes == 0;
 }
 
-Done AppOutput::add_stream(LogStream from, FileSink* file, bool first) {
+/// Returns whether no stream before this one goes into the file.
+bool AppOutput::is_first_into(const FileSink* file, std::size_t stream) const {
+  return std::none_of(streams_.begin(), streams_.begin() + static_cast<std::ptrdiff_t>(stream),
+                      [&](const auto& before) { return before->log->file() == file; });
+}
+
+/// `log`: the number of its log; nothing: no file.
+Done AppOutput::add_stream(LogStream from, std::optional<std::size_t> log) {
   const std::size_t number = streams_.size();
   const bool known = number < memory_.pipes.size() && memory_.pipes[number].reading;
   auto pipe = known ? Result<OutputPipe>(std::move(memory_.pipes[number])) : make_output_pipe();
@@ -129,10 +141,11 @@ Done AppOutput::add_stream(LogStream from, FileSink* file, bool first) {
   auto second = copy ? CopyPipe::of(std::move(copy)) : CopyPipe::make();
   if (!second) return second.error();
   OutputRoute route;
-  route.file = file;
+  route.file = log ? sinks_[*log]->file.get() : nullptr;
   route.number = static_cast<int>(number);
   route.mark = memory_.marks[number];
-  if (file != nullptr && first && !take_over_kept(*file, route.mark)) route.lost = kLost;
+  const bool first = log && is_first_into(route.file, number);
+  if (first && !take_over_kept(*log, route.mark)) route.lost = kLost;
   settle(route, known, pipe->reading.get(), *second);
   inodes_.push_back(inode_of(pipe->reading));
   route.lines = formatter_of(spec_, from);
@@ -146,10 +159,10 @@ Done AppOutput::add_stream(LogStream from, FileSink* file, bool first) {
   };
   route.pid = hooks_.pid;
   route.on_trouble = [this] { look_for_trouble(); };
-  auto log = OutputLog::make(io_, std::move(pipe->reading), std::move(*second), std::move(route));
-  if (!log) return log.error();
-  streams_.push_back(std::make_unique<Stream>(
-      Stream{std::move(pipe->writing), std::move(lines), std::move(*log), first ? file : nullptr}));
+  auto made = OutputLog::make(io_, std::move(pipe->reading), std::move(*second), std::move(route));
+  if (!made) return made.error();
+  streams_.push_back(
+      std::make_unique<Stream>(Stream{std::move(pipe->writing), std::move(lines), std::move(*made)}));
   return {};
 }
 
@@ -192,8 +205,9 @@ std::uint64_t AppOutput::newly_dropped(Sink& sink) {
 void AppOutput::use_marks(const std::array<PieceMark*, 2>& marks) {
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     streams_[i]->log->use_mark(marks[i]);
-    if (streams_[i]->first_of != nullptr)
-      streams_[i]->first_of->kept().note_in(marks[i] != nullptr ? &marks[i]->waits : nullptr);
+    FileSink* file = streams_[i]->log->file();
+    if (file != nullptr && is_first_into(file, i))
+      file->kept().note_in(marks[i] != nullptr ? &marks[i]->waits : nullptr);
   }
 }
 
@@ -270,7 +284,7 @@ bool AppOutput::at_line_start() {
 
 void AppOutput::add_own(std::string_view text, WallTime time) {
   if (!sinks_.empty())
-    (streams_.front()->log->has_file() ? streams_.front() : streams_.back())->log->add_own(text, time);
+    (streams_.front()->log->file() != nullptr ? streams_.front() : streams_.back())->log->add_own(text, time);
   if (syslog_ && spec_.log_markers)
     syslog_->send("[keeper] " + std::string(text), time, LogStream::keeper, hooks_.pid());
 }

@@ -118,13 +118,13 @@ class AppOutput {
     Fd writing;
     std::unique_ptr<SyslogLines> lines;  ///< null: its lines go nowhere else
     std::unique_ptr<OutputLog> log;
-    FileSink* first_of = nullptr;  ///< the file that no pipe before it goes into; null: another
   };
 
   AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks, OutputMemory memory);
-  FileSink* add_sink(const std::string& stream, const std::string& path);
-  Done add_stream(LogStream from, FileSink* file, bool first = true);
-  bool take_over_kept(FileSink& file, PieceMark* mark);
+  std::size_t add_sink(const std::string& stream, const std::string& path);
+  Done add_stream(LogStream from, std::optional<std::size_t> log);
+  bool is_first_into(const FileSink* file, std::size_t stream) const;
+  bool take_over_kept(std::size_t log, PieceMark* mark);
   void settle(const OutputRoute& route, bool known, int pipe, CopyPipe& second);
   void look_for_trouble();
   static std::uint64_t newly_dropped(Sink& sink);

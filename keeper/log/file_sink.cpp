@@ -333,18 +333,30 @@ std::uint64_t FileSink::longest() const {
   return std::max(size_limit(), rested_at_) + kPastSize;
 }
 
-/// How many of the bytes are stored.
-std::size_t FileSink::store(std::string_view bytes) {
-  std::size_t all = bytes.size();
-  while (!bytes.empty() && look_at_size()) {
+/// Writes as long as the file takes what is left, which `rest` returns. `put_share` puts a share of that into
+/// the file, and returns how much went. The file rotates when that is due, but never within a piece.
+template <class Rest, class PutShare>
+void FileSink::put_shares(Rest rest, PutShare put_share) {
+  while (!rest().empty() && look_at_size()) {
     bool rotates = false;
-    std::size_t piece = in_piece_ ? bytes.size() : share(bytes, rotates);
-    std::size_t stored = put(bytes.substr(0, piece));
-    wrote_again();
-    bytes.remove_prefix(stored);
-    if (stored < piece && (in_piece_ || !is_full_file() || !move_away())) break;
-    if (stored == piece && rotates) move_away();
+    const std::string_view bytes = rest();
+    const std::size_t wanted = in_piece_ ? bytes.size() : share(bytes, rotates);
+    const std::size_t stored = put_share(bytes.substr(0, wanted));
+    if (stored < wanted && (in_piece_ || !is_full_file() || !move_away())) break;
+    if (stored == wanted && rotates) move_away();
   }
+}
+
+/// Returns how many of the bytes are stored.
+std::size_t FileSink::store(std::string_view bytes) {
+  const std::size_t all = bytes.size();
+  put_shares([&] { return bytes; },
+             [&](std::string_view share) {
+               const std::size_t stored = put(share);
+               wrote_again();
+               bytes.remove_prefix(stored);
+               return stored;
+             });
   return all - bytes.size();
 }
 
@@ -423,19 +435,17 @@ void FileSink::say_dropped() {
   if (bytes > 0) write_marker(line);
 }
 
-/// The place in the file of each part is noted before it is written, so that the next keeper can find out how
-/// much of it was written.
+/// Writes what waits. The place in the file of each share is noted before it is written, so that the next
+/// keeper can find out how much of it was written.
 void FileSink::send_kept() {
-  while (!in_piece_ && !kept_.empty() && look_at_size()) {
-    bool rotates = false;
-    const std::string_view bytes = kept_.rest();
-    const std::size_t piece = share(bytes, rotates);
-    kept_.begin_sending(inode_, size_);
-    const std::size_t stored = put(bytes.substr(0, piece));
-    kept_.sent(stored);
-    if (stored < piece && (!is_full_file() || !move_away())) break;
-    if (stored == piece && rotates) move_away();
-  }
+  if (in_piece_) return;
+  put_shares([&] { return kept_.rest(); },
+             [&](std::string_view share) {
+               kept_.begin_sending(inode_, size_);
+               const std::size_t stored = put(share);
+               kept_.sent(stored);
+               return stored;
+             });
 }
 
 /// Bytes of the waiting output that an earlier keeper had written when it was killed; 0 if the log is no

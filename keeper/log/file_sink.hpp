@@ -50,11 +50,6 @@ class FileSink {
 
   /// Makes the file now, so that there is one to look at.
   void open() { ready(); }
-  /// Brings inode() and bytes() up to date: somebody may have done something to the file.
-  void look() {
-    look_at_size();
-    leave_full();
-  }
   /// Appends. Rotates at the end of a line once the file has reached its size (a line without end is cut 1
   /// MiB past it): PATH to PATH.1, PATH.1 to PATH.2, ...
   void write(std::string_view bytes);
@@ -161,6 +156,8 @@ class FileSink {
   bool look_at_size();
   bool at_size(std::uint64_t size);
   std::size_t put(std::string_view bytes);
+  template <class Rest, class PutShare>
+  void put_shares(Rest rest, PutShare put_share);
   void add(std::string_view bytes);
   void send_kept();
   std::uint64_t sent_before_death() const;

@@ -3,8 +3,8 @@
 //
 // Where nobody has to see the bytes they go from the pipe into the file without being read. A byte leaves the
 // pipe once it is in the file; the beginning of a line that is to be dressed waits in the pipe for its end,
-// two seconds at most. If the file cannot be written, the sink keeps the bytes in
-// memory (overflow_buffer.hpp).
+// two seconds at most. If the file cannot be written, the sink keeps the bytes in memory
+// (overflow_buffer.hpp).
 #pragma once
 #include <functional>
 #include <memory>
@@ -46,7 +46,8 @@ class OutputLog {
   void drain(std::size_t most);
   /// The run that wrote has ended, and its output was drained: the beginning of a line has no end any more.
   void end_run();
-  bool has_file() const { return route_.file != nullptr; }
+  /// The file of its route; null: none.
+  FileSink* file() const { return route_.file; }
   int pipe() const { return capture_->pipe(); }
   /// The reading end of the second pipe.
   int copy() const { return capture_->copy(); }

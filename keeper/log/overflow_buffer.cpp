@@ -75,6 +75,7 @@ bool OverflowBuffer::grow_memory(std::size_t wanted) {
   if (fd < 0 || !allocate(fd, capacity_, wanted) || !map(fd, wanted)) return false;
   if (!made) return true;
   own_.magic = kMagic;
+  own_.before = own_.now;
   *head_ = own_;
   memory_ = std::move(made);
   if (on_memory_) on_memory_(memory_.get());
@@ -119,7 +120,8 @@ void OverflowBuffer::note_in(std::uint64_t* word) {
 }
 
 void OverflowBuffer::note() {
-  if (word_ == nullptr || head_->piece != 0) return;
+  unnoted_ = head_->piece != 0;
+  if (word_ == nullptr || unnoted_) return;
   const std::string_view waits = rest();
   const Counts& now = head_->now;
   const bool in_line = now.dropping ? !now.dropped_line_end : !waits.empty() && waits.back() != '\n';
@@ -137,7 +139,7 @@ void OverflowBuffer::lose(OverflowLoss loss) {
 // --- pieces
 
 void OverflowBuffer::begin_piece(int pipe) {
-  head_->before = head_->now;
+  if (mapped_ != nullptr) head_->before = head_->now;  // else grow_memory() does it
   in_this_order();
   head_->piece = static_cast<std::uint64_t>(pipe) + 1;
   in_this_order();
@@ -146,7 +148,7 @@ void OverflowBuffer::begin_piece(int pipe) {
 void OverflowBuffer::end_piece() {
   in_this_order();
   head_->piece = 0;
-  note();
+  if (unnoted_) note();
 }
 
 std::optional<int> OverflowBuffer::open_piece() const {
@@ -156,6 +158,7 @@ std::optional<int> OverflowBuffer::open_piece() const {
 
 void OverflowBuffer::take_back_piece() {
   head_->now = head_->before;
+  unnoted_ = true;
   end_piece();
 }
 

@@ -130,6 +130,7 @@ class OverflowBuffer {
   Head own_{};
   Head* head_ = &own_;  ///< in the mapped memory, where there is any
   std::uint64_t* word_ = nullptr;
+  bool unnoted_ = false;  ///< the content has changed since the word was written
   std::uint64_t dropped_ = 0;
 };
 

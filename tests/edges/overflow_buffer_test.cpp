@@ -75,6 +75,31 @@ TEST(OverflowBuffer, APieceThatComesAgainIsTakenBack) {
   EXPECT_FALSE(next.buffer.open_piece());
 }
 
+TEST(OverflowBuffer, APieceThatBeginsBeforeThereIsMemoryIsTakenBackToo) {
+  OverflowBuffer buffer(kMost, false);
+  buffer.begin_piece(1);
+  buffer.keep("one\n");
+  Next next(buffer);
+  EXPECT_EQ(1, next.buffer.open_piece());
+  next.buffer.take_back_piece();
+  EXPECT_TRUE(next.buffer.empty());
+}
+
+TEST(OverflowBuffer, APieceOfWhichNothingWaitsLeavesTheWordAlone) {
+  OverflowBuffer buffer(10, false);
+  std::uint64_t word = 0;
+  buffer.note_in(&word);
+  word = 77;
+  buffer.begin_piece(0);
+  buffer.end_piece();
+  EXPECT_EQ(77u, word);
+  buffer.begin_piece(0);
+  buffer.keep("one\n");
+  EXPECT_EQ(77u, word) << "the piece is still in its pipe";
+  buffer.end_piece();
+  EXPECT_EQ(4u, OverflowLoss::of(word).bytes);
+}
+
 TEST(OverflowBuffer, APieceThatWasTakenStays) {
   OverflowBuffer buffer(kMost, false);
   buffer.begin_piece(0);
