@@ -134,6 +134,31 @@ TEST(Compressor, PacksInAProcessOfItsOwnWithTheTimesOfTheFile) {
   EXPECT_EQ(from.st_mode, to.st_mode);
 }
 
+/// Where the test does not run as root, owner and group are the test's own.
+TEST(Compressor, APackedBackupHasTheModeOwnerAndGroupOfTheFileThatItReplaces) {
+  Place place;
+  write_text(place / "x.log.1", "text", 0600);
+  ASSERT_EQ(0, chmod((place / "x.log.1").c_str(), 0644));
+  if (geteuid() == 0) ASSERT_EQ(0, chown((place / "x.log.1").c_str(), 12'345, 54'321));
+  struct stat before {
+  }, after{};
+  ASSERT_EQ(0, stat((place / "x.log.1").c_str(), &before));
+  const mode_t callers = umask(077);
+  const Finally as_before([&] { umask(callers); });
+  asio::io_context io;
+  Packed end;
+  Compressor compressor(io, [&](bool good, std::uint64_t inode) { end = {end.times + 1, good, inode}; });
+  ASSERT_TRUE(compressor.start(at(place / "x.log"), "x.log.1", "x.log.gz.tmp"));
+  EXPECT_TRUE(eventually([&] { return end.times > 0; }, [&] { io.poll(); }));
+  ASSERT_TRUE(end.good);
+  ASSERT_TRUE(place_compressed(at(place / "x.log"), end.inode));
+  EXPECT_FALSE(fs::exists(place / "x.log.1"));
+  ASSERT_EQ(0, stat((place / "x.log.1.gz").c_str(), &after));
+  EXPECT_EQ(before.st_mode, after.st_mode);
+  EXPECT_EQ(before.st_uid, after.st_uid);
+  EXPECT_EQ(before.st_gid, after.st_gid);
+}
+
 TEST(Compressor, SaysThatItWasEnded) {
   Place place;
   write_text(place / "x.log.1", string(64 << 20, 'x'));
