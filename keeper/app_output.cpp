@@ -344,8 +344,11 @@ Done AppOutput::remove_files() {
   return tend(&FileSink::remove_files);
 }
 
-Done AppOutput::flush() {
-  return tend(&FileSink::flush);
+Result<bool> AppOutput::flush_part(std::size_t log) {
+  auto done = sinks_.at(log)->file->flush_part();
+  for (auto& stream : streams_)
+    stream->log->look_at_sink();
+  return done;
 }
 
 Done AppOutput::tend(Done (FileSink::*doing)()) {

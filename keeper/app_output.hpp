@@ -99,7 +99,9 @@ class AppOutput {
   // For all of its logs; errors: the first that went wrong.
   Done rotate();
   Done reopen();
-  Done flush();
+  std::size_t logs() const { return sinks_.size(); }
+  /// Empties one log, and removes its backups: a part of that. Returns false while there is more to remove.
+  Result<bool> flush_part(std::size_t log);
   /// Removes the log files, with their backups and the links that lead to them. Nothing is written after
   /// that.
   Done remove_files();

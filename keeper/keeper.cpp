@@ -584,6 +584,8 @@ void Keeper::leave(State as) {
   for (const Answer& answer : stop_answers_)
     answer.give(status());
   stop_answers_.clear();
+  for (const Flush& flush : std::exchange(flushes_, {}))
+    flush.answer.fail({Reason::failed, "flush " + table_.stem, "it was stopped meanwhile", 0});
   refuse(restart_answers_, "restart ");
   refuse(reload_answers_, "reload ");
   take_leave();

@@ -142,6 +142,13 @@ class Keeper : public Service {
   void on_interrupt(const SignalFact& fact);
   void on_output(std::string_view bytes, LogStream from);
   Done open_log(OutputMemory memory);
+  /// Somebody waits until the logs are empty.
+  struct Flush {
+    Answer answer;
+    std::size_t log = 0;  ///< the next one
+    Done failed{};        ///< the first error
+  };
+  void flush_part();
   void answer_logs(const std::string& doing, Done (AppOutput::*doing_it)(), const Answer& answer);
   bool somebody_watches() const;
 
@@ -520,6 +527,7 @@ class Keeper : public Service {
   std::unique_ptr<AskSocket> asked_;       ///< null: it cannot be had, and who asks connects
   std::vector<action::Announce> to_tell_;  ///< who waits hears of it when it is recorded
   int signal_error_ = 0;                   ///< errno of the last signal to a main process
+  std::deque<Flush> flushes_;              ///< under way, one after the other
   std::vector<Answer> stop_answers_;
   Forget forget_ = Forget::nothing;
   std::vector<Answer> restart_answers_;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <asio/post.hpp>
 #include <cerrno>
 
 #include "keeper/keeper.hpp"
@@ -137,7 +138,28 @@ void Keeper::handle(const ReopenLogs&, const Caller&, Answer answer) {
 }
 
 void Keeper::handle(const FlushLogs&, const Caller&, Answer answer) {
-  answer_logs("flush", &AppOutput::flush, answer);
+  if (!output_->keeps_files())
+    return answer.fail({Reason::failed, "flush " + table_.stem, "its log is " + spec_.log, 0});
+  output_->drain(kDrainFirst);
+  flushes_.push_back({std::move(answer)});
+  if (flushes_.size() == 1) flush_part();
+}
+
+/// Removes as many backups as one turn of the loop may, for whoever asked first.
+void Keeper::flush_part() {
+  if (flushes_.empty()) return;  // the keeper leaves
+  Flush& flush = flushes_.front();
+  const auto done = output_->flush_part(flush.log);
+  if (!done && flush.failed) flush.failed = done.error();
+  if (!done || *done) ++flush.log;
+  if (flush.log >= output_->logs()) {
+    if (flush.failed)
+      flush.answer.give(LogsNow{output_->files()});
+    else
+      flush.answer.fail({flush.failed.error().reason, "flush " + table_.stem, flush.failed.error().why(), 0});
+    flushes_.pop_front();
+  }
+  if (!flushes_.empty()) asio::post(io_, [this] { flush_part(); });
 }
 
 void Keeper::handle(const Discover&, const Caller&, Answer answer) {

@@ -514,7 +514,7 @@ bool FileSink::move_away() {
   const auto log = place();
   if (log) path_ = log->path;
   const std::int64_t begun = now_ms();
-  auto rotated = log ? rotate_files(*log, rotation()) : Result<Rotated>(log.error());
+  auto rotated = log ? rotator_.rotate(*log, rotation()) : Result<Rotated>(log.error());
   if (!rotated) {
     rotation_trouble_ = "cannot rotate " + trouble_at(path_, rotated.error());
     next_rotation_ = now_ms() + kRotateAgain;
@@ -543,29 +543,36 @@ bool FileSink::move_away() {
 void FileSink::tidy() {
   const auto log = regular_ ? place() : Result<FilePlace>(Error{});
   if (!log) return;
-  auto rotated = tidy_files(*log, rotation());
+  auto rotated = rotator_.tidy(*log, rotation());
   if (rotated) brought_into_order(*log, *rotated);
   tidies_ = rotated && rotated->unfinished;
 }
 
 void FileSink::compressed(bool good, std::uint64_t inode) {
   compressing_ = false;
-  if (const auto log = place(); good && (!log || !place_compressed(*log, inode))) good = false;
+  if (const auto log = place(); good && (!log || !rotator_.place_compressed(*log, inode))) good = false;
   // One that failed is tried again at the next rotation, and not at once.
   if (good) tidy();
 }
 
 Done FileSink::flush() {
-  if (Done there = look_at_all(); !there) return there;
+  for (;;)
+    if (auto done = flush_part(); !done || *done) return done ? Done() : Done(done.error());
+}
+
+Result<bool> FileSink::flush_part() {
+  if (Done there = look_at_all(); !there) return there.error();
   if (next_) take_file(std::move(next_));
   if (!regular_) return Error{Reason::failed, "", path_ + " is no regular file", 0};
   const auto log = place();
-  if (Done done = log ? remove_backups(*log) : Done(log.error()); !done) return done;
+  const auto removed = log ? rotator_.remove_backups(*log) : Result<Rotated>(log.error());
+  if (!removed) return removed.error();
+  if (removed->unfinished) return false;
   if (ftruncate(file_.get(), 0) < 0) return system_error("", "empty " + path_);
   kept_.clear();
   look_at_size();
   index_.remove();
-  return {};
+  return true;
 }
 
 Done FileSink::remove_files() {

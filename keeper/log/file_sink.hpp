@@ -110,6 +110,8 @@ class FileSink {
   /// Removes the backups, and all that is in the file, and what waits. Errors: what could not be removed;
   /// then the file is as it was.
   Done flush();
+  /// The same in parts. Returns false while there is more to remove.
+  Result<bool> flush_part();
   /// Removes the file, its backups, and a link that leads to it. Errors: what could not be removed.
   Done remove_files();
   /// Brings the files of the log into order: what an earlier keeper left half done.
@@ -186,6 +188,7 @@ class FileSink {
   bool full_ = false;                     ///< it may not grow any more (RLIMIT_FSIZE); another may
   std::optional<FileAttributes> former_;  ///< of the last one at the path: the next has the same
   IndexFile index_;
+  Rotator rotator_;
   Pack on_compress_;
   bool compressing_ = false;
   std::uint64_t size_ = 0;

@@ -8,79 +8,122 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <limits>
-#include <memory>
+#include <utility>
+
+#include "protocol/home/clock.hpp"
 
 namespace keeper {
 namespace {
 
+constexpr Millis kRestCounts{10'000};  // longer than a rotation rests between two parts
+
+}  // namespace
+
 /// The directory of a log, open, which is the same one at every step.
-struct Place {
+struct Rotator::Place {
   std::unique_ptr<DIR, int (*)(DIR*)> open;
   std::string directory;  ///< as text, with its slash
   std::string base;
+  std::pair<dev_t, ino_t> id{};
   int fd() const { return dirfd(open.get()); }
 };
 
-Result<Place> place_of(const FilePlace& log) {
+/// What is left of a plan.
+struct Rotator::Rest {
+  Doing doing;
+  std::pair<dev_t, ino_t> directory;
+  std::string base;
+  RotationPlan plan;
+  std::size_t next = 0;  ///< step
+  bool fresh = true;     ///< the directory was read in this turn
+  Millis since{0};       ///< the last part
+};
+
+Rotator::Rotator() = default;
+Rotator::~Rotator() = default;
+
+Result<Rotator::Place> Rotator::place_of(const FilePlace& log) {
   const std::string base = log.base();
   Place out{{nullptr, closedir}, log.path.substr(0, log.path.size() - base.size()), base};
   Fd directory = open_directory_of(log);
+  struct stat st {};
+  if (directory && fstat(directory.get(), &st) == 0) out.id = {st.st_dev, st.st_ino};
   out.open.reset(directory ? fdopendir(directory.get()) : nullptr);
   if (!out.open) return system_error("", "read " + out.directory);
   directory.release();
   return out;
 }
 
-/// What begins with the log's name: a few files of a directory that may have those of a thousand logs.
-std::vector<DirectoryEntry> files_of(const Place& place) {
+namespace {
+
+/// Returns the files whose names begin with the log's: a few of a directory that may have those of a thousand
+/// logs.
+std::vector<DirectoryEntry> files_of(DIR* directory, const std::string& base) {
   std::vector<DirectoryEntry> out;
-  while (const dirent* entry = readdir(place.open.get())) {
+  while (const dirent* entry = readdir(directory)) {
     std::string_view name = entry->d_name;
-    if (!name.starts_with(place.base)) continue;
+    if (!name.starts_with(base)) continue;
     struct stat st {};
-    if (fstatat(place.fd(), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
+    if (fstatat(dirfd(directory), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
     out.push_back({std::string(name), static_cast<std::uint64_t>(st.st_size), S_ISREG(st.st_mode)});
   }
   return out;
 }
 
-Done perform(const Place& place, const RotationStep& step) {
+/// Performs one step in the directory that is open as `at`. False and errno: it failed.
+bool perform_step(int at, const RotationStep& step) {
   const char *from = step.from.c_str(), *to = step.to.c_str();
-  const int at = place.fd();
-  int done = 0;
-  if (step.kind == RotationStep::Kind::rename) done = renameat2(at, from, at, to, RENAME_NOREPLACE);
+  if (step.kind == RotationStep::Kind::remove) return unlinkat(at, from, 0) == 0;
+  if (renameat2(at, from, at, to, RENAME_NOREPLACE) == 0) return true;
   // A file system that does not know the flag: the plan overwrites nothing anyway.
-  if (done < 0 && errno == EINVAL) done = renameat(at, from, at, to);
-  if (step.kind == RotationStep::Kind::remove) done = unlinkat(at, from, 0);
-  if (done == 0 || errno == ENOENT) return {};
-  const std::string what = place.directory + step.from;
-  std::string doing = step.kind == RotationStep::Kind::remove
-                          ? "remove " + what
-                          : "rename " + what + " to " + place.directory + step.to;
-  return system_error("", doing);
+  return errno == EINVAL && renameat(at, from, at, to) == 0;
 }
 
-Result<Rotated> perform(const Place& place, const RotationPlan& plan, std::size_t most) {
+Error step_error(const std::string& directory, const RotationStep& step) {
+  const std::string what = directory + step.from;
+  return system_error("", step.kind == RotationStep::Kind::remove
+                              ? "remove " + what
+                              : "rename " + what + " to " + directory + step.to);
+}
+
+Done without_rest(const Result<Rotated>& done) {
+  if (!done) return done.error();
+  return {};
+}
+
+}  // namespace
+
+/// Performs the next part of the rest. Where a file is not there any more the plan is out of date, unless it
+/// was made in this turn: `unfinished` and no rest.
+Result<Rotated> Rotator::perform(const Place& place) {
+  std::unique_ptr<Rest> rest = std::move(rest_);
   Rotated out;
-  for (const RotationStep& step : plan) {
-    if (out.steps == most) {
-      out.unfinished = true;
-      return out;
-    }
+  for (; rest->next < rest->plan.size(); ++rest->next) {
+    const RotationStep& step = rest->plan[rest->next];
     if (step.kind == RotationStep::Kind::compress) {
       out.compress = Rotated::Compression{step.from, step.to};
       continue;
     }
-    if (Done done = perform(place, step); !done) return done.error();
+    out.unfinished = out.steps == kMostSteps;
+    if (out.unfinished) break;
+    if (!perform_step(place.fd(), step)) {
+      if (errno != ENOENT) return step_error(place.directory, step);
+      out.unfinished = !rest->fresh;
+      if (out.unfinished) return out;
+    }
     ++out.steps;
     if (step.from == place.base) out.moved = true;
   }
+  if (!out.unfinished) return out;
+  if (out.moved) rest->doing = Doing::tidying;
+  rest->fresh = false;
+  rest->since = steady_now();
+  rest_ = std::move(rest);
   return out;
 }
 
-/// The backup that has an inode; 0: none.
-int number_of(const Place& place, const std::vector<DirectoryEntry>& files, std::uint64_t inode) {
+/// Returns the number of the backup that has an inode; 0: none.
+int Rotator::number_of(const Place& place, const std::vector<DirectoryEntry>& files, std::uint64_t inode) {
   for (const DirectoryEntry& file : files) {
     std::string_view rest = std::string_view(file.name).substr(place.base.size());
     if (rest.size() < 2 || rest[0] != '.') continue;
@@ -95,26 +138,30 @@ int number_of(const Place& place, const std::vector<DirectoryEntry>& files, std:
   return 0;
 }
 
-/// Plans with what is there, and performs that, or a part of it.
+/// Whether the rest of a plan is one for this, and is new enough.
+bool Rotator::goes_on(const Place& place, Doing doing) const {
+  return rest_ && rest_->doing == doing && rest_->directory == place.id && rest_->base == place.base &&
+         steady_now() - rest_->since < kRestCounts;
+}
+
+/// Plans with what is there, if nothing is left of a plan, and performs that, or a part of it.
 template <class Plan>
-Result<Rotated> carry_out(const FilePlace& log, Plan plan, std::size_t most = kMostSteps) {
+Result<Rotated> Rotator::carry_out(const FilePlace& log, Doing doing, Plan plan) {
   const ActingAs as_user(log.as);
   if (as_user.error() != 0) return system_error("", "act as " + log.as->name);
   auto place = place_of(log);
   if (!place) return place.error();
-  return perform(*place, plan(*place, files_of(*place)), most);
+  if (!goes_on(*place, doing)) {
+    rest_.reset();
+    rest_ = std::make_unique<Rest>(
+        Rest{doing, place->id, place->base, plan(*place, files_of(place->open.get(), place->base))});
+  }
+  return perform(*place);
 }
 
-Done without_rest(const Result<Rotated>& done) {
-  if (!done) return done.error();
-  return {};
-}
-
-}  // namespace
-
-Result<Rotated> rotate_files(const FilePlace& log, const RotationRules& rules) {
+Result<Rotated> Rotator::rotate(const FilePlace& log, const RotationRules& rules) {
   bool moves = true, regular = true;
-  auto rotated = carry_out(log, [&](const Place& place, const auto& files) {
+  auto rotated = carry_out(log, Doing::rotating, [&](const Place& place, const auto& files) {
     RotationPlan plan = plan_rotation(place.base, files, rules);
     auto own =
         std::find_if(files.begin(), files.end(), [&](const auto& one) { return one.name == place.base; });
@@ -128,23 +175,25 @@ Result<Rotated> rotate_files(const FilePlace& log, const RotationRules& rules) {
   return Error{Reason::failed, "", regular ? "no name is free for a backup" : "it is no regular file", 0};
 }
 
-Result<Rotated> tidy_files(const FilePlace& log, const RotationRules& rules) {
-  return carry_out(
-      log, [&](const Place& place, const auto& files) { return plan_tidying(place.base, files, rules); });
+Result<Rotated> Rotator::tidy(const FilePlace& log, const RotationRules& rules) {
+  return carry_out(log, Doing::tidying, [&](const Place& place, const auto& files) {
+    return plan_tidying(place.base, files, rules);
+  });
 }
 
-Done place_compressed(const FilePlace& log, std::uint64_t inode) {
-  return without_rest(carry_out(log, [&](const Place& place, const auto& files) {
+Done Rotator::place_compressed(const FilePlace& log, std::uint64_t inode) {
+  rest_.reset();  // what it says of the backup is not so any more
+  return without_rest(carry_out(log, Doing::packing, [&](const Place& place, const auto& files) {
     return plan_compressed(place.base, files, number_of(place, files, inode));
   }));
 }
 
-Done remove_backups(const FilePlace& log) {
+Result<Rotated> Rotator::remove_backups(const FilePlace& log) {
   RotationRules none;
   none.backups = 0;
-  return without_rest(carry_out(
-      log, [&](const Place& place, const auto& files) { return plan_tidying(place.base, files, none); },
-      std::numeric_limits<std::size_t>::max()));
+  return carry_out(log, Doing::removing, [&](const Place& place, const auto& files) {
+    return plan_tidying(place.base, files, none);
+  });
 }
 
 }  // namespace keeper

@@ -50,19 +50,19 @@ TEST(Rotator, RenamesWithTheIndexesAndDropsTheOldest) {
                             {"x.log.2", "a"},
                             {"x.logs", "of another"}})
     write_text(place / name, text);
-  ASSERT_TRUE(rotate_files(at(place / "x.log"), keeps(2)));
+  ASSERT_TRUE(Rotator().rotate(at(place / "x.log"), keeps(2)));
   EXPECT_EQ("x.log.1.idx=ci x.log.1=c x.log.2.idx=bi x.log.2=b x.logs=of another", listing(place));
 }
 
 TEST(Rotator, SaysWhichFileCannotBeHad) {
   Place place;
-  auto gone = rotate_files(at(place / "nowhere/x.log"), keeps(2));
+  auto gone = Rotator().rotate(at(place / "nowhere/x.log"), keeps(2));
   ASSERT_FALSE(gone);
   EXPECT_NE(string::npos, gone.error().why().find("nowhere/: No such file or directory"))
       << gone.error().why();
   fs::create_directory(place / "x.log.1");
   write_text(place / "x.log", "c");
-  auto taken = rotate_files(at(place / "x.log"), keeps(1));
+  auto taken = Rotator().rotate(at(place / "x.log"), keeps(1));
   ASSERT_FALSE(taken);
   EXPECT_EQ("no name is free for a backup", taken.error().why());
 }
@@ -74,12 +74,12 @@ TEST(Rotator, PlacesWhatWasPackedByItsInodeWhereverThatIsByNow) {
   ASSERT_EQ(0, stat((place / "x.log.1").c_str(), &st));
   write_text(place / "x.log.gz.tmp", "packed");
   write_text(place / "x.log", "new");
-  ASSERT_TRUE(rotate_files(at(place / "x.log"), [] {
+  ASSERT_TRUE(Rotator().rotate(at(place / "x.log"), [] {
     RotationRules rules = keeps(5, true);
     rules.compressing = true;
     return rules;
   }()));
-  ASSERT_TRUE(place_compressed(at(place / "x.log"), st.st_ino));
+  ASSERT_TRUE(Rotator().place_compressed(at(place / "x.log"), st.st_ino));
   EXPECT_EQ("x.log.1=new x.log.2.gz=packed", listing(place));
 }
 
@@ -87,7 +87,7 @@ TEST(Rotator, RemovesAllBackupsAndWhatWasLeftHalfDone) {
   Place place;
   for (const char* name : {"x.log", "x.log.idx", "x.log.1", "x.log.1.idx", "x.log.2.gz", "x.log.gz.tmp"})
     write_text(place / name, "");
-  ASSERT_TRUE(remove_backups(at(place / "x.log")));
+  ASSERT_TRUE(Rotator().remove_backups(at(place / "x.log")));
   EXPECT_EQ("x.log.idx= x.log=", listing(place));
 }
 
@@ -151,7 +151,7 @@ TEST(Compressor, APackedBackupHasTheModeOwnerAndGroupOfTheFileThatItReplaces) {
   ASSERT_TRUE(compressor.start(at(place / "x.log"), "x.log.1", "x.log.gz.tmp"));
   EXPECT_TRUE(eventually([&] { return end.times > 0; }, [&] { io.poll(); }));
   ASSERT_TRUE(end.good);
-  ASSERT_TRUE(place_compressed(at(place / "x.log"), end.inode));
+  ASSERT_TRUE(Rotator().place_compressed(at(place / "x.log"), end.inode));
   EXPECT_FALSE(fs::exists(place / "x.log.1"));
   ASSERT_EQ(0, stat((place / "x.log.1.gz").c_str(), &after));
   EXPECT_EQ(before.st_mode, after.st_mode);
@@ -356,17 +356,61 @@ TEST(Rotator, MovesALongChainInParts) {
   for (int i = 1; i <= kFiles; ++i)
     write_text(place / ("x.log." + std::to_string(i)), std::to_string(i));
   int parts = 0;
+  Rotator rotator;
   for (bool moved = false; !moved; ++parts) {
-    auto rotated = rotate_files(at(place / "x.log"), keeps(100'000));
+    auto rotated = rotator.rotate(at(place / "x.log"), keeps(100'000));
     ASSERT_TRUE(rotated) << rotated.error().text();
+    if (parts == 0) write_text(place / "x.log.7.gz.tmp", "a plan that is made now removes it");
     EXPECT_LE(rotated->steps, kMostSteps);
     EXPECT_NE(rotated->moved, rotated->unfinished);
     moved = rotated->moved;
   }
   EXPECT_EQ(3, parts);
+  EXPECT_TRUE(fs::exists(place / "x.log.7.gz.tmp")) << "the directory was read again";
   EXPECT_FALSE(fs::exists(place / "x.log"));
   for (int i = 0; i <= kFiles; ++i)
     EXPECT_EQ(std::to_string(i), read_text(place / ("x.log." + std::to_string(i + 1))));
+}
+
+/// A user packs a backup by hand between two parts: the rest of the plan is not what is there any more.
+TEST(Rotator, PlansAgainWhereABackupIsGoneBetweenTwoParts) {
+  constexpr int kFiles = 700;
+  Place place;
+  write_text(place / "x.log", "0");
+  for (int i = 1; i <= kFiles; ++i)
+    write_text(place / ("x.log." + std::to_string(i)), std::to_string(i));
+  Rotator rotator;
+  ASSERT_TRUE(rotator.rotate(at(place / "x.log"), keeps(100'000)));
+  fs::rename(place / "x.log.100", place / "x.log.100.gz");
+  bool moved = false;
+  for (int parts = 0; parts < 3 && !moved; ++parts) {
+    auto rotated = rotator.rotate(at(place / "x.log"), keeps(100'000));
+    ASSERT_TRUE(rotated) << rotated.error().text();
+    moved = rotated->moved;
+  }
+  EXPECT_TRUE(moved);
+  EXPECT_EQ("0", read_text(place / "x.log.1"));
+  EXPECT_EQ("99", read_text(place / "x.log.100"));
+  EXPECT_EQ("100", read_text(place / "x.log.101.gz"));
+  EXPECT_EQ("101", read_text(place / "x.log.102"));
+}
+
+TEST(Rotator, RemovesManyBackupsInParts) {
+  constexpr int kFiles = 1300;
+  Place place;
+  write_text(place / "x.log", "0");
+  for (int i = 1; i <= kFiles; ++i)
+    write_text(place / ("x.log." + std::to_string(i)), "");
+  int parts = 0;
+  Rotator rotator;
+  for (bool unfinished = true; unfinished; ++parts) {
+    auto removed = rotator.remove_backups(at(place / "x.log"));
+    ASSERT_TRUE(removed) << removed.error().text();
+    EXPECT_LE(removed->steps, kMostSteps);
+    unfinished = removed->unfinished;
+  }
+  EXPECT_EQ(3, parts);
+  EXPECT_EQ("x.log=0", listing(place));
 }
 
 }  // namespace

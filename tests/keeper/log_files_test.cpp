@@ -1,5 +1,6 @@
 // The files of logs: streams apart, packed backups, and what others do with them.
 #include <signal.h>
+#include <unistd.h>
 
 #include "tests/keeper/support/log_texts.hpp"
 
@@ -247,6 +248,34 @@ TEST(Packing, OfWhatAnEarlierKeeperDidNotPackBeginsWithTheFirstRun) {
   EVENTUALLY(all_packed(box));
   EXPECT_EQ("one\n", unpacked(box, path_of(box, ".1.gz")));
   EXPECT_EQ("three\n", unpacked(box, path_of(box, ".3.gz")));
+}
+
+/// On one connection, so it is the keeper that gives the second answer first.
+TEST(FlushOfManyBackups, OthersAreAnsweredBeforeItIsDone) {
+  constexpr int kBackups = 3000;
+  Sandbox box;
+  box.detach("job", {"sleep", "1000"});
+  EVENTUALLY(fs::exists(box.log_path("job")));
+  for (int i = 1; i <= kBackups; ++i)
+    write_text(path_of(box, "." + std::to_string(i)), "");
+  Fd socket = *box.open_home().connect_socket("job");
+  const string asked = R"({"jsonrpc":"2.0","id":1,"method":"flush"})"
+                       "\n"
+                       R"({"jsonrpc":"2.0","id":2,"method":"ping"})"
+                       "\n";
+  ASSERT_EQ(static_cast<ssize_t>(asked.size()), write(socket.get(), asked.data(), asked.size()));
+  string answers;
+  EVENTUALLY([&] {
+    char bytes[4096];
+    const ssize_t got = read(socket.get(), bytes, sizeof bytes);
+    if (got > 0) answers.append(bytes, static_cast<std::size_t>(got));
+    return lines_of(answers).size() == 2;
+  }());
+  EXPECT_TRUE(has(lines_of(answers)[0], "\"id\":2")) << answers;
+  EXPECT_TRUE(has(lines_of(answers)[1], "\"logs\"")) << answers;
+  for (int i = 1; i <= kBackups; ++i)
+    ASSERT_FALSE(fs::exists(path_of(box, "." + std::to_string(i)))) << i;
+  EXPECT_EQ("", box.log("job"));
 }
 
 }  // namespace
