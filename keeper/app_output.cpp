@@ -103,6 +103,10 @@ std::size_t AppOutput::add_sink(const std::string& stream, const std::string& pa
     sink->watch = hooks_.watch_file ? hooks_.watch_file(fd, sink->watch) : -1;
     return sink->watch >= 0;
   });
+  if (hooks_.where)
+    file->on_look([this, file, from = stream == "err" ? LogStream::err : LogStream::out] {
+      return hooks_.where(from, file->given());
+    });
   sink->compressor = std::make_unique<Compressor>(
       io_, [file](bool good, std::uint64_t inode) { file->compressed(good, inode); });
   file->on_compress([packer = sink->compressor.get()](const FilePlace& log, const std::string& from,
@@ -184,6 +188,11 @@ void AppOutput::settle(const OutputRoute& route, bool known, int pipe, CopyPipe&
 void AppOutput::look_for_file(int watch) {
   for (auto& sink : sinks_)
     if (watch < 0 || sink->watch == watch) sink->file->look_for_file();
+}
+
+void AppOutput::go_along() {
+  for (auto& sink : sinks_)
+    sink->file->go_along();
 }
 
 /// Said once, and once that it is over.

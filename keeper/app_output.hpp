@@ -24,6 +24,8 @@ struct OutputHooks {
   /// A log is written into this file from now on, and not any more into the one with the watch `before` (-1:
   /// none). The watch under which look_for_file() will be told of it; -1: it will not be told.
   std::function<int(int fd, int before)> watch_file;
+  /// Where the log of that stream, which was at `given`, is to be by now; asked before it is looked for.
+  std::function<std::string(LogStream stream, const std::string& given)> where;
   /// Log number `log` has memory that outlives this process (overflow_buffer.hpp): to be handed on.
   std::function<void(std::size_t log, int fd)> on_memory;
   /// A log cannot be written, or (an empty `what`) can again; `dropped` bytes since it was last told.
@@ -89,6 +91,8 @@ class AppOutput {
 
   /// Something was done to the file with this watch, or (-1) to any.
   void look_for_file(int watch);
+  /// Names the logs as they are found by now.
+  void go_along();
   /// Tries again what the logs did not take. Whether there is nothing left of it.
   bool try_again();
   /// For the end: what the logs do not take is dropped, and counted.

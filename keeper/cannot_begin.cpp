@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "keeper/log/line_format.hpp"
+#include "keeper/moved_home.hpp"
 #include "keeper/recover.hpp"
 #include "protocol/home/clock.hpp"
 
@@ -44,7 +45,7 @@ void say_in_log(const Home& home, const std::string& stem, const Status& status,
 
 void note_cannot_begin(const RoleTable& table, const std::string& why) {
   const auto id = AppId::parse(table.stem);
-  auto home = Home::open(table.home, Home::Create::no);
+  auto home = open_home_of(table, Home::Create::no);
   if (!home || !id || !home->is_lock_of(table.stem, table.lock)) return;
   const auto record = home->read_status(table.stem);
   const std::string reason = std::string(kCannotBegin) + why;
@@ -53,6 +54,9 @@ void note_cannot_begin(const RoleTable& table, const std::string& why) {
   const auto run = find_unknown_run(*home, table, home->read_spec(table.stem), {});
   Status status = record ? *record : Status();
   if (run) status = status_of_found(*id, std::move(status), *run);
+  for (LogFile& log : status.logs)
+    if (log.path.starts_with(table.home + "/logs/"))  // the home may have been moved
+      log.path.replace(0, table.home.size(), home->path());
   status.name = id->name;
   status.state = State::unreachable;
   status.wanted = Wanted::up;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "keeper/keeper.hpp"
+#include "keeper/moved_home.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/inotify_use.hpp"
 
@@ -104,6 +105,7 @@ void Keeper::heal_after(Millis pause) {
 
 void Keeper::heal() {
   if (leaving_as_ || gives_way_) return;
+  go_along_with_home();
   mend_listeners();
   flush_markers();
   Done done;
@@ -125,6 +127,23 @@ void Keeper::heal() {
   }
   heal_pause_ = std::clamp(heal_pause_ * 2, kFirstRetry, kLastRetry);
   heal_after(heal_pause_);
+}
+
+/// Looks whether the home was moved, and takes it to be where it is by now. What is written there follows
+/// from the loop. Returns whether it was moved.
+bool Keeper::find_home() {
+  auto moved = find_moved_home(home_.path(), table_.stem, table_.lock);
+  if (!moved) return false;
+  marker("its home was moved from " + home_.path() + " to " + moved->path());
+  home_ = std::move(*moved);
+  table_.home = home_.path();
+  heal_after(Millis{0});
+  return true;
+}
+
+/// The logs too are named as they are found from now on.
+void Keeper::go_along_with_home() {
+  if (find_home()) output_->go_along();
 }
 
 /// The lock first: if another keeper has the new one, the name is that one's, and nothing is touched.

@@ -14,6 +14,7 @@
 #include "keeper/child/pidfd.hpp"
 #include "keeper/first_record.hpp"
 #include "keeper/memory.hpp"
+#include "keeper/moved_home.hpp"
 #include "keeper/recover.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/proc.hpp"
@@ -45,8 +46,9 @@ std::uint64_t jitter_seed() {
 }  // namespace
 
 Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
-  auto home = Home::open(table.home, Home::Create::yes);
+  auto home = open_home_of(table, Home::Create::yes);
   if (!home) return home.error();
+  table.home = home->path();
   // What the guard holds of the one before counts, whatever became of the files.
   const bool nameless = table.next && !home->is_lock_of(table.stem, table.lock);
   Fd spec_file = take_held(table.held, "spec"), state_file = take_held(table.held, "state");
@@ -154,6 +156,12 @@ Done Keeper::open_log(OutputMemory memory) {
   hooks.on_trouble = [this](const std::string& what, std::uint64_t dropped) {
     on_log_trouble(what, dropped);
   };
+  hooks.where = [this, own = spec_.log.empty(), own_error = spec_.error_log == "apart"](
+                    LogStream stream, const std::string& given) {
+    find_home();
+    if (stream == LogStream::err) return own_error ? home_.error_log_path(table_.stem) : given;
+    return own ? home_.log_path(table_.stem) : given;
+  };
   auto made = AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks), std::move(memory));
   if (!made) return made.error();
   output_ = std::move(*made);
@@ -206,6 +214,7 @@ void Keeper::begin_afresh() {
 void Keeper::tell(Event event) try {
   events_.push_back(std::move(event));
   if (stepping_) return;
+  go_along_with_home();
   // Whatever goes wrong on the way (there may be no memory), the next deadline is waited for.
   Finally armed([this] { arm_anyhow(); });
   stepping_ = true;

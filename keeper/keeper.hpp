@@ -352,6 +352,8 @@ class Keeper : public Service {
   void heal_after(Millis pause);
   void heal();
   void heal_what_is_gone();
+  bool find_home();
+  void go_along_with_home();
   Done make_home_again();
   Done write_spec_again();
   void renew_page();

@@ -152,6 +152,7 @@ Spec Keeper::whole_spec() const {
 /// app's spec, an address that cannot be had, and, where there is nothing to take back, a spec that no run
 /// can be started with; then nothing has changed.
 Done Keeper::take_spec(const std::optional<Spec>& wanted, bool take_back) {
+  go_along_with_home();
   spec_changed_.clear();
   const auto written = written_at(home_.spec_path(table_.stem));
   if (!wanted && (!written || written == spec_written_)) return take_back ? Done() : may_end(spec_, environ);

@@ -27,6 +27,7 @@ void Keeper::handle(const Ping&, const Caller&, Answer answer) {
 }
 
 void Keeper::handle(const GetStatus&, const Caller&, Answer answer) {
+  go_along_with_home();
   answer.give(status_with_usage());
 }
 
@@ -89,6 +90,7 @@ void Keeper::handle(const SendMessage& request, const Caller&, Answer answer) {
 }
 
 void Keeper::handle(const GetLogs& request, const Caller&, Answer answer) {
+  go_along_with_home();
   std::string doing = "show the log of " + table_.stem;
   if (!output_->keeps_files()) return answer.fail({Reason::not_found, doing, "its log is " + spec_.log, 0});
   std::vector<LogFile> files = output_->files();

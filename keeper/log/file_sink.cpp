@@ -79,13 +79,24 @@ bool FileSink::ready() {
   return open_path() || file_;
 }
 
+void FileSink::go_along() {
+  if (!where_) return;
+  std::string now = where_();
+  if (now == given_) return;
+  given_ = std::move(now);
+  const auto log = find_place(given_, user_);
+  if (log) path_ = log->path;
+  if (file_ && regular_) index_.begin(given_, inode_, user_);
+}
+
 /// Returns the place of the log as it is by now.
-Result<FilePlace> FileSink::place(Parents parents) const {
+Result<FilePlace> FileSink::place(Parents parents) {
+  go_along();
   return find_place(given_, user_, LastLink::followed, parents);
 }
 
 /// Whether what is at the path is the file that is open.
-FileSink::AtPath FileSink::look_at_path() const {
+FileSink::AtPath FileSink::look_at_path() {
   struct stat there {};
   const auto log = place();
   if (!log || !look_at(*log, there)) {
@@ -618,7 +629,7 @@ std::string FileSink::last(std::size_t most, std::uint64_t mark) const {
   std::string out(waits.substr(waits.size() - std::min(waits.size(), most)));
   if (out.size() < most && file_) out = read_end(file_.get(), most - out.size()) + out;
   if (out.size() < most) {
-    const auto log = place();
+    const auto log = find_place(given_, user_);
     Fd before = log ? open_beside(*log, log->base() + ".1", O_RDONLY | O_NONBLOCK) : Fd();
     if (before) out = read_end(before.get(), most - out.size()) + out;
   }

@@ -45,6 +45,10 @@ class FileSink {
   /// Told which file it writes into from now on; true: look_for_file() will be called when something is done
   /// to it. Else that is looked for before each piece, which costs a tenth of what a line now and then does.
   void on_file(std::function<bool(int fd)> watched) { on_file_ = std::move(watched); }
+  /// Asked before the path is looked at: where the file is to be by now. The home may have been moved.
+  void on_look(std::function<std::string()> where) { where_ = std::move(where); }
+  /// Asks that now.
+  void go_along();
   /// Somebody has renamed or removed the file, perhaps.
   void look_for_file() { looked_at_ = 0; }
 
@@ -137,14 +141,14 @@ class FileSink {
  private:
   bool ready();
   enum class AtPath { ours, other, unknown };
-  AtPath look_at_path() const;
+  AtPath look_at_path();
   bool has_name() const;
   Done open_path();
   Result<Fd> open_log(Parents parents);
   void leave_file();
   bool is_full_file() const;
   void leave_full();
-  Result<FilePlace> place(Parents parents = Parents::as_they_are) const;
+  Result<FilePlace> place(Parents parents = Parents::as_they_are);
   void take_file(Fd file);
   bool next_is_due();
   bool leave_moved();
@@ -173,7 +177,7 @@ class FileSink {
   Done cannot_open(const Error& error);
   Done look_at_all();
 
-  std::string given_;  ///< may be a link
+  std::string given_;  ///< may be a link; another one where the home was moved
   std::string path_;   ///< is none, unless to a device or the like
   const ActingUser* user_;
   LogRules rules_;
@@ -183,7 +187,8 @@ class FileSink {
   dev_t device_ = 0;
   bool regular_ = true;
   std::function<bool(int)> on_file_;
-  bool told_ = false;  ///< of what is done to the file
+  std::function<std::string()> where_;  ///< null: as it was given
+  bool told_ = false;                   ///< of what is done to the file
   bool spliceable_ = true;
   bool full_ = false;                     ///< it may not grow any more (RLIMIT_FSIZE); another may
   std::optional<FileAttributes> former_;  ///< of the last one at the path: the next has the same
