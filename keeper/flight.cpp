@@ -116,6 +116,14 @@ void Keeper::tell_subscribers(const action::Announce& a) {
   streams_.send(std::move(event));
 }
 
+/// Tells it to those who may only hear of what is recorded.
+void Keeper::publish(const action::Announce& a) {
+  tell_subscribers(a);
+  for (Part* part : parts_)
+    part->published(a);
+  if (a.what == action::What::started) forget_ = Forget::nothing;
+}
+
 /// What is still to be told, and the last word: after the record, before the connections close.
 void Keeper::take_leave() {
   for (const action::Announce& a : std::exchange(to_tell_, {}))

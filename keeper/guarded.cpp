@@ -198,7 +198,7 @@ void Keeper::on_guard_lost() {
 void Keeper::on_silent_guard() {
   if (!is_to_follow()) {
     tell_of_risk();
-    return flush_markers();
+    return lifecycle_log_.flush();
   }
   if (getppid() == guard_->pid()) end_with_helpers(guard_->pid());
   on_guard_lost();
@@ -222,7 +222,7 @@ void Keeper::become_guard() {
   const Error error = enter_role(Role::guard, table, environment, before.get());
   no_guard_ = "cannot start a guard: " + error.why();
   tell_of_risk();
-  flush_markers();
+  lifecycle_log_.flush();
   guard_again_.expires_after(kGuardAgain);
   guard_again_.async_wait([this](std::error_code stopped) {
     if (!stopped && !leaving_as_) become_guard();
@@ -304,7 +304,7 @@ void Keeper::say_up() {
 
 void Keeper::guard_follows() {
   tell_of_risk();
-  flush_markers();
+  lifecycle_log_.flush();
   if (!is_to_follow()) return;
   upgrades_.back().state = UpgradeState::done;
   guard_before_.reset();
@@ -315,8 +315,7 @@ void Keeper::guard_follows() {
 void Keeper::give_way() {
   asked_.reset();
   server_->close();
-  if (echo_) echo_->finish(kLastEcho);
-  if (notes_) notes_->finish(kLastEcho);
+  terminal_.finish(kLastEcho);
   io_.stop();
 }
 

@@ -107,7 +107,7 @@ void Keeper::heal() {
   if (leaving_as_ || gives_way_) return;
   go_along_with_home();
   mend_listeners();
-  flush_markers();
+  lifecycle_log_.flush();
   Done done;
   try {
     done = make_home_again();
@@ -121,9 +121,9 @@ void Keeper::heal() {
   }
   if (done.error().text() != heal_said_) {
     heal_said_ = done.error().text();
-    marker(heal_said_);
-    flush_markers();
-    say(table_.stem + ": " + heal_said_);
+    lifecycle_log_.add(heal_said_);
+    lifecycle_log_.flush();
+    terminal_.notice_of_app(heal_said_);
   }
   heal_pause_ = std::clamp(heal_pause_ * 2, kFirstRetry, kLastRetry);
   heal_after(heal_pause_);
@@ -182,9 +182,7 @@ Done Keeper::make_home_again() {
   } else if (!watch_) {
     watch_files();
   }
-  pid_written_.clear();
-  write_pid_file();
-  write_record();
+  record_writer_.write_again();
   return {};
 }
 
@@ -202,7 +200,7 @@ void Keeper::make_page_anew() {
   auto page = page_->made_anew(home_.state_path(table_.stem), inbox_);
   if (!page) return;  // the next change is another chance
   take_page(std::move(*page));
-  marker(home_.state_path(table_.stem) + " was damaged, and is written again");
+  lifecycle_log_.add(home_.state_path(table_.stem) + " was damaged, and is written again");
 }
 
 /// What is being written into the logs is marked in the new one from now on.

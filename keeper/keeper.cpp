@@ -107,8 +107,7 @@ Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
   out->heal_what_is_gone();
   // Last: what goes wrong before is told through the one, and put right under the other.
   out->lock_ = Fd(table.lock);
-  out->report_ = Fd(table.report);
-  fcntl(table.report, F_SETFL, O_WRONLY | O_NONBLOCK);
+  if (table.report >= 0) out->use_start_report(table.report);
   return out;
 }
 
@@ -132,10 +131,9 @@ Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Sn
     guard_before_ = Fd(open(("/proc/" + std::to_string(guard_->pid()) + "/exe").c_str(), O_PATH | O_CLOEXEC));
   table_.held.clear();
   for (std::string& loss : earlier.losses)
-    marker(std::move(loss));
+    lifecycle_log_.add(std::move(loss));
   if (table_.foreground) {
-    echo_ = std::make_unique<Echo>(io_, STDOUT_FILENO);
-    notes_ = std::make_unique<Echo>(io_, STDERR_FILENO);
+    terminal_.open(io_);
   }
   signals_ = std::make_unique<Signals>(io_, [this](const SignalFact& fact) { on_signal(fact); });
   server_ = std::make_unique<Server>(io_, Fd(table.socket), *this);
@@ -165,6 +163,9 @@ Done Keeper::open_log(OutputMemory memory) {
   auto made = AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks), std::move(memory));
   if (!made) return made.error();
   output_ = std::move(*made);
+  lifecycle_log_.use(*output_);
+  terminal_.use(*output_);
+  waiters_.use(*output_);
   return {};
 }
 
@@ -190,8 +191,8 @@ int Keeper::run() {
       begin_afresh();
     } catch (const std::exception& error) {
       // Our mistake, and no reason to leave a program alone.
-      marker(std::string("keeper went on after an internal error: ") + error.what());
-      flush_markers();
+      lifecycle_log_.add(std::string("keeper went on after an internal error: ") + error.what());
+      lifecycle_log_.flush();
     }
   }
   if (!leaving_as_) {
@@ -226,15 +227,15 @@ void Keeper::tell(Event event) try {
       step(next);
     }
   }
-  flush_markers();
+  lifecycle_log_.flush();
   if (leaving_as_) return;
   if (!machine_.awaits()) connection_watch_.reset();
   persist();
-  write_pid_file();
-  record();
+  record_writer_.update_pid_file();
+  record_writer_.note_change();
   watch_adopted_rest();
   for (const action::Announce& a : std::exchange(to_tell_, {}))
-    announce_to_waiting(a);
+    publish(a);
   send_held_back();
 } catch (const std::bad_alloc&) {
   begin_afresh();
@@ -333,18 +334,13 @@ void Keeper::on_signal(const SignalFact& fact) {
     case SIGUSR1: return heal();  // ctl, which sees our lock and no socket
     case SIGHUP:
       // The terminal went away. The program is kept all the same, without its echo.
-      echo_.reset();
-      notes_.reset();
-      return;
+      return terminal_.hang_up();
     default: return;
   }
 }
 
 void Keeper::on_interrupt(const SignalFact& fact) {
-  bool again = fact.number != SIGTERM && interrupts_++ > 0;
-  if (!again)
-    say("stopping " + table_.stem + (fact.number == SIGTERM ? "" : "; Ctrl-C again ends it at once"));
-  if (again)
+  if (terminal_.interrupted(fact.number))
     tell_for(asker_of(fact), event::StopNow{});
   else
     tell_for(asker_of(fact), event::Stop{});
@@ -396,20 +392,16 @@ void Keeper::look_for_rest(Run& run) {
 }
 
 bool Keeper::somebody_watches() const {
-  return echo_ || std::any_of(runs_.begin(), runs_.end(),
-                              [](const Run& run) { return run.ready && run.ready->wants_output(); });
+  return terminal_.is_open() || std::any_of(runs_.begin(), runs_.end(), [](const Run& run) {
+           return run.ready && run.ready->wants_output();
+         });
 }
 
 void Keeper::on_output(std::string_view bytes, LogStream from) {
   if (!output_->keeps_files()) recorder_.add_output(bytes);
   for (Run& run : runs_)
     if (run.ready) run.ready->output(bytes);
-  if (!echo_) return;
-  Echo& echo = from == LogStream::err ? *notes_ : *echo_;
-  echo.write(bytes);
-  if (std::uint64_t dropped = echo.take_dropped(); dropped > 0)
-    say(std::to_string(dropped) + " bytes were not shown here: nobody reads" +
-        (output_->keeps_files() ? "; the log has them" : ""));
+  terminal_.output(bytes, from);
 }
 
 // --- actions
@@ -517,20 +509,19 @@ void Keeper::perform(const action::Announce& a) {
   if (a.what == action::What::started && current) {
     missed_.clear();
     missed_text_.clear();
-    interrupts_ = 0;  // the first Ctrl-C of this run asks it
     survivors_.clear();
     if (first_record_) confirm_first_record(home_, table_.stem);
     first_record_ = false;
   }
   recorder_.note(a, wall_now(), steady_now());
-  announce_to_log(a);
-  announce_to_terminal(a);
+  for (Part* part : parts_)
+    part->announced(a);
   to_tell_.push_back(a);
 }
 
 void Keeper::perform(const action::Leave& leave) {
   output_->drain(kDrainAtExit);
-  if (!never_ran(leave.state)) flush_markers();
+  if (!never_ran(leave.state)) lifecycle_log_.flush();
   leave_when_written(leave.state, steady_now() + kLogLastWords);
 }
 
@@ -548,13 +539,6 @@ void Keeper::leave_when_written(State as, Time until) {
   });
 }
 
-/// Who waits for a run that will not be.
-void Keeper::refuse(std::vector<Answer>& answers, const char* doing) {
-  for (const Answer& answer : std::exchange(answers, {}))
-    answer.fail({Reason::failed, doing + table_.stem,
-                 machine_.reason().empty() ? "it was stopped meanwhile" : machine_.reason(), 0});
-}
-
 /// Deletes what was asked to be deleted with the stop: who asked may have been a process of the run. An
 /// earlier keeper may have been killed in the middle of that: then nobody has the name, and no directory.
 void Keeper::forget() {
@@ -564,7 +548,7 @@ void Keeper::forget() {
   if (nameless_ && !(lock = home_.lock(table_.stem, Millis(0)))) return;
   Done done = forget_ == Forget::all ? output_->remove_files() : Done();
   if (done) done = home_.remove_app(table_.stem);
-  if (!done) say(table_.stem + ": cannot delete it: " + done.error().text());
+  if (!done) terminal_.notice(table_.stem + ": cannot delete it: " + done.error().text());
 }
 
 /// The end of the app, in this order: what is known is written, the socket goes, who waits is told, the lock
@@ -579,33 +563,28 @@ void Keeper::leave(State as) {
   spec_file_.reset();
   null_.reset();
   output_->give_up();
-  write_pid_file();
+  record_writer_.update_pid_file();
   if (listeners_) listeners_->remove_paths();
   if (!nameless_) home_.unlink_socket(table_.stem);
   unlink_sockets();
   if (never_ran(as) && undo_first_record(home_, table_.stem, table_.fresh))
-    markers_.clear();
+    lifecycle_log_.discard();
   else
-    write_last_record();
-  flush_markers();
+    record_writer_.write_last(page_);
+  lifecycle_log_.flush();
   output_->finish();
   forget();
-  for (const Answer& answer : stop_answers_)
-    answer.give(status());
-  stop_answers_.clear();
+  waiters_.app_ended();
   for (const Flush& flush : std::exchange(flushes_, {}))
     flush.answer.fail({Reason::failed, "flush " + table_.stem, "it was stopped meanwhile", 0});
-  refuse(restart_answers_, "restart ");
-  refuse(reload_answers_, "reload ");
   take_leave();
   log_feeds_.finish();
   // For who waits for a start it is none, however well its run ended.
-  report_start(StartReport::Kind::failed, std::max(1, exit_code(as)));
+  waiters_.report_start(StartReport::Kind::failed, std::max(1, exit_code(as)));
   asked_.reset();
   server_->close();
   io_.stop();
-  if (echo_) echo_->finish(kLastWords);
-  if (notes_) notes_->finish(kLastWords);
+  terminal_.finish(kLastWords);
 }
 
 /// What a run has not shown, in words; empty where that is only that it lives long enough.

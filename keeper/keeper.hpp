@@ -5,6 +5,7 @@
 // machine.deadline(). What performing brings about (a spawn has succeeded) is queued as the next event, so
 // nothing recurses. One thread.
 #pragma once
+#include <array>
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
@@ -14,6 +15,10 @@
 #include <memory>
 #include <optional>
 
+#include "keeper/app/lifecycle_log.hpp"
+#include "keeper/app/record_writer.hpp"
+#include "keeper/app/terminal.hpp"
+#include "keeper/app/waiters.hpp"
 #include "keeper/app_output.hpp"
 #include "keeper/child/process.hpp"
 #include "keeper/child/tree.hpp"
@@ -26,13 +31,11 @@
 #include "keeper/kept_state.hpp"
 #include "keeper/listen/connection_watch.hpp"
 #include "keeper/listen/listeners.hpp"
-#include "keeper/log/echo.hpp"
 #include "keeper/node/channel.hpp"
 #include "keeper/node/cluster.hpp"
 #include "keeper/node/sibling_query.hpp"
 #include "keeper/ready/notify_socket.hpp"
 #include "keeper/run_readiness.hpp"
-#include "keeper/start_report.hpp"
 #include "keeper/survive/guard_link.hpp"
 #include "keeper/survive/role.hpp"
 #include "keeper/watch/file_watch.hpp"
@@ -61,7 +64,7 @@ struct FileId {
 inline constexpr int kOutOfMemory =
     71;  ///< the exit code (EX_OSERR) of a keeper that another one is to follow
 
-class Keeper : public Service {
+class Keeper : public Service, private StatusSource {
  public:
   /// `table` names the descriptors it was born with. Errors: no spec, nothing to capture output with.
   static Result<std::unique_ptr<Keeper>> make(RoleTable table);
@@ -160,8 +163,6 @@ class Keeper : public Service {
   void perform(const action::Leave& leave);
   bool never_ran(State leaves_as) const;
   void leave_when_written(State as, Time until);
-  void refuse(std::vector<Answer>& answers, const char* doing);
-  void tell_stuck(const action::Announce& a);
   void forget();
   void leave(State as);
   void send_signal(Run& run, int signal, Scope scope);
@@ -173,7 +174,7 @@ class Keeper : public Service {
   void note_killed(Run& run, std::vector<KilledProcess> fresh);
   static bool may_signal_main(Run& run);
   void refused(const Run& run, const std::vector<int>& pids);
-  std::string stuck_text() const;
+  std::string stuck_text() const override;
   void look_for_stop(Run& run);
   Run* find(RunId id);
   void forget(RunId id);
@@ -305,7 +306,6 @@ class Keeper : public Service {
   // a new run beside the old one, and a changed spec (reload.cpp)
   bool is_reloaded(const ReloadRun& request) const;
   bool is_reloading(const ReloadRun& request) const;
-  void end_reload(const action::Announce& a);
   Done take_spec(const std::optional<Spec>& wanted, bool take_back);
   Done may_end(const Spec& spec, const char* const* inherited) const;
   void keep_spec();
@@ -339,10 +339,10 @@ class Keeper : public Service {
   void drop_unused_pipes();
   void go_on();
   void begin_lazily();
+  void use_start_report(int pipe);
   void go_on_with(const LeftBehind& left);
   void watch_adopted_rest();
   void tell_of_recovery(int pid);
-  void say_taken_over();
 
   // when its files are gone (heal.cpp)
   void watch_files(Fd known = {});
@@ -390,25 +390,14 @@ class Keeper : public Service {
                  const std::vector<int>& rest);
   AppEvent event_now(std::string event);
   void tell_subscribers(const action::Announce& a);
+  void publish(const action::Announce& a);
   void take_leave();
 
   // what is told to people (report.cpp)
-  Status status();
+  Status status() override;
   Status status_with_usage();
-  void announce_to_log(const action::Announce& a);
-  void announce_to_terminal(const action::Announce& a);
-  void announce_to_waiting(const action::Announce& a);
-  void say(const std::string& line);
-  void report_start(StartReport::Kind kind, int exit_code);
-  void marker(std::string text);
-  void flush_markers();
   void on_log_trouble(const std::string& what, std::uint64_t dropped);
-  void record();
-  bool write_record();
-  void write_last_record();
   std::optional<SpawnError> foreign_pid_file() const;
-  void write_pid_file();
-  void say_once(const Done& pid_file);
   int exit_code(State left_as) const;
   std::string log_path() const;
   std::string error_log_path() const;
@@ -448,15 +437,10 @@ class Keeper : public Service {
   std::optional<State> leaving_as_;
   bool first_record_ = true;  ///< nothing was spawned yet
   std::vector<int> survivors_;
-  int interrupts_ = 0;
 
   asio::steady_timer deadline_{io_};
   std::optional<Time> armed_;
   asio::steady_timer leaving_{io_};
-  asio::steady_timer record_timer_{io_};
-  Millis recorded_at_{-10'000};
-  std::optional<Millis> record_due_;
-  std::optional<int> recorded_pid_;
 
   std::optional<WallTime> confirmed_at_;  ///< the run that began at started_at_
   std::optional<WallTime> started_at_;
@@ -465,14 +449,6 @@ class Keeper : public Service {
   Millis started_{0};                     ///< by the monotonic clock
   std::optional<std::uint64_t> pid_start_;
   std::string boot_id_;
-  std::string pid_written_;
-  std::string pid_file_error_;
-  struct Marker {
-    WallTime at;
-    std::string text;
-    bool begins_run = false;  ///< what is written behind it is the new run's
-  };
-  std::vector<Marker> markers_;  ///< lines of the log that wait until the spawn is done
 
   std::optional<StatePage> page_;                ///< nothing: it cannot be opened
   std::string page_trouble_;                     ///< why the page does not have what it should; empty: it has
@@ -482,7 +458,6 @@ class Keeper : public Service {
   asio::steady_timer protect_again_{io_};        ///< runs only while there is a risk
   std::vector<HeldFd> ready_pipes_;    ///< of runs that an earlier keeper began, until they are taken up
   std::optional<LeftBehind> left_;     ///< by the keeper that had this program before, until it is taken up
-  std::string late_marker_;            ///< that waits for the end of a line
   std::vector<RunId> lost_;            ///< runs that ended while nobody kept them
   std::vector<KeptSignal> unsent_;     ///< what the machine asks for just now
   std::vector<KeptSignal> held_back_;  ///< for runs that another one has relieved, until all else is done
@@ -517,12 +492,16 @@ class Keeper : public Service {
   } heard_;  ///< the last signal, and from whom
 
   std::unique_ptr<AppOutput> output_;
-  std::unique_ptr<Echo> echo_;   ///< the program's output on stdout, in the foreground
-  std::unique_ptr<Echo> notes_;  ///< lifecycle lines on stderr, in the foreground
-  Fd report_;
   Sampler sampler_;
   std::unique_ptr<Signals> signals_;
   Recorder recorder_;
+  LifecycleLog lifecycle_log_{machine_, recorder_, survivors_};
+  Terminal terminal_{table_.stem, machine_, survivors_};
+  Waiters waiters_{table_.stem, *this, machine_, recorder_, survivors_};
+  RecordWriter record_writer_{
+      io_,
+      {home_, table_.stem, nameless_, spec_, user_, machine_, recorder_, *this, lifecycle_log_, terminal_}};
+  const std::array<Part*, 4> parts_{&lifecycle_log_, &terminal_, &record_writer_, &waiters_};
   Streams streams_;
   LogFeeds log_feeds_{io_};
   std::unique_ptr<Server> server_;
@@ -530,11 +509,7 @@ class Keeper : public Service {
   std::vector<action::Announce> to_tell_;  ///< who waits hears of it when it is recorded
   int signal_error_ = 0;                   ///< errno of the last signal to a main process
   std::deque<Flush> flushes_;              ///< under way, one after the other
-  std::vector<Answer> stop_answers_;
   Forget forget_ = Forget::nothing;
-  std::vector<Answer> restart_answers_;
-  std::vector<Answer> reload_answers_;
-  std::vector<std::string> spec_changed_;     ///< by the reload that is under way
   Fd spec_file_;                              ///< of the spec that is used
   std::optional<std::int64_t> spec_written_;  ///< when it was written
   std::vector<std::string> variables_;        ///< environ, where it is not the one that it was started with

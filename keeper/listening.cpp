@@ -45,7 +45,8 @@ Done Keeper::open_listeners(const std::optional<LeftBehind>& left, std::vector<H
   }
   Done done = listeners_->open_missing();
   if (!done && !left && !table_.next) return done;
-  if (!done) marker(done.error().text() + "; that is tried again at the next start of its program");
+  if (!done)
+    lifecycle_log_.add(done.error().text() + "; that is tried again at the next start of its program");
   return {};
 }
 
@@ -76,7 +77,7 @@ void Keeper::mend_listeners() {
   if (!listeners_) return;
   const std::vector<std::string> mended = listeners_->mend_paths();
   for (const std::string& place : mended)
-    marker("the file of " + place + " was removed, and is there again");
+    lifecycle_log_.add("the file of " + place + " was removed, and is there again");
   if (!mended.empty()) watch_listeners();
 }
 
@@ -112,7 +113,7 @@ void Keeper::await_connection() {
     connection_watch_ = std::move(*made);
     return;
   }
-  marker(made.error().text() + "; it is started at once");
+  lifecycle_log_.add(made.error().text() + "; it is started at once");
   tell(event::Start{});
 }
 

@@ -21,8 +21,6 @@ namespace {
 using std::string;
 using std::string_view;
 
-constexpr std::size_t kShownLines = 10;
-
 /// What a keeper has set up once, for good: of another value it hears at its next start.
 bool stays(string_view field) {
   constexpr std::array others = {string_view("name"),       string_view("instance"), string_view("instances"),
@@ -83,7 +81,7 @@ bool Keeper::is_reloading(const ReloadRun& request) const {
 void Keeper::handle(const ReloadRun& request, const Caller& caller, Answer answer) {
   const string doing = "reload " + table_.stem;
   if (is_reloaded(request)) return answer.give(Reloaded{status(), {}, {}, {}});
-  if (is_reloading(request)) return reload_answers_.push_back(std::move(answer));
+  if (is_reloading(request)) return waiters_.reload(std::move(answer));
   if (outdated(request, machine_.run(), doing, answer)) return;
   if (machine_.snapshot().incoming)
     return answer.fail({Reason::busy, doing, "another reload of it is under way", 0});
@@ -93,24 +91,8 @@ void Keeper::handle(const ReloadRun& request, const Caller& caller, Answer answe
   constexpr std::uint64_t kMost = 24 * 3'600'000;
   const Millis canary(std::min(request.canary_ms.value_or(0), kMost));
   if (Done done = take_spec(request.spec, true); !done) return answer.fail(done.error());
-  reload_answers_.push_back(std::move(answer));
+  waiters_.reload(std::move(answer));
   tell_for(asker_of("reload", caller), event::Reload{canary});
-}
-
-/// The new run has taken over, or the app goes on as it was.
-void Keeper::end_reload(const action::Announce& a) {
-  Reloaded reply;
-  if (a.what == action::What::reload_failed) {
-    reply.failed = a.text;
-    const RunRecord* record = recorder_.record_of(a.run);
-    if (a.run != 0)
-      reply.output = split_lines(last_lines(
-          record != nullptr ? record->output.text : output_->last_output(OutputTail::kMost), kShownLines));
-  }
-  reply.changed = std::exchange(spec_changed_, {});
-  reply.status = status();
-  for (const Answer& answer : std::exchange(reload_answers_, {}))
-    answer.give(reply);
 }
 
 // --- the spec
@@ -122,7 +104,7 @@ void Keeper::handle(const Scale& request, const Caller&, Answer answer) {
         {Reason::invalid, doing, "there are from 1 to " + std::to_string(kMostInstances) + " instances", 0});
   spec_.instances = request.instances;
   output_->rename();
-  record();
+  record_writer_.note_change();
   if (Done done = record_instances(); !done) return answer.fail(done.error());
   answer.give(status());
 }
@@ -153,7 +135,7 @@ Spec Keeper::whole_spec() const {
 /// can be started with; then nothing has changed.
 Done Keeper::take_spec(const std::optional<Spec>& wanted, bool take_back) {
   go_along_with_home();
-  spec_changed_.clear();
+  waiters_.note_changes({});
   const auto written = written_at(home_.spec_path(table_.stem));
   if (!wanted && (!written || written == spec_written_)) return take_back ? Done() : may_end(spec_, environ);
   const Spec before = whole_spec();
@@ -179,8 +161,9 @@ Done Keeper::take_spec(const std::optional<Spec>& wanted, bool take_back) {
   variables.push_back(nullptr);
   if (Done done = take_back ? Done() : may_end(after, variables.data()); !done) return done;
   spec_written_ = written;
-  spec_changed_ = differences(before, after);
-  if (spec_changed_.empty()) return {};
+  auto changes = differences(before, after);
+  if (changes.empty()) return {};
+  waiters_.note_changes(std::move(changes));
   if (!listeners_ && !after.listen.empty()) listeners_ = std::make_unique<Listeners>(&user_);
   if (listeners_) {
     listeners_->want(after.listen);
@@ -227,11 +210,11 @@ void Keeper::keep_spec() {
 void Keeper::put_back_spec() {
   if (!undo_first_record(home_, table_.stem, false)) return;
   auto before = home_.read_spec(table_.stem);
-  if (!before) return marker(before.error().text());
+  if (!before) return lifecycle_log_.add(before.error().text());
   if (listeners_) listeners_->want(before->listen);
   drop_old_listeners();
   apply_spec(std::move(*before));
-  if (Done done = record_instances(); !done) marker(done.error().text());
+  if (Done done = record_instances(); !done) lifecycle_log_.add(done.error().text());
 }
 
 /// Half of it is not to be used.
@@ -243,7 +226,7 @@ void Keeper::apply_spec(Spec spec) try {
   take_environment(std::move(variables));
   machine_.set_policy(make_policy(spec_, machine_.policy().jitter_seed));
   if (!notify_) {
-    if (Done done = listen_to_program("", {}); !done) marker(done.error().text());
+    if (Done done = listen_to_program("", {}); !done) lifecycle_log_.add(done.error().text());
     if (notify_) hand_up("notify", notify_->descriptor());
   }
   note_spec();
@@ -261,7 +244,8 @@ void Keeper::note_user() {
 /// is looked up when it is taken.
 void Keeper::record_user() {
   if (written_at(home_.spec_path(table_.stem)) != spec_written_) return;
-  if (Done done = home_.write_spec(table_.stem, whole_spec()); !done) return marker(done.error().text());
+  if (Done done = home_.write_spec(table_.stem, whole_spec()); !done)
+    return lifecycle_log_.add(done.error().text());
   note_spec();
 }
 

@@ -37,7 +37,7 @@ void Keeper::handle(const GetSpec&, const Caller&, Answer answer) {
 
 void Keeper::handle(const Stop& stop, const Caller& caller, Answer answer) {
   if (outdated(stop, machine_.run(), "stop " + table_.stem, answer)) return;
-  stop_answers_.push_back(std::move(answer));
+  waiters_.stop(std::move(answer));
   if (stop.forget.value_or(false)) forget_ = stop.keep_logs.value_or(false) ? Forget::record : Forget::all;
   const bool scale = stop.scale.value_or(false);
   tell_for(asker_of(scale ? "scale" : "stop", caller), event::Stop{scale ? Cause::scale : Cause::stop});
@@ -48,11 +48,11 @@ void Keeper::handle(const RestartRun& restart, const Caller& caller, Answer answ
   if (restart.run && end && end->run == *restart.run && end->cause == Cause::restart) {
     // Somebody had the same run restarted, or this is asked again: that is done.
     if (machine_.pid()) return answer.give(status());
-    return restart_answers_.push_back(std::move(answer));
+    return waiters_.restart(std::move(answer));
   }
   if (outdated(restart, machine_.run(), "restart " + table_.stem, answer)) return;
   if (Done done = take_spec(restart.spec, false); !done) return answer.fail(done.error());
-  restart_answers_.push_back(std::move(answer));
+  waiters_.restart(std::move(answer));
   tell_for(asker_of("restart", caller), event::Restart{});
 }
 
@@ -169,9 +169,9 @@ void Keeper::handle(const Discover&, const Caller&, Answer answer) {
 }
 
 void Keeper::refused(const Caller& caller) {
-  marker("refused a client of uid " + std::to_string(caller.uid) + " (pid " + std::to_string(caller.pid) +
-         ")");
-  flush_markers();
+  lifecycle_log_.add("refused a client of uid " + std::to_string(caller.uid) + " (pid " +
+                     std::to_string(caller.pid) + ")");
+  lifecycle_log_.flush();
 }
 
 }  // namespace keeper

@@ -186,8 +186,8 @@ void Keeper::watch_program(const std::string& path) {
     return;
   }
   program_not_watched_ = true;
-  marker("restart_on_change is off: " + made.error().text());
-  say("restart_on_change is off: " + made.error().text());
+  lifecycle_log_.add("restart_on_change is off: " + made.error().text());
+  terminal_.notice("restart_on_change is off: " + made.error().text());
 }
 
 /// How a readiness command is run: as the program is, with the variables of its run, but for its output,
@@ -433,7 +433,7 @@ void Keeper::on_notification(Notification n) {
   if (m.stopping) tell(event::EndsItself{id});
   if (m.hangs) tell(event::Hangs{id});
   // The sender waits until all this is recorded: its descriptor is closed after this.
-  if (m.barrier && !leaving_as_) write_record();
+  if (m.barrier && !leaving_as_) record_writer_.write();
 }
 
 void Keeper::note_said(Said& said, const NotifyMessage& m) {

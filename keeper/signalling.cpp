@@ -66,7 +66,7 @@ void Keeper::note_killed(Run& run, std::vector<KilledProcess> fresh) {
   for (const KilledProcess& one : fresh)
     run.killed.push_back(one.pid);
   run.killed_text = killed_text(fresh);
-  marker(run.killed_text);
+  lifecycle_log_.add(run.killed_text);
   recorder_.note_killed(run.id, fresh);
 }
 
@@ -78,27 +78,6 @@ std::string Keeper::stuck_text() const {
   for (int pid : survivors_)
     out += " pid " + std::to_string(pid);
   return out;
-}
-
-/// Answers clients that wait for the end of the run: it cannot be ended. Their wish is carried out when the
-/// run has ended by itself.
-void Keeper::tell_stuck(const action::Announce& a) {
-  const std::string why = stuck_text();
-  const bool refused = a.what == action::What::refused;
-  std::string remedy = "; ";
-  if (refused) {
-    remedy += "'sudo kill";
-    for (int pid : survivors_)
-      remedy += " " + std::to_string(pid);
-    remedy += "' ends it, and then ";
-  } else {
-    remedy += "when that has ended ";
-  }
-  for (const Answer& answer : std::exchange(stop_answers_, {}))
-    answer.fail({Reason::failed, "stop " + table_.stem, why + remedy + "it is stopped", 0});
-  for (const Answer& answer : std::exchange(restart_answers_, {}))
-    answer.fail({Reason::failed, "restart " + table_.stem, why + remedy + "it is started again", 0});
-  report_start(StartReport::Kind::failed, 1);
 }
 
 }  // namespace keeper

@@ -108,8 +108,8 @@ void Keeper::on_answer(const std::string& name, GuardWord::Kept kept) {
 void Keeper::tell_of_risk() {
   const std::string now = at_risk();
   if (now.empty() != risk_said_.empty()) {
-    marker(now.empty() ? "the program would survive the end of this keeper again"
-                       : "should this keeper be killed, nobody can go on where it was: " + now);
+    lifecycle_log_.add(now.empty() ? "the program would survive the end of this keeper again"
+                                   : "should this keeper be killed, nobody can go on where it was: " + now);
     tell_of_message(machine_.run(), now.empty() ? "at_risk_no_more" : "at_risk", now);
   }
   risk_said_ = now;
@@ -120,7 +120,7 @@ void Keeper::tell_of_risk() {
     hold_again();
     persist();
     tell_of_risk();
-    flush_markers();
+    lifecycle_log_.flush();
   });
 }
 
@@ -276,11 +276,11 @@ void Keeper::take_over(const LeftBehind& left) {
   follow_current();
   stopped_at_ = state.stopped_at;
   if (!table_.next)
-    late_marker_ = "keeper " + std::to_string(getpid()) + " goes on for keeper " +
-                   std::to_string(state.keeper) + ", which was killed; the program runs on as pid " +
-                   std::to_string(left.pid);
+    lifecycle_log_.add_at_line_start(
+        "keeper " + std::to_string(getpid()) + " goes on for keeper " + std::to_string(state.keeper) +
+        ", which was killed; the program runs on as pid " + std::to_string(left.pid));
   else if (std::string how = end_of_keeper(table_.died); !how.empty())
-    late_marker_ = "keeper " + std::to_string(getpid()) + " goes on for one that " + how;
+    lifecycle_log_.add_at_line_start("keeper " + std::to_string(getpid()) + " goes on for one that " + how);
 }
 
 /// A run that the state does not know yet: it has claimed its spawn just before its keeper was killed.
@@ -312,16 +312,11 @@ void Keeper::remember_end(const KeptState& state) {
 /// Says in the log that the state page was of no use. `pid`: the program that was found all the same; 0:
 /// none.
 void Keeper::tell_of_recovery(int pid) {
-  late_marker_ = "keeper " + std::to_string(getpid()) + " has found " + home_.state_path(table_.stem) +
-                 " missing, damaged or out of date; " +
-                 (pid != 0 ? "it goes on with the program, which runs as pid " + std::to_string(pid)
-                           : std::string("no program of it was left"));
-}
-
-/// A line that the program has begun is not to be cut in two: then it is said with the next that there is to
-/// say.
-void Keeper::say_taken_over() {
-  if (!late_marker_.empty() && output_->at_line_start()) marker(std::exchange(late_marker_, {}));
+  lifecycle_log_.add_at_line_start(
+      "keeper " + std::to_string(getpid()) + " has found " + home_.state_path(table_.stem) +
+      " missing, damaged or out of date; " +
+      (pid != 0 ? "it goes on with the program, which runs as pid " + std::to_string(pid)
+                : std::string("no program of it was left")));
 }
 
 void Keeper::adopt(const KeptRun& kept, const Life* life) {
@@ -375,9 +370,17 @@ void Keeper::go_on() {
     return spec_.lazy ? begin_lazily() : tell(event::Start{});
   }
   if (left->state.machine.finished) return perform(action::Leave{left->state.machine.ends_as});
-  say_taken_over();
+  lifecycle_log_.look_for_line_start();
   go_on_with(*left);
   if (!leaving_as_) await_connection();
+}
+
+/// The command at the other end of `pipe` waits for the start.
+void Keeper::use_start_report(int pipe) {
+  waiters_.use_start_report(Fd(pipe), [this] {
+    table_.report = -1;
+    if (guard_) guard_->drop("report");
+  });
 }
 
 /// There is no run until somebody connects; who waits for the start need not wait for that.
@@ -387,8 +390,8 @@ void Keeper::begin_lazily() {
   tell(event::Await{});
   await_connection();
   if (!machine_.awaits()) return;
-  report_start(StartReport::Kind::waiting, 0);
-  say(table_.stem + ": waits for its first connection at " + listening_at());
+  waiters_.report_start(StartReport::Kind::waiting, 0);
+  terminal_.notice(table_.stem + ": waits for its first connection at " + listening_at());
 }
 
 /// What its forerunner had decided, and may not have done any more, is done; what ended meanwhile has ended.
@@ -426,11 +429,11 @@ void Keeper::go_on_with(const LeftBehind& left) {
     tell(event::Tick{});
   }
   if (leaving_as_) return;
-  if (!machine_.stuck().empty()) return report_start(StartReport::Kind::failed, 1);
+  if (!machine_.stuck().empty()) return waiters_.report_start(StartReport::Kind::failed, 1);
   const bool kept_on = machine_.ready() && !table_.replace;
-  if (table_.next && kept_on) return report_start(StartReport::Kind::confirmed, 0);
+  if (table_.next && kept_on) return waiters_.report_start(StartReport::Kind::confirmed, 0);
   if (table_.next && !machine_.pid()) return;
-  report_start(kept_on ? StartReport::Kind::kept_on : StartReport::Kind::spawned, 0);
+  waiters_.report_start(kept_on ? StartReport::Kind::kept_on : StartReport::Kind::spawned, 0);
 }
 
 /// Nobody tells of the end of processes that are no children; while some are to be gone they are looked for.
