@@ -28,12 +28,12 @@ class Lifecycle : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(dir_); }
   void tell(const Event& event) { app_.tell(log_, event); }
-  /// The log, without the time of each line.
+  /// The log, without the mark and the time of each line.
   string text() const {
     std::ifstream file(dir_ / "api.log");
     string out;
     for (string line; std::getline(file, line);)
-      out += line.substr(line.find(' ') + 1) + "\n";
+      out += line.substr(line.find(' ', line.find(' ') + 1) + 1) + "\n";
     return out;
   }
 
