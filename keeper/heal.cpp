@@ -134,7 +134,7 @@ void Keeper::heal() {
 bool Keeper::find_home() {
   auto moved = find_moved_home(home_.path(), table_.stem, table_.lock);
   if (!moved) return false;
-  marker("its home was moved from " + home_.path() + " to " + moved->path());
+  lifecycle_log_.add("its home was moved from " + home_.path() + " to " + moved->path());
   home_ = std::move(*moved);
   table_.home = home_.path();
   heal_after(Millis{0});
