@@ -23,10 +23,10 @@ struct Interpreter {
   string_view other;  ///< letters with which another thing than a file is run
 };
 constexpr std::array kInterpreters = {
-    Interpreter{"python", "WX", "cm"}, Interpreter{"pypy", "WX", "cm"},    Interpreter{"sh", "oO", "cs"},
-    Interpreter{"bash", "oO", "cs"},   Interpreter{"dash", "o", "cs"},     Interpreter{"ash", "o", "cs"},
-    Interpreter{"ksh", "oO", "cs"},    Interpreter{"zsh", "o", "cs"},      Interpreter{"ruby", "rICE", "e"},
-    Interpreter{"perl", "IMm", "eE"},  Interpreter{"php", "cdz", "rBRES"}, Interpreter{"lua", "l", "e"}};
+    Interpreter{"python", "WX", "cm"}, Interpreter{"pypy", "WX", "cm"},     Interpreter{"sh", "oO", "cs"},
+    Interpreter{"bash", "oO", "cs"},   Interpreter{"dash", "o", "cs"},      Interpreter{"ash", "o", "cs"},
+    Interpreter{"ksh", "oO", "cs"},    Interpreter{"zsh", "o", "cs"},       Interpreter{"ruby", "rICE", "e"},
+    Interpreter{"perl", "IMm", "eE"},  Interpreter{"php", "cdtz", "rBRES"}, Interpreter{"lua", "l", "e"}};
 constexpr std::array<string_view, 3> kLongWithValue = {"--rcfile", "--init-file", "--check-hash-based-pycs"};
 constexpr std::array<string_view, 3> kPackageManagers = {"npm", "pnpm", "yarn"};
 constexpr std::size_t kMostPackage = 1 << 20;
@@ -50,6 +50,8 @@ string script_among(const std::vector<string>& words, const Interpreter& runs) {
     if (!word.starts_with('-')) return words[i];
     if (is_one_of(kLongWithValue, word)) ++i;
     if (word.starts_with("--")) continue;
+    if (runs.name == "ruby" && word.starts_with("-W"))
+      continue;  // a level or a category, never the next word
     for (std::size_t at = 1; at < word.size(); ++at) {
       if (runs.other.find(word[at]) != string_view::npos) return {};
       if (runs.value.find(word[at]) == string_view::npos) continue;

@@ -121,7 +121,6 @@ void Keeper::publish(const action::Announce& a) {
   tell_subscribers(a);
   for (Part* part : parts_)
     part->published(a);
-  if (a.what == action::What::started) forget_ = Forget::nothing;
 }
 
 /// What is still to be told, and the last word: after the record, before the connections close.

@@ -105,7 +105,9 @@ void Keeper::heal_after(Millis pause) {
 
 void Keeper::heal() {
   if (leaving_as_ || gives_way_) return;
-  go_along_with_home();
+  find_home();
+  output_->go_along();  // also where one log has found it: the others do not know
+  name_home();
   mend_listeners();
   lifecycle_log_.flush();
   Done done;
@@ -139,6 +141,25 @@ bool Keeper::find_home() {
   table_.home = home_.path();
   heal_after(Millis{0});
   return true;
+}
+
+/// Names the home in the variables of the next runs, if what they would be given does not lead to it any
+/// more. Not while a run is spawned: the plan points into these variables.
+void Keeper::name_home() {
+  std::string named(variable_in(environ, "KEEPER_HOME"));
+  if (named.empty()) {
+    auto usual = Home::default_path();
+    if (usual) named = std::move(*usual);
+  }
+  const auto before = file_at(named), now = file_at(home_.path());
+  if (!now || before == now) return;
+  std::vector<std::string> variables;
+  for (char** at = environ; *at != nullptr; ++at)
+    if (!std::string_view(*at).starts_with("KEEPER_HOME=")) variables.emplace_back(*at);
+  variables.push_back("KEEPER_HOME=" + home_.path());
+  plan_.reset();
+  take_environment(std::move(variables));
+  record_user();
 }
 
 /// The logs too are named as they are found from now on.

@@ -180,6 +180,7 @@ Done Keeper::listen_to_program(const std::string& name, Fd known) {
 }
 
 int Keeper::run() {
+  name_home();
   go_on();
   if (!leaving_as_) be_asked();
   if (guard_) say_up();
@@ -408,6 +409,7 @@ void Keeper::on_output(std::string_view bytes, LogStream from) {
 
 void Keeper::step(const Event& event) {
   const std::vector<Action> actions = machine_.step(event, steady_now());
+  if (machine_.wanted() == Wanted::up) forget_ = Forget::nothing;  // the stop that asked for it is overtaken
   for (const Action& action : actions)
     if (const auto* signal = std::get_if<action::Signal>(&action))
       (was_relieved(signal->run) ? held_back_ : unsent_)

@@ -353,6 +353,7 @@ class Keeper : public Service, private StatusSource {
   void heal();
   void heal_what_is_gone();
   bool find_home();
+  void name_home();
   void go_along_with_home();
   Done make_home_again();
   Done write_spec_again();

@@ -21,6 +21,12 @@ namespace {
 using std::string;
 using std::string_view;
 
+/// Whether a start that fails with this errno may work a moment later.
+bool passes(int error) {
+  constexpr std::array moment = {EMFILE, ENFILE, ENOMEM, EIO};
+  return std::find(moment.begin(), moment.end(), error) != moment.end();
+}
+
 /// What a keeper has set up once, for good: of another value it hears at its next start.
 bool stays(string_view field) {
   constexpr std::array others = {string_view("name"),       string_view("instance"), string_view("instances"),
@@ -186,11 +192,12 @@ Done Keeper::take_spec(const std::optional<Spec>& wanted, bool take_back) {
   return {};
 }
 
-/// A run that works is not ended for one that cannot be started.
+/// A run that works is not ended for one that cannot be started. What passes (scarce descriptors, memory) is
+/// no reason: the old run may be what takes them.
 Done Keeper::may_end(const Spec& spec, const char* const* inherited) const {
   const auto pid = machine_.wanted() == Wanted::up ? machine_.pid() : std::nullopt;
   const Done done = pid ? check_start(spec, inherited) : Done();
-  if (done) return {};
+  if (done || passes(done.error().errnum)) return {};
   return Error{Reason::refused, "restart " + table_.stem,
                done.error().text() + "; pid " + std::to_string(*pid) + " runs on", 0};
 }

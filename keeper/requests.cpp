@@ -154,14 +154,18 @@ void Keeper::flush_part() {
   const auto done = output_->flush_part(flush.log);
   if (!done && flush.failed) flush.failed = done.error();
   if (!done || *done) ++flush.log;
+  std::optional<Flush> over;
   if (flush.log >= output_->logs()) {
-    if (flush.failed)
-      flush.answer.give(LogsNow{output_->files()});
-    else
-      flush.answer.fail({flush.failed.error().reason, "flush " + table_.stem, flush.failed.error().why(), 0});
+    over = std::move(flush);
     flushes_.pop_front();
   }
   if (!flushes_.empty()) asio::post(io_, [this] { flush_part(); });
+  if (!over) return;
+  // Last: an answer may lead to the next request, and that to the end.
+  if (over->failed)
+    over->answer.give(LogsNow{output_->files()});
+  else
+    over->answer.fail({over->failed.error().reason, "flush " + table_.stem, over->failed.error().why(), 0});
 }
 
 void Keeper::handle(const Discover&, const Caller&, Answer answer) {

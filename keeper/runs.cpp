@@ -179,7 +179,9 @@ void Keeper::watch_program(const std::string& path) {
   const auto by = may_take_instance(home_) ? FileWatch::By::events : FileWatch::By::looks;
   auto made = FileWatch::make(io_, path, by, [this] {
     replan_ = true;
-    tell(event::ProgramChanged{});
+    asio::post(io_, [this] {  // what follows may end this watch
+      if (!leaving_as_) tell(event::ProgramChanged{});
+    });
   });
   if (made) {
     program_watch_ = std::move(*made);

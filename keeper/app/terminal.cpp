@@ -45,9 +45,9 @@ void Terminal::finish(Millis patience) {
 }
 
 void Terminal::announced(const action::Announce& a) {
-  if (!notes_) return;
   const bool new_run = a.what == action::What::started && a.run == machine_.run();
   if (new_run) interrupts_ = 0;  // the first Ctrl-C of a run asks it
+  if (!notes_) return;
   if (const std::string text = text_of(a); !text.empty()) notice_of_app(text);
 }
 

@@ -76,6 +76,40 @@ TEST_F(MovedHome, IsWorkedWithInItsNewPlace) {
   EXPECT_FALSE(fs::exists(box_.home() / "apps/api"));
 }
 
+TEST_F(MovedHome, IsNamedToTheNextRun) {
+  box_.detach("api", {"sh", "-c", "echo at $KEEPER_HOME.; exec sleep 1000"});
+  EVENTUALLY(box_.logged("api", "at " + box_.home().string() + "."));
+  before_ = *box_.status("api");
+  move_away();
+  EXPECT_EQ(0, ctl_there({"restart", "api"}).code);
+  EVENTUALLY(has(read_text(log()), "at " + place().string() + "."));
+  // Also for what is started from the record, and by the next keeper.
+  before_ = *status();
+  kill(*before_.keeper_pid, SIGKILL);
+  kill(*before_.pid, SIGKILL);
+  EVENTUALLY(count_of(read_text(log()), "at " + place().string() + ".") == 2);
+  before_ = *status();
+  stop_there();
+  EXPECT_EQ(0, ctl_there({"start", "api"}).code);
+  EVENTUALLY(count_of(read_text(log()), "at " + place().string() + ".") == 3);
+  before_ = *status();
+  stop_there();
+}
+
+/// One of them is written, and finds the home; the other is quiet.
+TEST_F(MovedHome, IsFoundForBothLogs) {
+  ASSERT_EQ(0, box_.keeper({"-d", "-n", "api", "--error-log", "apart", "sh", "-c",
+                            "while :; do echo line; sleep 0.05; done"})
+                   .code);
+  EVENTUALLY(box_.logged("api", "line\n"));
+  before_ = *box_.status("api");
+  move_away();
+  EVENTUALLY(has(read_text(log()), "its home was moved"));
+  EVENTUALLY(status() && status()->logs.size() == 2 &&
+             status()->logs.back().path.starts_with(place().string()));
+  stop_there();
+}
+
 /// Nobody asks: the keeper looks for its log itself, every five seconds.
 TEST_F(MovedHome, IsFoundWhenTheLogIsLookedFor) {
   begin();

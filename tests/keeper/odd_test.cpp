@@ -265,6 +265,26 @@ TEST(Delete, OfAStopThatIsWantedNoMoreIsForgottenByTheNextKeeperToo) {
   EXPECT_EQ("stopped", box.state("api"));
 }
 
+/// Whoever takes the wish back keeps the record and the log, also if there never is another run.
+TEST(Delete, ThatARestartHasOvertakenDeletesNothing) {
+  Sandbox box;
+  const string script = box.root() / "program";
+  write_text(script, "#!/bin/sh\ntrap 'echo asked' TERM\nwhile :; do sleep 0.05; done\n", 0755);
+  ASSERT_EQ(0, box.keeper({"-d", "-n", "api", "--start-secs", "0", "--stop-timeout", "100s", script}).code);
+  const int pid = box.pid("api");
+  Background removal = box.start({{program("ctl"), "delete", "api"}});
+  EVENTUALLY(box.logged("api", "asked"));
+  removal.signal(SIGKILL);  // it would delete by itself, whatever the stop came to
+  removal.wait();
+  fs::remove(script);
+  Background restart = box.start({{program("ctl"), "restart", "api"}});
+  EVENTUALLY(box.status("api") && box.status("api")->wanted == Wanted::up);
+  ASSERT_EQ(0, kill(pid, SIGKILL));
+  EVENTUALLY(box.state("api") == "fatal");
+  restart.wait();
+  EXPECT_TRUE(box.logged("api", "asked"));
+}
+
 /// As nginx or postfix do, which begin as root.
 TEST(Output, IsOpenedAgainByAProgramThatHasDroppedItsRights) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
