@@ -269,13 +269,13 @@ TEST(Delete, OfAStopThatIsWantedNoMoreIsForgottenByTheNextKeeperToo) {
 TEST(Delete, ThatARestartHasOvertakenDeletesNothing) {
   Sandbox box;
   const string script = box.root() / "program";
-  write_text(script, "#!/bin/sh\ntrap 'echo asked' TERM\nwhile :; do sleep 0.05; done\n", 0755);
+  write_text(script,
+             "#!/bin/sh\ntrap 'echo asked' TERM\n" + program("ctl") +
+                 " delete api &\nwhile :; do sleep 0.05; done\n",
+             0755);
   ASSERT_EQ(0, box.keeper({"-d", "-n", "api", "--start-secs", "0", "--stop-timeout", "100s", script}).code);
   const int pid = box.pid("api");
-  Background removal = box.start({{program("ctl"), "delete", "api"}});
   EVENTUALLY(box.logged("api", "asked"));
-  removal.signal(SIGKILL);  // it would delete by itself, whatever the stop came to
-  removal.wait();
   fs::remove(script);
   Background restart = box.start({{program("ctl"), "restart", "api"}});
   EVENTUALLY(box.status("api") && box.status("api")->wanted == Wanted::up);
