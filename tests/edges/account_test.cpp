@@ -21,8 +21,8 @@ class Accounts {
     write_text(place / "group",
                "root:x:0:\nstaff:x:50:web\nwww:x:33:bare,web\nlogs:x:4:web\nother:x:99:webber\n");
     write_text(place / "getent",
-               "#!/bin/sh\necho \"$2 $3\" >> " + (place / "asked").string() +
-                   "\n"
+               "#!/bin/sh\necho \"$2 $3\" >> '" + (place / "asked").string() +
+                   "'\n"
                    "case \"$2 $3\" in\n"
                    "'passwd ldap' | 'passwd 7000') echo 'ldap:*:7000:7001:From afar:/net/ldap:/bin/zsh' ;;\n"
                    "'group far') echo 'far:*:7100:ldap' ;;\n"

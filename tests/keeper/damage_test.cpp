@@ -71,7 +71,7 @@ class Damaged : public testing::Test {
   fs::path record(const char* name) const { return box_.home() / "apps/api" / name; }
 
   void keep(Words options = {}) {
-    const string script = "echo $$ >> " + (box_.work() / "starts").string() + "; exec sleep 1000";
+    const string script = "echo $$ >> '" + (box_.work() / "starts").string() + "'; exec sleep 1000";
     options.insert(options.end(), {"sh", "-c", script});
     box_.detach("api", options);
     pid_ = box_.pid("api");
@@ -253,8 +253,8 @@ TEST_F(Damaged, RecordsOfAnEarlierRunDoNotHideTheLivingOne) {
 TEST_F(Damaged, AProgramThatKillsBothHalvesAtOnceIsSeenAndKeptOn) {
   const string kills =
       "k=$KEEPER_PID; g=$(sed -n 's/^PPid:.//p' /proc/$k/status); kill -STOP $g; kill -KILL $k $g; ";
-  const string script = "echo $$ >> " + (box_.work() / "starts").string() + "; [ -e done ] || { : > done; " +
-                        kills + "}; exec sleep 1000";
+  const string script = "echo $$ >> '" + (box_.work() / "starts").string() +
+                        "'; [ -e done ] || { : > done; " + kills + "}; exec sleep 1000";
   EXPECT_NE(0, box_.keeper({"-d", "-n", "api", "--start-secs", "0.1", "sh", "-c", script}).code);
   EVENTUALLY(copies() == 1 && box_.state("api") == "unreachable" && box_.pid("api") > 0);
   EXPECT_EQ(std::to_string(box_.pid("api")) + "\n", read_text(box_.work() / "starts"));
@@ -423,7 +423,7 @@ class DamagedAtRandom : public Damaged, public testing::WithParamInterface<int> 
   }
 
   void define() {
-    const string script = "echo $$ >> " + (box_.work() / "starts").string() + "; exec sleep 1000";
+    const string script = "echo $$ >> '" + (box_.work() / "starts").string() + "'; exec sleep 1000";
     const Outcome out =
         box_.keeper({"-d", "-n", "api", "--start-secs", "0", "--stop-timeout", "3s", "sh", "-c", script});
     note("keeper -d: " + std::to_string(out.code) + " " + out.err);

@@ -104,10 +104,9 @@ TEST(Heal, WhoseNameAnotherKeeperHasTakenLeavesItAlone) {
   box.detach("api", {"sleep", "1000"});
   const int first = box.pid("api"), first_keeper = box.keeper_pid("api");
   kill(first_keeper, SIGSTOP);  // it notices when the other is there
-  Outcome out =
-      box.run({{"sh", "-c",
-                "rm -r " + box.home().string() + "/apps/api " + box.home().string() +
-                    "/sock/api.sock; exec " + program("keeper") + " -d -n api --start-secs 0 sleep 2000"}});
+  Outcome out = box.run({{"sh", "-c",
+                          "cd '" + box.home().string() + "' && rm -r apps/api sock/api.sock; exec " +
+                              program("keeper") + " -d -n api --start-secs 0 sleep 2000"}});
   kill(first_keeper, SIGCONT);
   ASSERT_EQ(0, out.code) << out.all();
   const int second = box.pid("api");
@@ -126,10 +125,9 @@ TEST(Heal, WhoseNameAnotherKeeperHasTakenLeavesItAloneAlsoWhenItsKeeperIsKilled)
   box.detach("api", {"sleep", "1000"});
   const Status first = *box.status("api");
   kill(*first.keeper_pid, SIGSTOP);
-  Outcome out =
-      box.run({{"sh", "-c",
-                "rm -r " + box.home().string() + "/apps/api " + box.home().string() +
-                    "/sock/api.sock; exec " + program("keeper") + " -d -n api --start-secs 0 sleep 2000"}});
+  Outcome out = box.run({{"sh", "-c",
+                          "cd '" + box.home().string() + "' && rm -r apps/api sock/api.sock; exec " +
+                              program("keeper") + " -d -n api --start-secs 0 sleep 2000"}});
   ASSERT_EQ(0, out.code) << out.all();
   const Status second = *box.status("api");
   kill(*first.keeper_pid, SIGKILL);

@@ -193,7 +193,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Limits, RestartsWithinTheWindowLeadToFatal) {
   Sandbox box;
   auto file = box.work() / "runs";
-  string script = "echo x >> " + file.string();
+  string script = "echo x >> '" + file.string() + "'";
   Outcome out = box.keeper({"-n", "job", "--start-secs", "0", "--backoff", "none", "--max-restarts", "2",
                             "--restart-window", "1m", "sh", "-c", script});
   EXPECT_EQ(1, out.code) << "a program that was given up has failed, whatever its last exit code was";
@@ -273,7 +273,7 @@ TEST(LastExit, IsASignalAndWhetherItDumpedCore) {
   all.rlim_cur = all.rlim_max;
   setrlimit(RLIMIT_CORE, &all);
   // Whether there are core dumps here is the machine's business: sh says so of the same program.
-  string direct = "cd " + box.work().string() + "; " + child("exits") + " sig SEGV; exit 0";
+  string direct = "cd '" + box.work().string() + "'; " + child("exits") + " sig SEGV; exit 0";
   bool dumps = has(box.run({{"sh", "-c", direct}}).err, "core dumped");
   LastExit crashed = last_exit_of(box, {child("exits"), "sig", "SEGV"});
   EXPECT_EQ(ExitInfo::signal(SIGSEGV, dumps), crashed.exit);

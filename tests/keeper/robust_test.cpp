@@ -386,7 +386,7 @@ TEST(FullDisk, AlsoHasRoomForTheLastRecord) {
              "set -e\nk=" + program("keeper") + "\nc=" + program("ctl") +
                  "\n$k -d -n api --start-secs 0 --log none ./talks\n"
                  "for i in 1 2 3 4 5 6 7 8; do $c restart api; done\n"
-                 "cat /dev/zero > $KEEPER_HOME/filler || $c stop api\n$c list api --json\n$c why api\n");
+                 "cat /dev/zero > \"$KEEPER_HOME\"/filler || $c stop api\n$c list api --json\n$c why api\n");
   Start how{{"sh", "test"}};
   how.before = [&] { have_a_disk(box.home(), "size=300k,mode=700"); };
   Outcome out = box.run(how);
@@ -401,14 +401,14 @@ TEST(FullDisk, AlsoHasRoomForTheLastRecord) {
 TEST(FullDisk, RefusesAStartThatNobodyCouldGoOnWith) {
   Sandbox box;
   std::filesystem::create_directory(box.home());
-  write_text(
-      box.work() / "test",
-      "k=" + program("keeper") + "\nc=" + program("ctl") +
-          "\n$k -d -n api --log none sleep 1000 && exit 90\n"
-          "[ -e $KEEPER_HOME/apps/api ] && exit 91\n$c list\n"
-          "rm $KEEPER_HOME/filler\n$k -d -n api --log none sleep 1000 || exit 92\n$c stop api || exit 93\n"
-          "rm $KEEPER_HOME/apps/api/state\nhead -c 60k /dev/zero > $KEEPER_HOME/filler\n"
-          "$c start api && exit 94\n$c list\nexit 0\n");
+  write_text(box.work() / "test",
+             "k=" + program("keeper") + "\nc=" + program("ctl") +
+                 "\n$k -d -n api --log none sleep 1000 && exit 90\n"
+                 "[ -e \"$KEEPER_HOME\"/apps/api ] && exit 91\n$c list\n"
+                 "rm \"$KEEPER_HOME\"/filler\n$k -d -n api --log none sleep 1000 || exit 92\n$c stop api || "
+                 "exit 93\n"
+                 "rm \"$KEEPER_HOME\"/apps/api/state\nhead -c 60k /dev/zero > \"$KEEPER_HOME\"/filler\n"
+                 "$c start api && exit 94\n$c list\nexit 0\n");
   Start how{{"sh", "test"}};
   how.before = [&] {
     have_a_disk(box.home(), "size=120k,mode=700");
@@ -427,7 +427,7 @@ TEST(FullDisk, IsTheRiskOfAKeeperWithoutAPageUntilThereIsRoom) {
   write_text(box.work() / "test",
              "set -e\nk=" + program("keeper") + "\nc=" + program("ctl") +
                  "\n$k -d -n api --start-secs 0 --log none sleep 1000\n"
-                 "cd $KEEPER_HOME\nrm apps/api/state\ncat /dev/zero > filler || rm sock/api.sock\n"
+                 "cd \"$KEEPER_HOME\"\nrm apps/api/state\ncat /dev/zero > filler || rm sock/api.sock\n"
                  "until $c list | grep 'at risk'; do sleep 0.02; done\n$c doctor || true\n"
                  "rm filler\nwhile $c list | grep -q 'at risk'; do sleep 0.02; done\n"
                  "[ -e apps/api/state ]\n$c stop api\n");
