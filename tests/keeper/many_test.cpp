@@ -1,5 +1,9 @@
 // Many at once, and an ordinary user.
+#include <sys/inotify.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <fstream>
 
 #include "tests/keeper/support/sandbox.hpp"
 #include "tests/support/nobody.hpp"
@@ -48,6 +52,78 @@ TEST(OrdinaryUser, StartsListsAndStopsAFew) {
   Outcome stop = box.run(as_nobody({program("ctl"), "stop", "all"}));
   EXPECT_EQ(0, stop.code) << stop.err;
   EXPECT_TRUE(box.processes().empty());
+}
+
+/// A user of this test's own: the inotify instances of any other stay theirs.
+constexpr uid_t kWatcher = 54'322;
+
+void become_watcher() {
+  if (setgroups(0, nullptr) != 0 || setresgid(kWatcher, kWatcher, kWatcher) != 0 ||
+      setresuid(kWatcher, kWatcher, kWatcher) != 0)
+    _exit(125);
+}
+
+Start as_watcher(Words words) {
+  Start how{std::move(words)};
+  how.before = become_watcher;
+  return how;
+}
+
+/// Returns how many instances that user can still make.
+int free_instances() {
+  const int child = fork();
+  if (child == 0) {
+    become_watcher();
+    int count = 0;
+    while (inotify_init1(0) >= 0)
+      ++count;
+    _exit(count);
+  }
+  int status = 0;
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/// A program of that user that has so many instances; returns when it has them.
+Background with_instances(Sandbox& box, int count) {
+  const int before = free_instances();
+  Start how = as_watcher({"sleep", "1000"});
+  how.before = [count] {
+    become_watcher();
+    for (int i = 0; i < count; ++i)
+      if (inotify_init1(0) < 0) _exit(125);
+  };
+  Background out = box.start(how);
+  EXPECT_TRUE(eventually([&] { return free_instances() == before - count; }));
+  return out;
+}
+
+TEST(Inotify, HalfOfTheInstancesAreLeftToProgramsAndDoctorCountsEachOnce) {
+  NEEDS_ROOT();
+  int most = 0;
+  std::ifstream("/proc/sys/fs/inotify/max_user_instances") >> most;
+  if (most < 32 || most > 200) GTEST_SKIP() << "not tried with this limit";
+  ASSERT_EQ(most, free_instances());
+  Sandbox box;
+  NEEDS_REACH(program("keeper"));
+  for (const auto& place : {box.root(), box.work()})
+    ASSERT_EQ(0, chown(place.c_str(), kWatcher, kWatcher));
+  const string count = std::to_string(most / 2 + 6);
+  const Outcome out = box.run(
+      as_watcher({program("keeper"), "-d", "-n", "app", "-i", count, "--start-secs", "0", "sleep", "1000"}));
+  ASSERT_EQ(0, out.code) << out.all();
+  const int free = free_instances();
+  EXPECT_LT(free, most) << "a keeper takes one while there are plenty";
+  EXPECT_GE(free, most / 2 - 8);  // some looked in the same moment
+
+  auto doctor = [&] { return box.run(as_watcher({program("ctl"), "doctor"})).all(); };
+  Background all_but_one = with_instances(box, free - 1);
+  EXPECT_FALSE(has(doctor(), " inotify instances")) << "a guard and its keeper have the same one";
+  Background last = with_instances(box, 1);
+  const string said = doctor(), wanted = std::to_string(most);
+  EXPECT_TRUE(has(said, "the user has " + wanted + " of " + wanted + " inotify instances")) << said;
+  all_but_one.signal(SIGKILL);
+  last.signal(SIGKILL);
+  EXPECT_EQ(0, box.run(as_watcher({program("ctl"), "stop", "all"})).code);
 }
 
 }  // namespace
