@@ -294,6 +294,9 @@ class World {
     if (s.next) require(!s.serving && s.wanted == Wanted::up, "a next start that nobody needs");
     if (machine_.wanted() == Wanted::up) require(up_, "up although it was stopped");
     require(s.memory.marks.size() <= 80, "remembers too many restarts");
+    require(unanswered_ == 0 || s.reload_waiting || (s.serving && s.serving->for_reload) ||
+                (s.incoming && s.incoming->for_reload),
+            "a reload that nothing will answer");
   }
 
   void check_deadline(const std::optional<Time>& before) {

@@ -113,10 +113,10 @@ TEST(Reload, AVersionThatThrowsIsNotKept) {
 
 TEST(Reload, AVersionThatNeverSaysThatItIsReadyIsNotKept) {
   Sandbox box;
-  Serving api(box, {"--ready-timeout", "1s"});
+  Serving api(box, {"--ready-timeout", "4s"});  // Python starts within that beside other tests too
   const int pid = box.pid("api");
   api.set_version("2 mute");
-  expect_kept(box, api, pid, reload(box), "not ready within 1s: notify: no READY=1 has come");
+  expect_kept(box, api, pid, reload(box), "not ready within 4s: notify: no READY=1 has come");
 }
 
 TEST(Reload, AVersionThatDiesWithinItsCanaryTimeIsNotKept) {

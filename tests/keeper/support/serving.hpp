@@ -26,6 +26,8 @@ class Serving {
   std::string ask() const {
     Fd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const sockaddr_in to = at(port_);
+    const timeval patience{10, 0};
+    setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (connect(client.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return {};
     char line[256] = {};
     if (write(client.get(), "?\n", 2) != 2) return {};
