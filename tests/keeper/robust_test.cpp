@@ -382,11 +382,11 @@ TEST(FullDisk, AlsoHasRoomForTheLastRecord) {
   Sandbox box;
   std::filesystem::create_directory(box.home());
   write_text(box.work() / "talks", "#!/bin/sh\nhead -c 2000 /dev/zero | tr '\\0' x\nexec sleep 1000\n", 0700);
-  write_text(box.work() / "test",
-             "set -e\nk=" + program("keeper") + "\nc=" + program("ctl") +
-                 "\n$k -d -n api --start-secs 0 --log none ./talks\n"
-                 "for i in 1 2 3 4 5 6 7 8; do $c restart api; done\n"
-                 "cat /dev/zero > \"$KEEPER_HOME\"/filler || $c stop api\n$c list api --json\n$c why api\n");
+  write_text(box.work() / "test", "set -e\nk=" + program("keeper") + "\nc=" + program("ctl") +
+                                      "\n$k -d -n api --start-secs 0 --log none ./talks\n"
+                                      "for i in 1 2 3 4 5 6 7 8; do $c restart api; done\n"
+                                      "LC_ALL=C cat /dev/zero > \"$KEEPER_HOME\"/filler || $c stop api\n$c "
+                                      "list api --json\n$c why api\n");
   Start how{{"sh", "test"}};
   how.before = [&] { have_a_disk(box.home(), "size=300k,mode=700"); };
   Outcome out = box.run(how);
