@@ -7,6 +7,7 @@
 
 #include "keeper/child/spawn_plan.hpp"
 #include "keeper/node/node_command.hpp"
+#include "protocol/home/acting_as.hpp"
 #include "protocol/home/home.hpp"
 #include "protocol/wire/json_text.hpp"
 
@@ -82,9 +83,13 @@ bool starts_package(const Spec& spec) {
          spec.args.front() == "start";
 }
 
-/// Returns the name of the package in a directory without its scope; empty: it has none.
-string package_name(const string& directory) {
-  const auto text = read_file(directory + "/package.json", kMostPackage);
+/// Returns the name of the package in the spec's directory without its scope; empty: it has none, or none
+/// that its user may read.
+string package_name(const Spec& spec) {
+  const ActingUser user = acting_user(spec.run_as);
+  const ActingAs as_user(&user);
+  if (as_user.error() != 0) return {};
+  const auto text = read_file(spec.cwd + "/package.json", kMostPackage);
   string name;
   const auto look = [&](string_view key, string_view value) {
     if (key == "name" && kind_of(value) == '"') read_bytes(value, name);
@@ -105,7 +110,8 @@ string kept_file(const Spec& spec) {
   inherited.push_back(nullptr);
   const auto added = added_environment(spec, 0, {});
   const string path(variable_in(merge_environment(inherited.data(), added).data(), "PATH"));
-  const string found = in_path(spec.program, {"", path});
+  const ActingUser user = acting_user(spec.run_as);
+  const string found = in_path(spec.program, {"", path, &user});
   return found.empty() ? spec.program : found;
 }
 
@@ -119,7 +125,7 @@ string default_name(const string& file) {
 
 string default_name(const Spec& spec) {
   if (const string script = script_of(spec); !script.empty()) return default_name(script);
-  const string package = starts_package(spec) ? package_name(spec.cwd) : "";
+  const string package = starts_package(spec) ? package_name(spec) : "";
   return package.empty() ? default_name(spec.program) : legal_name(package);
 }
 

@@ -282,11 +282,12 @@ std::optional<int> prepare(Spec& spec) {
   inherited.push_back(nullptr);
   auto added = added_environment(spec, 0, from_file);
   const string path(variable_in(merge_environment(inherited.data(), added).data(), "PATH"));
-  auto located = locate(spec.program, {here, path});
+  const ActingUser runs_as = acting_user(spec.run_as);
+  auto located = locate(spec.program, {here, path, &runs_as});
   if (auto* no = std::get_if<CannotRun>(&located)) return complain(no->error, no->exit_code);
   const Located& at = std::get<Located>(located);
   if (spec.interpreter.find('/') != string::npos) spec.interpreter = absolute(spec.interpreter, here);
-  auto found = resolve(at.path, {spec.cwd, path}, spec.interpreter, spec.interpreter_args);
+  auto found = resolve(at.path, {spec.cwd, path, &runs_as}, spec.interpreter, spec.interpreter_args);
   if (auto* no = std::get_if<CannotRun>(&found)) return complain(no->error, no->exit_code);
   const Resolved& resolved = std::get<Resolved>(found);
   const bool by_node = resolved.by == RunBy::node;

@@ -11,6 +11,7 @@
 #include "keeper/child/pidfd.hpp"
 #include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
+#include "protocol/home/file_place.hpp"
 #include "protocol/home/inotify_use.hpp"
 #include "protocol/home/sockets.hpp"
 #include "protocol/wire/living.hpp"
@@ -29,13 +30,16 @@ std::vector<std::string> notify_environment(const NotifySocket* socket, const Sp
   return out;
 }
 
-/// What would be executed now, by a process with that environment. `read`: as of added_variables().
-std::variant<Resolved, CannotRun> look_up(const Spec& spec, const char* const* inherited,
-                                          const std::vector<std::string>& added, FilesRead* read) {
-  Places places{spec.cwd, std::string(variable_in(merge_environment(inherited, added).data(), "PATH"))};
+/// What would be executed now, by a process with that environment: with its user's rights, as its user
+/// may have chosen every path of it. `read`: as of added_variables().
+std::variant<Resolved, CannotRun> look_up(const Spec& spec, const ActingUser& user,
+                                          const char* const* inherited, const std::vector<std::string>& added,
+                                          FilesRead* read) {
+  Places places{spec.cwd, std::string(variable_in(merge_environment(inherited, added).data(), "PATH")),
+                &user};
   std::string program = spec.program;
   if (program.find('/') == std::string::npos) {
-    program = in_path(program, {"", places.path}, read);
+    program = in_path(program, {"", places.path, &user}, read);
     if (program.empty())
       return CannotRun{{Reason::not_found, "run " + spec.program, "there is no such program in PATH", 0}};
   }
@@ -72,7 +76,7 @@ Result<std::vector<std::string>> Keeper::added_variables(const Spec& spec, const
   for (std::string& variable : user_environment(spec))
     from_file.push_back(std::move(variable));
   for (const std::string& file : spec.env_file) {
-    if (read != nullptr) read->add(file);
+    if (read != nullptr) read->add(file, rights_at(file, user));
     auto variables = read_env_file(file, user);
     if (!variables) return variables.error();
     from_file.insert(from_file.end(), variables->begin(), variables->end());
@@ -115,7 +119,7 @@ Done Keeper::check_start(const Spec& spec, const char* const* inherited) const {
   if (!added) return added.error();
   if (auto settings = make_settings(spec, table_.inherit, table_.oom_score_adj); !settings)
     return settings.error();
-  const auto found = look_up(spec, inherited, *added, nullptr);
+  const auto found = look_up(spec, user, inherited, *added, nullptr);
   if (const auto* no = std::get_if<CannotRun>(&found); no != nullptr && !no->passes) return no->error;
   return check_directory(spec.cwd, user);
 }
@@ -138,7 +142,7 @@ bool Keeper::make_plan() {
   auto settings = make_settings(spec_, table_.inherit, table_.oom_score_adj);
   if (!settings) return fail(settings.error());
   // This process was given the environment that the child is to inherit: it need not be held a second time.
-  auto found = look_up(spec_, environ, *added, &plan_files_);
+  auto found = look_up(spec_, user_, environ, *added, &plan_files_);
   if (auto* no = std::get_if<CannotRun>(&found)) {
     plan_error_ =
         SpawnError{Stage::exec, no->exit_code == 127 ? ENOENT : EACCES, no->error.text(), !no->passes};
@@ -163,7 +167,7 @@ const std::vector<std::string>& Keeper::command() {
   if (plan_) return plan_->command();
   if (!command_.empty()) return command_;
   const auto added = added_variables(spec_, user_);
-  auto found = look_up(spec_, environ, added ? *added : std::vector<std::string>(), nullptr);
+  auto found = look_up(spec_, user_, environ, added ? *added : std::vector<std::string>(), nullptr);
   if (auto* resolved = std::get_if<Resolved>(&found)) {
     command_ = std::move(resolved->command);
   } else {
@@ -177,12 +181,13 @@ const std::vector<std::string>& Keeper::command() {
 void Keeper::watch_program(const std::string& path) {
   if (program_not_watched_ || (program_watch_ && program_watch_->path() == path)) return;
   const auto by = may_take_instance(home_) ? FileWatch::By::events : FileWatch::By::looks;
-  auto made = FileWatch::make(io_, path, by, [this] {
+  auto changed = [this] {
     replan_ = true;
     asio::post(io_, [this] {  // what follows may end this watch
       if (!leaving_as_) tell(event::ProgramChanged{});
     });
-  });
+  };
+  auto made = FileWatch::make(io_, path, by, std::move(changed), &user_);
   if (made) {
     program_watch_ = std::move(*made);
     return;

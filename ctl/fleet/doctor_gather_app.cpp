@@ -1,4 +1,5 @@
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,11 +81,20 @@ void add_logs(const Home& home, AppFacts& app) {
   }
 }
 
+/// Returns whether the user that this thread acts as may execute a file; access(2) asks for the process's
+/// own.
+bool may_execute(const string& path) {
+  return faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
+}
+
 /// What the first line of a script names; empty if it is none.
 string shebang_of(const string& path) {
   char text[256];
-  long got = access(path.c_str(), X_OK) == 0 ? read_proc(path.c_str(), text, sizeof text) : -1;
-  std::string_view line(text, static_cast<std::size_t>(std::max(got, 0L)));
+  const Fd file(may_execute(path) ? open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1);
+  struct stat st {};
+  const bool regular = file && fstat(file.get(), &st) == 0 && S_ISREG(st.st_mode);
+  const ssize_t got = regular ? read(file.get(), text, sizeof text) : -1;
+  std::string_view line(text, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   if (!line.starts_with("#!")) return {};
   line = line.substr(0, line.find('\n'));
   auto from = line.find_first_not_of(" \t", 2);
@@ -108,15 +118,20 @@ string in_path(const Spec& spec, const string& name) {
     const std::string_view place = rest.substr(0, rest.find(':'));
     rest.remove_prefix(std::min(rest.size(), place.size() + 1));
     const string candidate = string(place) + "/" + name;
-    if (place.starts_with('/') && access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (place.starts_with('/') && may_execute(candidate)) return candidate;
   }
   return {};
 }
 
-void add_missing(const Spec& spec, AppFacts& app) {
-  auto look = [&](const char* role, const string& path) {
-    if (path.starts_with('/') && is_missing(path)) app.missing.push_back({role, path});
-  };
+void look_for(const char* role, const string& path, AppFacts& app) {
+  if (path.starts_with('/') && is_missing(path)) app.missing.push_back({role, path});
+}
+
+/// What a run is made by is looked at with its user's rights: that user may have put anything there.
+void add_missing_of_run(const Spec& spec, const ActingUser& user, AppFacts& app) {
+  const ActingAs as_user(&user);
+  if (as_user.error() != 0) return;
+  auto look = [&](const char* role, const string& path) { look_for(role, path, app); };
   const bool named = spec.program.find('/') == string::npos;
   const string program = named ? in_path(spec, spec.program) : spec.program;
   // PATH may be in a file of variables.
@@ -130,8 +145,12 @@ void add_missing(const Spec& spec, AppFacts& app) {
     look("interpreter", last);
   look("interpreter", shebang_of(program));
   look("directory", spec.cwd);
+}
+
+void add_missing(const Home& home, const Spec& spec, AppFacts& app) {
+  add_missing_of_run(spec, home.acting_user(spec), app);
   for (const string& file : spec.env_file)
-    look("env file", file);
+    look_for("env file", file, app);
 }
 
 /// A record that is there is read; one that makes no sense is remembered. (What keeps one from being read at
@@ -171,7 +190,7 @@ AppFacts gather_app(const Home& home, const AppId& id, std::optional<Row> row) {
   app.spec_is_gone = !is_there(home.spec_path(stem)) && has_records(home, stem);
   add_paths(home, stem, app);
   add_state(app);
-  if (spec) add_missing(*spec, app);
+  if (spec) add_missing(home, *spec, app);
   app.locked = home.locked(stem);
   if (app.locked) return app;
   app.stale_socket = is_stale(home, stem);

@@ -36,8 +36,18 @@ bool is_file(const string& path) {
   return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/// Returns whether the user that this thread acts as may execute a file; access(2) asks for the process's own.
+bool may_execute(const string& path) {
+  return faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
+}
+
 bool executable(const string& path) {
-  return is_file(path) && access(path.c_str(), X_OK) == 0;
+  return is_file(path) && may_execute(path);
+}
+
+/// " as nobody", for a path in an error; empty: nobody else's rights count.
+string whose_rights(const Places& places) {
+  return places.as != nullptr && places.as->acts ? " as " + places.as->name : "";
 }
 
 string joined(const string& directory, const string& name) {
@@ -48,22 +58,25 @@ string joined(const string& directory, const string& name) {
   return directory + (directory.ends_with('/') ? "" : "/") + string(rest);
 }
 
-void note(FilesRead* read, const string& path) {
-  if (read != nullptr) read->add(path);
+void note(FilesRead* read, const string& path, const Places& places) {
+  if (read != nullptr) read->add(path, places.as);
 }
 
 /// A program or an interpreter, by path or name; empty if there is none.
 string find_program(const string& name, const Places& places, FilesRead* read) {
   if (name.find('/') == string::npos) return in_path(name, places, read);
   const string path = joined(places.directory, name);
-  note(read, path);
+  note(read, path, places);
   return executable(path) ? path : "";
 }
 
-/// The first bytes of a file; empty if it cannot be read.
+/// The first bytes of a file; empty, and errno, if it cannot be read. What is no regular file, any more, is
+/// not read and holds nobody.
 string head_of(const string& path) {
   Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!file) return {};
+  struct stat st {};
+  if (!file || fstat(file.get(), &st) != 0) return {};
+  if (!S_ISREG(st.st_mode)) return errno = ENOEXEC, string();
   char buffer[256];
   ssize_t got = read(file.get(), buffer, sizeof buffer);
   return got > 0 ? string(buffer, static_cast<std::size_t>(got)) : string();
@@ -146,6 +159,8 @@ string_view interpreter_for(string_view path) {
 }  // namespace
 
 string in_path(const string& name, const Places& places, FilesRead* read) {
+  const ActingAs as_user(places.as);
+  if (as_user.error() != 0) return {};
   string_view rest = places.path.empty() ? "/usr/local/bin:/usr/bin:/bin" : string_view(places.path);
   while (true) {
     auto colon = rest.find(':');
@@ -153,7 +168,7 @@ string in_path(const string& name, const Places& places, FilesRead* read) {
     if (place.starts_with('/') || !places.directory.empty()) {
       const string candidate =
           joined(place.empty() ? places.directory : joined(places.directory, place), name);
-      note(read, candidate);
+      note(read, candidate, places);
       if (executable(candidate)) return candidate;
     }
     if (colon == string_view::npos) return {};
@@ -164,9 +179,10 @@ string in_path(const string& name, const Places& places, FilesRead* read) {
 namespace {
 
 /// Why a file cannot be a program, whatever is in it.
-std::optional<CannotRun> no_program(const string& name, const string& path) {
+std::optional<CannotRun> no_program(const string& name, const string& path, const Places& places) {
   struct stat st {};
-  if (stat(path.c_str(), &st) != 0) return cannot(name, path, errno == EACCES ? 126 : 127, errno);
+  if (stat(path.c_str(), &st) != 0)
+    return cannot(name, path + whose_rights(places), errno == EACCES ? 126 : 127, errno);
   if (S_ISDIR(st.st_mode)) return cannot(name, path + " is a directory", 126);
   if (!S_ISREG(st.st_mode)) return cannot(name, path + " is not a regular file", 126);
   return std::nullopt;
@@ -176,15 +192,17 @@ std::optional<CannotRun> no_program(const string& name, const string& path) {
 
 std::variant<Located, CannotRun> locate(const string& program, const Places& places) {
   if (program.empty()) return cannot("''", "the name is empty", 127);
+  const ActingAs as_user(places.as);
+  if (as_user.error() != 0) return cannot(program, "as " + places.as->name, 126, as_user.error());
   const string here = joined(places.directory, program);
   if (program.find('/') != string::npos || is_file(here)) {
-    if (auto no = no_program(program, here)) return *no;
+    if (auto no = no_program(program, here, places)) return *no;
     return Located{here};
   }
   const string found = in_path(program, places);
   if (found.empty())
     return cannot(program, "no such file here (" + places.directory + "), and no such program in PATH", 127);
-  return Located{found, found == in_path(program, {"", places.path})};
+  return Located{found, found == in_path(program, {"", places.path, places.as})};
 }
 
 namespace {
@@ -199,14 +217,16 @@ struct Program {
         "ELF");
   }
   bool script() const { return head.starts_with("#!"); }
-  bool executable() const { return access(path.c_str(), X_OK) == 0; }
+  bool executable() const { return may_execute(path); }
 };
 
 using Found = std::variant<Resolved, CannotRun>;
 
-CannotRun no_interpreter(const Program& program, const string& name) {
+CannotRun no_interpreter(const Program& program, const string& name, const Places& places) {
   const string where = program.script() ? " (first line of " + program.path + ")" : "";
-  return cannot(program.path, "its interpreter '" + name + "'" + where + " was not found; is it installed?",
+  return cannot(program.path,
+                "its interpreter '" + name + "'" + where + " was not found" + whose_rights(places) +
+                    "; is it installed?",
                 127);
 }
 
@@ -214,7 +234,7 @@ CannotRun no_interpreter(const Program& program, const string& name) {
 Found through(const Program& program, std::vector<string> words, const std::vector<string>& args,
               const Places& places, FilesRead* read) {
   string found = find_program(words.front(), places, read);
-  if (found.empty()) return no_interpreter(program, words.front());
+  if (found.empty()) return no_interpreter(program, words.front(), places);
   Resolved out{program.path, std::move(words), run_by(found)};
   out.command.front() = std::move(found);
   out.command.insert(out.command.end(), args.begin(), args.end());
@@ -234,8 +254,8 @@ Found script_as_it_is(const Program& program, const Places& places, FilesRead* r
                   "its first line ends with a carriage return, so the kernel looks for '" + line.back() +
                       "\\r'; \"sed -i 's/\\r$//' " + program.path + "\" makes it a file of this system",
                   126);
-  note(read, line.front());
-  if (!executable(line.front())) return no_interpreter(program, line.front());
+  note(read, line.front(), places);
+  if (!executable(line.front())) return no_interpreter(program, line.front(), places);
   Resolved out = as_it_is(program);
   const string runs = without_env(line).front();
   // Of its own name it may be what starts the right one of several.
@@ -243,8 +263,8 @@ Found script_as_it_is(const Program& program, const Places& places, FilesRead* r
   return out;
 }
 
-CannotRun cannot_read(const string& program, int error) {
-  CannotRun out = cannot(program, program, 126, error);
+CannotRun cannot_read(const string& program, int error, const Places& places) {
+  CannotRun out = cannot(program, program + whose_rights(places), 126, error);
   out.passes = error == EMFILE || error == ENFILE || error == ENOMEM;
   return out;
 }
@@ -260,8 +280,10 @@ CannotRun nothing_to_pass_to(const string& program) {
 
 Found resolve(const string& program, const Places& places, const string& interpreter,
               const std::vector<string>& interpreter_args, FilesRead* read) {
-  note(read, program);
-  if (auto no = no_program(program, program)) return *no;
+  const ActingAs as_user(places.as);
+  if (as_user.error() != 0) return cannot(program, "as " + places.as->name, 126, as_user.error());
+  note(read, program, places);
+  if (auto no = no_program(program, program, places)) return *no;
   if (!interpreter.empty()) return through({program, {}}, {interpreter}, interpreter_args, places, read);
 
   errno = 0;
@@ -269,7 +291,7 @@ Found resolve(const string& program, const Places& places, const string& interpr
   const int unreadable = errno;
   // Not to be read, but to be run: the kernel knows what it is.
   const bool known_to_kernel = unreadable == EACCES && file.executable();
-  if (unreadable != 0 && !known_to_kernel) return cannot_read(program, unreadable);
+  if (unreadable != 0 && !known_to_kernel) return cannot_read(program, unreadable, places);
   if (known_to_kernel || (file.elf() && file.executable()))
     return interpreter_args.empty() ? Found(as_it_is(file)) : Found(nothing_to_pass_to(program));
   if (file.script() && file.executable() && interpreter_args.empty())
@@ -288,7 +310,11 @@ Found resolve(const string& program, const Places& places, const string& interpr
 
 std::vector<string> inspected(std::vector<string> command, int port, const Places& places) {
   if (!is_node(command.front())) {
-    auto words = without_env(shebang(head_of(command.front())));
+    const ActingAs as_user(places.as);
+    if (as_user.error() != 0) return command;
+    const string head = head_of(command.front());
+    if (!head.starts_with("#!")) return command;  // it is another file by now
+    auto words = without_env(shebang(head));
     words.front() = find_program(words.front(), places, nullptr);
     if (words.front().empty()) return command;
     command.insert(command.begin(), words.begin(), words.end());

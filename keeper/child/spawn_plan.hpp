@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "keeper/child/settings.hpp"
+#include "protocol/home/acting_as.hpp"
 #include "protocol/home/file_mark.hpp"
 #include "protocol/wire/spec.hpp"
 
@@ -34,10 +35,12 @@ struct CannotRun {
   bool passes = false;  ///< for want of descriptors or memory: it may go well another time
 };
 
-/// Where a program and what it needs are looked for.
+/// Where a program and what it needs are looked for, and with whose rights: the user of a program may
+/// exchange its file for a link to anything, at any time.
 struct Places {
-  std::string directory;  ///< of relative paths; empty: relative entries of PATH are passed over
-  std::string path;       ///< PATH; empty: the places that execvp(3) takes then
+  std::string directory;           ///< of relative paths; empty: relative entries of PATH are passed over
+  std::string path;                ///< PATH; empty: the places that execvp(3) takes then
+  const ActingUser* as = nullptr;  ///< null: this process's own rights
 };
 
 /// Where PROGRAM is, as an absolute path: with a slash from `places.directory`; without one that file there

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <climits>
 
+#include "protocol/home/file_place.hpp"
 #include "protocol/wire/finally.hpp"
 #include "protocol/wire/living.hpp"
 
@@ -64,8 +65,10 @@ std::set<std::pair<string, string>> places_of(const string& path) {
 }
 
 Result<std::unique_ptr<FileWatch>> FileWatch::make(asio::io_context& io, string path, By by,
-                                                   std::function<void()> on_change) {
-  std::unique_ptr<FileWatch> out(new FileWatch(io, std::move(path), std::move(on_change)));
+                                                   std::function<void()> on_change, const ActingUser* user) {
+  std::unique_ptr<FileWatch> out(new FileWatch(io, std::move(path), std::move(on_change), user));
+  const ActingAs as_user(out->rights());
+  if (as_user.error() != 0) return system_error("watch " + out->path_, "as " + user->name);
   if (by == By::events) {
     const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (fd >= 0) out->fd_.assign(fd);
@@ -80,8 +83,14 @@ Result<std::unique_ptr<FileWatch>> FileWatch::make(asio::io_context& io, string 
   return out;
 }
 
-FileWatch::FileWatch(asio::io_context& io, string path, std::function<void()> on_change)
-    : fd_(io), next_look_(io), path_(std::move(path)), on_change_(std::move(on_change)) {}
+FileWatch::FileWatch(asio::io_context& io, string path, std::function<void()> on_change,
+                     const ActingUser* user)
+    : fd_(io), next_look_(io), path_(std::move(path)), on_change_(std::move(on_change)), user_(user) {}
+
+/// Returns those that count on the way now; null: this process's own.
+const ActingUser* FileWatch::rights() const {
+  return user_ != nullptr && user_->acts ? rights_at(path_, *user_) : nullptr;
+}
 
 void FileWatch::look_later() {
   next_look_.expires_after(kBetweenLooks);
@@ -139,15 +148,21 @@ bool FileWatch::concerns(const void* what) const {
 
 /// Watched first and looked at then, so that what happens in between is seen by one or the other. Where the
 /// way is a new one a directory may have come before it was watched: then it is walked once more.
-void FileWatch::look() {
+bool FileWatch::look_has_changed() {
+  const ActingAs as_user(rights());
+  if (as_user.error() != 0) return false;
   if (fd_.is_open()) {
     auto other_way = watch_all();  // where that fails the old watches stay
     if (other_way && *other_way) static_cast<void>(watch_all());
   }
   const FileMark now = mark_at(path_);
-  if (now == last_ || now == FileMark{}) return;
+  if (now == last_ || now == FileMark{}) return false;
   last_ = now;
-  on_change_();
+  return true;
+}
+
+void FileWatch::look() {
+  if (look_has_changed()) on_change_();
 }
 
 }  // namespace keeper

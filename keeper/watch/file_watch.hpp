@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 
+#include "protocol/home/acting_as.hpp"
 #include "protocol/home/file_mark.hpp"
 #include "protocol/wire/result.hpp"
 
@@ -22,25 +23,30 @@ namespace keeper {
 class FileWatch {
  public:
   enum class By { events, looks };
-  /// `path` is absolute. By::looks takes no inotify instance. Errors: failed (no such directory); a watch
-  /// that was made goes on when a directory on the way is replaced.
+  /// `path` is absolute. By::looks takes no inotify instance. `user`: null, or whose rights count where that
+  /// user may have chosen what the path leads to (file_place.hpp); has to outlive it. Errors: failed (no such
+  /// directory); a watch that was made goes on when a directory on the way is replaced.
   static Result<std::unique_ptr<FileWatch>> make(asio::io_context& io, std::string path, By by,
-                                                 std::function<void()> on_change);
+                                                 std::function<void()> on_change,
+                                                 const ActingUser* user = nullptr);
   const std::string& path() const { return path_; }
 
  private:
-  FileWatch(asio::io_context& io, std::string path, std::function<void()> on_change);
+  FileWatch(asio::io_context& io, std::string path, std::function<void()> on_change, const ActingUser* user);
+  const ActingUser* rights() const;
   Result<bool> watch_all();
   void wait();
   void look_later();
   bool take_events(bool& concerned);
   bool concerns(const void* event) const;
   void look();
+  bool look_has_changed();
 
   asio::posix::stream_descriptor fd_;  ///< closed: looks
   asio::steady_timer next_look_;
   std::string path_;
   std::function<void()> on_change_;
+  const ActingUser* user_;
   std::map<int, std::set<std::string>> watches_;  ///< the names that matter in each directory
   FileMark last_;
 };

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <ctime>
 
+#include "protocol/home/acting_as.hpp"
+
 namespace keeper {
 namespace {
 
@@ -25,24 +27,25 @@ FileMark mark_at(const std::string& path) {
   return stat(path.c_str(), &st) == 0 ? mark_of(st) : FileMark{};
 }
 
-FilesRead::Seen FilesRead::look(const std::string& path) {
+FilesRead::Seen FilesRead::look(const std::string& path, const ActingUser* as) {
+  const ActingAs as_user(as);
   struct stat st {};
-  if (stat(path.c_str(), &st) != 0) return {{}, 0, errno};
+  if (as_user.error() != 0 || stat(path.c_str(), &st) != 0) return {{}, 0, errno};
   return {mark_of(st), in_nanoseconds(st.st_ctim), 0};
 }
 
-void FilesRead::add(const std::string& path) {
+void FilesRead::add(const std::string& path, const ActingUser* as) {
   if (std::any_of(all_.begin(), all_.end(), [&](const One& one) { return one.path == path; })) return;
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
-  const Seen seen = look(path);
+  const Seen seen = look(path, as);
   const std::int64_t latest = std::max(seen.changed_ns, seen.mark.written_ns);
-  all_.push_back({path, seen, seen.error != 0 || latest + kCoarsest < in_nanoseconds(now)});
+  all_.push_back({path, as, seen, seen.error != 0 || latest + kCoarsest < in_nanoseconds(now)});
 }
 
 bool FilesRead::changed() const {
   return std::any_of(all_.begin(), all_.end(),
-                     [](const One& one) { return !one.settled || look(one.path) != one.seen; });
+                     [](const One& one) { return !one.settled || look(one.path, one.as) != one.seen; });
 }
 
 }  // namespace keeper

@@ -8,6 +8,8 @@
 
 namespace keeper {
 
+struct ActingUser;
+
 /// What tells a file from another one and from its own earlier content.
 struct FileMark {
   std::uint64_t device = 0, inode = 0, size = 0;
@@ -22,8 +24,9 @@ FileMark mark_at(const std::string& path);
 /// The files that something was made of, and those that would have been taken had they been there.
 class FilesRead {
  public:
-  /// Notes a path, before it is read. The same path twice is noted once.
-  void add(const std::string& path);
+  /// Notes a path, before it is read. The same path twice is noted once. `as`: the user with whose rights it
+  /// is looked at, now and later; null: with those of this process.
+  void add(const std::string& path, const ActingUser* as = nullptr);
   /// Whether one of them is another one now: its content, its mode or owner, whether it can be reached. A
   /// change within two seconds before it was noted cannot be told from one after that, and counts as one.
   bool changed() const;
@@ -38,10 +41,11 @@ class FilesRead {
   };
   struct One {
     std::string path;
+    const ActingUser* as;
     Seen seen;
     bool settled;  ///< it had not changed for a while
   };
-  static Seen look(const std::string& path);
+  static Seen look(const std::string& path, const ActingUser* as);
 
   std::vector<One> all_;
 };

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "tests/edges/support/place.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -50,6 +51,29 @@ TEST_F(FileWatchTest, LooksNowAndThenWhereItIsToTakeNoInotifyInstance) {
   write("app.js", "one");
   begin("app.js", FileWatch::By::looks);
   write("app.js", "another");
+  EXPECT_TRUE(changed(0));
+}
+
+/// A link that the program's user puts in the place of the file tells that user nothing of another's files.
+TEST_F(FileWatchTest, SeesOfAPathThatItsUserMayChooseWhatThatUserSees) {
+  NEEDS_ROOT();
+  ASSERT_EQ(0, chmod(in("").c_str(), 0755));
+  fs::create_directory(in("theirs"));
+  ASSERT_EQ(0, chown(in("theirs").c_str(), kNobody, kNobody));
+  fs::create_directory(in("roots"));
+  ASSERT_EQ(0, chmod(in("roots").c_str(), 0700));
+  write("roots/app.js", "one");
+  fs::create_symlink(in("roots/app.js"), in("theirs/app.js"));
+  const ActingUser user = acting_user("nobody:65534:65534:65534:/:/bin/sh");
+  auto made = FileWatch::make(
+      io_, in("theirs/app.js"), FileWatch::By::events, [this] { ++changes_; }, &user);
+  ASSERT_TRUE(made) << made.error().text();
+  watch_ = std::move(*made);
+  write("roots/app.js", "another");
+  settle();
+  EXPECT_EQ(0, changes_);
+  fs::remove(in("theirs/app.js"));
+  write("theirs/app.js", "the user's");
   EXPECT_TRUE(changed(0));
 }
 

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "tests/edges/support/place.hpp"
+#include "tests/support/nobody.hpp"
 
 namespace keeper {
 namespace {
@@ -94,6 +95,45 @@ TEST(Resolve, GoesByTheExtensionOfAFileWithoutALine) {
 TEST(Resolve, GoesByTheFirstLineOfAFileThatIsNotExecutable) {
   Files files;
   EXPECT_EQ((Words{"bin/sh", "-e", "marked"}), files.resolved("./marked"));
+}
+
+/// What only root may read or execute, in a directory that everybody may enter.
+TEST(Resolve, SeesWhatItsUserMaySeeAndNothingElse) {
+  NEEDS_ROOT();
+  Files files;
+  for (const char* directory : {"", "bin", "more"})
+    chmod(files.path_of(directory).c_str(), 0755);
+  NEEDS_REACH(files.path_of("bin"));
+  write_text(files.place / "roots.js", "#!/secret\n", 0700);
+  chmod(files.path_of("more/tool").c_str(), 0755);
+  const ActingUser user = acting_user("nobody:65534:65534:65534:/:/bin/sh");
+  const Places places{files.place.path().string(), files.path_of("bin") + ":" + files.path_of("more"), &user};
+  EXPECT_EQ(files.path_of("more/tool"), in_path("tool", places)) << "the first one is root's alone";
+  const string roots = files.path_of("roots.js");
+  FilesRead read;
+  const auto no = resolve(roots, places, "", {}, &read);
+  ASSERT_TRUE(std::holds_alternative<CannotRun>(no));
+  const CannotRun& why = std::get<CannotRun>(no);
+  EXPECT_EQ(126, why.exit_code);
+  EXPECT_EQ("cannot run " + roots + ": " + roots + " as nobody: Permission denied", why.error.text());
+  EXPECT_EQ((Words{roots, "-x"}), inspected({roots, "-x"}, 9229, places));
+}
+
+TEST(Resolve, LooksAtTheFilesOfAPlanAgainWithTheSameRights) {
+  NEEDS_ROOT();
+  Files files;
+  chmod(files.path_of("").c_str(), 0755);
+  const string inside = files.path_of("folder/file");
+  write_text(inside, "x");
+  chmod(files.path_of("folder").c_str(), 0700);
+  const ActingUser user = acting_user("nobody:65534:65534:65534:/:/bin/sh");
+  FilesRead read;
+  read.add(inside, &user);
+  EXPECT_FALSE(read.changed());
+  write_text(inside, "another");
+  EXPECT_FALSE(read.changed()) << "that user cannot see it";
+  chmod(files.path_of("folder").c_str(), 0755);
+  EXPECT_TRUE(read.changed());
 }
 
 TEST(Resolve, PassesArgumentsToTheInterpreterThatTheFirstLineNames) {

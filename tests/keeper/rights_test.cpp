@@ -459,5 +459,53 @@ TEST_F(RightsAtAPath, AnEnvFileOfTheUsersDirectoryIsReadAsTheUser) {
   EXPECT_NE(0, box.ctl({"start", "app"}).code);
 }
 
+/// A program in the user's directory that says "begun", and a file with a secret first line that root alone
+/// may read and execute.
+struct RightsAtAProgram : RightsAtAPath {
+  const fs::path app = theirs / "app.js", roots = own / "program.js";
+
+  void SetUp() override {
+    RightsAtAPath::SetUp();
+    if (IsSkipped()) return;
+    write_text(app, "#!/bin/sh\necho begun\nexec sleep 1000\n", 0755);
+    write_text(roots, "#!/secret\n", 0700);
+    keep({app.string()});
+    EVENTUALLY(box.logged("app", "begun"));
+    fs::remove(app);
+  }
+  void expect_refused(const Outcome& out) {
+    EXPECT_NE(0, out.code);
+    EXPECT_TRUE(has(out.err, app.string() + " as nobody: Permission denied")) << out.all();
+    EXPECT_FALSE(has(out.all(), "'/secret'")) << out.all();
+  }
+};
+
+TEST_F(RightsAtAProgram, ALinkToWhatOnlyRootMayReadIsRefusedAndNotShown) {
+  const int pid = box.pid("app");
+  fs::create_symlink(roots, app);
+  ASSERT_EQ(0, lchown(app.c_str(), kNobody, kNobody));
+  expect_refused(box.ctl({"restart", "app"}));
+  EXPECT_EQ(pid, box.pid("app")) << "the run before goes on";
+  ASSERT_EQ(0, kill(pid, SIGKILL));
+  EVENTUALLY(box.logged("app", " as nobody: Permission denied"));
+  EXPECT_FALSE(has(box.log("app"), "'/secret'"));
+  (void)box.ctl({"stop", "app"});
+  expect_refused(box.ctl({"start", "app"}));
+  expect_refused(box.keeper({"-d", "-n", "other", "--user", "nobody", app.string()}));
+  const Outcome doctor = box.ctl({"doctor"});
+  EXPECT_FALSE(has(doctor.all(), "/secret")) << doctor.all();
+}
+
+TEST_F(RightsAtAProgram, AFifoInItsPlaceHoldsNobody) {
+  ASSERT_EQ(0, mkfifo(app.c_str(), 0777));
+  ASSERT_EQ(0, chmod(app.c_str(), 0777));
+  const Outcome out = box.ctl({"restart", "app"});
+  EXPECT_NE(0, out.code);
+  EXPECT_TRUE(has(out.err, app.string() + " is not a regular file")) << out.all();
+  EXPECT_EQ(0, box.ctl({"list", "--timeout", "5s"}).code);
+  ASSERT_EQ(0, box.ctl({"stop", "app"}).code);
+  (void)box.ctl({"doctor"});
+}
+
 }  // namespace
 }  // namespace keeper
