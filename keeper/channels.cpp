@@ -1,5 +1,4 @@
 // What a node program and its keeper say to each other over its channel.
-#include <algorithm>
 #include <utility>
 
 #include "keeper/child/pidfd.hpp"
@@ -44,14 +43,8 @@ void Keeper::give_worker_script(RunExtras& extras) const {
   if ((!there || *there != worker_script()) && !write_file_atomically(path, worker_script(), false)) return;
   const std::string_view set = variable_in(plan_->envp(), "NODE_OPTIONS");
   const auto own = set.data() == nullptr ? std::nullopt : std::optional(set);
-  if (auto options = worker_options(own, words_for_node(), path))
+  if (auto options = worker_options(own, words_for_node_, path))
     extras.variables.push_back("NODE_OPTIONS=" + *options);
-}
-
-/// What stands behind node in its command: to the program, where that is not node itself.
-std::vector<std::string> Keeper::words_for_node() const {
-  const std::vector<std::string>& all = plan_->command();
-  return {all.begin() + 1, std::find(all.begin() + 1, all.end(), spec_.program)};
 }
 
 /// The guard held it; else, where the guard was killed too, its program has it. Where that cannot be had it

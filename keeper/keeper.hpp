@@ -220,7 +220,6 @@ class Keeper : public Service, private StatusSource {
   // what is said over the channel of a node program (channels.cpp)
   void give_channel(RunId id, Channel& channel, RunExtras& extras);
   void give_worker_script(RunExtras& extras) const;
-  std::vector<std::string> words_for_node() const;
   Result<std::unique_ptr<Channel>> make_channel(RunId id);
   void take_up_channel(Run& run, const KeptRun& kept);
   ChannelHooks channel_hooks(RunId id);
@@ -419,7 +418,8 @@ class Keeper : public Service, private StatusSource {
   std::string local_user_;  ///< Spec::user, where that stood in the files of this system at the last plan
   bool replan_ = false;     ///< the program is another one now
   bool by_node_ = false;    ///< of the plan: its runs have a channel
-  int twin_ = -1;           ///< Run::twin of the run that is spawned last
+  std::vector<std::string> words_for_node_;  ///< of the plan: what node is given before the program
+  int twin_ = -1;                            ///< Run::twin of the run that is spawned last
   std::unique_ptr<FileWatch> program_watch_;
   bool program_not_watched_ = false;
   std::unique_ptr<NotifySocket> notify_;  ///< before the runs: they name it

@@ -46,6 +46,7 @@ std::variant<Resolved, CannotRun> look_up(const Spec& spec, const ActingUser& us
   auto found = resolve(program, places, spec.interpreter, spec.interpreter_args, read);
   if (auto* resolved = std::get_if<Resolved>(&found)) {
     std::vector<std::string>& command = resolved->command;
+    if (is_node(resolved->program)) resolved->interpreter_words = spec.args;
     if (spec.inspect && resolved->by == RunBy::node)
       command = inspected(std::move(command), spec.inspect->value + spec.instance, places);
     command.insert(command.end(), spec.args.begin(), spec.args.end());
@@ -150,6 +151,7 @@ bool Keeper::make_plan() {
   }
   Resolved& resolved = std::get<Resolved>(found);
   if (spec_.restart_on_change) watch_program(resolved.program);
+  words_for_node_ = std::move(resolved.interpreter_words);
   by_node_ = spec_.ipc && resolved.by == RunBy::node;
   if (resolved.by == RunBy::node) make_room_for_output();
   const bool buffers = resolved.by == RunBy::python && spec_.unbuffered;

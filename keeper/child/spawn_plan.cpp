@@ -36,7 +36,8 @@ bool is_file(const string& path) {
   return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/// Returns whether the user that this thread acts as may execute a file; access(2) asks for the process's own.
+/// Returns whether the user that this thread acts as may execute a file; access(2) asks for the process's
+/// own.
 bool may_execute(const string& path) {
   return faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
 }
@@ -238,6 +239,7 @@ Found through(const Program& program, std::vector<string> words, const std::vect
   Resolved out{program.path, std::move(words), run_by(found)};
   out.command.front() = std::move(found);
   out.command.insert(out.command.end(), args.begin(), args.end());
+  out.interpreter_words.assign(out.command.begin() + 1, out.command.end());
   out.command.push_back(program.path);
   return out;
 }
@@ -257,9 +259,11 @@ Found script_as_it_is(const Program& program, const Places& places, FilesRead* r
   note(read, line.front(), places);
   if (!executable(line.front())) return no_interpreter(program, line.front(), places);
   Resolved out = as_it_is(program);
-  const string runs = without_env(line).front();
+  const std::vector<string> words = without_env(line);
+  const string& runs = words.front();
   // Of its own name it may be what starts the right one of several.
   if (out.by == RunBy::other && !find_program(runs, places, read).empty()) out.by = run_by(runs);
+  out.interpreter_words.assign(words.begin() + 1, words.end());
   return out;
 }
 

@@ -26,6 +26,8 @@ struct Resolved {
   std::string program;               ///< absolute path of what the user named
   std::vector<std::string> command;  ///< what is executed: an interpreter before it, where it needs one
   RunBy by = RunBy::other;
+  /// What its interpreter is given before the program, on the command line or by the "#!" line.
+  std::vector<std::string> interpreter_words{};
 };
 
 /// Why a program cannot be run at all, with the exit code that a shell would give.

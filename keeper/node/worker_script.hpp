@@ -21,9 +21,10 @@ namespace keeper {
 std::string_view worker_script();
 
 /// NODE_OPTIONS of a worker: the script at the absolute path, and then what the variable would be without
-/// (`options`; nothing: not set), which the script puts back before anything else is loaded. `words`: of the
-/// command, behind node. Nothing where the worker does without the script: under node's permission model,
-/// where node has options in a file, and where the variable is no UTF-8 (JavaScript could not put that back).
+/// (`options`; nothing: not set), which the script puts back before anything else is loaded. `words`: what
+/// node is given before the program. Nothing where the worker does without the script: under node's
+/// permission model, where node has options in a file, and where the variable is no UTF-8 (JavaScript could
+/// not put that back).
 std::optional<std::string> worker_options(std::optional<std::string_view> options,
                                           const std::vector<std::string>& words, std::string_view path);
 

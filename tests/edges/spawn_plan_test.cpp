@@ -98,6 +98,23 @@ TEST(Resolve, GoesByTheFirstLineOfAFileThatIsNotExecutable) {
 }
 
 /// What only root may read or execute, in a directory that everybody may enter.
+TEST(Resolve, TellsWhatTheInterpreterIsGivenBeforeTheProgram) {
+  Files files;
+  write_text(files.place / "by-env", "#!/usr/bin/env -S node --permission --title=x\n", 0700);
+  write_text(files.place / "by-path", "#!/bin/sh -e\n", 0700);
+  const auto words = [&](const string& name, const string& interpreter = "", const Words& args = {}) {
+    auto found =
+        resolve(files.path_of(name), {files.place.path().string(), files.path_of("bin")}, interpreter, args);
+    return std::get<Resolved>(found).interpreter_words;
+  };
+  EXPECT_EQ((Words{"--permission", "--title=x"}), words("by-env"));
+  EXPECT_EQ((Words{"--permission", "--title=x", "-a"}), words("by-env", "", {"-a"}));
+  EXPECT_EQ(Words{"-e"}, words("by-path"));
+  EXPECT_EQ(Words{"-a"}, words("x.js", "", {"-a"}));
+  EXPECT_EQ(Words{"-a"}, words("x.js", "node", {"-a"}));
+  EXPECT_EQ(Words{}, words("elf"));
+}
+
 TEST(Resolve, SeesWhatItsUserMaySeeAndNothingElse) {
   NEEDS_ROOT();
   Files files;

@@ -460,6 +460,13 @@ TEST(Reload, AWorkerSeesNothingOfWhatLetsItLeave) {
     box.detach(way.name, words);
   }
   box.detach("nodes", {"--cluster", "--", "node", "--env-file=for_node", "says.js"});
+  Start shell{{program("keeper"), "-d", "-n", "inherited", "--no-wait", "--cluster", "says.js"}};
+  shell.environment["NODE_OPTIONS"] = "--no-warnings  --title=\"callers own\"";
+  ASSERT_EQ(0, box.run(shell).code);
+  EVENTUALLY(box.logged("inherited", "options "));
+  const string callers = R"("--no-warnings  --title=\"callers own\"")";
+  EXPECT_TRUE(box.logged("inherited", "options [" + callers + ",[]] child " + callers + "\n"))
+      << box.log("inherited");
   for (const auto& way : ways) {
     EVENTUALLY(box.logged(way.name, "options "));
     EXPECT_TRUE(
@@ -474,10 +481,15 @@ TEST(Reload, AWorkerMayHaveFewPermissions) {
   const string script = (box.work() / "few.js").string();
   write_text(script,
              "console.log('options ' + process.env.NODE_OPTIONS); require('http').createServer().listen(0);");
-  const string may = "--allow-fs-read=" + script;
+  const string may = "--allow-fs-read=few.js";
   box.detach("words", {"--cluster", "--", "node", "--experimental-permission", may, script});
   box.detach("variable", {"--cluster", "-e", "NODE_OPTIONS=--experimental-permission " + may, script});
+  const auto line = box.work() / "line.js";
+  const string words = "#!/usr/bin/env -S node --experimental-permission --allow-fs-read=line.js\n";
+  write_text(line, words + read_text(script), 0755);
+  box.detach("line", {"--cluster", line.string()});
   EVENTUALLY(box.logged("words", "options undefined"));
+  EVENTUALLY(box.logged("line", "options undefined")) << box.log("line");
   EVENTUALLY(box.logged("variable", "options --experimental-permission " + may + "\n"));
 }
 
