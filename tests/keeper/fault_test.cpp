@@ -2,7 +2,8 @@
 // promised holds all the same. Each scenario is a whole life: a start, output with rotations, a crash and the
 // restart after it, a restart and a rotation by request, and a stop; or a reload.
 //
-// A sample of each call's uses is tried; with KEEPER_FAULTS=all as many as 200 of each.
+// A sample of each call's uses is tried, each in another format of the log; with KEEPER_FAULTS=all as many as
+// 200 of each.
 #include <algorithm>
 
 #include "tests/keeper/support/faulty.hpp"
@@ -19,6 +20,7 @@ struct Fault {
   Act act = Act::none;
   Call call{};
   std::uint32_t use = 0;
+  const char* format = "raw";  ///< of the log
 };
 
 /// One life of a program under one fault.
@@ -57,8 +59,8 @@ class Life {
 
   /// The command may fail, or be killed: then a second one does it, or finds it done.
   void begin() {
-    const Start how = faulty(box_, {"--log-max-size", "128K", "--log-backups", "99", "--backoff", "none",
-                                    child("steps"), box_.work().string()});
+    const Start how = faulty(box_, {"--log-format", fault_.format, "--log-max-size", "128K", "--log-backups",
+                                    "99", "--backoff", "none", child("steps"), box_.work().string()});
     Outcome first = box_.run(how);
     if (first.code == 0) return;
     if (first.code < 128) {
@@ -125,10 +127,8 @@ class Life {
       snprintf(line, sizeof line, "%099u\n", number);
       expected += line;
     }
-    string written;
-    for (const string& text : lines_of(all_of(box_.log_path("life"))))
-      if (!text.starts_with("[keeper] ")) written += text + "\n";
-    expect_same(expected, written);
+    const string log = all_of(box_.log_path("life"));
+    expect_same(expected, fault_.format == string("raw") ? output_in(log) : texts_in(log));
     EXPECT_EQ(22100u, steps_->said);
   }
 
@@ -235,6 +235,8 @@ TEST(Faults, EveryCallOfTheListIsUsedInALife) {
     EXPECT_GT(used[i], 0u) << kNames[i];
 }
 
+constexpr const char* kFormats[] = {"raw", "time", "json"};
+
 class AtEachCall : public testing::TestWithParam<std::uint32_t> {
  public:
   /// Every fault of that kind that is chosen.
@@ -242,11 +244,13 @@ class AtEachCall : public testing::TestWithParam<std::uint32_t> {
     NEEDS_KEEPER_FAULTY();
     if (act == Act::fail && kErrors[GetParam()] == 0) GTEST_SKIP() << "it does not fail";
     const std::uint32_t count = uses().at(GetParam());
+    std::uint32_t turn = GetParam();
     for (std::uint32_t use : some_of(count, most)) {
-      SCOPED_TRACE("use " + std::to_string(use) + " of " + std::to_string(count));
-      Life life({act, static_cast<Call>(GetParam()), use});
+      const char* format = kFormats[turn++ % std::size(kFormats)];
+      SCOPED_TRACE("use " + std::to_string(use) + " of " + std::to_string(count) + ", " + format);
+      Life life({act, static_cast<Call>(GetParam()), use, format});
       life.live();
-      // How often it is used differs a little from life to life.
+      // How often it is used differs a little from life to life, and from format to format.
       if (use == 1) {
         EXPECT_TRUE(life.fired());
       }
