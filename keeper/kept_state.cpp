@@ -56,13 +56,17 @@ void fields(F& f, Snapshot& v) {
   f(18, v.awaits), f(19, v.canary);
 }
 template <class F>
+void fields(F& f, OomMark& v) {
+  f(1, v.counter), f(2, v.kills);
+}
+template <class F>
 void fields(F& f, KeptRun& v) {
   f(1, v.id), f(2, v.pid), f(3, v.start), f(4, v.session), f(5, v.keeper), f(6, v.main_ended),
       f(7, v.kill_all);
   f(8, v.sent_kill), f(9, v.since), f(10, v.exit), f(16, v.skips), f(17, v.twin);
   f(11, v.started_at), f(12, v.confirmed_at), f(13, v.began);
   f(14, v.said_status), f(15, v.said_doing), f(23, v.user), f(24, v.half_sent);
-  f(18, v.why_killed);
+  f(18, v.why_killed), f(25, v.oom);
 }
 template <class F>
 void fields(F& f, KeptProcess& v) {

@@ -8,6 +8,7 @@
 #include "keeper/core/action.hpp"
 #include "keeper/core/snapshot.hpp"
 #include "keeper/survive/state_page.hpp"
+#include "keeper/watch/oom.hpp"
 #include "protocol/wire/messages.hpp"
 
 namespace keeper {
@@ -32,6 +33,7 @@ struct KeptRun {
   std::optional<unsigned> user{};  ///< that it runs as, where that is not the keeper's
   bool half_sent = false;          ///< it has the beginning of a message, and its end is lost with the keeper
   std::string why_killed{};        ///< why it was, or is to be, sent KILL
+  std::optional<OomMark> oom{};  ///< at its start; nothing where there is no counter, or no room for its path
   bool operator==(const KeptRun&) const = default;
 };
 

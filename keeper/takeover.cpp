@@ -149,7 +149,8 @@ KeptState Keeper::kept_state() const {
                         run.said.doing,
                         run.user,
                         run.half_sent,
-                        run.why_killed});
+                        run.why_killed,
+                        run.oom});
   out.started_at = started_at_;
   out.confirmed_at = confirmed_at_;
   out.stopped_at = stopped_at_;
@@ -200,6 +201,8 @@ Done Keeper::write_state() {
   state.missed.clear();
   state.missed_text.clear();
   state.left.clear();
+  for (KeptRun& run : state.runs)
+    run.oom.reset();
   written = page_->write(to_bytes(state));
   if (written) return written;
   Error error = written.error();
@@ -334,6 +337,7 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
   run.said = {kept.said_status, kept.said_doing};
   run.user = kept.user;
   run.why_killed = kept.why_killed;
+  run.oom = kept.oom;  // what was killed since its start, also while there was no keeper
   Fd pidfd(kept.main_ended || kept.exit ? -1 : pidfd_open(kept.pid, 0));
   // Asked after the pidfd is open: from here on the number cannot become another process unseen.
   const bool lives = pidfd && process_start(kept.pid) == kept.start;
@@ -341,7 +345,7 @@ void Keeper::adopt(const KeptRun& kept, const Life* life) {
   if (lives) {
     run.pidfd.assign(pidfd.get());
     pidfd.release();
-    run.oom = oom_mark(kept.pid);
+    if (!run.oom) run.oom = oom_mark(kept.pid);
   }
   if (lives && life != nullptr && (life->phase == Phase::starting || life->phase == Phase::spawning))
     if (auto ready = readiness_of(kept.id, take_held(ready_pipes_, held_name(kept.id))))

@@ -21,6 +21,7 @@ struct OomPlaces {
 struct OomMark {
   std::string counter;      ///< path of memory.events, or memory.oom_control
   std::uint64_t kills = 0;  ///< what it said
+  bool operator==(const OomMark&) const = default;
 };
 
 /// The mark of a process that has just begun; nothing where there is no counter.

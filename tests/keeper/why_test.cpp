@@ -275,6 +275,11 @@ class OutOfMemory : public testing::Test {
     EXPECT_EQ(0, out.code) << out.all();
   }
   string why() { return box_.ctl({"why", "api"}).out; }
+  void kill_keeper_alone() {
+    const int keeper = box_.keeper_pid("api");
+    kill(keeper, SIGKILL);
+    EVENTUALLY(box_.keeper_pid("api") > 0 && box_.keeper_pid("api") != keeper);
+  }
 
   const std::filesystem::path group_ = "/sys/fs/cgroup/memory/keeper-test-" + std::to_string(getpid());
   Sandbox box_;
@@ -297,6 +302,31 @@ TEST_F(OutOfMemory, OfTheMainProcessIsItsCause) {
   EXPECT_EQ("out of memory", box_.status("api")->last_exit->cause);
   EXPECT_EQ("backoff", box_.state("api")) << "a failure, although SIGKILL is expected";
   EXPECT_TRUE(has(why(), "The kernel killed it: out of memory.")) << why();
+}
+
+TEST_F(OutOfMemory, BeforeATakeoverIsStillNamed) {
+  detach({"sh", "-c", "tail /dev/zero; echo gone; sleep 1000"});
+  EVENTUALLY(box_.logged("api", "gone\n"));
+  const string says = "Out of memory: the kernel killed 1 process of its cgroup since its start.";
+  kill_keeper_alone();
+  EXPECT_TRUE(has(why(), says)) << why();
+  box_.kill_keeper("api");
+  EXPECT_EQ(0, box_.ctl({"start", "api"}).code);
+  EXPECT_TRUE(has(why(), says)) << "both were killed: " << why();
+}
+
+/// The guard is suspended, so that no keeper is there when the program ends.
+TEST_F(OutOfMemory, WithoutAKeeperIsTheCauseAllTheSame) {
+  detach({"--start-secs", "0", "sh", "-c", "until test -e go; do sleep 0.01; done; exec tail /dev/zero"});
+  const auto before = *box_.status("api");
+  kill(*before.guard_pid, SIGSTOP);
+  kill(*before.keeper_pid, SIGKILL);
+  EVENTUALLY(!alive(*before.keeper_pid));
+  write_text(box_.work() / "go", "");
+  EVENTUALLY(!alive(*before.pid));
+  kill(*before.guard_pid, SIGCONT);
+  EVENTUALLY(runs_of(box_, "api").size() == 1);
+  EXPECT_EQ("out of memory", runs_of(box_, "api").back().cause) << box_.log("api");
 }
 
 }  // namespace
