@@ -82,6 +82,7 @@ void add_fields(CLI::App& app, CommandLine& out, string& error) {
       // An empty variable of a script is not to make it run as the caller.
       if (field.name == "user" && text.empty() && error.empty()) error = "--user: no user is given";
       if (field.name == "name") out.named = true;
+      out.given.insert(flag_of(field));
     };
     if (field.value.empty()) {
       app.add_flag_callback(
@@ -106,6 +107,41 @@ void add_fields(CLI::App& app, CommandLine& out, string& error) {
   }
 }
 
+bool is_file(const string& log) {
+  return log != "none" && log != "-";
+}
+
+/// Returns the first of these flags that was given; empty: none was.
+string first_given(const CommandLine& c, std::initializer_list<const char*> flags) {
+  for (const char* flag : flags)
+    if (c.given.contains(flag)) return flag;
+  return {};
+}
+
+/// Returns what is wrong with options of a log of which no file is written; empty if nothing is.
+string check_without_file(const CommandLine& c) {
+  const bool file = is_file(c.spec.log) || (!c.spec.error_log.empty() && is_file(c.spec.error_log));
+  if (file) return {};
+  string flag = first_given(c, {"--log-format", "--log-date-format", "--log-max-size", "--log-backups",
+                                "--log-max-total", "--log-compress", "--log-buffer", "--log-full"});
+  if (flag.empty() && !c.spec.log_syslog) flag = first_given(c, {"--log-join", "--log-markers"});
+  if (flag.empty()) return {};
+  return flag + ": with --log " + c.spec.log +
+         " no file is written that it could be for; leave one of them out";
+}
+
+/// Returns what could have no effect with the options that stand beside it; empty if nothing is so.
+string check_effect(const CommandLine& c) {
+  if (c.given.contains("--backoff") && c.spec.restart == Restart::never)
+    return "--backoff: with --restart never nothing is started again; leave one of them out";
+  if (c.given.contains("--ready-timeout") && c.spec.ready.events().empty())
+    return "--ready-timeout: it is the time for what --ready waits for; give that too: --ready notify";
+  if (!c.wait && !c.detach) return "--no-wait: it is how -d returns; give that too, or leave it out";
+  if (c.spec.log_compress && c.spec.log_backups == 0)
+    return "--log-compress: with --log-backups 0 no renamed log is kept; leave one of them out";
+  return check_without_file(c);
+}
+
 /// What is wrong with how output is to be recorded; empty if nothing is.
 string check_log(const Spec& spec) {
   if (spec.log_date_format && spec.log_format == LogFormat::json)
@@ -118,9 +154,19 @@ string check_log(const Spec& spec) {
   return {};
 }
 
+/// Returns what is given besides --start and could have no effect; empty if nothing is.
+string check_recorded(const CommandLine& c) {
+  const string extra = !c.given.empty()          ? *c.given.begin()
+                       : !c.spec.program.empty() ? c.spec.program
+                       : c.replace               ? "--replace"
+                                                 : "";
+  if (extra.empty()) return {};
+  return "--start: " + c.start + " is started as it is recorded; leave " + extra + " out";
+}
+
 /// What is wrong with what stands together; empty if nothing is.
 string check(const CommandLine& c) {
-  if (!c.start.empty()) return {};
+  if (!c.start.empty()) return check_recorded(c);
   if (c.spec.program.empty()) return "no PROGRAM is given";
   if (c.named)
     if (Done done = check_name(c.spec.name); !done) return "--name: " + done.error().why();
@@ -131,7 +177,8 @@ string check(const CommandLine& c) {
   if (c.spec.inspect && c.spec.inspect->value + c.spec.instances - 1 > 65535)
     return "--inspect: the last of " + std::to_string(c.spec.instances) +
            " instances would be past port 65535";
-  return check_log(c.spec);
+  const string problem = check_log(c.spec);
+  return problem.empty() ? check_effect(c) : problem;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // keeper's command line: argv to a Spec, by the field list of protocol/wire/spec.hpp. Changes nothing.
 #pragma once
+#include <set>
 #include <string>
 #include <variant>
 
@@ -8,12 +9,13 @@
 namespace keeper {
 
 struct CommandLine {
-  Spec spec;             ///< what was given; the rest at its default
-  bool named = false;    ///< -n was given
-  bool detach = false;   ///< -d
-  bool wait = true;      ///< until the run is confirmed; otherwise until it is spawned
-  bool replace = false;  ///< a program that a killed keeper left is ended first
-  std::string start;     ///< stem of a recorded app to start; empty: `spec` says what
+  Spec spec;                    ///< what was given; the rest at its default
+  bool named = false;           ///< -n was given
+  bool detach = false;          ///< -d
+  bool wait = true;             ///< until the run is confirmed; otherwise until it is spawned
+  bool replace = false;         ///< a program that a killed keeper left is ended first
+  std::string start;            ///< stem of a recorded app to start; empty: `spec` says what
+  std::set<std::string> given;  ///< flags of spec's fields, as "--log-format"; also with a default's value
 };
 
 /// Nothing more to do: what to print, and the exit code.

@@ -209,6 +209,12 @@ std::optional<int> check_options_of_node(const Spec& spec, bool by_node) {
   return std::nullopt;
 }
 
+/// Options that speak to python and would have no effect.
+std::optional<int> check_options_of_python(const Spec& spec, bool by_python) {
+  if (spec.unbuffered || by_python) return std::nullopt;
+  return refuse("no-unbuffered", "python does not run this program; leave it out");
+}
+
 /// What is started with these words as a worker of a cluster would be none, for the reason that is given, and
 /// what to do about it; empty: it would be one.
 string no_worker(const Spec& spec, const Resolved& resolved) {
@@ -293,6 +299,7 @@ std::optional<int> prepare(Spec& spec) {
   const bool by_node = resolved.by == RunBy::node;
   if (auto code = check_channel(spec, by_node)) return code;
   if (auto code = check_options_of_node(spec, by_node)) return code;
+  if (auto code = check_options_of_python(spec, resolved.by == RunBy::python)) return code;
   take_debug(spec);
   if (auto code = take_cluster(spec, by_node, resolved)) return code;
   if (auto code = check_descriptor_limit(spec, by_node)) return code;

@@ -115,6 +115,23 @@ TEST(Option, ThatCouldHaveNoEffectIsRefused) {
       {{"--restart", "never", "--max-restarts", "1", "true"}, "--max-restarts: with --restart never"},
       {{"--restart", "never", "--start-retries", "1", "true"}, "--start-retries: with --restart never"},
       {{"--restart", "never", "--restart-delay", "1", "true"}, "--restart-delay: with --restart never"},
+      {{"--restart", "never", "--backoff", "1s..2s", "true"}, "--backoff: with --restart never"},
+      {{"--ready-timeout", "9s", "true"}, "--ready-timeout: it is the time for what --ready waits for"},
+      {{"--no-wait", "true"}, "--no-wait: it is how -d returns"},
+      {{"--no-unbuffered", "sleep", "1"}, "--no-unbuffered: python does not run this program"},
+      {{"--log-backups", "0", "--log-compress", "true"}, "--log-compress: with --log-backups 0"},
+      {{"--log", "none", "--log-format", "time", "true"}, "--log-format: with --log none no file"},
+      {{"--log", "none", "--log-date-format", "%H", "true"}, "--log-date-format: with --log none no file"},
+      {{"--log", "none", "--log-max-size", "1M", "true"}, "--log-max-size: with --log none no file"},
+      {{"--log", "none", "--log-backups", "10", "true"}, "--log-backups: with --log none no file"},
+      {{"--log", "none", "--log-max-total", "1G", "true"}, "--log-max-total: with --log none no file"},
+      {{"--log", "none", "--log-compress", "true"}, "--log-compress: with --log none no file"},
+      {{"--log", "none", "--log-buffer", "1M", "true"}, "--log-buffer: with --log none no file"},
+      {{"--log", "-", "--log-full", "block", "true"}, "--log-full: with --log - no file"},
+      {{"--log", "none", "--log-markers", "false", "true"}, "--log-markers: with --log none no file"},
+      {{"--log", "none", "--error-log", "-", "--log-full", "drop", "true"}, "--log-full: with --log none"},
+      {{"--log", "none", "--log-syslog", "local", "--log-format", "json", "true"},
+       "--log-format: with --log"},
       {{"--log-join", "x", "true"}, "--log-join: records are joined by --log-format time and json"},
       {{"--log-format", "json", "--log-date-format", "%H", "true"}, "--log-date-format: it is for"},
   };
@@ -126,6 +143,53 @@ TEST(Option, ThatCouldHaveNoEffectIsRefused) {
     EXPECT_TRUE(has(out.err, said)) << out.err;
     EXPECT_FALSE(box.status("app")) << "it is kept";
   }
+}
+
+TEST(Option, WithAnEffectIsNotRefusedForOneThatHasNone) {
+  Sandbox box;
+  for (const Words& words : std::vector<Words>{
+           {"--log", "none", "--error-log", "apart", "--log-format", "json", "--log-max-size", "1M"},
+           {"--log", "none", "--log-syslog", "udp:127.0.0.1:9", "--log-join", "x", "--log-markers", "false"},
+           {"--log-max-size", "0", "--log-backups", "2", "--log-compress"}}) {
+    Words with_name = {"-n", "app", "--restart", "never"};
+    with_name.insert(with_name.end(), words.begin(), words.end());
+    with_name.emplace_back("true");
+    EXPECT_EQ(0, box.keeper(with_name).code) << words[2];
+  }
+}
+
+TEST(Option, BesideTheNameOfARecordedAppIsRefused) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
+  for (const auto& [words, extra] :
+       std::vector<std::pair<Words, string>>{{{"--max-restarts", "3"}, "--max-restarts"},
+                                             {{"sleep", "9"}, "sleep"},
+                                             {{"--replace"}, "--replace"}}) {
+    Words all = {"--start", "api"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Outcome out = box.keeper(all);
+    EXPECT_EQ(2, out.code) << extra;
+    EXPECT_TRUE(has(out.err, "--start: api is started as it is recorded; leave " + extra + " out"))
+        << out.err;
+  }
+  EXPECT_EQ("stopped", box.state("api"));
+}
+
+/// As an earlier version has recorded it.
+TEST(Option, OfARecordIsNotRefusedAgain) {
+  Sandbox box;
+  box.detach("api", {"sleep", "1000"});
+  ASSERT_EQ(0, box.ctl({"stop", "api"}).code);
+  const string file = box.open_home().spec_path("api");
+  string spec = read_text(file);
+  spec.insert(spec.find('{') + 1,
+              R"("restart":"never","backoff":"1s..2s","ready_timeout":"9s","unbuffered":false,
+    "log":"none","log_format":"json","log_backups":0,"log_compress":true,)");
+  write_text(file, spec);
+  const Outcome out = box.ctl({"start", "api"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_GT(box.pid("api"), 0);
 }
 
 TEST(Option, ArgumentsForTheInterpreterOfTheFirstLine) {
