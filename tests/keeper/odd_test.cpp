@@ -141,6 +141,38 @@ TEST(FewDescriptors, OfWhoReadsLogsAreNoReasonToLeaveOneOut) {
   EXPECT_EQ(shown < 12 ? 5 : 0, out.code);
 }
 
+/// Each log that is followed takes some; who is left out is named, and the others are followed.
+TEST(FewDescriptors, OfWhoFollowsLogsLeaveNobodyOutUnnamed) {
+  Sandbox box;
+  constexpr int kApps = 40;
+  for (int i = 0; i < kApps; ++i)
+    ASSERT_EQ(0, box.keeper({"-d", "--no-wait", "-n", "a" + std::to_string(i), "--restart", "never", "echo",
+                             "hello"})
+                     .code);
+  for (int i = 0; i < kApps; ++i)
+    EVENTUALLY(box.ended("a" + std::to_string(i)));
+  Start start{.words = {program("ctl"), "logs", "-n", "9", "-f", "a*"}};
+  start.before = [] { limit(RLIMIT_NOFILE, 64); };
+  Background follows = box.start(start);
+  int shown = 0, named = 0;
+  EVENTUALLY([&] {
+    const string out = follows.out(), err = follows.err();
+    shown = named = 0;
+    for (int i = 0; i < kApps; ++i) {
+      const string name = "a" + std::to_string(i);
+      const bool is_shown = out.starts_with(name + " ") || has(out, "\n" + name + " ");
+      shown += is_shown;
+      named += !is_shown && has(err, "cannot show the log of " + name + ": ");
+    }
+    return shown + named == kApps;
+  }());
+  EXPECT_EQ(kApps, shown + named) << follows.out() << follows.err();
+  EXPECT_GT(shown, 0);
+  EXPECT_TRUE(shown == kApps || has(follows.err(), "Too many open files")) << follows.err();
+  follows.signal(SIGINT);
+  follows.wait();
+}
+
 TEST(FewDescriptors, AreNotTakenForAnEmptyHome) {
   Sandbox box;
   ASSERT_EQ(0, box.keeper({"-d", "--no-wait", "-n", "api", "sleep", "1000"}).code);
@@ -306,6 +338,12 @@ TEST(Output, GoesIntoANewFileWhereTheOldOneMayNotGrow) {
     all = read_text(box.log_path("api").string() + "." + std::to_string(i)) + all;
   EXPECT_EQ(40'001, count_of(all, "\n"));
   EXPECT_EQ(0u, box.status("api")->logs.at(0).dropped);
+  const string last = box.log("api");
+  ASSERT_FALSE(last.empty());
+  const Outcome out = box.ctl({"rotate", "api"});
+  EXPECT_EQ(0, out.code) << out.all();
+  EXPECT_EQ("", box.log("api"));
+  EXPECT_EQ(last, read_text(box.log_path("api").string() + ".1"));
 }
 
 }  // namespace
