@@ -227,7 +227,8 @@ void Keeper::make_page_anew() {
 /// What is being written into the logs is marked in the new one from now on.
 void Keeper::renew_page() {
   auto page = StatePage::open(home_, table_.stem);
-  if (!page) return note_page(page.error());  // the old one is still there for the guard
+  page_has_name_ = static_cast<bool>(page);
+  if (!page) return note_page(page.error());  // the guard holds the old one, but nobody else would find it
   if (page_) {
     for (std::size_t i = 0; i < StatePage::kPlaces; ++i)
       std::memcpy(page->place(i), page_->place(i), StatePage::kPlace);

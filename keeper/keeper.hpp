@@ -452,6 +452,7 @@ class Keeper : public Service, private StatusSource {
   std::string boot_id_;
 
   std::optional<StatePage> page_;                ///< nothing: it cannot be opened
+  bool page_has_name_ = true;                    ///< false: its file was removed, and could not be made again
   std::string page_trouble_;                     ///< why the page does not have what it should; empty: it has
   std::map<std::string, std::string> not_held_;  ///< by the guard: names of descriptors, and why not
   std::string no_guard_;                         ///< why it has none, though it should; empty: it has

@@ -118,7 +118,10 @@ void Keeper::tell_of_risk() {
   protect_again_.async_wait([this](std::error_code error) {
     if (error || leaving_as_ || gives_way_) return;
     hold_again();
-    persist();
+    if (page_has_name_)
+      persist();
+    else
+      renew_page();
     tell_of_risk();
     lifecycle_log_.flush();
   });
@@ -184,7 +187,7 @@ bool Keeper::persist() try {
   if (!page_) use_page(StatePage::open(home_, table_.stem));
   if (!page_) return false;
   const Done written = write_state();
-  note_page(written);
+  if (!written || page_has_name_) note_page(written);
   return static_cast<bool>(written);
 } catch (const std::bad_alloc&) {
   begin_afresh();

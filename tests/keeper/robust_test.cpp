@@ -427,16 +427,22 @@ TEST(FullDisk, IsTheRiskOfAKeeperWithoutAPageUntilThereIsRoom) {
   write_text(box.work() / "test",
              "set -e\nk=" + program("keeper") + "\nc=" + program("ctl") +
                  "\n$k -d -n api --start-secs 0 --log none sleep 1000\n"
+                 "seen=$PWD/events\n$c events >\"$seen\" & events=$!\n"
+                 "until grep -q api \"$seen\"; do sleep 0.02; done\n"
                  "cd \"$KEEPER_HOME\"\nrm apps/api/state\ncat /dev/zero > filler || rm sock/api.sock\n"
                  "until $c list | grep 'at risk'; do sleep 0.02; done\n$c doctor || true\n"
-                 "rm filler\nwhile $c list | grep -q 'at risk'; do sleep 0.02; done\n"
-                 "[ -e apps/api/state ]\n$c stop api\n");
+                 "if $c upgrade api; then exit 91; fi\n"
+                 "until grep 'at_risk.*cannot keep the state in ' \"$seen\"; do sleep 0.02; done\n"
+                 "rm filler\nuntil grep at_risk_no_more \"$seen\"; do sleep 0.02; done\n"
+                 "kill $events\n$c upgrade api\nwhile $c list | grep -q 'at risk'; do sleep 0.02; done\n"
+                 "[ -s apps/api/state ]\n$c stop api\n");
   Start how{{"sh", "test"}};
   how.before = [&] { have_a_disk(box.home(), "size=300k,mode=700"); };
   const Outcome out = box.run(how);
   if (out.code == kNoMounts) GTEST_SKIP() << "no mounts for this user";
   EXPECT_EQ(0, out.code) << out.all();
   EXPECT_TRUE(has(out.out, "a killed keeper would not be followed: cannot keep the state in ")) << out.all();
+  EXPECT_TRUE(has(out.err, "cannot upgrade api: ") && has(out.err, "cannot keep the state in ")) << out.all();
   EXPECT_TRUE(
       has(out.out, "make room on the disk of " + box.home().string() + "; it is tried again each second"))
       << out.all();

@@ -148,6 +148,27 @@ std::set<string> descriptors_of(int pid) {
   return out;
 }
 
+/// fork(2) does not pass on that a process gets orphans (PR_SET_CHILD_SUBREAPER), and the new keeper is a
+/// fork.
+TEST(Upgrade, ToAScriptThatExecutesAKeeperHasTheOrphansOfTheProgram) {
+  Sandbox box;
+  box.detach("api",
+             {"sh", "-c", "while [ ! -e go ]; do sleep 0.01; done; exec " + child("forks") + " double"});
+  const fs::path wrapper = script(box, "wrapper", "exec " + program("keeper"));
+  const Outcome out = box.ctl({"upgrade", "api", "--keeper", wrapper});
+  ASSERT_EQ(0, out.code) << out.all();
+  write_text(box.work() / "go", "");
+  const int orphan = box.logged_pid("api", "double");
+  ASSERT_GT(orphan, 0);
+  const Status now = *box.status("api");
+  const string parent = line_of(orphan, "status", "PPid:");
+  EXPECT_TRUE(parent == "PPid:\t" + std::to_string(*now.guard_pid) ||
+              parent == "PPid:\t" + std::to_string(*now.keeper_pid))
+      << parent;
+  EXPECT_EQ(0, box.ctl({"stop", "api"}).code);
+  EXPECT_FALSE(alive(orphan));
+}
+
 /// dash clears its mask when it waits, and both halves begin as this script.
 TEST(Upgrade, ToAScriptThatExecutesAKeeperTakesNothingFromEitherHalf) {
   Sandbox box;
