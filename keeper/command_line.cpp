@@ -124,7 +124,7 @@ string check_without_file(const CommandLine& c) {
   if (file) return {};
   string flag = first_given(c, {"--log-format", "--log-date-format", "--log-max-size", "--log-backups",
                                 "--log-max-total", "--log-compress", "--log-buffer", "--log-full"});
-  if (flag.empty() && !c.spec.log_syslog) flag = first_given(c, {"--log-join", "--log-markers"});
+  if (flag.empty() && !c.spec.log_syslog) flag = first_given(c, {"--log-join"});
   if (flag.empty()) return {};
   return flag + ": with --log " + c.spec.log +
          " no file is written that it could be for; leave one of them out";

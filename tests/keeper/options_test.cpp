@@ -128,7 +128,6 @@ TEST(Option, ThatCouldHaveNoEffectIsRefused) {
       {{"--log", "none", "--log-compress", "true"}, "--log-compress: with --log none no file"},
       {{"--log", "none", "--log-buffer", "1M", "true"}, "--log-buffer: with --log none no file"},
       {{"--log", "-", "--log-full", "block", "true"}, "--log-full: with --log - no file"},
-      {{"--log", "none", "--log-markers", "false", "true"}, "--log-markers: with --log none no file"},
       {{"--log", "none", "--error-log", "-", "--log-full", "drop", "true"}, "--log-full: with --log none"},
       {{"--log", "none", "--log-syslog", "local", "--log-format", "json", "true"},
        "--log-format: with --log"},
@@ -150,6 +149,7 @@ TEST(Option, WithAnEffectIsNotRefusedForOneThatHasNone) {
   for (const Words& words : std::vector<Words>{
            {"--log", "none", "--error-log", "apart", "--log-format", "json", "--log-max-size", "1M"},
            {"--log", "none", "--log-syslog", "udp:127.0.0.1:9", "--log-join", "x", "--log-markers", "false"},
+           {"--log", "none", "--log-markers", "false"},
            {"--log-max-size", "0", "--log-backups", "2", "--log-compress"}}) {
     Words with_name = {"-n", "app", "--restart", "never"};
     with_name.insert(with_name.end(), words.begin(), words.end());
