@@ -12,10 +12,6 @@ namespace {
 constexpr Millis kSyslogLastWords{500};
 constexpr const char* kLost = "it waited in memory when keeper and its guard were killed";
 
-bool is_file(const std::string& log) {
-  return log != "none" && log != "-";
-}
-
 LogRules rules_of(const Spec& spec) {
   LogRules out;
   out.most = spec.log_max_size;
@@ -67,6 +63,10 @@ std::unique_ptr<LineFormatter> formatter_of(const Spec& spec, LogStream from) {
 
 }  // namespace
 
+bool names_log_file(const std::string& log) {
+  return log != "none" && log != "-";
+}
+
 AppOutput::AppOutput(asio::io_context& io, const Spec& spec, OutputHooks hooks, OutputMemory memory)
     : io_(io),
       spec_(spec),
@@ -78,17 +78,17 @@ Result<std::unique_ptr<AppOutput>> AppOutput::make(asio::io_context& io, const S
                                                    std::string error_path, OutputHooks hooks,
                                                    OutputMemory memory) {
   auto app = std::unique_ptr<AppOutput>(new AppOutput(io, spec, std::move(hooks), std::move(memory)));
-  bool same = is_file(spec.log) && error_path == path;
+  bool same = names_log_file(spec.log) && error_path == path;
   // Where nothing says which stream a line is of, one file takes them as they were written: through one pipe.
   bool apart = !spec.error_log.empty() && !(same && spec.log_format == LogFormat::raw);
   std::optional<std::size_t> out;
-  if (is_file(spec.log)) out = app->add_sink(apart ? "out" : "all", path);
+  if (names_log_file(spec.log)) out = app->add_sink(apart ? "out" : "all", path);
   if (Done done = app->add_stream(LogStream::out, out); !done) return done.error();
   if (!apart) return app;
   // Both may go into one file, where each line says which stream it is of.
   if (same) app->sinks_.front()->stream = "all";
   std::optional<std::size_t> err = same ? out : std::nullopt;
-  if (!same && is_file(spec.error_log)) err = app->add_sink("err", error_path);
+  if (!same && names_log_file(spec.error_log)) err = app->add_sink("err", error_path);
   if (Done done = app->add_stream(LogStream::err, err); !done) return done.error();
   return app;
 }

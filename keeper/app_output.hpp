@@ -40,6 +40,9 @@ struct OutputMemory {
   std::array<Fd, 2> kept;             ///< by log, what it did not take (overflow_buffer.hpp); may be empty
 };
 
+/// Returns whether that value of Spec::log is a file, and not nothing or the terminal.
+bool names_log_file(const std::string& log);
+
 class AppOutput {
  public:
   /// `path` and `error_path`: where the logs are, if the spec wants files. Errors: no descriptors.

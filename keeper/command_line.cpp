@@ -15,6 +15,8 @@ extern ostream cerr;
 
 #include <CLI/CLI.hpp>
 
+#include "keeper/app_output.hpp"
+
 namespace keeper {
 namespace {
 
@@ -107,10 +109,6 @@ void add_fields(CLI::App& app, CommandLine& out, string& error) {
   }
 }
 
-bool is_file(const string& log) {
-  return log != "none" && log != "-";
-}
-
 /// Returns the first of these flags that was given; empty: none was.
 string first_given(const CommandLine& c, std::initializer_list<const char*> flags) {
   for (const char* flag : flags)
@@ -120,7 +118,8 @@ string first_given(const CommandLine& c, std::initializer_list<const char*> flag
 
 /// Returns what is wrong with options of a log of which no file is written; empty if nothing is.
 string check_without_file(const CommandLine& c) {
-  const bool file = is_file(c.spec.log) || (!c.spec.error_log.empty() && is_file(c.spec.error_log));
+  const bool file =
+      names_log_file(c.spec.log) || (!c.spec.error_log.empty() && names_log_file(c.spec.error_log));
   if (file) return {};
   string flag = first_given(c, {"--log-format", "--log-date-format", "--log-max-size", "--log-backups",
                                 "--log-max-total", "--log-compress", "--log-buffer", "--log-full"});
