@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "protocol/wire/codec.hpp"
 #include "protocol/wire/base64.hpp"
+#include "protocol/wire/codec.hpp"
 #include "protocol/wire/json_text.hpp"
 
 using namespace keeper;
