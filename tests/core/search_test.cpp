@@ -12,6 +12,7 @@
 #include <unordered_set>
 
 #include "tests/core/scenario.hpp"
+#include "tests/core/sim.hpp"
 #include "tests/core/text_files.hpp"
 #include "tests/core/world.hpp"
 
@@ -153,18 +154,6 @@ struct Happening {
   Event event;
 };
 
-/// All runs that the machine knows, and the last one, of which news may still come.
-std::vector<RunId> runs_in(const Machine& machine) {
-  const Snapshot& s = machine.snapshot();
-  std::vector<RunId> runs;
-  if (s.serving) runs.push_back(s.serving->run);
-  if (s.incoming) runs.push_back(s.incoming->run);
-  for (const Life& life : s.leaving)
-    runs.push_back(life.run);
-  if (runs.empty() && s.next_run > 1) runs.push_back(s.next_run - 1);
-  return runs;
-}
-
 void add_news(std::vector<Happening>& all, const World& world, RunId run) {
   auto add = [&](Event event) { all.push_back({Millis{0}, std::move(event)}); };
   add(event::SpawnSucceeded{run, world.next_pid()});
@@ -199,7 +188,7 @@ std::vector<Happening> happenings(const World& world) {
         Event(event::Reload{}), Event(event::Reload{Millis{700}}), Event(event::ProgramChanged{}),
         Event(event::Tick{})})
     all.push_back({Millis{0}, wish});
-  for (RunId run : runs_in(world.machine()))
+  for (RunId run : runs_of(world.machine()))
     add_news(all, world, run);
   if (auto deadline = world.machine().deadline()) {
     const Millis left = std::max(Millis{0}, *deadline - world.now());
@@ -216,7 +205,6 @@ std::string stop_to_the_end(World world) {
   std::string problem = world.turn(event::Stop{});
   for (int turn = 0; problem.empty() && !world.left(); ++turn) {
     if (turn == 20) return "a stop does not come to an end";
-    const std::vector<RunId> runs = runs_in(world.machine());
     const Snapshot& s = world.machine().snapshot();
     if (s.leaving.empty() && !s.serving && !s.incoming)
       return "nothing is left after a stop, but no Leave came";

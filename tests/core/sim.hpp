@@ -10,6 +10,18 @@ namespace keeper {
 
 using Lines = std::vector<std::string>;
 
+/// The runs that the machine knows, or else the last one, of which news may still come.
+inline std::vector<RunId> runs_of(const Machine& machine) {
+  const Snapshot& s = machine.snapshot();
+  std::vector<RunId> runs;
+  if (s.serving) runs.push_back(s.serving->run);
+  if (s.incoming) runs.push_back(s.incoming->run);
+  for (const Life& life : s.leaving)
+    runs.push_back(life.run);
+  if (runs.empty()) runs.push_back(machine.run());
+  return runs;
+}
+
 class Sim {
  public:
   explicit Sim(Policy policy) : machine(std::move(policy)) {}

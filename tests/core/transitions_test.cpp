@@ -71,18 +71,6 @@ Sim reach(const Setting& setting) {
   return sim;
 }
 
-/// The runs that the machine knows, or else the last one, of which news may still come.
-std::vector<RunId> runs_of(const Machine& machine) {
-  const Snapshot& s = machine.snapshot();
-  std::vector<RunId> runs;
-  if (s.serving) runs.push_back(s.serving->run);
-  if (s.incoming) runs.push_back(s.incoming->run);
-  for (const Life& life : s.leaving)
-    runs.push_back(life.run);
-  if (runs.empty()) runs.push_back(machine.run());
-  return runs;
-}
-
 std::vector<Event> events_about(RunId run) {
   return {event::SpawnSucceeded{run, 300},
           event::SpawnFailed{run, false, "no"},
