@@ -201,7 +201,8 @@ std::optional<int> check_channel(const Spec& spec, bool by_node) {
 
 /// Options that speak to node, or of a cluster, and would have no effect.
 std::optional<int> check_options_of_node(const Spec& spec, bool by_node) {
-  if (spec.inspect && !by_node) return refuse("inspect", "node does not run this program; leave it out");
+  const char* field = by_node ? nullptr : spec.inspect ? "inspect" : spec.ipc ? nullptr : "no-ipc";
+  if (field != nullptr) return refuse(field, "node does not run this program; leave it out");
   const bool several = spec.instances > 1 && spec.cluster.value_or(true);
   if (spec.listen_mode != ListenMode::shared && !(by_node && (several || spec.cluster.value_or(false))))
     return refuse("listen-mode",
