@@ -11,11 +11,11 @@
 #include <system_error>
 #include <utility>
 
-#include "keeper/cannot_begin.hpp"
-#include "keeper/first_record.hpp"
-#include "keeper/keeper.hpp"
-#include "keeper/launch.hpp"
-#include "keeper/memory.hpp"
+#include "keeper/app/cannot_begin.hpp"
+#include "keeper/app/keeper.hpp"
+#include "keeper/app/memory.hpp"
+#include "keeper/app/spec_backup.hpp"
+#include "keeper/cli/launch.hpp"
 #include "keeper/survive/guard.hpp"
 #include "protocol/wire/escape.hpp"
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "keeper/app/app_output.hpp"
 #include "keeper/app/part.hpp"
-#include "keeper/app_output.hpp"
 #include "keeper/core/machine.hpp"
 #include "keeper/core/recorder.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "keeper/memory.hpp"
+#include "keeper/app/memory.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/pid_file.hpp"
 

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "keeper/app/app_output.hpp"
 #include "keeper/app/part.hpp"
-#include "keeper/app_output.hpp"
 #include "keeper/core/machine.hpp"
 #include "keeper/log/echo.hpp"
 

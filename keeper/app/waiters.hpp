@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "keeper/app/app_output.hpp"
 #include "keeper/app/part.hpp"
+#include "keeper/app/start_report.hpp"
 #include "keeper/app/status_source.hpp"
-#include "keeper/app_output.hpp"
 #include "keeper/control/service.hpp"
 #include "keeper/core/machine.hpp"
 #include "keeper/core/recorder.hpp"
-#include "keeper/start_report.hpp"
 
 namespace keeper {
 

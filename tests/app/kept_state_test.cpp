@@ -1,5 +1,5 @@
 // What goes from one keeper to the next through the state page.
-#include "keeper/kept_state.hpp"
+#include "keeper/app/kept_state.hpp"
 
 #include <gtest/gtest.h>
 

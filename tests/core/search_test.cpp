@@ -2,8 +2,8 @@
 // that differ in nothing a decision depends on (names of runs, pids, the clock's beginning, texts) are
 // visited once. In each the promises of world.hpp hold, and a stop leads to the end.
 //
-// KEEPER_SEARCH_DEPTH is the length of the sequences, if it is not to be 2. That sees a hundred thousand states;
-// each further event takes about ten times as long.
+// KEEPER_SEARCH_DEPTH is the length of the sequences, if it is not to be 2. That sees a hundred thousand
+// states; each further event takes about ten times as long.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "keeper/kept_state.hpp"
+#include "keeper/app/kept_state.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);

@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "keeper/app/keeper.hpp"
 #include "keeper/child/pidfd.hpp"
-#include "keeper/keeper.hpp"
 #include "keeper/listen/open_listener.hpp"
 #include "keeper/node/cluster.hpp"
 #include "protocol/home/clock.hpp"

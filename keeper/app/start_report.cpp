@@ -1,4 +1,4 @@
-#include "keeper/start_report.hpp"
+#include "keeper/app/start_report.hpp"
 
 #include <poll.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include <csignal>
 #include <cstdio>
 
-#include "keeper/complain.hpp"
+#include "keeper/app/print_error.hpp"
 #include "keeper/core/output_tail.hpp"
 #include "protocol/home/port_holder.hpp"
 #include "protocol/home/proc.hpp"

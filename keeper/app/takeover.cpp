@@ -5,9 +5,9 @@
 #include <new>
 #include <utility>
 
+#include "keeper/app/keeper.hpp"
+#include "keeper/app/spec_backup.hpp"
 #include "keeper/child/pidfd.hpp"
-#include "keeper/first_record.hpp"
-#include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/discard.hpp"
 #include "protocol/home/proc.hpp"

@@ -1,4 +1,4 @@
-#include "keeper/first_record.hpp"
+#include "keeper/app/spec_backup.hpp"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "keeper/kept_state.hpp"
+#include "keeper/app/kept_state.hpp"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "keeper/prepare.hpp"
+#include "keeper/cli/complete_spec.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,14 +9,14 @@
 #include <cstring>
 #include <utility>
 
-#include "keeper/app_name.hpp"
+#include "keeper/app/print_error.hpp"
 #include "keeper/child/account.hpp"
 #include "keeper/child/env_file.hpp"
 #include "keeper/child/getent.hpp"
 #include "keeper/child/run_extras.hpp"
 #include "keeper/child/spawn_plan.hpp"
-#include "keeper/complain.hpp"
-#include "keeper/descriptor_need.hpp"
+#include "keeper/cli/app_name.hpp"
+#include "keeper/cli/descriptor_need.hpp"
 #include "keeper/node/node_command.hpp"
 #include "keeper/survive/role.hpp"
 #include "protocol/home/current_directory.hpp"

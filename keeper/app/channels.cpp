@@ -1,8 +1,8 @@
 // What a node program and its keeper say to each other over its channel.
 #include <utility>
 
+#include "keeper/app/keeper.hpp"
 #include "keeper/child/pidfd.hpp"
-#include "keeper/keeper.hpp"
 #include "keeper/node/message.hpp"
 #include "keeper/node/worker_script.hpp"
 #include "protocol/home/discard.hpp"

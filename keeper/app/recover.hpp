@@ -3,7 +3,7 @@
 #pragma once
 #include <optional>
 
-#include "keeper/kept_state.hpp"
+#include "keeper/app/kept_state.hpp"
 #include "keeper/survive/role.hpp"
 #include "protocol/home/find_run.hpp"
 

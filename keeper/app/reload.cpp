@@ -7,11 +7,11 @@
 #include <array>
 #include <new>
 
+#include "keeper/app/keeper.hpp"
+#include "keeper/app/spec_backup.hpp"
+#include "keeper/app/stale_request.hpp"
 #include "keeper/child/account.hpp"
 #include "keeper/core/output_tail.hpp"
-#include "keeper/first_record.hpp"
-#include "keeper/keeper.hpp"
-#include "keeper/outdated.hpp"
 #include "protocol/home/proc.hpp"
 #include "protocol/wire/line_buffer.hpp"
 

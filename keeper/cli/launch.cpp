@@ -1,4 +1,4 @@
-#include "keeper/launch.hpp"
+#include "keeper/cli/launch.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,13 +8,13 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "keeper/app_name.hpp"
-#include "keeper/claim.hpp"
-#include "keeper/complain.hpp"
-#include "keeper/descriptor_need.hpp"
-#include "keeper/first_record.hpp"
-#include "keeper/prepare.hpp"
-#include "keeper/start_report.hpp"
+#include "keeper/app/print_error.hpp"
+#include "keeper/app/spec_backup.hpp"
+#include "keeper/app/start_report.hpp"
+#include "keeper/cli/app_name.hpp"
+#include "keeper/cli/complete_spec.hpp"
+#include "keeper/cli/descriptor_need.hpp"
+#include "keeper/cli/name_lock.hpp"
 #include "keeper/survive/role.hpp"
 #include "keeper/watch/signals.hpp"
 #include "protocol/home/find_run.hpp"

@@ -1,8 +1,8 @@
-#include "keeper/descriptor_need.hpp"
+#include "keeper/cli/descriptor_need.hpp"
 
 #include <sys/resource.h>
 
-#include "keeper/complain.hpp"
+#include "keeper/app/print_error.hpp"
 
 namespace keeper {
 namespace {

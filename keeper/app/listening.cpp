@@ -1,8 +1,8 @@
 // The sockets that a keeper holds for its program, from before its first run until after its last.
 #include <unistd.h>
 
+#include "keeper/app/keeper.hpp"
 #include "keeper/child/pidfd.hpp"
-#include "keeper/keeper.hpp"
 #include "keeper/node/server_socket.hpp"
 
 namespace keeper {

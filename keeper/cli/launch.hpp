@@ -2,7 +2,7 @@
 // becomes the keeper by exec of itself (in the foreground), or starts it in a process of its own and waits
 // for its first report.
 #pragma once
-#include "keeper/command_line.hpp"
+#include "keeper/cli/command_line.hpp"
 
 namespace keeper {
 

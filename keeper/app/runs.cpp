@@ -6,10 +6,10 @@
 #include <asio/post.hpp>
 #include <csignal>
 
+#include "keeper/app/keeper.hpp"
 #include "keeper/child/account.hpp"
 #include "keeper/child/env_file.hpp"
 #include "keeper/child/pidfd.hpp"
-#include "keeper/keeper.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/file_place.hpp"
 #include "protocol/home/inotify_use.hpp"

@@ -1,4 +1,4 @@
-#include "keeper/keeper.hpp"
+#include "keeper/app/keeper.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -11,11 +11,11 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "keeper/app/memory.hpp"
+#include "keeper/app/moved_home.hpp"
+#include "keeper/app/recover.hpp"
+#include "keeper/app/spec_backup.hpp"
 #include "keeper/child/pidfd.hpp"
-#include "keeper/first_record.hpp"
-#include "keeper/memory.hpp"
-#include "keeper/moved_home.hpp"
-#include "keeper/recover.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/proc.hpp"
 #include "protocol/wire/finally.hpp"

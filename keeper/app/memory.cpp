@@ -1,4 +1,4 @@
-#include "keeper/memory.hpp"
+#include "keeper/app/memory.hpp"
 
 #include <malloc.h>
 #include <sys/mman.h>

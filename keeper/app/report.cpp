@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "keeper/keeper.hpp"
-#include "keeper/memory.hpp"
+#include "keeper/app/keeper.hpp"
+#include "keeper/app/memory.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/pid_file.hpp"
 #include "protocol/wire/escape.hpp"

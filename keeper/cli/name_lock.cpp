@@ -1,9 +1,9 @@
-#include "keeper/claim.hpp"
+#include "keeper/cli/name_lock.hpp"
 
 #include <unistd.h>
 
-#include "keeper/app_name.hpp"
-#include "keeper/kept_state.hpp"
+#include "keeper/app/kept_state.hpp"
+#include "keeper/cli/app_name.hpp"
 #include "protocol/home/find_run.hpp"
 #include "protocol/home/proc.hpp"
 

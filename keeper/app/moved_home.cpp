@@ -1,4 +1,4 @@
-#include "keeper/moved_home.hpp"
+#include "keeper/app/moved_home.hpp"
 
 #include <limits.h>
 #include <sys/stat.h>

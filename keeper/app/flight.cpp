@@ -2,7 +2,7 @@
 // subscribers are told of.
 #include <csignal>
 
-#include "keeper/keeper.hpp"
+#include "keeper/app/keeper.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/proc.hpp"
 

@@ -1,4 +1,4 @@
-#include "keeper/command_line.hpp"
+#include "keeper/cli/command_line.hpp"
 
 #include <unistd.h>
 
@@ -15,7 +15,7 @@ extern ostream cerr;
 
 #include <CLI/CLI.hpp>
 
-#include "keeper/app_output.hpp"
+#include "keeper/app/app_output.hpp"
 
 namespace keeper {
 namespace {

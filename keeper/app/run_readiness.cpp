@@ -1,4 +1,4 @@
-#include "keeper/run_readiness.hpp"
+#include "keeper/app/run_readiness.hpp"
 
 namespace keeper {
 

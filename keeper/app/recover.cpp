@@ -1,4 +1,4 @@
-#include "keeper/recover.hpp"
+#include "keeper/app/recover.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -9,8 +9,8 @@
 #include <exception>
 #include <utility>
 
-#include "keeper/keeper.hpp"
-#include "keeper/moved_home.hpp"
+#include "keeper/app/keeper.hpp"
+#include "keeper/app/moved_home.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/inotify_use.hpp"
 

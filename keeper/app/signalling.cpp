@@ -4,8 +4,8 @@
 #include <csignal>
 #include <utility>
 
+#include "keeper/app/keeper.hpp"
 #include "keeper/child/pidfd.hpp"
-#include "keeper/keeper.hpp"
 #include "protocol/home/proc.hpp"
 
 namespace keeper {

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "keeper/keeper.hpp"
+#include "keeper/app/keeper.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/proc.hpp"
 

@@ -1,4 +1,4 @@
-#include "keeper/app_name.hpp"
+#include "keeper/cli/app_name.hpp"
 
 #include <sys/stat.h>
 

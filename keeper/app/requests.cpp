@@ -5,9 +5,9 @@
 #include <asio/post.hpp>
 #include <cerrno>
 
-#include "keeper/keeper.hpp"
+#include "keeper/app/keeper.hpp"
+#include "keeper/app/stale_request.hpp"
 #include "keeper/node/message.hpp"
-#include "keeper/outdated.hpp"
 #include "protocol/home/file_place.hpp"
 #include "protocol/home/inotify_use.hpp"
 #include "protocol/home/log_files.hpp"

@@ -1,4 +1,4 @@
-#include "keeper/app_output.hpp"
+#include "keeper/app/app_output.hpp"
 
 #include <unistd.h>
 

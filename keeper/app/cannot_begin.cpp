@@ -1,12 +1,12 @@
-#include "keeper/cannot_begin.hpp"
+#include "keeper/app/cannot_begin.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keeper/app/moved_home.hpp"
+#include "keeper/app/recover.hpp"
 #include "keeper/log/line_format.hpp"
-#include "keeper/moved_home.hpp"
-#include "keeper/recover.hpp"
 #include "protocol/home/clock.hpp"
 
 namespace keeper {
