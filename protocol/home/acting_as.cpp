@@ -17,7 +17,7 @@ namespace {
 
 using Capabilities = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
 
-// By bare system calls: the library's functions of these names change all threads (nptl(7)).
+// Makes bare system calls: the library's functions of these names change all threads (nptl(7)).
 
 bool get_capabilities(Capabilities& into) {
   __user_cap_header_struct this_thread{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -29,14 +29,14 @@ bool set_capabilities(const Capabilities& wanted) {
   return syscall(SYS_capset, &this_thread, wanted.data()) == 0;
 }
 
-/// Those that can come back, and none that is effective.
+/// Returns the capabilities that can come back, with none of them effective.
 Capabilities without_effect(Capabilities all) {
   for (auto& word : all)
     word.effective = 0;
   return all;
 }
 
-/// These calls say what was before, and nothing of an error (setfsuid(2)).
+/// These calls return the previous id, and do not report errors (setfsuid(2)).
 bool set_file_id(long call, unsigned id) {
   syscall(call, id);
   if (static_cast<unsigned>(syscall(call, -1)) == id) return true;
@@ -99,7 +99,7 @@ ActingAs::~ActingAs() {
   errno = error;
 }
 
-/// The capabilities go last, with which all of this is permitted.
+/// The capabilities go last, because they permit all of this.
 bool ActingAs::take(const ActingUser& user) {
   auto own = std::make_unique<Own>();
   if (!get_capabilities(own->capabilities) || !get_groups(own->groups) || !set_groups(user.groups))
@@ -109,8 +109,8 @@ bool ActingAs::take(const ActingUser& user) {
          set_capabilities(without_effect(own_->capabilities));
 }
 
-/// In the opposite order. A core dump of this process is possible again if it was before (prctl(2),
-/// PR_SET_DUMPABLE).
+/// Restores in the opposite order. Makes core dumps of this process possible again if they were before
+/// (prctl(2), PR_SET_DUMPABLE).
 void ActingAs::restore() {
   const Own& own = *own_;
   const bool good = set_capabilities(own.capabilities) && set_file_id(SYS_setfsuid, own.uid) &&

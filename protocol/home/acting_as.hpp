@@ -1,9 +1,9 @@
-// A privileged process acts with another user's rights for a moment: where that user may have chosen the path
-// or the port, the kernel is to permit what it permits that user, and nothing else.
+// Lets a privileged process act with another user's rights for a moment: if that user may have chosen the
+// path or the port, the kernel must permit what it permits that user, and nothing else.
 //
-// The calling thread, which must be the only one, changes its file system identity: uid, gid and
+// Changes the file system identity of the calling thread, which must be the only one: uid, gid and
 // supplementary groups; no capability is effective (credentials(7), capabilities(7)). Files that are made
-// meanwhile are that user's, and no signal of that user's reaches the process.
+// meanwhile belong to that user, and no signal of that user reaches the process.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -14,32 +14,32 @@
 namespace keeper {
 
 struct ActingUser {
-  bool acts = false;  ///< false: there is nobody else to be, and nothing ever changes
+  bool acts = false;  ///< false: there is no other user, and nothing ever changes
   std::string name;
   unsigned uid = 0;
   unsigned gid = 0;
   std::vector<unsigned> groups;
-  /// The directory of all that is this process's own, wherever that lies; 0: none.
+  /// The device of the directory that holds all files of this process itself; 0: none.
   std::uint64_t home_device = 0;
   std::uint64_t home_inode = 0;
 };
 
-/// The user of an account as text (Spec::run_as), for a process that is root. No other user for any other
-/// process, for an empty text, and if that user is root.
+/// Returns the user of an account as text (Spec::run_as), for a process that is root. Returns no other user
+/// for any other process, for an empty text, and if that user is root.
 ActingUser acting_user(std::string_view run_as);
 
-/// From its beginning to its end this thread acts as that user. Null, or nobody else: nothing changes. errno
-/// stays what it is at its end. Within a scope of the same user another one changes nothing.
+/// Makes this thread act as that user from construction to destruction. Changes nothing for null or for no
+/// other user. Keeps errno at its end. Within a scope of the same user another one changes nothing.
 class ActingAs {
  public:
   explicit ActingAs(const ActingUser* user);
-  /// A process that cannot take its own identity again ends (abort(3)).
+  /// Ends the process (abort(3)) if it cannot take its own identity again.
   ~ActingAs();
   ActingAs(const ActingAs&) = delete;
   ActingAs& operator=(const ActingAs&) = delete;
 
-  /// The errno of the step that failed, which is errno too: then nothing has changed, and nothing is to be
-  /// done. 0: it acts so.
+  /// The errno of the step that failed, which is errno too; then nothing has changed, and the caller must not
+  /// act. 0: the thread acts as the user.
   int error() const { return error_; }
 
  private:
@@ -47,11 +47,11 @@ class ActingAs {
   bool take(const ActingUser& user);
   void restore();
 
-  std::unique_ptr<const Own> own_;  ///< what was before; null: nothing has changed
+  std::unique_ptr<const Own> own_;  ///< the identity before; null: nothing has changed
   int error_ = 0;
 };
 
-/// Makes a child process that user for good (setresuid(2)). False and errno if that fails.
+/// Makes a child process that user for good (setresuid(2)). Returns false and errno if that fails.
 bool become(const ActingUser& user);
 
 }  // namespace keeper

@@ -1,5 +1,5 @@
-// The two clocks: one that only goes forward, for every decision and duration, and the wall's, for people and
-// records.
+// The two clocks: one that only goes forward, for every decision and duration, and the wall clock, for people
+// and records.
 #pragma once
 #include "protocol/wire/units.hpp"
 

@@ -1,4 +1,4 @@
-// Where relative paths begin.
+// The directory at which relative paths begin.
 #pragma once
 #include <string>
 
@@ -6,8 +6,8 @@
 
 namespace keeper {
 
-/// The current directory by the name that the caller knows it by ($PWD) if that leads there, else as
-/// getcwd(3) has it. Errors: it was removed; says how to leave it.
+/// Returns the current directory by the caller's name for it ($PWD) if that leads there, else from getcwd(3).
+/// Errors: it was removed; the text says how to leave it.
 Result<std::string> current_directory();
 
 }  // namespace keeper

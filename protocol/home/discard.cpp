@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 
-// The sanitizer's own bookkeeping must not run on a stack it does not know.
+// The sanitizer's bookkeeping must not run on a stack that it does not know.
 #define KEEPER_ON_BORROWED_STACK __attribute__((no_sanitize("address", "undefined")))
 
 namespace keeper {
@@ -31,8 +31,8 @@ struct Discarding {
 
 KEEPER_ON_BORROWED_STACK void interrupt(int) {}
 
-/// A descriptor for which there is no number left is dropped at once, and not at the exit: the alarm
-/// interrupts that wait. The child's signals, limits and timers are its own.
+/// The kernel drops a descriptor without a free number at once, and not at the exit: the alarm interrupts a
+/// close that waits. The child has its own signals, limits and timers.
 KEEPER_ON_BORROWED_STACK void make_ready(const Discarding& todo) {
   rlimit64 files{};
   syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &files);
@@ -82,8 +82,8 @@ ssize_t receive_bytes_alone(int socket, char* bytes, std::size_t size) {
   return -1;
 }
 
-/// This process stands still (vfork(2)) until its child has let go of the memory that they share, which is
-/// before it closes its descriptors.
+/// vfork(2) suspends this process until the child has released the shared memory, which happens before it
+/// closes its descriptors.
 std::optional<std::size_t> discard_by_child(int socket, std::size_t bytes) {
   Discarding todo{socket, bytes, {}, 0};
   todo.on_alarm.sa_handler = interrupt;

@@ -9,7 +9,7 @@
 namespace keeper {
 namespace {
 
-/// File systems have times of two seconds (FAT) to a few milliseconds.
+/// File systems have a resolution of two seconds (FAT) down to a few milliseconds.
 constexpr std::int64_t kCoarsest = 2'000'000'000;
 
 std::int64_t in_nanoseconds(const timespec& at) {

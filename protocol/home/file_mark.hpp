@@ -1,4 +1,4 @@
-// Whether a file is still the one that was read, with what was read in it.
+// Whether a file is still the one that was read, with the same content.
 #pragma once
 #include <sys/stat.h>
 
@@ -10,7 +10,7 @@ namespace keeper {
 
 struct ActingUser;
 
-/// What tells a file from another one and from its own earlier content.
+/// The properties that tell a file from another one and from its own earlier content.
 struct FileMark {
   std::uint64_t device = 0, inode = 0, size = 0;
   std::int64_t written_ns = 0;  ///< st_mtim (stat(2))
@@ -18,17 +18,17 @@ struct FileMark {
 };
 
 FileMark mark_of(const struct stat& st);
-/// Of the file that a path leads to, links followed; FileMark{} where there is none.
+/// Returns the mark of the file that a path leads to, links followed; FileMark{} if there is none.
 FileMark mark_at(const std::string& path);
 
-/// The files that something was made of, and those that would have been taken had they been there.
+/// The files that something was made of, and the files that would have been used if they had existed.
 class FilesRead {
  public:
-  /// Notes a path, before it is read. The same path twice is noted once. `as`: the user with whose rights it
-  /// is looked at, now and later; null: with those of this process.
+  /// Notes a path before it is read; once, if it is noted twice. `as`: the user with whose rights it is
+  /// looked at, now and later; null: this process's own rights.
   void add(const std::string& path, const ActingUser* as = nullptr);
-  /// Whether one of them is another one now: its content, its mode or owner, whether it can be reached. A
-  /// change within two seconds before it was noted cannot be told from one after that, and counts as one.
+  /// Returns whether one of them is another one now: its content, its mode or owner, or whether it can be
+  /// reached. A change within two seconds before the note cannot be told from a later one, and counts.
   bool changed() const;
   void clear() { all_.clear(); }
 

@@ -78,7 +78,7 @@ class Walk {
   Fd at_;
   struct stat at_st_ {};
   string text_;           ///< of at_
-  bool reached_ = false;  ///< another may have chosen which directory at_ is,
+  bool reached_ = false;  ///< another user may have chosen which directory at_ is,
   bool users_ = false;    ///< or what is in it
   int links_ = 0;
   std::optional<FilePlace> found_;
@@ -95,8 +95,8 @@ void Walk::put_in_front(string_view path, std::optional<unsigned> owner) {
   steps_.insert(steps_.begin(), std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
 }
 
-/// Whether another than this process's own user can change what is in a directory: its owner, or whoever may
-/// write it; an access list shows as the group's right (acl(5)), and is asked for the program's user.
+/// Returns whether another user can change what is in a directory: its owner, or a user who may write it. An
+/// access list shows as the group's right (acl(5)), and is checked for the program's user.
 bool Walk::changeable(int directory, const struct stat& st) const {
   if (st.st_dev == user_.home_device && st.st_ino == user_.home_inode && user_.home_inode != 0) return false;
   if (st.st_uid != own_ || (st.st_mode & S_IWOTH) != 0) return true;
@@ -127,7 +127,7 @@ Walk::Entry Walk::look(const string& name) {
   return out;
 }
 
-/// The walk ends here.
+/// The end of the walk.
 Done Walk::arrive(const Step& step) {
   found_ = FilePlace{std::move(at_), step.name, text_ + "/" + step.name, as(), step.owner};
   return {};
@@ -168,8 +168,8 @@ Done Walk::go_up() {
   return {};
 }
 
-/// Refuses a link in /proc whose text means nothing: only the kernel can follow it, to whatever this process
-/// has open, which is no business of the user's.
+/// Refuses a link in /proc whose text means nothing: only the kernel can follow it, to any file that this
+/// process has open, and the user must not reach those.
 Done Walk::follow(const Entry& link, const Step& step) {
   struct statfs fs {};
   if (fstatfs(at_.get(), &fs) != 0) return failed(errno, as());
@@ -233,7 +233,7 @@ Result<FilePlace> find_place(const string& path, const ActingUser* user, LastLin
 
 namespace {
 
-/// Whether a link led to another's file than its maker's, by what is open, or (-1) at the place.
+/// Checks whether a link led to another user's file: by the open file, or (-1) at the place.
 Done check_owner(const FilePlace& place, int file) {
   struct stat st {};
   const bool there = file >= 0
@@ -245,7 +245,7 @@ Done check_owner(const FilePlace& place, int file) {
 
 }  // namespace
 
-/// Nothing is made where a link of another's led.
+/// Creates nothing at the end of another user's link.
 Result<Fd> open_file(const FilePlace& place, int flags, mode_t mode) {
   const ActingAs as_user(place.as);
   if (as_user.error() != 0) return failed(as_user.error(), place.as);

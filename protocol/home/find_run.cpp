@@ -32,8 +32,8 @@ bool same_directory(const string& a, const string& b) {
          one.st_dev == other.st_dev;
 }
 
-/// Whether the keeper of such a process has this home. A keeper that was started without KEEPER_HOME has the
-/// default one of its user, whose HOME the program need not have (--user).
+/// Returns whether the keeper of such a process has this home. A keeper that was started without KEEPER_HOME
+/// has the default home of its user, whose HOME the program need not have (--user).
 bool names_home(const string& environment, const Home& home) {
   if (auto path = variable_in(environment, "KEEPER_HOME"); path && !path->empty())
     return path->front() == '/' ? same_directory(*path, home.path()) : home.path().ends_with("/" + *path);
@@ -52,7 +52,7 @@ bool is_of_run(int pid, const AppId& id, const RunWish& wish) {
   return belongs_to_run(pid, signs);
 }
 
-/// A keeper, or the guard, of that app, by its title.
+/// Returns whether a process is a keeper or guard of that app, by its title.
 bool keeps(int pid, const string& stem) {
   char text[256];
   const long got = read_proc(("/proc/" + std::to_string(pid) + "/cmdline").c_str(), text, sizeof text - 1);
@@ -84,7 +84,7 @@ std::vector<string> command_of(int pid) {
   return out;
 }
 
-/// Whether there are files that a clean end removes, and a kill leaves.
+/// Returns whether there are files that a clean end removes and a kill leaves.
 bool was_left(const Home& home, const string& stem) {
   return is_there(home.socket_path(stem)) || is_there(home.pid_path(stem));
 }
@@ -127,7 +127,7 @@ std::optional<FoundRun> run_of_child(const Home& home, const AppId& id, int pid,
   const auto start = process_start(pid);
   if (!start || getsid(pid) != pid || runs_program(pid, "keeper")) return std::nullopt;
   const string environment = environment_of(pid);
-  // If its variables cannot be read, the parent alone speaks for it.
+  // If its variables are unreadable, its parent alone is the proof.
   if (environment.size() <= 1) return FoundRun{pid, *start, 0};
   if (!names_home(environment, home) || !is_of_run(pid, id, wish)) return std::nullopt;
   return FoundRun{pid, *start, number_of(variable_in(environment, "KEEPER_PID").value_or(""))};
@@ -153,7 +153,7 @@ std::optional<FoundRun> find_lost_run(const Home& home, const AppId& id, RunWish
     return FoundRun{*record->pid, *record->pid_start, keeper != 0 ? keeper : record->keeper_pid.value_or(0)};
   }
   const bool of_this_boot = record && record->boot_id == boot_id();
-  if (record && !of_this_boot && !page_is_whole) return std::nullopt;  // nothing of another boot lives
+  if (record && !of_this_boot && !page_is_whole) return std::nullopt;  // no process of another boot lives
   const bool unsure = was_left(home, stem) || (of_this_boot && has_keeper(record->state)) ||
                       (!page_is_whole && (has_records(home, stem) || is_there(home.log_path(stem))));
   if (!unsure) return std::nullopt;

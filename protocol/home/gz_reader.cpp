@@ -15,9 +15,9 @@ constexpr std::size_t kWindow = 32 << 10;
 constexpr std::size_t kMostMarks = 64;
 constexpr int kGzip = 15 + 16;  // window bits: with a gzip header (zlib.h, inflateInit2)
 constexpr int kRaw = -15;
-constexpr std::uint64_t kTrailer = 8;  // CRC and length behind a member (RFC 1952)
+constexpr std::uint64_t kTrailer = 8;  // CRC and length after a member (RFC 1952)
 
-/// zlib tells only by its words whether it was at the data or at what stands behind them.
+/// Only zlib's message tells whether it was at the data or at the trailer.
 GzDamage damage_told_by(const z_stream& stream) {
   std::string_view words = stream.msg == nullptr ? "" : stream.msg;
   bool behind = words == "incorrect data check" || words == "incorrect length check";
@@ -35,7 +35,7 @@ GzReader::~GzReader() {
   inflateEnd(stream_.get());
 }
 
-/// False at the end of the file.
+/// Returns false at the end of the file.
 Result<bool> GzReader::fill() {
   for (;;) {
     ssize_t got = pread(fd_, input_.get(), kInput, static_cast<off_t>(packed_));
@@ -68,7 +68,7 @@ Done GzReader::begin_at(const Mark& mark) {
   return {};
 }
 
-/// Where there are too many, every second one goes.
+/// Removes every second mark if there are too many.
 void GzReader::set_mark(Mark mark) {
   if (mark.unpacked < marks_.back().unpacked + spacing_) return;
   marks_.push_back(std::move(mark));
@@ -80,8 +80,8 @@ void GzReader::set_mark(Mark mark) {
   spacing_ *= 2;
 }
 
-/// zlib has stopped behind a block. data_type tells how many bits of the last byte are unused, and whether it
-/// was the last block (zlib.h, inflate).
+/// Called when zlib has stopped after a block. data_type tells how many bits of the last byte are unused, and
+/// whether it was the last block (zlib.h, inflate).
 void GzReader::mark_here() {
   bool behind_block = (stream_->data_type & 128) != 0, last = (stream_->data_type & 64) != 0;
   if (!behind_block || last || at_ < marks_.back().unpacked + spacing_) return;
@@ -92,7 +92,7 @@ void GzReader::mark_here() {
   set_mark(std::move(mark));
 }
 
-/// gzip files may be put one behind the other. False if there is no further one.
+/// gzip files may be concatenated. Returns false if there is no further one.
 Result<bool> GzReader::next_member() {
   packed_ -= stream_->avail_in;
   if (raw_) packed_ += kTrailer;
@@ -112,7 +112,7 @@ Result<std::size_t> GzReader::unpack(char* into, std::size_t size) {
   stream_->next_out = reinterpret_cast<Bytef*>(into);
   stream_->avail_out = static_cast<unsigned>(size);
   while (stream_->avail_out > 0 && !ended_) {
-    bool at_end = false;  // zlib may still hold some of what it was given before
+    bool at_end = false;  // zlib may still hold some of its earlier input
     if (stream_->avail_in == 0) {
       auto more = fill();
       if (!more) return more.error();

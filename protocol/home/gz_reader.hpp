@@ -1,6 +1,6 @@
-// Reading what gzip(1) packed from any place on, in bounded memory. While a file is unpacked, marks are set
-// at the ends of deflate blocks (RFC 1951), each with the 32 KiB before it: from there unpacking can begin.
-// There are at most 64 of them, so the way to any place is short, and all of them take 2 MiB.
+// Reads a file that gzip(1) packed, from any place, in bounded memory. While unpacking it sets marks at the
+// ends of deflate blocks (RFC 1951), each with the 32 KiB before it, from which unpacking can begin, as
+// zlib's zran.c does. At most 64 marks keep the way to any place short, and take 2 MiB together.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,11 +14,11 @@ struct z_stream_s;
 
 namespace keeper {
 
-/// What is wrong with a packed file, as far as it was read.
+/// The damage of a packed file, as far as it was read.
 enum class GzDamage {
   none,
   cut_off,   ///< its end is missing
-  data,      ///< it cannot be unpacked any further; what was unpacked last may be wrong already
+  data,      ///< it cannot be unpacked any further; the last unpacked bytes may be wrong already
   checksum,  ///< all is unpacked, and some of it is wrong
 };
 
@@ -30,12 +30,12 @@ class GzReader {
   GzReader(const GzReader&) = delete;
   GzReader& operator=(const GzReader&) = delete;
 
-  /// Bytes at `offset` of what is packed; 0 at its end. A file that is cut off or damaged ends where that
-  /// shows. Errors: the system's.
+  /// Reads unpacked bytes at `offset`; 0 at the end. A file that is cut off or damaged ends at the damage.
+  /// Errors: the system's.
   Result<std::size_t> read_at(char* into, std::size_t size, std::uint64_t offset);
-  /// Bytes that are packed: all is unpacked once to know.
+  /// Returns the number of unpacked bytes; unpacks everything once for that.
   Result<std::uint64_t> size();
-  /// The damaged place that has been met.
+  /// The damage that reading has met.
   GzDamage damage() const { return damage_; }
 
  private:
@@ -57,7 +57,7 @@ class GzReader {
   int fd_;
   std::unique_ptr<z_stream_s> stream_;
   std::unique_ptr<unsigned char[]> input_;
-  std::uint64_t packed_ = 0;  ///< offset behind what is in input_
+  std::uint64_t packed_ = 0;  ///< offset after the content of input_
   std::uint64_t at_ = 0;      ///< offset of the next unpacked byte
   bool raw_ = false;          ///< begun within a member: zlib does not see its end mark
   bool ended_ = false;

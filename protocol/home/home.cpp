@@ -38,7 +38,7 @@ constexpr mode_t kOthers = 077;
 constexpr std::size_t kMostSocketPath = sizeof(sockaddr_un::sun_path) - 1;
 constexpr int kBacklog = 128;
 constexpr Millis kLockRetry{5};
-constexpr int kMostLost = 1000;  // times that the directory may be deleted under a lock that is being taken
+constexpr int kMostLost = 1000;  // times that the directory may be deleted while its lock is being taken
 constexpr const char* kSpecFile = "spec.json";
 constexpr std::size_t kMostSpec = 4 << 20;
 constexpr std::size_t kMostStatus = 1 << 20;
@@ -48,7 +48,7 @@ constexpr string_view kAskSuffix = ".ask";
 
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
-/// errno as an Error: not_found where nothing is there, and a reason that can be understood for a link.
+/// Makes errno an Error: not_found if nothing is there, and an understandable reason for a link.
 Error file_error(string doing) {
   Error error = system_error(std::move(doing));
   if (error.errnum == ENOENT) error.reason = Reason::not_found;
@@ -58,12 +58,12 @@ Error file_error(string doing) {
 
 // --- Directories
 
-/// Opens `name` in `at`, never through a link; makes it where it is missing and `create` says so.
+/// Opens `name` in `at`, never through a link; makes it if it is missing and `create` permits it.
 Fd open_directory(int at, const char* name, Home::Create create) {
   Fd directory(openat(at, name, kDirectory));
   if (directory || errno != ENOENT || create == Home::Create::no) return directory;
   if (mkdirat(at, name, kPrivateDirectory) == 0) {
-    // What a strict umask took away.
+    // Restores the bits that a strict umask removed.
     if (fchmodat(at, name, kPrivateDirectory, 0) != 0) return {};
   } else if (errno != EEXIST) {
     return {};
@@ -77,7 +77,7 @@ Result<string> absolute(string path) {
     if (!here) return here.error();
     path = *here + "/" + path;
   }
-  // "link/" and "link/." would be followed.
+  // The kernel would follow "link/" and "link/.".
   while (path.size() > 1 && (path.ends_with('/') || path.ends_with("/.")))
     path.pop_back();
   return path;
@@ -98,7 +98,7 @@ Done make_parents(const string& path) {
   return system_error("make the directory " + parent);
 }
 
-/// Opens the home, and makes it if it is missing and wanted.
+/// Opens the home; makes it if it is missing and `create` permits it.
 Result<Fd> open_home(const string& path, Home::Create create) {
   Fd directory(::open(path.c_str(), kDirectory));
   if (!directory && errno == ENOENT && create == Home::Create::yes) {
@@ -117,7 +117,7 @@ Result<Fd> open_home(const string& path, Home::Create create) {
   return error;
 }
 
-/// The user's entry in /etc/passwd, read without the name services, which a static program cannot load.
+/// Reads the user's entry in /etc/passwd without the name services, which a static program cannot load.
 template <class Read>
 void read_user(uid_t uid, Read read) {
   std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/etc/passwd", "re"), std::fclose);
@@ -130,7 +130,7 @@ string user_text(uid_t uid) {
   return name.empty() ? number : name + " (" + number + ")";
 }
 
-/// Ours alone: another owner is refused, a mode that lets others in is narrowed.
+/// Makes the directory private: refuses another owner, narrows a mode that lets others in.
 Done make_private(const string& path, int directory, const struct stat& at) {
   string doing = "use the directory " + path;
   if (at.st_uid != geteuid())
@@ -139,7 +139,7 @@ Done make_private(const string& path, int directory, const struct stat& at) {
                      "; set KEEPER_HOME to a directory of your own",
                  0};
   if ((at.st_mode & kOthers) == 0) return {};
-  // Narrowing these would lock everybody out of the machine, for a slip in KEEPER_HOME.
+  // Narrowing these would lock every user out of the machine, for a slip in KEEPER_HOME.
   if (path == "/" || (at.st_mode & S_ISVTX) != 0)
     return Error{Reason::refused, doing,
                  "it is shared with others; set KEEPER_HOME to a directory of its own", 0};
@@ -157,7 +157,7 @@ Error not_as_it_should_be(const string& doing, const string& path, mode_t mode, 
   return {Reason::refused, doing, path + what + "; remove it", 0};
 }
 
-/// A directory of ours inside of the home, as open_directory() opens it. `path` is for the error's text.
+/// Opens a directory inside the home, as open_directory() does. `path` is for the error's text.
 Result<Fd> open_own_directory(int at, const char* name, Home::Create create, const string& doing,
                               const string& path) {
   Fd directory = open_directory(at, name, create);
@@ -181,9 +181,8 @@ Done write_all(int file, string_view text) {
   return {};
 }
 
-/// The file that is written beside: always of the same name, so that what a killed writer left is replaced by
-/// the next one instead of staying for ever. (Two writers of one file at a time are kept apart by the app's
-/// lock.)
+/// Creates the temporary file beside the target. Its name is always the same, so the next writer replaces
+/// what a killed writer left. The app's lock keeps two writers of one file apart.
 Fd create_beside(int directory, const string& name) {
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Fd file(openat(directory, name.c_str(), flags, kPrivateFile));
@@ -201,7 +200,7 @@ Done fill(const Fd& file, string_view text, bool sync, mode_t mode) {
 
 Done sync_directory(int directory) {
   Fd open_one(openat(directory, ".", kReadDirectory));
-  if (open_one && (fsync(open_one.get()) == 0 || errno == EINVAL)) return {};  // EINVAL: it needs none
+  if (open_one && (fsync(open_one.get()) == 0 || errno == EINVAL)) return {};  // EINVAL: needs none
   return system_error({});
 }
 
@@ -226,10 +225,10 @@ Done write_at(int directory, const string& name, string_view text, bool sync, co
   return {};
 }
 
-/// Reads on until the end, or until one byte more than `most`.
+/// Reads until the end, or until one byte more than `most`.
 Result<string> read_all(int file, std::size_t expected, std::size_t most) {
   string text;
-  std::size_t room = std::min(expected, most) + 1;  // the one more byte finds the end without a second buffer
+  std::size_t room = std::min(expected, most) + 1;  // the extra byte finds the end without a second buffer
   for (std::size_t used = 0; used <= most;) {
     text.resize(room);
     ssize_t got = read(file, text.data() + used, room - used);
@@ -246,7 +245,7 @@ Result<string> read_all(int file, std::size_t expected, std::size_t most) {
 enum class Owner { anybody, we };
 
 Result<Fd> open_at(int directory, const char* name, const string& doing, Owner owner) {
-  // O_NONBLOCK: a FIFO in the place of a file must not make anybody wait.
+  // O_NONBLOCK: a FIFO in the place of a file must not block.
   Fd file(openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat at {};
   if (!file || fstat(file.get(), &at) != 0) return file_error(doing);
@@ -283,8 +282,8 @@ bool is_dots(const char* name) {
   return std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0;
 }
 
-/// Removes a file, or a directory with all that is in it; a link itself, not what it points to. False and
-/// errno if something is left.
+/// Removes a file, or a directory with its content; a link itself, not its target. Returns false and errno if
+/// something is left.
 bool remove_all(int at, const char* name) {
   if (unlinkat(at, name, 0) == 0 || errno == ENOENT) return true;
   if (errno != EISDIR) return false;
@@ -294,12 +293,12 @@ bool remove_all(int at, const char* name) {
   return unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 
-/// What the directory of an app is called while it is being removed.
+/// Returns the name of an app's directory while it is being removed.
 string aside_name(string_view stem) {
   return "." + string(stem) + ".removed";
 }
 
-/// The next removal of the same app may move its directory to where ours still is.
+/// The next removal of the same app may move its directory to the same place.
 bool remove_aside(int apps, const char* aside) {
   for (int tries = 0; tries < 100; ++tries) {
     if (remove_all(apps, aside)) return true;
@@ -308,7 +307,7 @@ bool remove_aside(int apps, const char* aside) {
   return false;
 }
 
-/// Renames a file of somebody else's that stands where one of ours is to be written: NAME.damaged.
+/// Renames a foreign file that is in the place of a file of this program: NAME.damaged.
 bool move_aside(int directory, const string& name) {
   const string aside = name + ".damaged";
   if (renameat(directory, name.c_str(), directory, aside.c_str()) == 0) return true;
@@ -330,14 +329,14 @@ string ask_name(string_view stem) {
   return string(stem) + string(kAskSuffix);
 }
 
-/// What some entries of a directory are called at their end, and the apps that they name.
+/// A suffix of directory entries, and the apps that they name.
 struct Kind {
   string_view suffix;
   std::vector<AppId>& apps;
 };
 
-/// The apps that the entries of one directory name, where they are of that type (readdir(3); file systems
-/// that do not tell the type say DT_UNKNOWN).
+/// Lists the apps that the entries of one directory name, if the entries have that type (readdir(3); file
+/// systems that do not report the type say DT_UNKNOWN).
 void list(int home, const char* room, unsigned char type, std::initializer_list<Kind> kinds) {
   Directory reader = read_directory(home, room);
   while (const dirent* entry = reader ? readdir(reader.get()) : nullptr) {
@@ -370,7 +369,7 @@ bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/// `path` where it fits into an address, else a way through the directory's descriptor, which has to stay
+/// Returns `path` as an address if it fits, else a way through the directory's descriptor, which must stay
 /// open.
 sockaddr_un socket_address(const string& path, int directory, const string& name) {
   sockaddr_un address{};
@@ -421,7 +420,7 @@ std::optional<AppId> AppId::parse(string_view stem) {
   if (colon != string_view::npos) {
     string_view number = stem.substr(colon + 1);
     auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id.instance);
-    // One way to write each: no "api:0", no "api:02".
+    // There is one spelling of each: not "api:0", not "api:02".
     if (error != std::errc() || end != stem.data() + stem.size() || id.instance < 1 || number.front() == '0')
       return std::nullopt;
   }
@@ -432,8 +431,8 @@ std::optional<AppId> AppId::parse(string_view stem) {
 
 namespace {
 
-/// sudo -E and su leave HOME as it was: what is made in there is in its owner's way for good. A home that
-/// this user has there already is used.
+/// sudo -E and su leave HOME as it was: files that are made in it stay in its owner's way for good. An
+/// existing home of this user there is used.
 Done check_owner(const string& users, const string& path) {
   struct stat at {
   }, home{};
@@ -576,7 +575,7 @@ bool Home::is_lock_of(string_view stem, int file) const {
   Result<Fd> app = open_app(stem, Create::no, {});
   if (!app || fstat(file, &ours) != 0) return false;
   if (fstatat(app->get(), "lock", &there, AT_SYMLINK_NOFOLLOW) != 0 || !same_file(ours, there)) return false;
-  // A strict umask must not keep the next one from opening it.
+  // A strict umask must not keep the next process from opening it.
   if ((ours.st_mode & ALLPERMS) != kPrivateFile) fchmod(file, kPrivateFile);
   return true;
 }
@@ -591,7 +590,7 @@ Result<Fd> Home::lock(string_view stem, Millis wait) const {
       ++lost;  // deleted between making the directory and opening the file
     } else if (take_lock(file->get())) {
       if (is_lock_of(stem, file->get())) return file;
-      ++lost;  // what we hold is the lock of an app that was deleted meanwhile
+      ++lost;  // this is the lock of an app that was deleted meanwhile
     } else {
       if (errno != EAGAIN && errno != EACCES && errno != EINTR) return system_error(doing);
       auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - Clock::now());
@@ -631,7 +630,7 @@ std::optional<sockaddr_un> Home::ask_address(string_view stem) const {
   return socket_address(path, -1, name);
 }
 
-/// A socket of that name in sock/, in place of what is there.
+/// Binds a socket of that name in sock/, in place of what is there.
 Result<Fd> Home::bind_at(const string& name, int type, const string& doing) const {
   const string path = path_ + "/sock/" + name;
   Result<Fd> directory = open_own_directory(directory_.get(), "sock", Create::yes, doing, path_ + "/sock");
@@ -640,8 +639,8 @@ Result<Fd> Home::bind_at(const string& name, int type, const string& doing) cons
   if (!listener || (type == SOCK_DGRAM && !pass_credentials(listener.get()))) return file_error(doing);
   if (unlinkat(directory->get(), name.c_str(), 0) != 0 && errno != ENOENT) return file_error(doing);
   sockaddr_un address = socket_address(path, directory->get(), name);
-  // The mode before bind(2) keeps others out from the first moment (Linux takes it for the file); the one
-  // after gives us back what a strict umask took.
+  // The mode before bind(2) keeps other users out from the first moment (Linux takes it for the file); the
+  // one after it restores what a strict umask removed.
   if (fchmod(listener.get(), kPrivateFile) != 0 ||
       bind(listener.get(), plain(address), sizeof address) != 0 ||
       fchmodat(directory->get(), name.c_str(), kPrivateFile, 0) != 0)
@@ -674,7 +673,7 @@ Result<Fd> Home::connect_socket(string_view stem, Listed listed) const {
   if (Done done = check_stem(stem, doing); !done) return done.error();
   if (listed == Listed::no)
     if (Done done = check_socket(name, path, doing); !done) return done.error();
-  // By its path where that fits, which is cheaper: a list asks a thousand of them.
+  // Uses its path if that fits, which is cheaper: a list connects to a thousand of them.
   Fd directory;
   if (path.size() > kMostSocketPath) {
     directory = open_directory(directory_.get(), "sock", Create::no);
@@ -684,7 +683,7 @@ Result<Fd> Home::connect_socket(string_view stem, Listed listed) const {
   if (!connection) return system_error(doing);
   sockaddr_un address = socket_address(path, directory.get(), name);
   if (connect(connection.get(), plain(address), sizeof address) != 0) return connect_error(doing);
-  // Who listens says more than whose the file is.
+  // The owner of the listening process says more than the owner of the file.
   if (listed == Listed::no)
     if (Done done = check_listener(connection.get(), doing); !done) return done.error();
   return connection;
@@ -764,8 +763,7 @@ Result<Spec> Home::read_spec(string_view stem, int file) const {
   if (!text) return text.error();
   Result<Spec> spec = parse_spec(*text);
   if (!spec) return Error{Reason::invalid, "read " + spec_path(stem), spec.error().text(), 0};
-  // Its directory says what it is called: a record that was copied is of another app, and no name leads out
-  // of here.
+  // The directory gives the name: a copied record belongs to another app, and no name may lead out of here.
   AppId id = *AppId::parse(stem);
   spec->name = std::move(id.name);
   spec->instance = id.instance;
@@ -781,7 +779,7 @@ Result<Status> Home::read_status(string_view stem) const {
   return status;
 }
 
-/// The pid file is written for each run at once, the record of it a moment later.
+/// The pid file is written at once for each run, the record a moment later.
 void Home::take_newer_pid(string_view stem, Status& status) const {
   if (status.boot_id != boot_id()) return;
   auto text = read_record(stem, "pid", kMostPid);
@@ -806,8 +804,8 @@ Done Home::remove_app(string_view stem) const {
   if (Done done = check_stem(stem, doing); !done) return done;
   Fd apps = open_directory(directory_.get(), "apps", Create::no);
   if (!apps) return file_error(doing);
-  // Out of the way in one step: who starts the app again meanwhile gets a directory of its own, and nothing
-  // of it is deleted here. What an interrupted removal left under that name goes first.
+  // Moves it out of the way in one step: a process that starts the app meanwhile gets a directory of its own,
+  // which is not deleted here. Removes the rest of an interrupted removal of that name first.
   const string name(stem), aside = aside_name(stem);
   if (!remove_aside(apps.get(), aside.c_str()) ||
       renameat(apps.get(), name.c_str(), apps.get(), aside.c_str()) != 0 ||
@@ -852,7 +850,7 @@ std::optional<std::uint64_t> process_start(int pid) {
   long got = read_proc(path, text, sizeof text);
   if (got <= 0) return std::nullopt;
   string_view fields(text, static_cast<std::size_t>(got));
-  auto name_end = fields.rfind(')');  // the name may hold anything, ')' too
+  auto name_end = fields.rfind(')');  // the name may hold any character, also ')'
   if (name_end == string_view::npos || name_end + 2 >= fields.size()) return std::nullopt;
   fields.remove_prefix(name_end + 2);
   if (fields.front() == 'Z' || fields.front() == 'X') return std::nullopt;

@@ -22,9 +22,9 @@ namespace {
 
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
-constexpr std::uint64_t kWithoutALook = 16;  // a sixteenth of them is taken without one
+constexpr std::uint64_t kWithoutALook = 16;  // a sixteenth of the limit is used without counting
 
-/// 0 where it is not known.
+/// Returns 0 if it is unknown.
 std::uint64_t most_instances() {
   char text[32];
   const long got = read_proc("/proc/sys/fs/inotify/max_user_instances", text, sizeof text - 1);
@@ -33,7 +33,7 @@ std::uint64_t most_instances() {
   return std::strtoull(text, nullptr, 10);
 }
 
-/// The order of two descriptors: 0 of one instance, 1 less, 2 greater; -1: it is not to be had.
+/// Returns the order of two descriptors: 0 for the same instance, 1 less, 2 greater; -1: unavailable.
 long compare(const std::pair<int, int>& a, const std::pair<int, int>& b) {
   return syscall(SYS_kcmp, a.first, b.first, KCMP_FILE, a.second, b.second);
 }

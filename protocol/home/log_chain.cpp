@@ -17,14 +17,14 @@ namespace {
 using std::string;
 using std::string_view;
 
-constexpr int kMostMissing = 3;  // names in a row that may be missing within a chain
-constexpr int kMostTries = 100;  // looks at a chain that is rotated under our eyes
-constexpr int kRotating = 1;     // the number of a name that is hardly ever there
+constexpr int kMostMissing = 3;  // consecutive names that may be missing within a chain
+constexpr int kMostTries = 100;  // attempts for a chain that is rotated meanwhile
+constexpr int kRotating = 1;     // the number of a name that rarely exists
 
 constexpr int kDated = 1 << 30;  // the number of the youngest name with a date
 
-/// "-20261129", "-2026112918", "-20261129-1764374400", "-2026-11-29", also with a dot in front: the dates of
-/// logrotate.conf(5), dateformat.
+/// Recognises "-20261129", "-2026112918", "-20261129-1764374400", "-2026-11-29", also with a dot in front:
+/// the dates of logrotate.conf(5), dateformat.
 bool is_date(string_view text) {
   if (text.empty() || (text.front() != '-' && text.front() != '.')) return false;
   text.remove_prefix(1);
@@ -32,7 +32,7 @@ bool is_date(string_view text) {
   return digits >= 8 && text.find_first_not_of("0123456789-") == string_view::npos && text.front() != '-';
 }
 
-/// The names with a date, without ".gz", the youngest first.
+/// Returns the names with a date, without ".gz", youngest first.
 std::vector<string> dated(const string& path) {
   const auto slash = path.rfind('/');
   const string directory = slash == string::npos ? "." : path.substr(0, slash + 1);
@@ -60,8 +60,8 @@ string name_of(const string& path, int number) {
   return number == 0 ? path : path + "." + std::to_string(number - 1);
 }
 
-/// Goes through the names of a chain, youngest first: the numbered ones until too many in a row are missing,
-/// then those with a date.
+/// Walks the names of a chain, youngest first: the numbered ones until too many in a row are missing, then
+/// those with a date.
 class Names {
  public:
   explicit Names(const string& path, int from = 0) : path_(path), number_(from) {}
@@ -82,10 +82,10 @@ class Names {
   const string& path_;
   int number_;
   int missing_ = 0;
-  int dates_ = -1;  ///< how many have a date; -1: not known yet
+  int dates_ = -1;  ///< how many have a date; -1: unknown yet
 };
 
-/// A file that is being packed stands there twice for a moment: the one that was there first counts.
+/// A file that is being packed exists twice for a moment: the older one counts.
 bool look_at(const string& path, int number, FileFacts& facts) {
   const string name = name_of(path, number);
   return look_at_file(name, facts) || (number > kRotating && look_at_file(name + ".gz", facts));
@@ -100,7 +100,7 @@ Result<OpenLog> open_name(const string& name, int number) {
   OpenLog log;
   log.number = number;
   log.name = name;
-  // O_NONBLOCK: a FIFO would wait for a writer.
+  // O_NONBLOCK: opening a FIFO would wait for a writer.
   Fd fd(open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd && (errno == ENOENT || errno == ENOTDIR)) return log;
   unsigned mode = 0;
@@ -108,7 +108,7 @@ Result<OpenLog> open_name(const string& name, int number) {
   if (!S_ISREG(mode)) return Error{Reason::failed, "read the log " + name, "it is no regular file", 0};
   FileFacts named;
   if (name.ends_with(".gz")) {
-    // What is known of a packed one stands beside its name, which may be another file's by now.
+    // The facts of a packed one come from its name, which may be another file's by now.
     bool is_it = look_at_file(name, named) && named.inode == log.facts.inode;
     named.origin = is_it ? named.origin : 0;
     log.facts = named;
@@ -126,7 +126,7 @@ Result<OpenLog> open_log(const string& path, int number) {
   return open_name(name + ".gz", number);
 }
 
-/// The number of the name that `file` has now; -1 if it is not in the chain.
+/// Returns the number of the name that `file` has now; -1 if it is not in the chain.
 int position(const string& path, const FileFacts& file) {
   for (Names names(path); names.more();) {
     FileFacts there;
@@ -145,7 +145,7 @@ bool nothing_between(const string& path, int low, int high) {
   return true;
 }
 
-/// The number before that one; -1 before 0.
+/// Returns the number before that one; -1 before 0.
 int next_younger(const string& path, int number) {
   if (number != kDated) return number - 1;
   int last = 0;
@@ -158,8 +158,8 @@ int next_younger(const string& path, int number) {
   return last;
 }
 
-/// The file after one that has the name of number `here`. Without `settled` the chain moved, and it has to be
-/// tried again.
+/// Opens the file after the one whose name has number `here`. Without `settled` the chain has moved, and the
+/// caller must try again.
 Result<OpenLog> open_after(const string& path, const FileFacts& file, int here, bool& settled) {
   Result<OpenLog> next = OpenLog{};
   for (int number = next_younger(path, here); number >= 0; number = next_younger(path, number))
@@ -169,7 +169,7 @@ Result<OpenLog> open_after(const string& path, const FileFacts& file, int here, 
   return next;
 }
 
-/// The oldest backup that was made after a file that is gone; 0, PATH itself, if there is none.
+/// Returns the oldest backup that is younger than a file that is gone; 0, PATH itself, if there is none.
 int oldest_since(const string& path, std::int64_t born) {
   int oldest = 0;
   for (Names names(path, kRotating); names.more();) {
@@ -182,7 +182,7 @@ int oldest_since(const string& path, std::int64_t born) {
   return oldest;
 }
 
-/// What to go on with after a file that is not in the chain any more.
+/// Opens the file that follows one which has left the chain.
 Result<OpenLog> open_since(const string& path, std::int64_t born, bool& settled) {
   Result<OpenLog> next = open_log(path, oldest_since(path, born));
   settled = !next || (*next ? is_at(path, oldest_since(path, born), next->facts) : next->number == 0);

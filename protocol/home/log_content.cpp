@@ -54,7 +54,7 @@ bool look_at_file(const std::string& name, FileFacts& facts, unsigned* mode) {
   facts.packed = name.ends_with(kPacked);
   facts.origin = facts.inode;
   if (!facts.packed) return true;
-  // Its birth is that of the packed file. The last change is nearer: nothing in it is younger.
+  // Its birth is that of the packed file. The last change is closer: nothing in the file is younger.
   facts.born = facts.changed;
   Fd index = open_index(name);
   facts.origin = index ? LogIndex::inode_in(index.get()).value_or(0) : 0;

@@ -1,5 +1,5 @@
-// One file of a log, opened: which file it is, and its bytes from any place on, packed (gzip) or not. Offsets
-// are always those of the unpacked bytes.
+// One file of a log, opened: its identity, and its bytes from any place, packed (gzip) or not. Offsets are
+// always those of the unpacked bytes.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -10,26 +10,26 @@
 
 namespace keeper {
 
-/// Which file it is, how much is in it, and how old it is.
+/// The identity, size and age of a file.
 ///
-/// A file that is packed becomes another one, which is recognised all the same: by its index, which names the
-/// inode of the file that it was made for (log_index_reader.hpp); without one by its size before and the time
-/// of the last change, which whoever packs a file keeps, as gzip(1) does.
+/// A packed file is a new file, and is still recognised: by its index, which names the inode of the original
+/// file (log_index_reader.hpp); without an index by the original size and the time of the last change, which
+/// a packer keeps, as gzip(1) does.
 struct FileFacts {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   std::uint64_t size = 0;    ///< bytes on the disk
-  std::int64_t born = 0;     ///< nanoseconds since 1970; the last change where the file system does not know
+  std::int64_t born = 0;     ///< nanoseconds since 1970; the last change if it is not recorded
   std::int64_t changed = 0;  ///< the last change
   bool packed = false;
   std::uint32_t unpacked = 0;  ///< low 32 bits of the size before it was packed (RFC 1952, ISIZE)
-  std::uint64_t origin = 0;    ///< inode of the file that it was when it was written; 0: not known
+  std::uint64_t origin = 0;    ///< inode of the file when it was written; 0: unknown
   bool same_file(const FileFacts& other) const;
 };
 
 /// Looks at a file: false and errno if that fails. `name` ends with ".gz" for a packed one. `mode`: st_mode.
 bool look_at_file(const std::string& name, FileFacts& facts, unsigned* mode = nullptr);
-/// The same for one that is open; what `facts` says of packing stays as it is.
+/// Does the same for an open file; keeps what `facts` says of packing.
 bool look_at_open_file(int fd, FileFacts& facts, unsigned* mode = nullptr);
 
 class LogContent {
@@ -43,11 +43,11 @@ class LogContent {
   bool packed() const { return gz_ != nullptr; }
   GzDamage damage() const { return gz_ ? gz_->damage() : GzDamage::none; }
 
-  /// At most `size` bytes from `offset` on; 0 at the end. Errors: the system's.
+  /// Reads at most `size` bytes from `offset` on; 0 at the end. Errors: the system's.
   Result<std::size_t> read_at(char* into, std::size_t size, std::uint64_t offset);
-  /// Bytes from `from` to `to`; fewer where it ends before.
+  /// Reads the bytes from `from` to `to`; fewer at the end of the file.
   Result<std::string> read_range(std::uint64_t from, std::uint64_t to);
-  /// How many bytes there are now.
+  /// Returns the current number of bytes.
   Result<std::uint64_t> size();
 
  private:

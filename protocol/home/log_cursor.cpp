@@ -11,7 +11,7 @@ namespace {
 using std::string;
 using std::string_view;
 
-constexpr char kBetween = '~';  // in no name
+constexpr char kBetween = '~';  // not part of any name
 constexpr std::size_t kParts = 7;
 
 template <class Number>
@@ -37,7 +37,7 @@ std::vector<string_view> parts_of(string_view text) {
   return parts;
 }
 
-/// Whether a file has the bytes of the cursor where it has them.
+/// Returns whether a file has the bytes of the cursor at the cursor's offset.
 Result<bool> has_place(OpenLog& log, const LogCursor& cursor) {
   auto bytes = log.content.read_range(cursor.offset - cursor.checked, cursor.offset);
   if (!bytes) return bytes.error();
@@ -75,7 +75,7 @@ Result<LogCursor> LogCursor::parse(string_view text) {
 }
 
 Result<CursorPlace> place_of(const string& path, const LogCursor& cursor) {
-  FileFacts gone;  // if nothing else is found
+  FileFacts gone;  // the result if nothing else is found
   gone.born = cursor.born;
   auto log = open_newest(path);
   for (; log && *log; log = open_older(path, log->facts)) {
@@ -84,7 +84,7 @@ Result<CursorPlace> place_of(const string& path, const LogCursor& cursor) {
     auto has = has_place(*log, cursor);
     if (!has) return has.error();
     if (*has) return CursorPlace{{file, cursor.offset}, false};
-    // Its inode and its birth: the very file, emptied meanwhile.
+    // Its inode and its birth: the same file, emptied meanwhile.
     if (!file.packed && file.born == cursor.born) return CursorPlace{{file, 0}, true};
   }
   if (!log) return log.error();

@@ -1,8 +1,8 @@
-// A cursor: a place in a log that a program can come back to, after rotations, and after the file was packed.
+// A cursor: a place in a log to which a program can return after rotations, and after the file was packed.
 //
-// It names the app and the stream, and the file by its inode, where it was made, and by a checksum of the
-// bytes just before the place: by these it is known again among the backups, also when it became another file
-// by being packed, and an inode that the system gave to another file meanwhile is not taken for it.
+// It names the app, the stream, and the file: by its inode, by the time of its creation, and by a checksum of
+// the bytes just before the place. With these the file is recognised among the backups, also after packing,
+// and a file that got the inode meanwhile is not confused with it.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -18,7 +18,7 @@ struct LogCursor {
   std::uint64_t inode = 0;
   std::uint64_t offset = 0;
   std::int64_t born = 0;      ///< of the file, nanoseconds since 1970
-  std::uint32_t checked = 0;  ///< how many bytes before the place the checksum is of
+  std::uint32_t checked = 0;  ///< number of bytes before the place that the checksum covers
   std::uint32_t checksum = 0;
 
   std::string text() const;
@@ -26,12 +26,12 @@ struct LogCursor {
   static Result<LogCursor> parse(std::string_view text);
 };
 
-/// Bytes that a checksum is made of, at most.
+/// Most bytes that a checksum covers.
 inline constexpr std::size_t kMostChecked = 64;
 std::uint32_t checksum_of(std::string_view bytes);
 
-/// Where a log goes on after a cursor. `gone`: the file is not there any more, or was emptied; it is then the
-/// beginning of the oldest that was made after it, and what was between is missing.
+/// The place at which a log continues after a cursor. `gone`: the file was removed or emptied; the place is
+/// then the beginning of the oldest later file, and the bytes between are missing.
 struct CursorPlace {
   LogSpot spot;
   bool gone = false;

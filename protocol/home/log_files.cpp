@@ -13,7 +13,7 @@ using std::string_view;
 
 constexpr std::size_t kBlock = 64 << 10;
 
-/// Notes the newlines of a block, from its end on; true when `count` lines are found.
+/// Notes the newlines of a block, from its end on; returns true when `count` lines are found.
 bool count_back(string_view block, std::uint64_t at, std::uint64_t count, LastLines& start) {
   for (auto newline = block.rfind('\n'); newline != string_view::npos; newline = block.rfind('\n')) {
     start.offset = at + newline + 1;
@@ -37,8 +37,8 @@ Result<LastLines> find_last_lines(LogContent& log, std::uint64_t size, std::uint
                                   std::uint64_t limit) {
   LastLines start{size, 0, false, false};
   if (count == 0 || size == 0) return start;
-  // Behind the last byte a line ends in any case. And a line that begins just at the limit is whole: the byte
-  // before tells.
+  // The last byte always ends a line. A line that begins exactly at the limit is whole: the byte before it
+  // tells.
   const std::uint64_t low = size > limit ? size - limit - 1 : 0;
   for (std::uint64_t end = size - 1; end > low;) {
     std::uint64_t begin = end - std::min<std::uint64_t>(end - low, kBlock);

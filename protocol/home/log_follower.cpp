@@ -88,24 +88,24 @@ Result<string> LogFollower::read(std::size_t most) {
     if (!text || !text->empty() || at_end()) return text;
     Result<OpenLog> next = open_newer(path_, facts_);
     if (!next) return next.error();
-    // Who writes may still write to the old file, until there is something in the new one.
+    // The writer may still append to the old file, until the new one has content.
     bool waits = *next && next->number == 0 && next->facts.size == 0 && file_;
     if (!*next || waits) {
       bool more = watch_directory();
       more = (file_ && watch_file(file_watch_, file_, facts_)) || more;
       more = (waits && watch_file(next_watch_, next->content, next->facts)) || more;
-      if (more) continue;  // what came just before the watch has no event
+      if (more) continue;  // what was written just before the watch has no event
       return text;
     }
-    if (file_) text = take(most);  // what came between the end and the new file
+    if (file_) text = take(most);  // what was written between the end and the new file
     if (!text || !text->empty()) return text;
-    // A line that is cut off by damage is not to go on with the next file's first one.
+    // A line that damage cuts off must not continue with the next file's first line.
     if (look_for_damage() && offset_ > 0 && last_ != '\n') return string(1, last_ = '\n');
     go_on_with(std::move(*next));
   }
 }
 
-/// Where it is to end at a place, that may be the very place where damage would show.
+/// If following ends at a place, that may be the very place at which damage shows.
 bool LogFollower::look_for_damage() {
   if (!file_.packed() || name_.empty()) return false;
   char next = 0;
@@ -150,14 +150,14 @@ void LogFollower::unwatch(int& number) {
   number = -1;
 }
 
-/// True if a watch was set that was not there before.
+/// Returns true if a new watch was set.
 bool LogFollower::watch_file(FileWatch& watch, const LogContent& file, const FileFacts& facts) {
   if (!inotify_ || (watch.number >= 0 && watch.file.same_file(facts))) return false;
   unwatch(watch.number);
-  // Through /proc it is this very file, whatever its name is by now.
+  // /proc leads to this very file, whatever its name is by now.
   string through = "/proc/self/fd/" + std::to_string(file.fd());
   watch = {inotify_add_watch(inotify_.get(), through.c_str(), IN_MODIFY | IN_ATTRIB), facts};
-  if (watch.number < 0) inotify_.reset();  // no more watches for this user: look every 250 ms
+  if (watch.number < 0) inotify_.reset();  // no more watches for this user: poll every 250 ms
   return watch.number >= 0;
 }
 
@@ -165,8 +165,8 @@ bool LogFollower::watch_directory() {
   constexpr std::uint32_t events =
       IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MOVE_SELF | IN_ONLYDIR;
   bool changed = false;
-  // A parent was taken because a directory was missing. That may have been made before the watch was set:
-  // look once more, until there is nothing new.
+  // A parent is watched because a directory was missing. That may have been made before the watch was set:
+  // look again until nothing is new.
   while (inotify_ && !directory_is_there_) {
     string directory = parent_of(path_);
     int number = inotify_add_watch(inotify_.get(), directory.c_str(), events);
@@ -195,7 +195,7 @@ void LogFollower::drain_events() {
     for (const char* at = buffer; at < buffer + got; at += sizeof event + event.len) {
       std::memcpy(&event, at, sizeof event);
       if (event.wd != directory_watch_ || (event.mask & (IN_IGNORED | IN_MOVE_SELF)) == 0) continue;
-      unwatch(directory_watch_);  // the directory is gone from its place
+      unwatch(directory_watch_);  // the directory has been moved or removed
       directory_is_there_ = false;
     }
   }

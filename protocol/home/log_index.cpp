@@ -26,7 +26,7 @@ std::uint64_t number_at(const char* at) {
   return number;
 }
 
-/// Whether `later` is less than a second after `time`, or not after it at all; right for any two.
+/// Returns whether `later` is less than a second after `time`, or not after it at all; correct for any two.
 bool within_a_second(WallTime time, WallTime later) {
   auto from = time.time_since_epoch().count(), to = later.time_since_epoch().count();
   return to <= from || static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from) < 1000;
@@ -100,7 +100,7 @@ std::optional<IndexEntry> LogIndex::entry(std::uint64_t number) const {
   return IndexEntry{WallTime(since_1970), number_at(record.data() + 8)};
 }
 
-/// The first entry that is not before what is looked for, or not written.
+/// Returns the first entry that is not before the wanted one, or not written.
 template <class Before>
 std::uint64_t LogIndex::bisect(Before before) const {
   std::uint64_t low = 0, high = room();

@@ -15,7 +15,7 @@ constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
 Result<std::optional<LineAt>> LinesForward::next() {
   if (at_ >= end_) return std::optional<LineAt>();
   LineAt line{at_, at_, {}};
-  // The block begins where the line does; what is beyond it is passed over.
+  // The block begins at the line's start; bytes beyond it are skipped.
   std::size_t from = static_cast<std::size_t>(at_ - block_at_);
   if (block_at_ > at_ || from > block_.size()) from = block_.size();
   auto newline = block_.find('\n', from);
@@ -54,7 +54,7 @@ Result<std::uint64_t> next_line_begin(LogContent& log, std::uint64_t offset, std
   return end;
 }
 
-/// What stands before `end`, up to a block of it.
+/// Loads what precedes `end`, at most one block.
 Done LinesBackward::load(std::uint64_t end) {
   std::uint64_t begin = end - std::min<std::uint64_t>(end - begin_, kBlock);
   auto read = log_.read_range(begin, end);
@@ -64,11 +64,11 @@ Done LinesBackward::load(std::uint64_t end) {
   return {};
 }
 
-/// Where the line begins that ends at at_. Its own newline is its last byte, if it has one.
+/// Returns where the line begins that ends at at_. Its own newline is its last byte, if it has one.
 Result<std::uint64_t> LinesBackward::beginning() {
   for (std::uint64_t end = at_ - 1; end > begin_; end = block_at_) {
     bool loaded = end > block_at_ && end <= block_at_ + block_.size();
-    // Whole blocks from at_ on, so that the line's text is in it.
+    // Whole blocks from at_ on, so that the block contains the line's text.
     if (!loaded)
       if (Done done = load(end == at_ - 1 ? at_ : end); !done) return done.error();
     if (end <= block_at_ || block_.size() < end - block_at_) return begin_;  // truncated meanwhile

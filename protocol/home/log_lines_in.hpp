@@ -1,5 +1,5 @@
-// The lines of one file of a log, one after the other, forwards or from the end. Of a line longer than 64 KiB
-// the text is its first 64 KiB; nothing longer is held.
+// The lines of one file of a log, one after the other, forwards or from the end. The text of a line longer
+// than 64 KiB is its first 64 KiB; nothing longer is held.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -14,21 +14,21 @@ inline constexpr std::size_t kMostLineText = 64 << 10;
 
 struct LineAt {
   std::uint64_t begin = 0;
-  std::uint64_t end = 0;  ///< behind its newline
-  std::string_view text;  ///< without it; good until the next call
+  std::uint64_t end = 0;  ///< after its newline
+  std::string_view text;  ///< without the newline; valid until the next call
 };
 
 class LinesForward {
  public:
-  /// From `begin`, where a line begins, on; the lines that begin before `end`.
+  /// From `begin`, which is the start of a line; the lines that begin before `end`.
   LinesForward(LogContent& log, std::uint64_t begin, std::uint64_t end) : log_(log), at_(begin), end_(end) {}
-  /// Nothing after the last one. Errors: the system's.
+  /// Returns nothing after the last one. Errors: the system's.
   Result<std::optional<LineAt>> next();
 
  private:
   LogContent& log_;
   std::uint64_t at_, end_;
-  std::string block_;  ///< what stands from block_at_ on
+  std::string block_;  ///< the bytes from block_at_ on
   std::uint64_t block_at_ = 0;
 };
 
@@ -48,10 +48,10 @@ class LinesBackward {
   std::uint64_t begin_, at_;
   std::string block_;
   std::uint64_t block_at_ = 0;
-  std::string text_;  ///< of a line that reaches beyond the block
+  std::string text_;  ///< of a line that exceeds the block
 };
 
-/// Where the first line begins that begins at `offset` or after it, at most `end`.
+/// Returns the start of the first line that begins at `offset` or after it, at most `end`.
 Result<std::uint64_t> next_line_begin(LogContent& log, std::uint64_t offset, std::uint64_t end);
 
 }  // namespace keeper

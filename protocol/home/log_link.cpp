@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kMostLinks = 40;  // path_resolution(7)
 
-/// What the link at `path` says, seen from where `path` is; empty where it is none.
+/// Returns the target of the link at `path`, relative to its directory; empty if it is not a link.
 std::string next_of(const std::string& path) {
   std::array<char, PATH_MAX> text;
   ssize_t size = readlink(path.c_str(), text.data(), text.size());

@@ -1,11 +1,11 @@
-// A log whose path is a symbolic link: its file is renamed, packed and removed where it really is.
+// A log whose path is a symbolic link: its file is renamed, packed and removed at its real place.
 #pragma once
 #include <string>
 
 namespace keeper {
 
-/// Where the file is that a link leads to, or would be made; the path itself where it is no link, or leads to
-/// a device or the like, or into /proc.
+/// Returns the place of the file that a link leads to, or would create; the path itself if it is not a link,
+/// or leads to a device or the like, or into /proc.
 std::string end_of_links(const std::string& path);
 
 }  // namespace keeper

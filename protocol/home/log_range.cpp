@@ -16,7 +16,7 @@ std::int64_t in_ms(WallTime time) {
   return time.time_since_epoch().count();
 }
 
-/// One file of a range, and which part of it.
+/// One file of a range, and its part of the range.
 struct Part {
   OpenLog log;
   std::uint64_t begin = 0, end = 0;
@@ -27,7 +27,7 @@ class PartsBackward {
  public:
   PartsBackward(const string& path, const LogRange& range) : path_(path), range_(range) {}
 
-  /// Empty (no log in it) after the last one.
+  /// Returns an empty part (without a log) after the last one.
   Result<Part> next() {
     Part part;
     if (range_.empty() || done_) return part;
@@ -60,7 +60,7 @@ struct TimeSpot {
 };
 
 /// Side::since: the first place that may have been written at that time or later. Side::until: the first that
-/// was surely written then.
+/// was certainly written then.
 Result<TimeSpot> spot_of(const string& path, const LogRange& range, std::int64_t ms, Side side) {
   TimeSpot found{range.begin, false};
   PartsBackward parts(path, range);
@@ -86,7 +86,7 @@ struct FoundMark {
   LogSpot begin, end;
 };
 
-/// The last line of a range that is a mark of that run.
+/// Finds the last line of a range that is a mark of that run.
 Result<std::optional<FoundMark>> last_mark(const string& path, const LogRange& range,
                                            const std::function<bool(const RunMark&)>& wanted) {
   PartsBackward parts(path, range);
@@ -107,7 +107,7 @@ Result<std::optional<FoundMark>> last_mark(const string& path, const LogRange& r
   }
 }
 
-/// A mark that was written about then, or whenever that may have been.
+/// Finds a mark that was written about then, or at any time if that is unknown.
 Result<std::optional<FoundMark>> mark_near(const string& path, const LogRange& range,
                                            std::optional<WallTime> time,
                                            const std::function<bool(const RunMark&)>& wanted) {
@@ -192,7 +192,7 @@ Result<std::optional<LogRange>> range_of_run(const string& path, const LogRange&
   };
   auto is_either = [pid](const RunMark& mark) { return mark.pid == pid; };
 
-  // Its end first: the start is looked for before it, for a pid may come again.
+  // Finds the end first and searches the start before it, because a pid may come again.
   LogRange out = range;
   std::optional<FoundMark> end;
   if (!run.lives) {
@@ -202,7 +202,7 @@ Result<std::optional<LogRange>> range_of_run(const string& path, const LogRange&
   }
   if (end && is_end(end->mark)) out.end = end->end;
   if (end && is_start(end->mark)) {
-    out.begin = end->begin;  // its end is not in the log
+    out.begin = end->begin;  // the log does not contain its end
     return std::optional<LogRange>(out);
   }
   auto start = mark_near(path, out, run.started, is_start);
@@ -210,7 +210,7 @@ Result<std::optional<LogRange>> range_of_run(const string& path, const LogRange&
   if (*start) out.begin = (*start)->begin;
   if (!*start && !end && !run.started) return std::optional<LogRange>();
 
-  // What is not marked is known by its time.
+  // Without marks the time decides.
   bool begin_known = static_cast<bool>(*start), end_known = end || run.lives;
   auto timed = written_between(path, out, begin_known ? std::nullopt : run.started,
                                end_known ? std::nullopt : run.ended);

@@ -8,8 +8,8 @@ namespace keeper {
 namespace {
 
 constexpr std::int64_t kSecond = 1000;
-constexpr std::int64_t kSlack = 5000;       // how far from what the index says a line may be to be believed
-constexpr std::uint64_t kSmall = 64 << 10;  // a window that is read through
+constexpr std::int64_t kSlack = 5000;       // how far a line's time may be from the index to be believed
+constexpr std::uint64_t kSmall = 64 << 10;  // a window that is read completely
 
 WallTime time_of(std::int64_t ms) {
   return WallTime(Millis(ms));
@@ -19,8 +19,8 @@ std::int64_t in_ms(std::int64_t nanoseconds) {
   return nanoseconds / 1'000'000;
 }
 
-/// Nothing was written to the file after this. The clock of files stands still between two ticks, of which
-/// there are 100 a second at least.
+/// Returns a time after which nothing was written to the file. The clock of files stands still between two
+/// ticks, of which there are at least 100 a second.
 std::int64_t last_written(const FileFacts& file) {
   return in_ms(file.changed) + 20;
 }
@@ -31,16 +31,16 @@ LogTimes::LogTimes(OpenLog& log) : log_(log) {
   if (!log) return;
   index_file_ = open_index(log.name);
   if (!index_file_) return;
-  // Beside a packed log it is of the file that was packed.
+  // Beside a packed log the index is of the original file.
   auto made_for = log.facts.packed ? LogIndex::inode_in(index_file_.get()) : std::optional(log.facts.inode);
   if (made_for) index_ = LogIndex(index_file_.get(), *made_for);
   indexed_ = index_.count() > 0;
 }
 
-/// Where to look: the entries around the time, or the whole file.
+/// Returns the part to search: the entries around the time, or the whole file.
 LogTimes::Window LogTimes::window(std::int64_t ms, std::uint64_t size) const {
   const FileFacts& file = log_.facts;
-  // A file may have been copied: it can be younger than what is in it.
+  // A file may be a copy: then it is younger than its content.
   Window window{0, size, 0, last_written(file) + kSlack};
   if (!indexed_) return window;
   std::uint64_t before = index_.first_since(time_of(ms - kSecond + 1)),
@@ -53,7 +53,7 @@ LogTimes::Window LogTimes::window(std::int64_t ms, std::uint64_t size) const {
   if (before > 0) window.earliest = ms - kSlack;
   if (high) window.latest = std::min(window.latest, ms + kSlack);
   if (window.low > window.high || window.high > size)
-    return {0, size, 0, last_written(file) + kSlack};  // nonsense
+    return {0, size, 0, last_written(file) + kSlack};  // the index is inconsistent
   return window;
 }
 
@@ -63,7 +63,7 @@ std::optional<std::int64_t> LogTimes::believed(std::string_view line, const Wind
   return stamp;
 }
 
-/// The next line that says its time.
+/// Finds the next line that says its time.
 Result<std::optional<LogTimes::Stamped>> LogTimes::next_stamped(LinesForward& lines,
                                                                 const Window& window) const {
   for (;;) {
@@ -74,7 +74,7 @@ Result<std::optional<LogTimes::Stamped>> LogTimes::next_stamped(LinesForward& li
   }
 }
 
-/// One step of bisecting: the first line behind the middle that says its time decides.
+/// Bisects once: the first line after the middle that says its time decides.
 Done LogTimes::halve(Window& window, Around& around, std::int64_t ms) {
   std::uint64_t middle = window.low + (window.high - window.low) / 2;
   auto from = next_line_begin(log_.content, middle, window.high);
@@ -87,7 +87,7 @@ Done LogTimes::halve(Window& window, Around& around, std::int64_t ms) {
     return {};
   }
   if (*found) around.sure_since = (*found)->line.begin;
-  window.high = middle;  // from there on up to that line none says its time
+  window.high = middle;  // from there to that line, none says its time
   return {};
 }
 
@@ -119,7 +119,7 @@ Result<LogTimes::Around> LogTimes::around(std::int64_t ms) {
       return Around{0, all_since ? 0 : *size, !all_since && *size > 0};
     }
   }
-  // An entry may be for bytes in the middle of a line, which then belongs to what is before.
+  // An entry may be for bytes in the middle of a line, which then belongs to the part before.
   Window where = window(ms, *size);
   auto low = next_line_begin(log_.content, where.low, *size),
        high = next_line_begin(log_.content, where.high, *size);
@@ -130,7 +130,7 @@ Result<LogTimes::Around> LogTimes::around(std::int64_t ms) {
   return narrow(where, ms);
 }
 
-/// The first time that lines say in the 64 KiB from there on.
+/// Returns the first time that lines say in the 64 KiB from there on.
 std::optional<std::int64_t> LogTimes::lines_say(std::uint64_t from) {
   LinesForward lines(log_.content, from, from + kSmall);
   for (;;) {

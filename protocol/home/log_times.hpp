@@ -1,6 +1,6 @@
-// When the lines of one file of a log were written: from its index, which knows it to the second, made exact
-// by what lines say of themselves. Where there is no index, from what lines say alone; where they say
-// nothing, all that is known is when the file was made, and when it was written to last.
+// When the lines of one file of a log were written: from its index, to the second, and exact through the
+// times in the lines. Without an index, from the lines alone; without times in them, only the creation of the
+// file and its last write are known.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -13,12 +13,12 @@ namespace keeper {
 
 class LogTimes {
  public:
-  /// `log` must live as long.
+  /// `log` must outlive this object.
   explicit LogTimes(OpenLog& log);
 
-  /// What was written around a time (milliseconds since 1970): all before `sure_before` was written before
-  /// it, all from `sure_since` on was written at it or later. Both are beginnings of lines. What lies between
-  /// was written within a second of it, or, without an index (`rough`), nobody knows when.
+  /// The places around a time (milliseconds since 1970): all before `sure_before` was written before it, all
+  /// from `sure_since` on at it or later. Both are beginnings of lines. What lies between was written within
+  /// a second of it, or, without an index (`rough`), at an unknown time.
   struct Around {
     std::uint64_t sure_before = 0;
     std::uint64_t sure_since = 0;
@@ -26,16 +26,16 @@ class LogTimes {
   };
   Result<Around> around(std::int64_t ms);
 
-  /// Nothing in the file is older than this, if that is known.
+  /// Returns a time that is not after any line in the file, if it is known.
   std::optional<std::int64_t> begins();
 
-  /// The time of the entry that a place belongs to; nothing without an index.
+  /// Returns the time of the entry that a place belongs to; nothing without an index.
   std::optional<std::int64_t> at(std::uint64_t offset);
 
  private:
   struct Window {
     std::uint64_t low, high;        ///< offsets
-    std::int64_t earliest, latest;  ///< a line that says something else is not believed
+    std::int64_t earliest, latest;  ///< a line with a time outside is not believed
   };
   Window window(std::int64_t ms, std::uint64_t size) const;
   std::optional<std::int64_t> believed(std::string_view line, const Window& window) const;
@@ -51,9 +51,9 @@ class LogTimes {
   OpenLog& log_;
   Fd index_file_;
   LogIndex index_;
-  bool indexed_ = false;          ///< there are entries
-  IndexEntry here_;               ///< what at() found last,
-  std::uint64_t here_until_ = 0;  ///< and up to where it is good
+  bool indexed_ = false;          ///< the index has entries
+  IndexEntry here_;               ///< the last result of at(),
+  std::uint64_t here_until_ = 0;  ///< and the place up to which it is valid
 };
 
 }  // namespace keeper

@@ -10,7 +10,7 @@
 namespace keeper {
 namespace {
 
-/// Two logs at most, a state page, and one that is about to replace another.
+/// For two logs at most, a state page, and a page that is about to replace another.
 std::array<std::atomic<char*>, 6> mapped;
 
 void on_bus_error(int, siginfo_t* info, void*) {
@@ -21,7 +21,7 @@ void on_bus_error(int, siginfo_t* info, void*) {
     constexpr int instead = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
     if (mmap(page, kMappedPage, PROT_READ | PROT_WRITE, instead, -1, 0) == page) return;
   }
-  std::signal(SIGBUS, SIG_DFL);  // not ours: it happens again, and is what it was
+  std::signal(SIGBUS, SIG_DFL);  // not a registered page: the fault happens again, with the default action
 }
 
 void survive_bus_errors() {

@@ -1,4 +1,4 @@
-// Descriptors that go to another process beside the bytes of a UNIX socket (unix(7), SCM_RIGHTS).
+// Passes descriptors to another process beside the bytes of a UNIX socket (unix(7), SCM_RIGHTS).
 #pragma once
 #include <sys/types.h>
 
@@ -8,10 +8,10 @@
 
 namespace keeper {
 
-/// As send(2), without waiting and without SIGPIPE; `fd` goes with the first of the bytes. -1: none.
+/// Sends as send(2) does, without waiting and without SIGPIPE; `fd` goes with the first byte. -1: none.
 ssize_t send_beside(int socket, std::string_view bytes, int fd);
-/// As recv(2), without waiting; a descriptor that came with them is put into `fd`, close-on-exec. Further
-/// ones are closed.
+/// Receives as recv(2) does, without waiting; puts a descriptor that came along into `fd`, close-on-exec, and
+/// closes further ones.
 ssize_t receive_beside(int socket, char* bytes, std::size_t size, Fd& fd);
 
 }  // namespace keeper

@@ -20,7 +20,7 @@ struct PidFile {
 };
 
 std::optional<PidFile> read_pid_file(const FilePlace& place) {
-  // Not blocking: it may be a fifo.
+  // Non-blocking: it may be a FIFO.
   Fd file = open_beside(place, place.base(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
   struct stat st {};
   if (!file || fstat(file.get(), &st) < 0 || !S_ISREG(st.st_mode)) return std::nullopt;
@@ -34,8 +34,8 @@ std::optional<PidFile> read_pid_file(const FilePlace& place) {
   return PidFile{static_cast<int>(*pid), st.st_mtim.tv_sec * 1000LL + st.st_mtim.tv_nsec / 1'000'000};
 }
 
-/// Notes, a program: whatever is no number. What cannot be read is not known to be any; a link is replaced,
-/// and what it points to stays.
+/// Returns true for text that is not a number (notes, a program). An unreadable file does not count; a link
+/// is replaced, and its target stays.
 bool holds_something_else(const std::string& path) {
   Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW));
   struct stat st {};

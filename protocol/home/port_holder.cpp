@@ -31,7 +31,7 @@ bool says_in_use(string_view line) {
   return false;
 }
 
-/// The number behind the last colon (or "port ") of a line that has one there; 0: none.
+/// Returns the number after the last colon (or "port ") of a line; 0: none.
 int port_in(string_view line) {
   int out = 0;
   for (std::size_t i = 0; i + 1 < line.size(); ++i) {
@@ -40,7 +40,7 @@ int port_in(string_view line) {
     int number = 0;
     const char* const last = line.data() + line.size();
     const auto [end, error] = std::from_chars(line.data() + i + 1, last, number);
-    // Not a word that begins with digits, nor a part of an IPv6 address.
+    // A word that begins with digits, or a part of an IPv6 address, is not an address with a port.
     const auto is_part = [&](const char* at) {
       return at < last && (*at == ':' || std::isalnum(static_cast<unsigned char>(*at)) != 0);
     };
@@ -50,7 +50,7 @@ int port_in(string_view line) {
   return out;
 }
 
-/// What a program of several instances can do about one port for all.
+/// Returns what a program of several instances can do about one port for all.
 string advice(const Home& home, const AppId& id, const PortHolder& holder) {
   const auto spec = home.read_spec(id.stem());
   const string command = command_text_of(holder.pid);
@@ -65,7 +65,7 @@ string advice(const Home& home, const AppId& id, const PortHolder& holder) {
          "program with --cluster";
 }
 
-/// Where the output does not say which port: what another instance listens at is.
+/// If the output does not name the port: uses the port at which another instance listens.
 std::optional<PortHolder> holder_among_siblings(const Home& home, const AppId& id, int& port) {
   for (const AppId& other : home.sockets()) {
     if (other.name != id.name || other == id) continue;

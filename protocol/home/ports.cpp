@@ -72,7 +72,7 @@ bool is_keeper(int pid) {
   return runs_program(pid, "keeper");
 }
 
-/// The program with its descendants, and what its keeper has adopted of it.
+/// Returns the program with its descendants, and its processes that the keeper has adopted.
 std::vector<int> processes_of(const Status& app) {
   std::vector<int> out;
   if (app.pid) out.push_back(*app.pid);

@@ -27,12 +27,12 @@ void add_children_of_task(int pid, int task, std::vector<int>& out) {
   std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, task);
   Fd file(open(path, O_RDONLY | O_CLOEXEC));
   if (!file) return;
-  // A process may have thousands: what a block cuts in two goes in front of the next.
+  // A process may have thousands: a number that a block cuts in two is put in front of the next block.
   char text[2048];
   std::size_t kept = 0;
   for (ssize_t got; (got = read(file.get(), text + kept, sizeof text - kept)) > 0;) {
     std::string_view block(text, kept + static_cast<std::size_t>(got));
-    auto whole = block.rfind(' ') + 1;  // each number has a space behind it
+    auto whole = block.rfind(' ') + 1;  // a space follows each number
     add_pids(block.substr(0, whole), out);
     kept = block.size() - whole;
     std::memmove(text, text + whole, kept);
@@ -176,15 +176,15 @@ std::vector<std::string> run_marks(const std::string& name, int keeper) {
 
 namespace {
 
-/// Returns the first number behind `key` ("\nUid:\t") in /proc/PID/status; nothing if there is no such
-/// process. Both keys that are asked for stand in the first 2 KiB.
+/// Returns the first number after `key` ("\nUid:\t") in /proc/PID/status; nothing if there is no such
+/// process. The first 2 KiB contain both keys that are used.
 std::optional<unsigned> number_in_status(int pid, const char* key) {
   char path[32], text[2048];
   std::snprintf(path, sizeof path, "/proc/%d/status", pid);
   const long got = read_proc(path, text, sizeof text - 1);
   if (got <= 0) return std::nullopt;
   text[got] = 0;
-  // A newline in the name of the process stands there as two characters.
+  // A newline in the name of the process is written as two characters there.
   const char* at = std::strstr(text, key);
   unsigned out = 0;
   return at != nullptr && std::sscanf(at + std::strlen(key), "%u", &out) == 1 ? std::optional(out)

@@ -35,7 +35,7 @@ N number(string_view text, int base) {
   return out;
 }
 
-/// Reads "0100007F:0050": the address in words of 32 bits, as the machine has them. False: no such address.
+/// Reads "0100007F:0050": the address in words of 32 bits, in host order. Returns false for other text.
 bool read_place(string_view text, SocketPlace& out) {
   const auto colon = text.find(':');
   if (colon != 8 && colon != 32) return false;
@@ -63,7 +63,7 @@ std::optional<InternetSocket> read_row(string_view text) {
   return out;
 }
 
-/// How well a listening socket suits an address; the kernel takes the best (inet_lookup_listener). 0: not.
+/// Returns how well a listening socket matches; the kernel takes the best (inet_lookup_listener). 0: not.
 int rank(const SocketPlace& listens, const SocketPlace& wanted) {
   if (listens.port != wanted.port) return 0;
   if (listens.address == wanted.address) return 3;
@@ -72,8 +72,7 @@ int rank(const SocketPlace& listens, const SocketPlace& wanted) {
   return wanted.is_v4() ? 1 : 0;
 }
 
-/// Passes on each TCP socket that listens. Those are the first of a table: the rest, which may be long, is
-/// not read.
+/// Passes on each listening TCP socket. They come first in a table: the rest, which may be long, is not read.
 template <class F>
 void for_each_listening(F&& each) {
   for (const char* path : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
@@ -94,7 +93,7 @@ void for_each_listening(F&& each) {
   }
 }
 
-/// False: nobody may look.
+/// Returns false if this user may not look.
 template <class F>
 bool for_each_socket(int pid, F&& each) {
   const string path = "/proc/" + std::to_string(pid) + "/fd";
