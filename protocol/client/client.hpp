@@ -1,5 +1,5 @@
-// One keeper's socket: a call with a deadline. Blocking, for programs that have nothing else to do meanwhile;
-// many keepers at once are the fleet's (fleet.hpp).
+// A connection to one keeper: a call with a deadline. Calls block, for programs that have nothing else to do
+// meanwhile; fleet.hpp calls many keepers at once.
 #pragma once
 #include <string>
 
@@ -11,11 +11,11 @@ namespace keeper {
 
 class Client {
  public:
-  /// Connects to the keeper of STEM. Errors: not_found, unreachable, refused (home.hpp, connect_socket).
+  /// Connects to the keeper of STEM. Errors: not_found, unreachable, refused (Home::connect_socket).
   static Result<Client> connect(const Home& home, const std::string& stem);
 
-  /// Sends a request and waits for its reply for `wait` (negative: without end). Errors: timeout, unreachable
-  /// (the keeper went away), and what the keeper answered. `doing` begins their text: "stop api".
+  /// Sends a request and waits up to `wait` for its reply (negative: without end). Errors: timeout,
+  /// unreachable (the keeper ended), and the keeper's own. `doing` begins the error texts: "stop api".
   template <class M>
   Result<typename M::Reply> call(const M& request, Millis wait, const std::string& doing) {
     auto reply = exchange(request_line(++id_, request), wait, doing);

@@ -1,10 +1,10 @@
-// Until when something is waited for.
+// The time at which waiting for something ends.
 #pragma once
 #include "protocol/wire/units.hpp"
 
 namespace keeper {
 
-/// Milliseconds that are left until a point of the monotonic clock, for poll(2); -1 for no deadline.
+/// Returns the milliseconds until a point of the monotonic clock, for poll(2); -1 without a deadline.
 class Deadline {
  public:
   explicit Deadline(Millis wait);  ///< negative: never

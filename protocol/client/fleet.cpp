@@ -18,12 +18,12 @@ namespace {
 
 constexpr std::size_t kAtATime = 500;
 constexpr int kTriesMore = 100;
-constexpr Millis kQuiet{50};  // of all that were asked nobody answers: those that are left are connected to
+constexpr Millis kQuiet{50};  // without any answer; then ctl connects to the others
 constexpr rlim_t kOwnDescriptors = 32;
 constexpr Millis kBetweenStates{250};  // a keeper holds its lock before its socket, and a moment longer
 
-/// How many sockets may be open at once. The soft limit is raised only where `wanted` needs it: programs that
-/// are started from here would inherit it.
+/// Returns how many sockets may be open at once. Raises the soft limit only if `wanted` needs it: programs
+/// that are started from here would inherit it.
 std::size_t room_for_sockets(std::size_t wanted) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 64;
@@ -36,7 +36,7 @@ std::size_t room_for_sockets(std::size_t wanted) {
   return std::min<std::size_t>(limit.rlim_cur - kOwnDescriptors, kAtATime);
 }
 
-/// One call under way.
+/// A call in progress.
 struct Open {
   std::size_t index;
   Fd socket;
@@ -45,7 +45,7 @@ struct Open {
 
 using Answers = std::vector<Result<std::string>>;
 
-/// Connects and asks, from calls[from] to calls[to - 1].
+/// Connects to the keepers of calls[from] to calls[to - 1] and sends the requests.
 std::vector<Open> ask(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
                       Home::Listed listed, Answers& answers) {
   std::vector<Open> open;
@@ -57,10 +57,10 @@ std::vector<Open> ask(const Home& home, const std::vector<Call>& calls, std::siz
       continue;
     }
     Open one{i, std::move(*socket), calls[i].line};
-    // A keeper is awake from the moment that somebody connects, and waits for what is sent: that comes first.
+    // Connecting wakes the keeper, which then waits for the request: send before anything else.
     Done done = send_some(one.socket.get(), one.unsent, calls[i].doing);
     if (listed == Home::Listed::yes && done) done = home.check_listener(one.socket.get(), calls[i].doing);
-    if (done || done.error().reason == Reason::unreachable)  // then it is tried again
+    if (done || done.error().reason == Reason::unreachable)  // then the call is tried again
       open.push_back(std::move(one));
     else
       answers[i] = done.error();
@@ -73,20 +73,20 @@ Result<std::string> finish(Open& open, const Call& call, const Deadline& deadlin
   return finish_exchange(open.socket.get(), open.unsent, lines, kCallId, deadline, call.doing);
 }
 
-/// Its keeper took the request, and died.
+/// The keeper died after it had received the request.
 bool lost(const Result<std::string>& answer) {
   return !answer && answer.error().reason == Reason::unreachable;
 }
 
-/// One batch of calls, all at the same time. They are waited for one after the other: whoever answers
-/// meanwhile has its answer kept by its socket, and few waits do for all.
+/// Performs one batch of calls at the same time, and waits for them one after the other: a reply that comes
+/// meanwhile is kept by its socket, so few waits serve for all.
 void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t from, std::size_t to,
                 const Deadline& deadline, Home::Listed listed, Answers& answers) {
   for (Open& open : ask(home, calls, from, to, listed, answers)) {
     answers[open.index] = finish(open, calls[open.index], deadline);
     open.socket.reset();
     for (int more = kTriesMore; more > 0 && lost(answers[open.index]) && calls[open.index].again; --more) {
-      // Whoever takes its place has the same socket; one that has left has none.
+      // A successor of the keeper has the same socket; a keeper that has left has none.
       std::vector<Open> next = ask(home, calls, open.index, open.index + 1, Home::Listed::no, answers);
       if (next.empty() || deadline.passed()) break;
       answers[open.index] = finish(next.front(), calls[open.index], deadline);
@@ -94,7 +94,7 @@ void call_batch(const Home& home, const std::vector<Call>& calls, std::size_t fr
   }
 }
 
-/// What the record of an app without a keeper says, put right where it is out of date.
+/// Corrects the parts of a record that are out of date for an app without a keeper.
 void settle_record(Status& s, const std::string& boot) {
   if (!has_keeper(s.state)) return;
   s.keeper_pid.reset();
@@ -113,7 +113,7 @@ void settle_record(Status& s, const std::string& boot) {
   s.pid_start.reset();
 }
 
-/// Numbers that the system may have given to others meanwhile.
+/// Removes pids that the system may have given to other processes meanwhile.
 void forget_the_dead(Status& s, const Home& home, const std::string& stem) {
   if (!still_runs(s)) {
     s.pid.reset();
@@ -124,8 +124,8 @@ void forget_the_dead(Status& s, const Home& home, const std::string& stem) {
   if (s.guard_pid && !wrote_record(home, stem, s, *s.guard_pid)) s.guard_pid.reset();
 }
 
-/// Completes the row of an app whose lock is held, and whose keeper does not answer. A keeper that could not
-/// begin has recorded why.
+/// Completes the row of an app whose lock is held and whose keeper does not answer. A keeper that cannot
+/// begin has recorded the reason.
 void settle_held(const Home& home, Row& row, const std::string& why) {
   Status& s = row.status;
   bool being_ended = s.state == State::stopping && !s.keeper_pid;
@@ -143,8 +143,8 @@ void settle_held(const Home& home, Row& row, const std::string& why) {
     s.reason = why.empty() ? "its keeper does not answer" : why;
 }
 
-/// Whether a process may be of the app though no record names it. A clean end removes the socket and the pid
-/// file.
+/// Returns whether a process may belong to the app although no record names it. A clean end removes the
+/// socket and the pid file.
 bool in_doubt(const Home& home, const Row& row, const Result<Status>& record, const std::string& boot) {
   const bool stale_socket = row.failure == Reason::unreachable;
   if (!record) return row.keeper_lives || stale_socket || has_records(home, row.id.stem());
@@ -152,7 +152,7 @@ bool in_doubt(const Home& home, const Row& row, const Result<Status>& record, co
   return has_keeper(record->state) || stale_socket || access(home.pid_path(row.id.stem()).c_str(), F_OK) == 0;
 }
 
-/// The row of what can be read. `records`: there are some.
+/// Fills in the row from the readable records. `records`: the app has records.
 void fill_from(Row& row, const Result<Status>& record, const Result<Spec>& spec, bool records) {
   Status& s = row.status;
   if (record) {
@@ -170,8 +170,8 @@ void fill_from(Row& row, const Result<Status>& record, const Result<Spec>& spec,
   s.reason = why.empty() ? "its records are gone" : "not readable: " + why;
 }
 
-/// The row of an app whose keeper said nothing, or nothing good. Whether the record says that nobody keeps
-/// it.
+/// Fills in the row of an app whose keeper gave no usable answer. Returns whether the record says that no
+/// keeper keeps it.
 bool fill_from_record(const Home& home, Row& row, const std::string& boot, const std::string& why,
                       MarkedProcesses& processes) {
   std::string stem = row.id.stem();
@@ -206,16 +206,16 @@ bool take_status(Row& row, Result<std::string>& answer, Reading reading) {
   return true;
 }
 
-/// A keeper that lives and has no socket binds it again. It may not have noticed: there are few inotify
-/// instances.
+/// Makes a keeper that lives without a socket bind it again. It may not have noticed the loss: inotify
+/// instances are limited.
 void tell_that_its_socket_is_gone(const Home& home, const std::string& stem) {
   auto record = home.read_status(stem);
   if (!record || !record->keeper_pid || !home.locked(stem)) return;
   if (wrote_record(home, stem, *record, *record->keeper_pid)) kill(*record->keeper_pid, SIGUSR1);
 }
 
-/// No socket, but a lock: a keeper that is just starting or leaving. It is one or the other within a moment;
-/// or there is something else in its socket's place, which `error` is then about.
+/// Repeats the call if there is a lock and no socket: the keeper is just starting or leaving, which is over
+/// within a moment. Otherwise something else is in the socket's place, and `error` is about that.
 void ask_again(const Home& home, Row& row, Error& error, Millis wait, Reading reading) {
   Deadline deadline(std::min(wait, kBetweenStates));
   std::string stem = row.id.stem();
@@ -232,8 +232,8 @@ void ask_again(const Home& home, Row& row, Error& error, Millis wait, Reading re
   row.keeper_lives = home.locked(stem);
 }
 
-/// Who did not answer, and what is known of it all the same. An app that has ended and whose lock is held is
-/// looked at twice: whoever wrote that is about to let go.
+/// Completes the row of an app that did not answer. If the app has ended and its lock is held, reads the
+/// record twice: the process that wrote it is about to release the lock.
 void look_closer(const Home& home, Row& row, Error error, Millis wait, Reading reading,
                  const std::string& boot, MarkedProcesses& processes) {
   row.failure = error.reason;
@@ -248,7 +248,7 @@ void look_closer(const Home& home, Row& row, Error error, Millis wait, Reading r
   }
 }
 
-/// The status of each: by a question where that is answered, else by a call.
+/// Returns the status of each app: by datagram if the keeper answers it, else by a call.
 Answers ask_all(const Home& home, const std::vector<AppId>& ids, const std::vector<AppId>& asked,
                 Millis wait) {
   const Deadline deadline(wait);
@@ -312,7 +312,7 @@ std::vector<Row> look_at_fleet(const Home& home, Millis wait, const std::functio
     Error unreadable{Reason::invalid, "", "", 0};
     look_closer(home, rows[i], answers[i] ? unreadable : answers[i].error(), wait, reading, boot, processes);
   }
-  // A stray directory or socket without any record is no app.
+  // A stray directory or socket without any record is not an app.
   std::erase_if(rows, [](const Row& row) {
     return !row.answered && !row.keeper_lives && row.status.version.empty() && row.status.command.empty() &&
            !row.status.reason;

@@ -17,13 +17,13 @@ namespace {
 
 using std::string;
 
-constexpr Millis kStep{5};  // a socket that does not listen yet, a lock that is not free yet
+constexpr Millis kStep{5};  // for a socket that does not listen yet, or a lock that is not free yet
 constexpr Millis kLockStep{20};
-constexpr Millis kPatience{5'000};  // with a socket that is bound, whose lock is held, and nobody listens
+constexpr Millis kPatience{5'000};  // for a bound socket whose lock is held and on which no process listens
 constexpr Millis kRefused{1'000};
 constexpr Millis kAnswer{2'000};
 constexpr Millis kLookAgain{250};  // without an inotify instance
-/// Two descriptors for each keeper.
+/// Each keeper takes two descriptors.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
@@ -40,7 +40,7 @@ AppEvent event_of(const AppId& id, const char* what) {
   return out;
 }
 
-/// As a keeper would have said it at its end, had it been there to say it.
+/// Fills in the event as a keeper would have sent it at its end.
 void fill_in(AppEvent& event, const Status& status) {
   event.instance = status.instance;
   event.state = status.state;
@@ -54,7 +54,7 @@ void fill_in(AppEvent& event, const Status& status) {
   event.cause = status.last_exit->cause;
 }
 
-/// The process that listens at the other end, in the numbers of this pid namespace (SO_PEERCRED, unix(7)).
+/// Returns the process that listens at the other end, by its pid in this namespace (SO_PEERCRED, unix(7)).
 Fd process_behind(const Fd& socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -68,7 +68,7 @@ AppView view_of(const Status& status) {
 
 }  // namespace
 
-/// A run of an app, also where its numbers began anew; and how far it had come.
+/// Returns the identity of a run and its progress; also tells runs apart whose numbers began anew.
 string FleetEvents::run_text(const Status& s) {
   auto text = [](const std::optional<WallTime>& time) { return time ? time_text(*time) : string("-"); };
   return std::to_string(s.run) + " " + text(s.started_at) + " " + text(s.stopped_at);
@@ -85,9 +85,9 @@ Result<FleetEvents> FleetEvents::open(string home, std::function<bool(const AppI
 
 // --- one keeper
 
-/// There is a socket of that name, a new one.
+/// A new socket of that name has appeared.
 void FleetEvents::come(const AppId& id, Seen seen) {
-  // An earlier keeper's: what it still said comes first.
+  // The socket of an earlier keeper: its remaining events come first.
   if (auto it = connections_.find(id); it != connections_.end() && it->second.socket) take(id, it->second);
   if (auto it = connections_.find(id); it != connections_.end()) {
     const Connection& earlier = it->second;
@@ -120,7 +120,7 @@ void FleetEvents::connect(const AppId& id) {
   Connection connection;
   connection.socket = std::move(*socket);
   string line = request_line(kCallId, WatchEvents{});
-  std::string_view unsent = line;  // it is short, and the socket is new: it takes it at once
+  std::string_view unsent = line;  // the line is short and the socket is new: one send takes all of it
   if (Done done = send_some(connection.socket.get(), unsent, "follow " + id.stem()); !done)
     return refused(id, done.error());
   connection.keeper = process_behind(connection.socket);
@@ -129,7 +129,7 @@ void FleetEvents::connect(const AppId& id) {
   connections_.insert_or_assign(id, std::move(connection));
 }
 
-/// Everything that it has said, and its end.
+/// Reads all remaining events of a connection, and its end.
 void FleetEvents::take(const AppId& id, Connection& connection) {
   for (;;) {
     std::size_t before = connection.lines.pending();
@@ -137,7 +137,7 @@ void FleetEvents::take(const AppId& id, Connection& connection) {
     bool more = connection.lines.pending() > before;
     while (auto line = connection.lines.next()) {
       take_line(id, connection, *line);
-      if (!connection.socket) return;  // it does not serve us
+      if (!connection.socket) return;  // the keeper does not serve this client
     }
     if (!done) break;
     if (!more) return;
@@ -170,7 +170,7 @@ void FleetEvents::take_line(const AppId& id, Connection& connection, std::string
   happened_.push_back({id, std::move(*event), std::move(*json)});
 }
 
-/// It has no room for us, or does not know events: said once, tried again.
+/// The keeper has no room for this client, or does not know events: reported once, then retried.
 void FleetEvents::refused(const AppId& id, const Error& error) {
   AppView& view = apps_[id];
   bool said = view.state == State::unreachable;
@@ -185,8 +185,8 @@ void FleetEvents::refused(const AppId& id, const Error& error) {
   happened_.push_back({id, std::move(event), std::move(json)});
 }
 
-/// Its connection has ended. While the lock is held it is a keeper that is about to go, or a next one whose
-/// socket we shall hear of.
+/// Handles the end of a connection. While the lock is held, the keeper is about to leave, or a successor will
+/// bind a socket that inotify reports.
 void FleetEvents::settle(const AppId& id) {
   auto it = connections_.find(id);
   if (it != connections_.end()) it->second.keeper.reset();
@@ -201,7 +201,7 @@ void FleetEvents::settle(const AppId& id) {
   AppEvent event = event_of(id, "gone");
   event.state = State::exited;
   if (record) fill_in(event, *record);
-  // One that left no record was no app yet; a record that was told of already is of a keeper that we knew.
+  // Without a record it was not an app yet; a record that was reported already belongs to a known keeper.
   bool unknown = announced && record && parted_[id] != run_text(*record);
   if (record) parted_[id] = run_text(*record);
   if (without_a_word || unknown) tell_gone(id, std::move(event));
@@ -212,7 +212,7 @@ void FleetEvents::tell_gone(const AppId& id, AppEvent event) {
   happened_.push_back({id, std::move(event), std::move(json)});
 }
 
-/// What is known of an app that has no keeper; nothing where a next one has come.
+/// Returns what is known of an app without a keeper; nothing if a successor has come.
 std::optional<Status> FleetEvents::take_record(const AppId& id) {
   again_.erase(id);
   std::vector<Row> rows;
@@ -225,7 +225,7 @@ std::optional<Status> FleetEvents::take_record(const AppId& id) {
   apps_[id] = view_of(row.status);
   apps_[id].kept = row.keeper_lives;
   if (!row.keeper_lives) return std::move(row.status);
-  // Its socket was heard of before.
+  // Its socket was reported before.
   again_[id] = {steady_now() + kStep, steady_now() + kPatience};
   return std::nullopt;
 }
@@ -239,7 +239,7 @@ void FleetEvents::look_again() {
     if (it != connections_.end() && it->second.socket) {
       again_.erase(id);
     } else if (home_) {
-      connect(id);  // where there is no socket, that is settled
+      connect(id);  // settles the app if there is no socket
     } else {
       settle(id);
     }

@@ -1,12 +1,12 @@
-// What happens to the apps of a home, live: those that are kept now, those that come later, and a keeper that
-// goes and comes back. The home need not exist yet.
+// Reports what happens to the apps of a home, live: to the apps that are kept now, to later ones, and when a
+// keeper leaves and comes back. The home need not exist yet.
 //
-// One connection with an `events` stream for each keeper, and inotify(7) on the directory of the sockets (or
-// on the nearest directory above it that exists). Nothing is looked at again by time, with three exceptions,
-// all of them short: a socket that is bound and does not listen yet; a keeper that is gone and whose lock is
-// held for a moment longer (a lock has no event); a keeper that had no room for us, each second.
+// Uses one connection with an `events` stream for each keeper, and inotify(7) on the directory of the sockets
+// (or on the nearest existing directory above it). There is no polling, with three short exceptions: a socket
+// that is bound and does not listen yet; the lock of a keeper that has ended, which is held a moment longer
+// (a lock has no event); a keeper that had no room for this client, each second.
 //
-// A program calls wait() in a loop, looks at what it gives back and at apps().
+// A program calls wait() in a loop, and reads its result and apps().
 #pragma once
 #include <poll.h>
 
@@ -22,12 +22,12 @@ namespace keeper {
 
 struct FleetEvent {
   AppId id;
-  /// As the keeper said it. Two are said by this class: "unreachable" (it does not serve us; `text` says
-  /// why), and "gone", once for each keeper that could say no "left" to us: it was killed, or lived too short
-  /// a time to be asked. With "gone" comes what the record says: the Status, and of a run that has ended exit
+  /// The event as the keeper sent it. This class makes two itself: "unreachable" (the keeper does not serve
+  /// this client; `text` has the reason) and "gone", once for each keeper that could not send "left": it was
+  /// killed, or lived too briefly. "Gone" carries the Status of the record and, of a run that has ended, exit
   /// and cause.
   AppEvent event;
-  std::string json;  ///< the event as it came
+  std::string json;  ///< the event as received
 };
 
 /// One app (one instance of it) as it is now.
@@ -35,35 +35,35 @@ struct AppView {
   State state = State::stopped;
   bool ready = false;
   bool kept = false;   ///< a keeper holds its lock
-  bool known = false;  ///< its keeper, or its record, has said the rest
+  bool known = false;  ///< its keeper or its record has given the rest
   std::string reason;  ///< why it is exited, fatal or unreachable
 };
 
 class FleetEvents {
  public:
-  /// Follows the apps that `wanted` accepts. Without an inotify instance the directory is looked at every 250
-  /// ms. Errors: refused (the home).
+  /// Follows the apps that `wanted` accepts. Without an inotify instance it reads the directory every 250 ms.
+  /// Errors: refused (the home).
   static Result<FleetEvents> open(std::string home, std::function<bool(const AppId&)> wanted);
 
-  /// Waits until something has happened, one of `others` is ready, or the deadline has passed. What has
-  /// happened, in order; `others` have their revents. Errors: refused (a home that came later).
+  /// Waits for an event, for one of `others`, or until the deadline. Returns the events in order; `others`
+  /// have their revents. Errors: refused (a home that was created later).
   Result<std::vector<FleetEvent>> wait(const Deadline& deadline, std::vector<pollfd>& others);
 
   /// Apps without a keeper are known from their records.
   const std::map<AppId, AppView>& apps() const { return apps_; }
-  /// Nothing while there is none.
+  /// Nothing while the home does not exist.
   const std::optional<Home>& home() const { return home_; }
 
  private:
   struct Connection {
     Fd socket;
     LineBuffer lines{kMostReply};
-    Fd keeper;  ///< its process (pidfd_open(2)), to see when it has gone; none in another pid namespace
+    Fd keeper;  ///< its process (pidfd_open(2)), to notice its end; none in another pid namespace
     bool left = false;
     bool refused = false;
-    std::uint64_t run = 0;  ///< of which it spoke last
+    std::uint64_t run = 0;  ///< the run of its last event
   };
-  /// Something to be looked at again.
+  /// An app to be looked at again.
   struct Again {
     Millis at{0};
     Millis until{0};
@@ -102,9 +102,9 @@ class FleetEvents {
   std::string watched_;  ///< the directory
   std::map<AppId, Connection> connections_;
   std::map<AppId, Again> again_;
-  std::set<AppId> announced_;            ///< a socket of theirs was made, and nobody has answered there yet
-  std::map<AppId, std::string> parted_;  ///< which run was spoken of when its last keeper was said to be gone
-  bool begun_ = false;                   ///< what is found from now on has come since
+  std::set<AppId> announced_;            ///< a socket was made, and no keeper has answered there yet
+  std::map<AppId, std::string> parted_;  ///< the run that was current when its last keeper was reported gone
+  bool begun_ = false;                   ///< apps that are found from now on are new
   std::map<AppId, AppView> apps_;
   std::vector<FleetEvent> happened_;
 };

@@ -1,4 +1,4 @@
-// FleetEvents: the directories that it watches, until there is one with sockets in it.
+// FleetEvents: the directories that it watches until one with sockets exists.
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -19,8 +19,8 @@ string parent_of(const string& path) {
 
 }  // namespace
 
-/// Watches the directory of the sockets, or the nearest one above it that there is. False: the same as
-/// before.
+/// Watches the directory of the sockets, or the nearest existing directory above it. Returns false if that is
+/// the same as before.
 bool FleetEvents::watch_deepest() {
   if (!inotify_) return false;
   string path = path_ + "/sock";
@@ -37,7 +37,7 @@ bool FleetEvents::watch_deepest() {
 }
 
 Done FleetEvents::look_for_home() {
-  // A directory may be made between two looks: until the deepest one stays the deepest.
+  // A directory may be made between two looks: repeat until the deepest one stays the deepest.
   while (watch_deepest()) {
   }
   auto home = Home::open(path_, Home::Create::no);
@@ -73,7 +73,7 @@ Done FleetEvents::take_changes() {
     for (char* at = bytes; at < bytes + got;) {
       auto* event = reinterpret_cast<inotify_event*>(at);
       at += sizeof *event + event->len;
-      if ((event->mask & IN_IGNORED) != 0 && event->wd != watch_) continue;  // a watch that was given up
+      if ((event->mask & IN_IGNORED) != 0 && event->wd != watch_) continue;  // of a watch that was removed
       bool made = (event->mask & (IN_CREATE | IN_MOVED_TO)) != 0;
       if (!made || !home_ || watched_ != path_ + "/sock") {
         anew = true;

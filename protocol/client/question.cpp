@@ -13,21 +13,21 @@
 namespace keeper {
 namespace {
 
-/// As many answers as a socket takes before it is read (net.unix.max_dgram_qlen, of which 10 is the default).
+/// The number of replies that a socket queues before they are read (net.unix.max_dgram_qlen, 10 by default).
 constexpr std::size_t kEach = 10;
 constexpr std::size_t kMostReply = 16 * 1024;
 constexpr int kMostStrays = 1000;
-constexpr unsigned kIndexBits = 20;  // of an id; a number in JSON is exact up to 53
+constexpr unsigned kIndexBits = 20;  // of an id; a number in JSON is exact up to 53 bits
 
 using Replies = std::vector<std::optional<std::string>>;
 
-/// One of the sockets that answers come to.
+/// A socket that receives replies.
 struct Inbox {
   Fd socket;
   std::size_t awaited = 0;
 };
 
-/// An address that the kernel chooses (unix(7), autobind).
+/// Binds to an address that the kernel chooses (unix(7), autobind).
 Fd open_inbox() {
   Fd out(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   sockaddr_un none{};
@@ -38,7 +38,7 @@ Fd open_inbox() {
   return out;
 }
 
-/// What ids begin with, so that an answer to somebody who had the address before is not taken for one to us.
+/// Returns the start of the ids, so that a reply to an earlier owner of the address is not accepted.
 std::uint64_t new_series() {
   std::uint32_t random = 0;
   if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) return 0;
@@ -52,7 +52,7 @@ class Round {
   Replies ask(Millis quiet) {
     for (std::size_t i = 0; i < ids_.size() && i < std::size_t{1} << kIndexBits; ++i)
       if (!send(i)) break;
-    // In the order in which they were asked: whoever answers meanwhile has its answer kept by its inbox.
+    // In the order of the questions: the inbox keeps a reply that comes meanwhile.
     for (auto inbox = inboxes_.begin(); inbox != inboxes_.end(); ++inbox)
       while (inbox->awaited > 0 && (take_one(*inbox) || wait(*inbox, quiet))) {
       }
@@ -60,7 +60,7 @@ class Round {
   }
 
  private:
-  /// False: there are no more sockets to be had.
+  /// Returns false if no more sockets are available.
   bool send(std::size_t index) {
     if (inboxes_.empty() || inboxes_.back().awaited == kEach) inboxes_.push_back({open_inbox()});
     Inbox& inbox = inboxes_.back();
@@ -76,7 +76,7 @@ class Round {
     char bytes[kMostReply];
     const Datagram got = receive_datagram(inbox.socket.get(), bytes, sizeof bytes, MSG_DONTWAIT);
     if (got.bytes < 0) return false;
-    if (got.sender != home_.owner()) return --strays_ > 0;  // anybody may send to an address that is no file
+    if (got.sender != home_.owner()) return --strays_ > 0;  // anybody may send to such an address
     std::string_view line(bytes, static_cast<std::size_t>(got.bytes));
     auto reply = decode_reply(line.substr(0, line.find('\n')));
     if (got.cut || !reply || !reply->id || *reply->id - series_ >= ids_.size()) return --strays_ > 0;
@@ -85,7 +85,7 @@ class Round {
     return true;
   }
 
-  /// False, from then on at once: it was quiet for too long.
+  /// Returns false, and from then on always, after `quiet` without a reply.
   bool wait(const Inbox& inbox, Millis quiet) {
     pollfd polled{inbox.socket.get(), POLLIN, 0};
     const Deadline deadline(patient_ ? quiet : Millis(0));
@@ -101,7 +101,7 @@ class Round {
   const std::vector<AppId>& ids_;
   Replies replies_;
   std::vector<Inbox> inboxes_;
-  int strays_ = kMostStrays;  ///< then the rest is not waited for
+  int strays_ = kMostStrays;  ///< datagrams of strangers, after which the rest is not waited for
   bool patient_ = true;
   const std::uint64_t series_ = new_series();
 };

@@ -1,4 +1,4 @@
-// Asking many keepers for their status by datagrams (sock/STEM.ask), without a connection to each.
+// Asks many keepers for their status by datagrams (sock/STEM.ask), without a connection to each.
 #pragma once
 #include <optional>
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace keeper {
 
-/// What the keepers of these apps, which Home::all_sockets() has named, answer, in the order of `ids`: the
-/// status as JSON text (read_as<Status>). Nothing where none has come: the socket is gone, a keeper that is
-/// busy, is stopped, was killed meanwhile, or has no room for a question; then a connection tells more. Waits
-/// until all have answered, or for `quiet` in which nobody does.
+/// Returns the replies of the keepers of these apps, which Home::all_sockets() has named, in the order of
+/// `ids`: the status as JSON text (read_as<Status>). Nothing if there is no reply: the socket is gone, or the
+/// keeper is busy, suspended, killed meanwhile, or has no room for a question; a connection tells which.
+/// Waits until all have answered, or none has for `quiet`.
 std::vector<std::optional<std::string>> ask_by_datagram(const Home& home, const std::vector<AppId>& ids,
                                                         Millis quiet);
 

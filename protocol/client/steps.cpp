@@ -10,7 +10,7 @@
 namespace keeper {
 namespace {
 
-/// An error about the connection rather than what was asked.
+/// Returns an error that is about the connection and not about the request.
 Error turned_away(Error error) {
   if (error.reason != Reason::busy) return error;
   error.reason = Reason::full;

@@ -11,24 +11,24 @@
 
 namespace keeper {
 
-/// Replies may hold a log's lines, each byte of which JSON may write as six.
+/// Replies may hold the lines of a log, and JSON may write each byte of them as six.
 inline constexpr std::size_t kMostReply = 4 << 20;
 
-/// Sends of `unsent` what the socket takes now, and cuts that off. A keeper that closed its side has said
-/// why: that is still to be read, so nothing is left unsent. Errors: unreachable, failed; `doing` begins
-/// their text.
+/// Sends as much of `unsent` as the socket takes now, and removes that. If the keeper has closed its side,
+/// the reason can still be read, so nothing is left unsent. Errors: unreachable, failed; `doing` begins their
+/// text.
 Done send_some(int socket, std::string_view& unsent, const std::string& doing);
 
-/// Takes what has come into `lines`; nothing having come is no error. Errors: unreachable (the end).
+/// Reads the available bytes into `lines`; nothing available is not an error. Errors: unreachable (the end).
 Done receive_some(int socket, LineBuffer& lines, const std::string& doing);
 
-/// The result (JSON text) of the reply to `id`, or its error, once it is among `lines`. Lines about other ids
-/// are passed over; an error without an id is for the connection as a whole (too many clients, another user).
+/// Returns the result (JSON text) of the reply to `id`, or its error, once it is among `lines`. Skips lines
+/// about other ids; an error without an id is for the whole connection (too many clients, another user).
 std::optional<Result<std::string>> reply_among(LineBuffer& lines, std::uint64_t id, const std::string& doing);
 
-/// Sends what is still `unsent` and waits until the deadline for the reply to `id`: its result (JSON text).
-/// What has come is taken even when the deadline has passed. Errors: timeout, unreachable (the keeper went
-/// away), and what the keeper answered; `doing` begins their text.
+/// Sends the rest of `unsent` and waits until the deadline for the reply to `id`: its result (JSON text).
+/// Reads available bytes even after the deadline. Errors: timeout, unreachable (the keeper ended), and the
+/// keeper's own; `doing` begins their text.
 Result<std::string> finish_exchange(int socket, std::string_view unsent, LineBuffer& lines, std::uint64_t id,
                                     const Deadline& deadline, const std::string& doing);
 
