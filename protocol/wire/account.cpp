@@ -7,7 +7,7 @@
 namespace keeper {
 namespace {
 
-/// The fields between colons; empty if they are not `count`.
+/// Returns the fields between colons; empty if their number is not `count`.
 std::vector<std::string_view> split_fields(std::string_view text, std::size_t count) {
   std::vector<std::string_view> out;
   for (std::size_t i = 1; i < count; ++i) {

@@ -41,7 +41,7 @@ std::optional<string> from_base64(string_view text) {
       group = group << 6 | static_cast<unsigned>(digit);
     }
     if ((group & ((1u << (8 * padding)) - 1)) != 0)
-      return std::nullopt;  // section 3.5: bits of no byte are zero
+      return std::nullopt;  // section 3.5: bits that belong to no byte are zero
     for (std::size_t k = 0; k + padding < 3; ++k)
       out += static_cast<char>(group >> (16 - 8 * k) & 255);
   }

@@ -18,14 +18,14 @@ using std::string_view;
 // --- values <-> JSON -------------------------------------------------------------------------------------
 
 constexpr string_view kSpace = " \t\r\n";
-constexpr std::size_t kUsualReply = 1024;  // a status and what goes around it
+constexpr std::size_t kUsualReply = 1024;  // a status and its envelope
 
 string dump(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-/// A text that is written piece by piece. A keeper answers `status` more often than anything, out of caches
-/// that others have emptied meanwhile: what a string does for each piece is half of the answer.
+/// A text that is written piece by piece. A keeper answers `status` more often than anything else, with
+/// caches that other processes have emptied: a string's work for each piece is half of a reply.
 class Text {
  public:
   explicit Text(std::size_t expected = 0)
@@ -55,7 +55,7 @@ class Text {
     copy(plain);
     *at_++ = '"';
   }
-  /// `{"name":` or `,"name":`.
+  /// Writes `{"name":` or `,"name":`.
   void member(char before, string_view name) {
     make_room(name.size() + 4);
     *at_++ = before;
@@ -99,7 +99,7 @@ bool from_text(string_view piece, T& value);
 template <class T>
 concept Word = std::is_enum_v<T>;
 
-/// `{"a":1,"b":null}`, member by member; there is one at least.
+/// Writes `{"a":1,"b":null}`, member by member; it has at least one.
 class ObjectText {
  public:
   explicit ObjectText(Text& out) : out_(out) {}
@@ -107,7 +107,7 @@ class ObjectText {
   ObjectText(const ObjectText&) = delete;
   ObjectText& operator=(const ObjectText&) = delete;
 
-  /// A declared name: it needs no escape.
+  /// A declared name needs no escape.
   template <class T>
   void add(string_view name, const T& value) {
     out_.member(std::exchange(before_, ','), name);
@@ -145,7 +145,7 @@ void end_to_text(const ExitInfo& e, Text& out) {
   if (e.core_dumped) object.add("core_dumped", true);
 }
 
-/// The members of a LastExit as they are written: one of code and signal, or neither.
+/// The members of a LastExit as received: one of code and signal, or neither.
 struct ExitPieces {
   std::optional<int> code;
   std::optional<string> signal;
@@ -193,9 +193,9 @@ bool end_from_text(string_view piece, ExitInfo& e) {
 }
 
 template <class T>
-struct Arm {};  // picks an overload without making a T
+struct Arm {};  // selects an overload without making a T
 
-// Written as text at once: a tree costs five times as much.
+// Writes text directly: a tree costs five times as much.
 template <class T>
 void put(Arm<std::optional<T>>, const std::optional<T>& v, Text& out) {
   if (v)
@@ -261,7 +261,7 @@ void put(Arm<double>, double v, Text& out) {
     out += dump(Json(v));
     return;
   }
-  // The shares of a processor that every status has: the library's way is long.
+  // Every status has shares of a processor, and the library's way is long.
   out.number(tenths / 10);
   out += '.';
   out += static_cast<char>('0' + tenths % 10);
@@ -332,7 +332,7 @@ template <Word T>
 bool take(Arm<T>, string_view piece, T& v) {
   string word;
   if (!from_text(piece, word)) return false;
-  if (auto known = value_for<T>(word)) v = *known;  // a word of a newer keeper: keep the default
+  if (auto known = value_for<T>(word)) v = *known;  // keeps the default for a newer keeper's word
   return true;
 }
 bool take(Arm<bool>, string_view piece, bool& v) {
@@ -350,7 +350,7 @@ bool take(Arm<double>, string_view piece, double& v) {
   return json.is_number();
 }
 
-/// Reads the members of an object that T declares. Gives the name of one that has the wrong type, else an
+/// Reads the members of an object that T declares. Returns the name of a member with the wrong type, else an
 /// empty text.
 template <HasFields T>
 string read_fields(string_view object, T& v) {
@@ -382,7 +382,7 @@ RpcError invalid_request(const char* why) {
   return {rpc_code::invalid_request, why, Reason::invalid};
 }
 
-/// What is wrong with the text of a line, if anything is.
+/// Returns the error of a line's text, if there is one.
 std::optional<RpcError> text_error(TextCheck check, int most_values) {
   switch (check) {
     case TextCheck::good: return std::nullopt;
@@ -415,7 +415,7 @@ Incoming read_method(string_view method, string_view params, const IdText& id, b
   }
 }
 
-/// The members of a request, each as it is written; empty where there is none.
+/// The members of a request as received; empty if missing.
 struct RequestPieces {
   string_view version, id, method, params, last;
 };
@@ -436,7 +436,7 @@ bool is_id(string_view piece) {
   return kind != '{' && kind != '[' && kind != 't' && kind != 'f';
 }
 
-/// `kind` of the text that these are the pieces of. `last` becomes true where the request says so, and stays
+/// `kind`: of the text that these pieces belong to. Sets `last` to true if the request says so, and keeps it
 /// otherwise.
 Incoming read_request(char kind, const RequestPieces& pieces, bool& last) {
   if (kind != '{') return BadRequest{"null", true, invalid_request("a request is a JSON object")};
@@ -643,7 +643,7 @@ Error malformed(string about) {
   return Error{Reason::invalid, {}, std::move(about), 0};
 }
 
-/// What keeps a JSON text from being an R; for people.
+/// Says for people why a JSON text is not an R.
 template <class R>
 string what_is_wrong(string_view text, R& value) {
   if (kind_of(text) != '{') return "not a JSON object";

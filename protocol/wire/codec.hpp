@@ -1,10 +1,10 @@
 // Messages <-> JSON-RPC 2.0, one message a line. Nothing here throws, whatever the bytes are.
 //
-// A line is read in two steps: one pass checks that it is JSON and counts depth and values, and stops at a
-// bound before anything is built (half a million '[' would cost 39 MB that are never given back); then the
-// members that the message declares are cut out of the text and read. Unknown members are never built at all,
-// absent ones keep their default. Texts that are not UTF-8 (a path, an argument, a log line) travel as
-// {"base64": "..."} wherever a text can stand.
+// A line is read in two steps. One pass checks that it is JSON and counts depth and values, and stops at a
+// bound before anything is built (500,000 times '[' would cost 39 MB that are never returned). Then the
+// members that the message declares are cut out of the text and read. Unknown members are never built, absent
+// ones keep their default. Texts that are not UTF-8 (a path, an argument, a log line) are sent as {"base64":
+// "..."} wherever a text can be.
 #pragma once
 #include <optional>
 #include <string>
@@ -31,7 +31,7 @@ inline constexpr int invalid_request = -32600;
 inline constexpr int method_not_found = -32601;
 inline constexpr int invalid_params = -32602;
 inline constexpr int internal = -32603;
-inline constexpr int server = -32000;  ///< ours: data.reason says which
+inline constexpr int server = -32000;  ///< data.reason says which
 }  // namespace rpc_code
 
 struct RpcError {
@@ -39,7 +39,7 @@ struct RpcError {
   std::string message;
   Reason reason = Reason::failed;
 };
-/// The code of JSON-RPC that stands for our reason.
+/// Returns the JSON-RPC code for a reason.
 RpcError to_rpc(const Error& error);
 Error from_rpc(const RpcError& error, std::string doing);
 
@@ -48,7 +48,7 @@ using IdText = std::string;
 
 struct Request {
   IdText id;           ///< "null" for a notification
-  bool answer = true;  ///< false for a notification (no id): never answered
+  bool answer = true;  ///< false for a notification (no id), which is never answered
   AnyRequest what;
 };
 struct BadRequest {
@@ -60,26 +60,26 @@ using Incoming = std::variant<Request, BadRequest>;
 
 struct RequestLine {
   std::vector<Incoming> items;
-  bool batch = false;  ///< the answers go out together in one array
-  bool last = false;   ///< a request of it says that the connection brings no further line
+  bool batch = false;  ///< the replies are sent together in one array
+  bool last = false;   ///< one of its requests says that the connection brings no further line
 };
 
-/// What a server makes of one line. A line of white space has no items.
+/// Decodes one line for a server. A line of white space has no items.
 RequestLine decode_requests(std::string_view line);
 
-/// Whether a client says with a request that it will send no more: it is answered, and the connection closed.
+/// Whether a request says that its client sends no more: it is answered, and the connection is closed.
 enum class Last : bool { no, yes };
 
-/// One request line for the wire, with its newline. `id` is a number.
+/// Returns one request line with its newline. `id` is a number.
 template <class M>
 std::string request_line(std::uint64_t id, const M& request, Last last = Last::no);
 
-/// One reply object, without a newline (several make up a batch).
+/// Returns one reply object without a newline (several make up a batch).
 template <class R>
 std::string reply_text(const IdText& id, const R& result);
 std::string error_text(const IdText& id, const RpcError& error);
 
-/// What a client makes of one line: the id, and the result still to be read (read_as), or an error.
+/// A reply line, decoded for a client: the id, and the result still to be read (read_as), or an error.
 struct Reply {
   std::optional<std::uint64_t> id;
   std::string result;  ///< JSON text, as it was sent
@@ -87,28 +87,28 @@ struct Reply {
 };
 Result<Reply> decode_reply(std::string_view line);
 
-/// One notification of a stream, with its newline.
+/// Returns one notification of a stream, with its newline.
 std::string event_line(const AppEvent& event);
 std::string log_line(const NewLines& lines);
-/// What a client makes of a line that may be a notification: its params as JSON text (read_as<AppEvent>);
-/// nothing where it is a reply, or a notification of another kind.
+/// Decodes a line that may be a notification, for a client: returns its params as JSON text
+/// (read_as<AppEvent>); nothing for a reply or a notification of another kind.
 std::optional<std::string> decode_event(std::string_view line);
-/// The same of a notification `log` (read_as<NewLines>).
+/// Does the same for a notification `log` (read_as<NewLines>).
 std::optional<std::string> decode_log(std::string_view line);
 
-/// The record status.json: the members of a Status, and "runs", one a line.
+/// Returns the record status.json: the members of a Status, and "runs", one a line.
 std::string record_text(const Status& status, const std::vector<RunRecord>& runs);
 
-/// The JSON text of a result as its struct.
+/// Reads the JSON text of a result into its struct.
 template <class R>
 Result<R> read_as(std::string_view json);
-/// A struct as JSON text. `indent` < 0: one line.
+/// Returns a struct as JSON text. `indent` < 0: one line.
 template <class R>
 std::string write_as(const R& value, int indent = -1);
-/// JSON texts as one JSON array, one a line.
+/// Returns JSON texts as one JSON array, one a line.
 std::string json_list(const std::vector<std::string_view>& objects);
 
-/// The OpenRPC document of every declared request.
+/// Returns the OpenRPC document of every declared request.
 OpenRpc open_rpc();
 
 }  // namespace keeper

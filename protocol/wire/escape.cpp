@@ -11,7 +11,7 @@ bool is_continuation(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
 
-/// Bytes of the UTF-8 sequence at the start of the text (RFC 3629); 0 if it is none.
+/// Returns the size of the UTF-8 sequence at the start of the text (RFC 3629); 0 if there is none.
 std::size_t sequence_length(std::string_view text) {
   auto first = static_cast<unsigned char>(text[0]);
   if (first < 0x80) return 1;
@@ -35,7 +35,7 @@ std::uint32_t code_point(std::string_view sequence) {
   return out;
 }
 
-/// C0, DEL and C1, which a terminal obeys; what changes the order in which it shows characters (Unicode's
+/// C0, DEL and C1, which a terminal obeys; the characters that change the display order (Unicode's
 /// Bidi_Control); and the separators of lines and paragraphs.
 bool is_control(std::string_view sequence) {
   const std::uint32_t c = code_point(sequence);
@@ -60,14 +60,14 @@ void add_escaped(std::string& out, std::string_view bytes) {
   }
 }
 
-/// Bytes of the colour sequence (ESC [ digits ; m) at the start of the text; 0 if it is none.
+/// Returns the size of the colour sequence (ESC [ digits ; m) at the start of the text; 0 if there is none.
 std::size_t colour_length(std::string_view text) {
   if (text.substr(0, 2) != "\x1b[") return 0;
   std::size_t end = text.find_first_not_of("0123456789;:", 2);
   return end != std::string_view::npos && text[end] == 'm' ? end + 1 : 0;
 }
 
-/// `kept` gives the bytes at the start of a text that are wanted although they are control characters.
+/// `kept` returns how many bytes at the start of a text are kept although they are control characters.
 template <class Kept>
 std::string escape(std::string_view text, Kept kept) {
   std::string out;

@@ -1,5 +1,5 @@
-// The declared fields of every wire struct: name, member, and a line of description. Included where JSON is
-// made, only.
+// The declared fields of every wire struct: name, member, and a line of description. Only for files that make
+// JSON.
 #pragma once
 #include "protocol/wire/codec.hpp"
 

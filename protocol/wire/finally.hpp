@@ -1,4 +1,4 @@
-// Something that is done when a scope is left, however it is left.
+// Runs a function when a scope is left, in whatever way.
 #pragma once
 #include <utility>
 

@@ -1,4 +1,4 @@
-// What `ctl doctor` says: one thing that is wrong with a home, and what to do about it.
+// A finding of `ctl doctor`: one fault of a home, and its remedy.
 #pragma once
 #include <optional>
 #include <string>
@@ -8,9 +8,9 @@
 namespace keeper {
 
 enum class Severity {
-  error,    ///< something does not work
+  error,    ///< a function does not work
   warning,  ///< it may not work, or is left over
-  note      ///< worth knowing; nothing is wrong
+  note      ///< worth knowing; not a fault
 };
 template <>
 inline constexpr std::array<WordOf<Severity>, 3> kWordsOf<Severity>{
@@ -18,12 +18,12 @@ inline constexpr std::array<WordOf<Severity>, 3> kWordsOf<Severity>{
 
 struct Finding {
   Severity severity = Severity::error;
-  std::optional<std::string> app;  ///< "api", "api:2"; nothing where it is about the home or the system
+  std::optional<std::string> app;  ///< "api", "api:2"; nothing if it is about the home or the system
   std::string what;
-  std::string remedy;  ///< what to do; where it was mended, what was done
+  std::string remedy;  ///< what to do; after a repair, what was done
   bool fixed = false;
 
-  /// Whether somebody still has to do something.
+  /// Returns whether it still needs an action.
   bool remains() const { return severity != Severity::note && !fixed; }
 };
 

@@ -16,8 +16,8 @@ namespace {
 using std::string;
 using std::string_view;
 
-/// Bytes of the UTF-8 character at `at`; 0 for what is none (RFC 3629: overlong, surrogate, over U+10FFFF,
-/// cut off).
+/// Returns the size of the UTF-8 character at `at`; 0 for other bytes (RFC 3629: overlong, surrogate, over
+/// U+10FFFF, cut off).
 std::size_t character_size(string_view text, std::size_t at) {
   auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
   unsigned char first = byte(0);
@@ -36,7 +36,7 @@ bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
-/// Whether a character stands for itself in a JSON string, and is not its end.
+/// Returns whether a character stands for itself in a JSON string, and does not end it.
 constexpr std::array<bool, 256> plain_characters() {
   std::array<bool, 256> out{};
   for (std::size_t c = 0x20; c < 0x80; ++c)
@@ -45,7 +45,7 @@ constexpr std::array<bool, 256> plain_characters() {
 }
 constexpr std::array<bool, 256> kPlain = plain_characters();
 
-/// The place of the next character, from `at` on, that does not simply stand for itself.
+/// Returns the place of the next character, from `at` on, that does not stand for itself.
 inline std::size_t skip_plain(string_view text, std::size_t at) {
   const char* here = text.data() + at;
   const char* const end = text.data() + std::max(at, text.size());
@@ -54,23 +54,23 @@ inline std::size_t skip_plain(string_view text, std::size_t at) {
   return static_cast<std::size_t>(here - text.data());
 }
 
-/// The place after white space, from `at` on.
+/// Returns the place after white space, from `at` on.
 std::size_t skip_space(string_view text, std::size_t at) {
   while (at < text.size() && is_space(text[at]))
     ++at;
   return std::min(at, text.size());
 }
 
-/// Where a key (with its quotes) and its value stand in a text.
+/// The place of a key (with its quotes) and of its value in a text.
 struct Place {
   string_view key, value;
 };
 
-/// The grammar of RFC 8259, one function per rule. Each begins at `at_` and leaves it behind what it has
-/// accepted.
+/// The grammar of RFC 8259, one function per rule. Each begins at `at_` and moves it behind the accepted
+/// text.
 class Checker {
  public:
-  /// `members` gets those of the outermost object.
+  /// `members` receives those of the outermost object.
   Checker(string_view text, int depth, int values, std::vector<Place>* members = nullptr)
       : text_(text), depth_(depth), depth_left_(depth), values_left_(values), members_(members) {}
 
@@ -89,8 +89,7 @@ class Checker {
     return true;
   }
   void space() {
-    if (at_ < text_.size() && text_[at_] <= ' ')
-      at_ = skip_space(text_, at_);  // what programs write has none
+    if (at_ < text_.size() && text_[at_] <= ' ') at_ = skip_space(text_, at_);  // programs write none
   }
   bool within(int& left) {
     if (--left < 0) too_much_ = true;
@@ -185,7 +184,7 @@ class Checker {
     unsigned second = hex_unit();
     return second >= 0xDC00 && second < 0xE000;
   }
-  /// Four hexadecimal digits; more than 0xFFFF for anything else.
+  /// Returns four hexadecimal digits; more than 0xFFFF for anything else.
   unsigned hex_unit() {
     unsigned unit = 0;
     string_view four = text_.substr(std::min(at_, text_.size()), 4);
@@ -203,14 +202,14 @@ class Checker {
   bool too_much_ = false;
 };
 
-/// The place after the string that begins at `at`.
+/// Returns the place after the string that begins at `at`.
 std::size_t skip_string(string_view text, std::size_t at) {
   for (at = skip_plain(text, at + 1); at < text.size() && text[at] != '"'; at = skip_plain(text, at + 1))
     if (text[at] == '\\') ++at;
   return std::min(at + 1, text.size());
 }
 
-/// The place after the value that begins at `at`.
+/// Returns the place after the value that begins at `at`.
 std::size_t skip_value(string_view text, std::size_t at) {
   int depth = 0;
   while (at < text.size()) {
@@ -235,7 +234,7 @@ std::size_t skip_value(string_view text, std::size_t at) {
   return at;
 }
 
-/// What stands between the quotes, unescaped into `scratch` where there is something to unescape.
+/// Returns the text between the quotes, unescaped into `scratch` if it has escapes.
 string_view unquoted(string_view quoted, string& scratch) {
   string_view inner = quoted.substr(1, quoted.size() - 2);
   if (inner.find('\\') == string_view::npos) return inner;
@@ -301,8 +300,7 @@ char kind_of(string_view text) {
 }
 
 Json tree_of(string_view text) {
-  // The parser takes a NUL for the end of its input, and would pass over what stands behind it. JSON has no
-  // NUL.
+  // The parser takes a NUL for the end of its input and would skip the rest. JSON has no NUL.
   bool has_nul = text.find('\0') != string_view::npos;
   return has_nul ? Json(Json::value_t::discarded) : Json::parse(text, nullptr, false);
 }

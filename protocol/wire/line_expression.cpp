@@ -13,14 +13,14 @@ namespace {
 using std::string;
 using std::string_view;
 
-constexpr std::size_t kMostPieces = 1000;  // the C library needs memory for the square of them
+constexpr std::size_t kMostPieces = 1000;  // the C library's memory grows with their square
 
 Error wrong(string what) {
   return Error{Reason::invalid, {}, std::move(what), 0};
 }
 
-/// Where the bracket expression ends that begins at `at`: behind "]", which may stand first in it ("[]a]",
-/// "[^]a]") and in a class ("[[:alpha:]]").
+/// Returns the end of the bracket expression that begins at `at`: after "]", which may be its first character
+/// ("[]a]", "[^]a]") and end a class ("[[:alpha:]]").
 std::size_t behind_bracket(string_view expression, std::size_t at) {
   at += expression.substr(at + 1).starts_with('^') ? 2 : 1;
   for (bool first = true; at < expression.size(); first = false) {
@@ -32,14 +32,14 @@ std::size_t behind_bracket(string_view expression, std::size_t at) {
   return at;
 }
 
-/// Where the interval ends that begins at `at`: behind the "}" of "{N}", "{N,}", "{N,M}", "{,M}". Behind the
-/// "{" where it is none of these.
+/// Returns the end of the interval that begins at `at`: after the "}" of "{N}", "{N,}", "{N,M}", "{,M}".
+/// After the "{" if it is none of these.
 std::size_t behind_interval(string_view expression, std::size_t at) {
   auto end = expression.find_first_not_of("0123456789,", at + 1);
   return end != string_view::npos && expression[end] == '}' ? end + 1 : at + 1;
 }
 
-/// How often what stands before an interval is written out, at most.
+/// Returns how often the atom before an interval is written out, at most.
 std::size_t times(string_view interval) {
   std::size_t most = 0, number = 0;
   for (char c : interval) {
@@ -51,18 +51,18 @@ std::size_t times(string_view interval) {
   return most + 1;
 }
 
-/// Behind the operator, the bracket expression, the escaped character or the character that stands there.
+/// Returns the end of the operator, bracket expression, escaped character or character at that place.
 std::size_t behind_next(string_view expression, std::size_t at) {
   if (expression[at] == '[') return behind_bracket(expression, at);
   if (expression[at] == '{') return behind_interval(expression, at);
   return at + (expression[at] == '\\' ? 2 : 1);
 }
 
-/// Pieces of what is open at some place in an expression: up to the last atom, and that one, which an
-/// operator behind it repeats.
+/// The pieces of the open group at some place in an expression: up to the last atom, and of that atom, which
+/// a following operator repeats.
 struct Pieces {
   std::size_t before = 0, last = 0;
-  int deepest = 0, depth = 0;  ///< repetitions within each other: in all of it, in the last atom
+  int deepest = 0, depth = 0;  ///< nested repetitions: in all of it, in the last atom
   void add(std::size_t atom, int deep = 0) {
     before = std::min(before + last, kMostPieces + 1);
     last = atom;
@@ -74,7 +74,7 @@ struct Pieces {
     repeat(depth > 0 ? 2 : 1);
     deepest = std::max(deepest, ++depth);
   }
-  /// What may be empty is passed over in as many ways: each within another squares what it comes to.
+  /// An atom that may be empty can be skipped in as many ways: each nesting squares their number.
   void write_out(std::size_t count) {
     for (int within = 0; within < depth; ++within)
       count = std::min(count * count, kMostPieces);
@@ -83,9 +83,9 @@ struct Pieces {
   }
 };
 
-/// How many pieces the C library makes of an expression, about: "+" doubles what it repeats, "{N}" writes it
-/// out N times, and they do so within each other. Nothing if a ")" closes nothing: that is taken as it
-/// stands, but not behind what line_expression puts in front.
+/// Returns how many pieces the C library makes of an expression, about: "+" doubles the repeated part, "{N}"
+/// writes it out N times, and they nest. Nothing if a ")" closes nothing: it would stand for itself, but not
+/// after the prefix of line_expression().
 std::optional<std::size_t> pieces_of(string_view expression) {
   std::vector<Pieces> open(1);
   for (std::size_t at = 0; at < expression.size();) {
@@ -115,7 +115,7 @@ std::optional<std::size_t> pieces_of(string_view expression) {
   return out;
 }
 
-/// "\1": POSIX has none in such expressions, but the C library does.
+/// POSIX has no "\1" in such expressions, but the C library does.
 bool refers_back(string_view expression) {
   for (std::size_t at = 0; at + 1 < expression.size(); ++at) {
     if (expression[at] != '\\') continue;
@@ -125,7 +125,7 @@ bool refers_back(string_view expression) {
   return false;
 }
 
-/// The C library's own words for what is wrong with it; empty for a good one.
+/// Returns the C library's error text for it; empty for a valid one.
 string compile_error(const string& expression) {
   regex_t compiled;
   int code = regcomp(&compiled, line_expression(expression).c_str(), REG_EXTENDED | REG_NOSUB);
@@ -140,7 +140,7 @@ string compile_error(const string& expression) {
 
 }  // namespace
 
-/// Not ".*", which does not pass over NUL; a line has no newline in it.
+/// Not ".*", which does not match NUL; a line has no newline in it.
 string line_expression(const string& expression) {
   return "^[^\n]*(" + expression + ")";
 }

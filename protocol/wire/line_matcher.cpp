@@ -5,8 +5,8 @@
 namespace keeper {
 namespace {
 
-// The C library remembers every state of the automaton that it comes across; after so many bytes it is made
-// to begin anew.
+// The C library keeps every state of the automaton that it meets; after so many bytes the expression is
+// compiled again.
 constexpr std::size_t kAnew = 1 << 20;
 
 }  // namespace
@@ -24,7 +24,7 @@ LineMatcher::~LineMatcher() {
   if (is_compiled_) regfree(&compiled_);
 }
 
-/// What regcomp(3) says; if it fails, what was compiled before stays.
+/// Returns regcomp(3)'s result; if it fails, the earlier compilation stays.
 int LineMatcher::compile() {
   regex_t fresh;
   int code = regcomp(&fresh, line_expression(expression_).c_str(), REG_EXTENDED | REG_NOSUB);

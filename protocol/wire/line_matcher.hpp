@@ -1,5 +1,5 @@
-// Matches lines against an expression (see line_expression), in bounded memory. A carriage return at a line's
-// end does not count. A NUL in it is a character that . does not match.
+// Matches lines against an expression (see line_expression), in bounded memory. Ignores a carriage return at
+// a line's end. A NUL is a character that . does not match.
 #pragma once
 #include <regex.h>
 
@@ -13,16 +13,16 @@ namespace keeper {
 
 class LineMatcher {
  public:
-  /// For who reads lines of unknown length: more of one need not be looked at.
+  /// The part of a line of unknown length that is enough to match.
   static constexpr std::size_t kMostLine = 8 << 10;
 
-  /// `expression` has passed check_line_expression. Errors: invalid, with what regerror(3) says.
+  /// `expression` has passed check_line_expression. Errors: invalid, with regerror(3)'s text.
   static Result<std::unique_ptr<LineMatcher>> make(std::string expression);
   ~LineMatcher();
   LineMatcher(const LineMatcher&) = delete;
   LineMatcher& operator=(const LineMatcher&) = delete;
 
-  /// Whether it is found in a line, which is given without its newline.
+  /// Returns whether a line, given without its newline, contains a match.
   bool matches(std::string_view line);
 
  private:

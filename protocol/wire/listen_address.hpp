@@ -21,12 +21,12 @@ struct ListenAddress {
   Kind kind = Kind::tcp;
   std::string host;              ///< of tcp: a numeric address, without brackets; empty: all
   int port = 0;                  ///< of tcp
-  std::string path;              ///< of local; "@NAME" has no file
-  std::optional<unsigned> mode;  ///< of local with a file; nothing: what the umask leaves
+  std::string path;              ///< of local; "@NAME" is a name without a file
+  std::optional<unsigned> mode;  ///< of local with a file; nothing: the umask decides
 
   static Result<ListenAddress> parse(std::string_view text);
   std::string text() const;
-  /// Without the name: two of them with the same place cannot both be had.
+  /// Returns the address without the name: two with the same place conflict.
   std::string place() const;
   bool has_file() const { return kind == Kind::local && !path.starts_with('@'); }
   bool operator==(const ListenAddress&) const = default;

@@ -1,8 +1,8 @@
-// Handlers of something that may be gone before they are called.
+// Handlers of an object that may be gone before they are called.
 //
-// A handler that the loop has queued already is called although its timer or descriptor was closed meanwhile
-// (asio: cancel() cannot take it back), and whoever is told that a run is ready may let go of what told it.
-// Each handler here has a mark of its owner, and does nothing once that is gone.
+// Asio calls a handler that the loop has queued already although its timer or descriptor was closed meanwhile
+// (cancel() does not remove it), and the receiver of a readiness report may destroy the reporter. Each
+// handler here has a mark of its owner, and does nothing once the owner is gone.
 #pragma once
 #include <cerrno>
 #include <memory>
@@ -11,25 +11,25 @@
 
 namespace keeper {
 
-/// Whether waiting ended because somebody ended it. Any other error is that a descriptor could not be watched
-/// just then (epoll_ctl(2)): whoever waited for it looks at once, as if it were ready, for none of them
-/// blocks, and waits anew.
+/// Returns whether waiting was cancelled. Any other error means that a descriptor could not be watched
+/// (epoll_ctl(2)): the waiting code then acts as if it were ready, because none of these descriptors blocks,
+/// and waits again.
 inline bool cancelled(std::error_code error) {
-  return error.value() == ECANCELED;  // asio::error::operation_aborted, of a category of asio's own
+  return error.value() == ECANCELED;  // asio::error::operation_aborted, of asio's own category
 }
 
 class Living {
  public:
-  /// A handler that calls `what` unless it was cancelled, if the owner waits for this still.
+  /// Returns a handler that calls `what` unless it was cancelled, if the owner still waits for it.
   template <class F>
   auto only(F what) const {
     return [mark = std::weak_ptr<char>(mark_), what = std::move(what)](std::error_code error) {
       if (!cancelled(error) && !mark.expired()) what();
     };
   }
-  /// Whether the owner is there, for whoever calls out and goes on afterwards.
+  /// Tells a caller that continues after a callback whether the owner still exists.
   std::weak_ptr<char> mark() const { return mark_; }
-  /// Nothing is waited for any more; what is asked for from now on is.
+  /// Forgets all pending waits; later ones count.
   void renew() { mark_ = std::make_shared<char>(); }
 
  private:

@@ -26,7 +26,7 @@ bool has_control(string_view text) {
   return std::any_of(text.begin(), text.end(), is_control);
 }
 
-/// The format with its %L written out, which strftime does not know.
+/// Returns the format with its %L written out, which strftime does not have.
 string with_milliseconds(string_view format, int milliseconds) {
   string out;
   for (std::size_t i = 0; i < format.size(); ++i) {

@@ -1,4 +1,4 @@
-// Types of the fields that say how output is recorded. Each reads the text of its flag and gives it back.
+// Types of the fields that say how output is recorded. Each parses the text of its flag and prints it.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -12,21 +12,21 @@ struct tm;
 
 namespace keeper {
 
-/// What a line of the log looks like: as it came, with a time in front, or as a JSON object.
+/// The form of a line in the log: as written, with a time in front, or as a JSON object.
 enum class LogFormat { raw, time, json };
 template <>
 inline constexpr std::array<WordOf<LogFormat>, 3> kWordsOf<LogFormat>{
     {{LogFormat::raw, "raw"}, {LogFormat::time, "time"}, {LogFormat::json, "json"}}};
 
-/// What happens to output that neither the log nor log_buffer has room for: it is dropped and counted, or the
-/// program waits.
+/// The treatment of output that neither the log nor log_buffer has room for: it is dropped and counted, or
+/// the program waits.
 enum class LogFull { drop, block };
 template <>
 inline constexpr std::array<WordOf<LogFull>, 2> kWordsOf<LogFull>{
     {{LogFull::drop, "drop"}, {LogFull::block, "block"}}};
 
-/// Bounds of sizes. A log is renamed at log_max_size: 0 (never), else at least 1K; log_max_total is at least
-/// 1K; log_buffer is from 64K to 1G. Errors: invalid, with what would be right.
+/// Checks the bounds of sizes. A log is renamed at log_max_size: 0 (never), else at least 1K; log_max_total
+/// is at least 1K; log_buffer is from 64K to 1G. Errors: invalid, with a valid value.
 Done check_log_max_size(std::uint64_t bytes);
 Done check_log_max_total(std::optional<std::uint64_t> bytes);
 Done check_log_buffer(std::uint64_t bytes);
@@ -38,12 +38,12 @@ struct DateFormat {
   std::string format;
   static Result<DateFormat> parse(std::string_view text);
   const std::string& text() const { return format; }
-  /// What it is for a time; empty if it is longer than kMost.
+  /// Returns the text for a time; empty if it is longer than kMost.
   std::string text_for(const tm& time, int milliseconds) const;
   bool operator==(const DateFormat&) const = default;
 };
 
-/// What the first line of a record matches (see line_expression).
+/// The expression that the first line of a record matches (see line_expression).
 struct RecordStart {
   std::string expression;
   static Result<RecordStart> parse(std::string_view text);
@@ -51,8 +51,8 @@ struct RecordStart {
   bool operator==(const RecordStart&) const = default;
 };
 
-/// Where syslog messages go: "local" (/dev/log), or "udp:HOST:PORT" with an IPv6 address in brackets. Whether
-/// a HOST exists is found out when it is sent to.
+/// The destination of syslog messages: "local" (/dev/log), or "udp:HOST:PORT" with an IPv6 address in
+/// brackets. Whether a HOST exists shows when a message is sent.
 struct SyslogTarget {
   std::string host;  ///< without brackets; empty: local
   int port = 0;

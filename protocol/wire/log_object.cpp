@@ -8,7 +8,7 @@
 namespace keeper {
 namespace {
 
-constexpr int kDepth = 66, kValues = 10'100;  // what a program wrote stands one level down
+constexpr int kDepth = 66, kValues = 10'100;  // a program's own text is one level down
 
 }  // namespace
 

@@ -10,7 +10,7 @@ struct LogObject {
   int pid = 0;              ///< 0: none
   bool has_name = false;
 };
-/// Nothing for a line that is no such object: it has "t" and "stream".
+/// Returns nothing for a line that is not such an object: one with "t" and "stream".
 std::optional<LogObject> log_object_of(std::string_view line);
 
 }  // namespace keeper

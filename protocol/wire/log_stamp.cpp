@@ -16,7 +16,7 @@ constexpr string_view kJsonTime = "{\"t\":\"";
 constexpr std::size_t kWithoutZone = 23;  // 2026-11-20T17:24:00.123
 constexpr int kDepth = 64, kValues = 10'000;
 
-/// The number that the digits at `at` are; -1 if they are none.
+/// Returns the number that the digits at `at` are; -1 for other characters.
 int digits(string_view text, std::size_t at, std::size_t count) {
   int value = 0;
   for (std::size_t i = at; i < at + count; ++i) {
@@ -26,7 +26,7 @@ int digits(string_view text, std::size_t at, std::size_t count) {
   return value;
 }
 
-/// "+01:00", "Z": minutes east of Greenwich.
+/// Reads "+01:00", "Z": minutes east of Greenwich.
 std::optional<int> zone_minutes(string_view text, std::size_t& length) {
   if (text.starts_with('Z')) {
     length = 1;
@@ -39,7 +39,7 @@ std::optional<int> zone_minutes(string_view text, std::size_t& length) {
   return (text[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
 }
 
-/// "started pid 1140", "pid 1140 ended with code 3 after 5 s", "pid 1140 was ended by SIGKILL ...".
+/// Reads "started pid 1140", "pid 1140 ended with code 3 after 5 s", "pid 1140 was ended by SIGKILL ...".
 std::optional<RunMark> mark_in(string_view text) {
   constexpr string_view started = "started pid ", ended = "pid ";
   RunMark mark;
@@ -60,7 +60,7 @@ std::optional<RunMark> mark_in(string_view text) {
   return mark;
 }
 
-/// An object with "stream":"keeper".
+/// Reads an object with "stream":"keeper".
 std::optional<RunMark> mark_in_object(string_view line) {
   if (line.find("\"stream\":\"keeper\"") == string_view::npos) return std::nullopt;
   string_view message;

@@ -1,5 +1,5 @@
 // Every request and its result, declared once: a method name, a summary, the parameters. The codec, the
-// server's dispatch, the client and rpc.discover are all made from these declarations. Every parameter is
+// server's dispatch, the client and rpc.discover are made from these declarations. Every parameter is
 // optional on the wire.
 #pragma once
 #include <cstdint>
@@ -42,20 +42,20 @@ struct GetSpec {
   using Reply = Spec;
 };
 
-/// The status when nothing is left of the run; `status.left` are processes that were not to be ended
-/// (kill_mode process). Error `failed`: it cannot be ended, and goes on being kept.
+/// The status when nothing is left of the run; `status.left` are processes that kill_mode process spares.
+/// Error `failed`: it cannot be ended, and stays kept.
 struct Stop {
   static constexpr std::string_view method = "stop";
   static constexpr std::string_view summary =
       "Ends the program and then its keeper; answers when the whole tree is gone.";
   std::optional<std::uint64_t> run;  ///< only if this is still the current run, else error `changed`
-  std::optional<bool> scale{};       ///< others of the app go on: a worker of a cluster leaves that first
-  std::optional<bool> forget{};      ///< then its keeper deletes the app's record and logs
+  std::optional<bool> scale{};       ///< other instances stay: a worker of a cluster leaves that first
+  std::optional<bool> forget{};      ///< its keeper deletes the app's record and logs afterwards
   std::optional<bool> keep_logs{};   ///< with forget: the record alone
   using Reply = Status;
 };
 
-/// With a spec the app is configured with that from now on, if it is one of the same name and instance.
+/// Replaces the app's configuration if `spec` is given, with the same name and instance.
 struct RestartRun {
   static constexpr std::string_view method = "restart";
   static constexpr std::string_view summary =
@@ -65,13 +65,12 @@ struct RestartRun {
   using Reply = Status;
 };
 
-/// How a reload went. It failed where `failed` says why: then the app goes on as it was, and as `status`
-/// says.
+/// The outcome of a reload. If `failed` has a reason, the app continues as it was, with that `status`.
 struct Reloaded {
   Status status;
   std::optional<std::string> failed;
   std::vector<std::string> output;   ///< last lines of the run that failed
-  std::vector<std::string> changed;  ///< of the spec, for people (spec_differences)
+  std::vector<std::string> changed;  ///< in the spec, for people (spec_differences)
 };
 struct ReloadRun {
   static constexpr std::string_view method = "reload";
@@ -79,8 +78,8 @@ struct ReloadRun {
       "Starts a run beside the current one, which ends when the new one works; answers when that is decided. "
       "Where there is none it is started.";
   std::optional<std::uint64_t> run{};        ///< only if this is still the current run
-  std::optional<std::uint64_t> canary_ms{};  ///< how long the new one has to live on after it was ready
-  std::optional<Spec> spec{};                ///< as of restart; that of before stays where the reload fails
+  std::optional<std::uint64_t> canary_ms{};  ///< how long the new one must live after it was ready
+  std::optional<Spec> spec{};                ///< as of restart; a failed reload keeps the old one
   using Reply = Reloaded;
 };
 
@@ -103,7 +102,7 @@ struct Scale {
   using Reply = Status;
 };
 
-/// Any JSON value, as it is written.
+/// Any JSON value, as received.
 struct JsonText {
   std::string text;
 };
@@ -120,8 +119,8 @@ struct SendMessage {
 };
 
 struct SharedSocket {
-  bool held = false;             ///< then the descriptor comes beside the reply (SCM_RIGHTS)
-  std::string data;              ///< JSON: what the worker that asked first gave along for the others
+  bool held = false;             ///< the descriptor comes beside the reply (SCM_RIGHTS)
+  std::string data;              ///< JSON: data of the first worker for the others
   std::string path;              ///< of a socket in the file system
   std::uint64_t path_inode = 0;  ///< of that path
 };
@@ -135,29 +134,29 @@ struct ShareSocket {
 
 struct LogLines {
   std::string path;
-  std::uint64_t bytes = 0;  ///< size of the log now
+  std::uint64_t bytes = 0;  ///< current size of the log
   std::vector<std::string>
-      lines;               ///< without their newline; bytes that are not UTF-8 travel as {"base64": "..."}
-  bool truncated = false;  ///< there was more than fits into one reply
-  std::optional<std::uint64_t> stream{};  ///< of the notifications that follow; nothing where none do
+      lines;               ///< without their newline; bytes that are not UTF-8 are sent as {"base64": "..."}
+  bool truncated = false;  ///< there was more than one reply holds
+  std::optional<std::uint64_t> stream{};  ///< of the notifications that follow; nothing if none do
 };
 /// One notification of `logs` with `follow`.
 struct NewLines {
   std::uint64_t stream = 0;
   std::vector<std::string> lines;        ///< as in LogLines
-  bool partial = false;                  ///< the last one is a piece, and its line goes on with the next one
-  std::optional<std::uint64_t> dropped;  ///< lines that this subscriber was too slow for
+  bool partial = false;                  ///< the last one is a piece, and its line continues in the next one
+  std::optional<std::uint64_t> dropped;  ///< lines that were skipped for this slow subscriber
 };
 struct GetLogs {
   static constexpr std::string_view method = "logs";
   static constexpr std::string_view summary = "The last lines of the log; at most 192 KiB of them.";
   std::optional<std::uint64_t> lines;  ///< default 100
-  std::optional<bool> follow{};        ///< then a NewLines in a notification `log` for what is written
-  std::optional<std::string> log{};    ///< "out", "err": where there are two; default the first
+  std::optional<bool> follow{};        ///< send what is written as NewLines, in notifications `log`
+  std::optional<std::string> log{};    ///< "out", "err": if there are two; default the first
   using Reply = LogLines;
 };
 
-/// The logs as they are then.
+/// The logs after the request.
 struct LogsNow {
   std::vector<LogFile> logs;
 };
@@ -179,20 +178,20 @@ struct FlushLogs {
   using Reply = LogsNow;
 };
 
-/// The outcome of an upgrade. The numbers outlive a process.
+/// The outcome of an upgrade. The numbers outlive a process, so they must not change.
 enum class UpgradeState { under_way = 0, done = 1, failed = 2 };
 template <>
 inline constexpr std::array<WordOf<UpgradeState>, 3> kWordsOf<UpgradeState>{
     {{UpgradeState::under_way, "under way"}, {UpgradeState::done, "done"}, {UpgradeState::failed, "failed"}}};
 
-/// Which program file a keeper runs.
+/// The program file that a keeper runs.
 struct KeeperProgram {
-  std::string program;  ///< path; " (deleted)" behind it where it is another file by now
+  std::string program;  ///< path; with " (deleted)" if another file is there by now
   std::string version;
-  std::optional<std::string> failed;  ///< why the last one that was to take its place did not
-  std::optional<std::string> id;      ///< of the upgrade that was asked about
-  std::optional<UpgradeState> state;  ///< of that one; nothing: it is not known
-  std::optional<int> keeper_pid;      ///< the keeper that came of it
+  std::optional<std::string> failed;  ///< why the last file that was to replace it is not used
+  std::optional<std::string> id;      ///< of the upgrade in the request
+  std::optional<UpgradeState> state;  ///< of that one; nothing: unknown
+  std::optional<int> keeper_pid;      ///< the keeper that resulted
 };
 struct Upgrade {
   static constexpr std::string_view method = "upgrade";
@@ -200,7 +199,7 @@ struct Upgrade {
       "Goes on as another program file, with the same program and the same sockets; the connection ends. "
       "Without one: says which it runs, and how the last upgrade went.";
   std::optional<std::string> program;  ///< absolute path of a keeper
-  std::optional<std::string> id;       ///< the caller's name for this upgrade: it is done once
+  std::optional<std::string> id;       ///< the caller's name for this upgrade, which is done once
   using Reply = KeeperProgram;
 };
 
@@ -212,7 +211,7 @@ struct GetWhy {
   using Reply = RunHistory;
 };
 
-/// Then an AppEvent in a notification `event` for whatever happens, until the connection is closed.
+/// An AppEvent follows in a notification `event` for each event, until the connection is closed.
 struct Subscribed {
   std::uint64_t stream = 0;
 };

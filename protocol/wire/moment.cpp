@@ -11,7 +11,7 @@ using std::string_view;
 
 constexpr string_view kDigits = "0123456789";
 
-/// What is left of a text while it is read.
+/// The rest of a text while it is read.
 class Reader {
  public:
   explicit Reader(string_view text) : left_(text) {}
@@ -22,7 +22,7 @@ class Reader {
     if (is) left_.remove_prefix(1);
     return is;
   }
-  /// Exactly so many digits.
+  /// Reads exactly so many digits.
   std::optional<int> number(std::size_t digits, int low, int high) {
     if (left_.size() < digits || left_.substr(0, digits).find_first_not_of(kDigits) != string_view::npos)
       return std::nullopt;
@@ -36,7 +36,7 @@ class Reader {
   string_view left_;
 };
 
-/// "2h30m": each number with its unit.
+/// Reads "2h30m": each number with its unit.
 std::optional<Millis> how_long(string_view text) {
   if (auto one = parse_duration(text)) return *one;
   if (text.empty()) return std::nullopt;
@@ -69,7 +69,7 @@ bool read_date(Reader& in, std::tm& out) {
   return date.ok();
 }
 
-/// "17:24", "17:24:00", "17:24:00.123".
+/// Reads "17:24", "17:24:00", "17:24:00.123".
 bool read_clock(Reader& in, std::tm& out, Millis& fraction) {
   auto hour = in.number(2, 0, 23);
   if (!hour || !in.skip(':')) return false;
@@ -93,7 +93,7 @@ bool read_clock(Reader& in, std::tm& out, Millis& fraction) {
   return digits > 0;
 }
 
-/// Minutes east of Greenwich: "Z", "+01:00", "+0100".
+/// Reads minutes east of Greenwich: "Z", "+01:00", "+0100".
 bool read_zone(Reader& in, std::optional<int>& east) {
   if (in.done()) return true;
   if (in.skip('Z')) {

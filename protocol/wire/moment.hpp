@@ -1,4 +1,4 @@
-// A moment as people write it: how long ago, or when.
+// A moment as people write it: a time ago, or a date.
 #pragma once
 #include <string_view>
 
@@ -6,9 +6,9 @@
 
 namespace keeper {
 
-/// "10m", "2h30m", "1d" ago (a bare number is seconds); "2026-11-20", "2026-11-20T17:24", "2026-11-20
-/// 17:24:00.5"; "17:24" today. In the local zone, or in the one behind it ("Z", "+01:00"). Errors: invalid,
-/// with examples.
+/// Parses "10m", "2h30m", "1d" ago (a bare number is seconds); "2026-11-20", "2026-11-20T17:24", "2026-11-20
+/// 17:24:00.5"; "17:24" today. In the local zone, or in the one that follows ("Z", "+01:00"). Errors:
+/// invalid, with examples.
 Result<WallTime> parse_moment(std::string_view text, WallTime now);
 
 }  // namespace keeper

@@ -5,7 +5,7 @@
 namespace keeper {
 namespace {
 
-/// Written otherwise it is still the same: fd:3 and fd:03, http:80 and http://127.0.0.1/.
+/// Different spellings of one condition: fd:3 and fd:03, http:80 and http://127.0.0.1/.
 bool same(const ReadyCondition& a, const ReadyCondition& b) {
   return a.kind == b.kind && a.fd == b.fd && a.host == b.host && a.port == b.port && a.argument == b.argument;
 }

@@ -1,5 +1,5 @@
-// Readiness: what has to be shown before a run counts as ready. Every condition that is given has to hold;
-// without any it is `secs` alone.
+// Readiness: the conditions under which a run counts as ready. All given ones must hold; without any it is
+// `secs` alone.
 #pragma once
 #include <string>
 #include <string_view>
@@ -13,17 +13,17 @@ class Readiness {
  public:
   static constexpr std::size_t kMost = 8;
 
-  /// One more condition. Errors: what ReadyCondition::parse says; invalid where the same is given twice (so
-  /// secs and notify can be given once only), a second fd:N, or over kMost of them.
+  /// Adds a condition. Errors: those of ReadyCondition::parse; invalid for a repeated condition (so secs and
+  /// notify can be given once only), a second fd:N, or more than kMost.
   Done add(std::string_view text);
 
-  /// Whether the run has to live for start_secs.
+  /// Returns whether the run must live for start_secs.
   bool secs() const { return secs_ || events_.empty(); }
-  /// The others, in the order in which they were given: what happens, and is seen to happen, once each.
+  /// Returns the others, in the given order: events that are observed once each.
   const std::vector<ReadyCondition>& events() const { return events_; }
-  /// Whether there is one of that kind.
+  /// Returns whether there is a condition of that kind.
   bool has(ReadyCondition::Kind kind) const;
-  /// Every condition as it was given, `secs` first.
+  /// Returns every condition as given, `secs` first.
   std::vector<std::string> texts() const;
 
   bool operator==(const Readiness& other) const { return secs() == other.secs() && events_ == other.events_; }

@@ -46,7 +46,7 @@ Done check_host(const ReadyCondition& c, bool in_brackets) {
                       "' is no numeric address and not localhost, and other names are not looked up");
 }
 
-/// HOST:PORT or [V6]:PORT. Without a port it is `port`, where that is not empty.
+/// Reads HOST:PORT or [V6]:PORT. Without a port it is `port`, if that is not empty.
 Done read_host_and_port(ReadyCondition& c, string_view text, string_view port, string_view shape) {
   bool in_brackets = text.starts_with('[');
   auto end = in_brackets ? text.find(']') : text.rfind(':');

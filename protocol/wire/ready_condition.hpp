@@ -1,4 +1,4 @@
-// ReadyCondition: one thing that shows that a run works, as users write it.
+// ReadyCondition: one proof that a run works, as users write it.
 //
 //   secs              it has lived for start_secs
 //   notify            it says READY=1 (sd_notify(3))
@@ -24,11 +24,11 @@ namespace keeper {
 struct ReadyCondition {
   enum class Kind { secs, notify, node, fd, tcp, http, cmd, log };
 
-  /// Errors: invalid, with what would be right.
+  /// Errors: invalid, with a valid form.
   static Result<ReadyCondition> parse(std::string_view text);
 
   Kind kind = Kind::secs;
-  std::string text{"secs"};  ///< as it was given
+  std::string text{"secs"};  ///< as given
   int fd = -1;               ///< of fd: 3 to 1023, the child's number for it
   std::string host;          ///< of tcp and http: "127.0.0.1", "::1", "localhost"
   std::uint16_t port = 0;

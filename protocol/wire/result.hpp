@@ -12,43 +12,43 @@
 
 namespace keeper {
 
-/// Why, as one word that a program can act on. On the wire it is an error's `data.reason`.
+/// The reason as one word that a program can act on. On the wire it is an error's `data.reason`.
 enum class Reason {
-  failed,       ///< tried, and the system said no
-  usage,        ///< the words of the call are off
+  failed,       ///< tried, and the system refused
+  usage,        ///< the words of the call are wrong
   invalid,      ///< a value or a record is malformed
   not_found,    ///< no such app, file or program
-  not_running,  ///< the app is there and has no child
-  already,      ///< it is so already: the name is kept by another keeper
+  not_running,  ///< the app exists and has no child
+  already,      ///< already so: the name is kept by another keeper
   timeout,      ///< the deadline passed
-  unreachable,  ///< nobody answers at the socket
+  unreachable,  ///< no process answers at the socket
   refused,      ///< not allowed: another user, an unsafe directory
   too_large,    ///< over a bound
-  busy,         ///< no room for another just now
+  busy,         ///< no room for another client just now
   full,         ///< of a connection: it was turned away; `busy` on the wire
-  changed,      ///< the run that was meant is not the current one any more
-  unsupported,  ///< this keeper does not know that
-  internal,     ///< our mistake
+  changed,      ///< the requested run is not the current one any more
+  unsupported,  ///< this keeper does not have it
+  internal,     ///< a bug of the program
 };
 
-/// "not_found" and so on.
+/// Returns "not_found" and so on.
 std::string_view word(Reason reason);
-/// The reason for such a word; Reason::failed for one that a newer peer made up.
+/// Returns the reason for such a word; Reason::failed for a newer peer's word.
 Reason reason_of(std::string_view word);
 
 struct Error {
   Reason reason = Reason::failed;
-  std::string doing;  ///< what could not be done and to what, after "cannot": "connect to /x/api.sock"
-  std::string about;  ///< why, or what to do about it; may be empty
-  int errnum = 0;     ///< errno(3), 0 where the system had no part in it
+  std::string doing;  ///< the failed action and its object, after "cannot": "connect to /x/api.sock"
+  std::string about;  ///< the cause or the remedy; may be empty
+  int errnum = 0;     ///< errno(3), 0 if no system call failed
 
-  /// "cannot DOING: ABOUT: strerror(ERRNUM)", each part where there is one.
+  /// Returns "cannot DOING: ABOUT: strerror(ERRNUM)", without the missing parts.
   std::string text() const;
-  /// The part after "cannot DOING: ".
+  /// Returns the part after "cannot DOING: ".
   std::string why() const;
 };
 
-/// An Error from errno as it is now.
+/// Makes an Error from the current errno.
 Error system_error(std::string doing, std::string about = {});
 
 template <class T>

@@ -1,5 +1,5 @@
 // Types of the fields that say how a program is spawned: numbers with bounds, resource limits, descriptors.
-// Each reads the text of its flag and gives it back.
+// Each parses the text of its flag and prints it.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -28,7 +28,7 @@ using Niceness = Within<-20, 19>;         ///< setpriority(2)
 using OomScoreAdj = Within<-1000, 1000>;  ///< proc(5), oom_score_adj
 using PortNumber = Within<1, 65535>;
 
-/// What a new file is not to be allowed (umask(2)): "022", octal from 0 to 0777.
+/// The permissions that a new file does not get (umask(2)): "022", octal from 0 to 0777.
 struct FileMask {
   unsigned bits = 0;
   static Result<FileMask> parse(std::string_view text);
@@ -36,7 +36,7 @@ struct FileMask {
   bool operator==(const FileMask&) const = default;
 };
 
-/// A resource that getrlimit(2) knows: "nofile" for RLIMIT_NOFILE.
+/// A resource of getrlimit(2): "nofile" for RLIMIT_NOFILE.
 struct Resource {
   std::string_view name;
   int number;  ///< RLIMIT_...
@@ -54,29 +54,29 @@ struct Limit {
 };
 using Limits = std::map<std::string, Limit, std::less<>>;  ///< by a name of resources()
 
-/// Adds "core=unlimited,nofile=1024:65535": NAME=SOFT[:HARD], with a comma between; SOFT alone is both. On an
-/// error `limits` may hold the first of them.
+/// Adds "core=unlimited,nofile=1024:65535": NAME=SOFT[:HARD], separated by commas; SOFT alone is both. After
+/// an error `limits` may hold the first of them.
 Done add_limits(Limits& limits, std::string_view text);
-/// "nofile=1024:65535", or "core=0" where both are the same.
+/// Returns "nofile=1024:65535", or "core=0" if both are the same.
 std::string limit_text(std::string_view name, const Limit& limit);
-/// The part behind "=" of it.
+/// Returns the part after "=" of it.
 std::string limit_value_text(std::string_view name, const Limit& limit);
 
-/// Descriptors that are passed on: "3,7"; from 3 on, for 0 to 2 are the program's input and output.
+/// Descriptors that are passed on: "3,7"; from 3 on, because 0 to 2 are the program's input and output.
 using Descriptors = std::set<int>;
 Result<Descriptors> parse_descriptors(std::string_view text);
 std::string descriptors_text(const Descriptors& descriptors);
 
-/// What a program reads.
+/// The input of a program.
 enum class Input {
   null,  ///< /dev/null
-  pipe,  ///< a pipe in which nothing ever is, and which does not end
+  pipe,  ///< a pipe that stays empty and has no end
 };
 template <>
 inline constexpr std::array<WordOf<Input>, 2> kWordsOf<Input>{{{Input::null, "null"}, {Input::pipe, "pipe"}}};
 
-/// Who gets the stop signals: the main process, its process group, or all that came of it. At the end the
-/// tree is empty in every mode but `process`.
+/// The receivers of the stop signals: the main process, its process group, or its whole tree. At the end the
+/// tree is empty in every mode except `process`.
 enum class KillMode { process, group, tree, mixed };
 template <>
 inline constexpr std::array<WordOf<KillMode>, 4> kWordsOf<KillMode>{{{KillMode::process, "process"},

@@ -16,7 +16,7 @@ Error wrong(string what) {
   return Error{Reason::invalid, {}, std::move(what), 0};
 }
 
-// What a type of value needs to be a field: text to value, value to text, and JSON where it is not that text.
+// The conversions that make a type a field: text to value, value to text, and JSON if it is not that text.
 
 template <class T>
 struct Value;
@@ -151,7 +151,7 @@ struct Optional<std::optional<T>> : std::true_type {
   using Of = T;
 };
 
-/// A text, also one that is not UTF-8. No NUL: a program would get what stands before it.
+/// Reads a text, also one that is not UTF-8. Refuses NUL: a program would get the part before it.
 Result<string> any_text(const Json& json) {
   string out;
   if (!read_bytes(json, out)) return wrong("a text is wanted here");
@@ -377,13 +377,13 @@ void write_json(const T& member, Json& into) {
   }
 }
 
-/// For a duration of which none at all would make every run fail.
+/// Checks a duration of which zero would make every run fail.
 Done above_zero(std::optional<Millis> value) {
   if (!value || value->count() > 0) return {};
   return wrong("'0' is not a duration above 0 (10s, 100ms, 2m)");
 }
 
-/// For a text of which none at all is mostly an unset variable of the shell.
+/// Checks a text that is usually empty because of an unset variable of the shell.
 Done not_empty(const string& value) {
   if (!value.empty()) return {};
   return wrong("it is empty; leave it out, or say which");
@@ -395,7 +395,7 @@ Done none_empty(const std::vector<string>& values) {
   return {};
 }
 
-/// It goes out with one write, and stands in a command line.
+/// Checks a message that is sent with one write and is part of a command line.
 Done check_stop_message(const string& value) {
   if (Done done = not_empty(value); !done) return done;
   if (value.size() > 4096) return wrong("it has more than 4096 bytes");
@@ -403,7 +403,7 @@ Done check_stop_message(const string& value) {
   return {};
 }
 
-/// What was read into `member` as well, where the reading went well.
+/// Also checks the value that was read into `member`, if reading succeeded.
 template <auto Check>
 Done checked(Done done, const auto& member) {
   if constexpr (!std::is_null_pointer_v<decltype(Check)>)
@@ -625,7 +625,7 @@ string changed_keys(const std::map<string, string>& before, const std::map<strin
   return out;
 }
 
-/// What was looked up for another field.
+/// Returns whether a field was derived from another one.
 bool follows_from_another(string_view name) {
   return name == "run_as" || name == "log_syslog_addresses";
 }

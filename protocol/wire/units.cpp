@@ -23,7 +23,7 @@ bool same_word(string_view a, string_view b) {
                     [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
-/// The number at the front of `text` in thousandths, exact, and what stands behind it.
+/// The number at the front of `text` in thousandths, exact, and the rest of the text.
 struct Quantity {
   std::uint64_t thousandths;
   string_view unit;
@@ -57,7 +57,7 @@ constexpr std::array kDurations = {Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, 
 constexpr std::array kSizes = {Unit{"T", 1LL << 40}, Unit{"G", 1LL << 30}, Unit{"M", 1LL << 20},
                                Unit{"K", 1LL << 10}, Unit{"", 1}};
 
-/// The largest unit of the table that divides `value`: "5m", "1500ms".
+/// Returns the value in the largest unit of the table that divides it: "5m", "1500ms".
 string shortest(std::uint64_t value, const auto& units) {
   for (const Unit& unit : units) {
     auto factor = static_cast<std::uint64_t>(unit.factor);
@@ -134,14 +134,14 @@ string signal_name(int signal) {
   if (signal == SIGRTMIN) return "SIGRTMIN";
   if (signal > SIGRTMIN && signal <= SIGRTMAX) return "SIGRTMIN+" + std::to_string(signal - SIGRTMIN);
   const char* known = sigabbrev_np(signal);
-  // 32 and 33 have no name: the C library keeps them to itself.
+  // 32 and 33 have no name: the C library reserves them.
   return "SIG" + (known != nullptr ? string(known) : std::to_string(signal));
 }
 
 namespace {
 
-/// Calls `each` for every part between commas; stops at its first error. An empty part is
-/// an error of its own.
+/// Calls `each` for every part between commas; stops at its first error. An empty part is an error of its
+/// own.
 Done for_each_part(string_view text, auto each) {
   while (true) {
     auto comma = text.find(',');
@@ -261,7 +261,7 @@ string time_text(WallTime time) {
   auto days = std::chrono::floor<std::chrono::days>(time);
   std::chrono::year_month_day date(days);
   std::chrono::hh_mm_ss clock(time - days);
-  string out = "0000-00-00T00:00:00.000Z";  // filled in by hand: every status has two, and printf is slow
+  string out = "0000-00-00T00:00:00.000Z";  // written by hand: every status has two, and printf is slow
   auto put = [&](std::size_t at, auto value, std::size_t digits) {
     auto left = static_cast<unsigned>(value);
     for (std::size_t i = at + digits; i > at; left /= 10)

@@ -1,4 +1,4 @@
-// Durations, sizes, signals and times: text to values and back. The same words in flags, files, JSON and
+// Durations, sizes, signals and times: text to values and back. The same text in flags, files, JSON and
 // tables.
 #pragma once
 #include <chrono>
@@ -15,30 +15,30 @@ using Millis = std::chrono::milliseconds;
 /// Wall-clock time, for people and records only. No decision is taken from it.
 using WallTime = std::chrono::sys_time<Millis>;
 
-/// "100ms", "10s", "1.5s", "2m", "1h", "1d"; a bare number is seconds. At least 0, at most ten years.
+/// Parses "100ms", "10s", "1.5s", "2m", "1h", "1d"; a bare number is seconds. From 0 to ten years.
 Result<Millis> parse_duration(std::string_view text);
-/// The shortest exact form that parse_duration reads back: "100ms", "10s", "5m".
+/// Returns the shortest exact form that parse_duration reads back: "100ms", "10s", "5m".
 std::string duration_text(Millis value);
 
-/// "64M", "10k", "1.5G", "512"; a bare number is bytes, K is 2^10, M 2^20, G 2^30, T 2^40; "MB", "MiB" are
-/// the same.
+/// Parses "64M", "10k", "1.5G", "512"; a bare number is bytes, K is 2^10, M 2^20, G 2^30, T 2^40; "MB", "MiB"
+/// are the same.
 Result<std::uint64_t> parse_size(std::string_view text);
-/// The shortest exact form that parse_size reads back: "50M", "1000".
+/// Returns the shortest exact form that parse_size reads back: "50M", "1000".
 std::string size_text(std::uint64_t bytes);
 
-/// "TERM", "SIGTERM", "sigterm", "15", "RTMIN+3" to the number (signal(7)).
+/// Parses "TERM", "SIGTERM", "sigterm", "15", "RTMIN+3" (signal(7)).
 Result<int> parse_signal(std::string_view text);
-/// "SIGTERM"; "SIGRTMIN+3" for a real-time signal; "SIG32" for one without a name. parse_signal reads each
-/// back.
+/// Returns "SIGTERM"; "SIGRTMIN+3" for a real-time signal; "SIG32" for one without a name. parse_signal reads
+/// each back.
 std::string signal_name(int signal);
-/// "TERM,INT" or "15" to numbers, in order.
+/// Parses "TERM,INT" or "15" to numbers, in order.
 Result<std::vector<int>> parse_signals(std::string_view text);
 
-/// A whole number in [low, high], nothing before or after it.
+/// Parses a whole number in [low, high] without surrounding text.
 Result<std::int64_t> parse_number(std::string_view text, std::int64_t low, std::int64_t high);
 
-/// How a run ended. `unknown` is what is left when nobody could read the status any more: it is unexpected
-/// for `restart: on-failure`, matches no exit code, and gives exit code 1 in the foreground.
+/// The end of a run. `unknown` means that the status could not be read any more: it is unexpected for
+/// `restart: on-failure`, matches no exit code, and gives exit code 1 in the foreground.
 struct ExitInfo {
   enum class Kind { code, signal, unknown };
   Kind kind = Kind::unknown;
@@ -51,13 +51,13 @@ struct ExitInfo {
   bool operator==(const ExitInfo&) const = default;
 };
 
-/// "code 3", "SIGKILL", "SIGSEGV (core dumped)", "unknown".
+/// Returns "code 3", "SIGKILL", "SIGSEGV (core dumped)", "unknown".
 std::string exit_text(const ExitInfo& exit);
-/// "ended with code 3", "was ended by SIGKILL", "ended, and nobody knows how".
+/// Returns "ended with code 3", "was ended by SIGKILL", "ended, and nobody knows how".
 std::string ended_text(const ExitInfo& exit);
-/// How long something lived, for people: "0.100 s", "3 m 20 s", "5 h 1 m".
+/// Returns a lifetime for people: "0.100 s", "3 m 20 s", "5 h 1 m".
 std::string lived_text(Millis lived);
-/// What a shell would make of it: the code, 128 + N for a signal, 1 for unknown.
+/// Returns a shell's exit code for it: the code, 128 + N for a signal, 1 for unknown.
 int shell_code(const ExitInfo& exit);
 
 /// A set of exits that count as expected: codes, ranges of codes, signals: "0,2,10-19,SIGTERM".
@@ -78,7 +78,7 @@ class ExitCodes {
   std::vector<int> signals_;
 };
 
-/// "2026-11-20T17:24:00.123Z" (RFC 3339, UTC, milliseconds).
+/// Returns "2026-11-20T17:24:00.123Z" (RFC 3339, UTC, milliseconds).
 std::string time_text(WallTime time);
 Result<WallTime> parse_time(std::string_view text);
 
