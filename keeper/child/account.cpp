@@ -23,12 +23,12 @@ File open_file(const char* path) {
   return File(std::fopen(path, "re"), std::fclose);
 }
 
-/// What getent said, to be read as the file that it stands for.
+/// Makes getent's output readable as the file that it stands for.
 File as_file(string& text) {
   return File(text.empty() ? nullptr : fmemopen(text.data(), text.size(), "r"), std::fclose);
 }
 
-/// "+" and "-" begin lines that speak of another service (nsswitch.conf(5), compat); their ids are 0.
+/// "+" and "-" begin lines about another service (nsswitch.conf(5), compat); their ids are 0.
 bool speaks_of_another_service(const char* name) {
   return name[0] == '+' || name[0] == '-';
 }
@@ -43,7 +43,7 @@ std::optional<Account> user_in(std::FILE* file, string_view who) {
 
 struct FoundUser {
   Account account;
-  bool local;  ///< it stands in the file
+  bool local;  ///< the file has it
 };
 
 std::optional<FoundUser> find_user(string_view who, const AccountSources& sources) {
@@ -75,7 +75,7 @@ std::vector<unsigned> groups_of_file(const string& name, const AccountSources& s
   return out;
 }
 
-/// "web   27 33": a name and numbers.
+/// Reads "web   27 33": a name and numbers.
 std::vector<unsigned> groups_of_getent(const string& name, const AccountSources& sources) {
   std::vector<unsigned> out;
   string said = ask_getent(sources.getent, "initgroups", name);
@@ -158,7 +158,7 @@ string user_name(unsigned uid, const AccountSources& sources) {
 }
 
 std::vector<string> account_environment(const Account& account) {
-  string shell = account.shell.empty() ? "/bin/sh" : account.shell;  // as passwd(5) has it
+  string shell = account.shell.empty() ? "/bin/sh" : account.shell;  // the default of passwd(5)
   return {"HOME=" + (account.home.empty() ? "/" : account.home), "USER=" + account.name,
           "LOGNAME=" + account.name, "SHELL=" + shell};
 }

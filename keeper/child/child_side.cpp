@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <csignal>
 
-// The sanitizer's own bookkeeping must not run on a stack it does not know, in a memory shared with the
+// The sanitizer's bookkeeping must not run on a stack that it does not know, in memory shared with the
 // parent.
 #define KEEPER_CHILD_SIDE __attribute__((no_sanitize("address", "undefined")))
 
@@ -23,7 +23,7 @@ KEEPER_CHILD_SIDE [[noreturn]] void fail(ChildSide& side, Stage stage, int which
   _exit(127);
 }
 
-/// Another user may open /dev/stdin and /dev/stdout by name too. Where that cannot be had it still has them.
+/// Lets another user open /dev/stdin and /dev/stdout by name too. If that fails, the descriptors still work.
 KEEPER_CHILD_SIDE void give_away(int pipe, const Identity& who) {
   struct stat at {};
   if (fstat(pipe, &at) == 0 && S_ISFIFO(at.st_mode) && fchown(pipe, who.uid, ~0u) < 0) errno = 0;
@@ -37,7 +37,7 @@ KEEPER_CHILD_SIDE void take_output(ChildSide& side) {
   if (side.error != side.output) give_away(side.error, *identity);
 }
 
-/// A descriptor that stands where another one is to go moves out of the way, above all of them.
+/// Moves a descriptor that is in the place of another one out of the way, above all of them.
 KEEPER_CHILD_SIDE void make_room(ChildSide& side) {
   int above = 0;
   for (const ExtraFd& extra : side.extras.fds)
@@ -51,8 +51,8 @@ KEEPER_CHILD_SIDE void make_room(ChildSide& side) {
     }
 }
 
-/// What is passed on stays open after the exec, under its number. Before the limits: a low one on descriptors
-/// would be in the way.
+/// Keeps passed descriptors open after the exec, under their numbers. Runs before the limits: a low limit on
+/// descriptors would be in the way.
 KEEPER_CHILD_SIDE void take_descriptors(ChildSide& side) {
   for (int fd : side.plan->settings().inherit_fds)
     if (fcntl(fd, F_SETFD, 0) < 0) fail(side, Stage::descriptors, fd);
@@ -69,7 +69,7 @@ KEEPER_CHILD_SIDE void write_oom_score_adj(ChildSide& side, const std::string& t
   close(fd);
 }
 
-/// All that may need root comes before the program becomes somebody else.
+/// Applies everything that may need root, before the change of user.
 KEEPER_CHILD_SIDE void take_settings(ChildSide& side) {
   const ChildSettings& settings = side.plan->settings();
   if (settings.umask) umask(*settings.umask);
@@ -83,16 +83,16 @@ KEEPER_CHILD_SIDE void take_settings(ChildSide& side) {
   }
 }
 
-/// What is inheritable stays with an ordinary change of user, and all of it where the caller's securebits say
-/// so (capabilities(7)).
+/// An ordinary change of user keeps inheritable capabilities, and the caller's securebits may keep all of
+/// them (capabilities(7)).
 KEEPER_CHILD_SIDE void drop_capabilities(ChildSide& side) {
   __user_cap_header_struct this_process{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
   if (syscall(SYS_capset, &this_process, none) < 0) fail(side, Stage::user);
 }
 
-/// By bare system calls: the library's functions of these names change all threads of "this" process, and
-/// would find the keeper's. The kernel marks the shared memory as one that the new user may not look into.
+/// Makes bare system calls: the library's functions of these names change all threads of "this" process, and
+/// would find the keeper's. The kernel then forbids the new user to inspect the shared memory.
 KEEPER_CHILD_SIDE void become(ChildSide& side, const Identity& who) {
   if (syscall(SYS_setgroups, who.groups.size(), who.groups.data()) < 0) fail(side, Stage::groups);
   if (syscall(SYS_setresgid, who.gid, who.gid, who.gid) < 0) fail(side, Stage::groups);
@@ -100,7 +100,7 @@ KEEPER_CHILD_SIDE void become(ChildSide& side, const Identity& who) {
   if (who.uid != 0) drop_capabilities(side);
 }
 
-/// Into memory that the keeper made ready for it: nothing may be allocated here.
+/// Writes into memory that the keeper has prepared: no allocation is allowed here.
 KEEPER_CHILD_SIDE void write_own_pid(ChildSide& side) {
   if (side.pid_digits == nullptr) return;
   char digits[kPidDigits];
@@ -111,7 +111,7 @@ KEEPER_CHILD_SIDE void write_own_pid(ChildSide& side) {
     side.pid_digits[i] = digits[count - 1 - i];
 }
 
-/// By the system call: the library may remember the number of the process that it shares its memory with.
+/// Makes the system call: the library may cache the pid of the process with which it shares memory.
 KEEPER_CHILD_SIDE void take_claim(ChildSide& side) {
   if (side.claim.word == nullptr) return;
   std::uint64_t expected = side.claim.expected;
@@ -141,7 +141,7 @@ KEEPER_CHILD_SIDE int child_side(void* argument) {
   execve(side.plan->executable(), side.plan->argv(),
          side.environment != nullptr ? side.environment : side.plan->envp());
   const int error = errno;
-  if (side.claim.word != nullptr) *side.claim.word = side.claim.expected;  // nobody is to take it for a run
+  if (side.claim.word != nullptr) *side.claim.word = side.claim.expected;  // no keeper must take it for a run
   errno = error;
   fail(side, Stage::exec);
 }

@@ -1,8 +1,8 @@
-// What happens between fork and exec, in named steps.
+// The steps between fork and exec, each with a name.
 //
-// Runs in the child's process and in the keeper's memory (vfork(2)): async-signal-safe calls only, no
-// allocation, and nothing written but the arguments here. A step that fails leaves its name and errno there,
-// so the user reads "chdir /srv: No such file or directory" and not "exec failed".
+// They run in the child's process and in the keeper's memory (vfork(2)): async-signal-safe calls only, no
+// allocation, and nothing is written except the arguments here. A step that fails leaves its name and errno
+// there, so the user reads "chdir /srv: No such file or directory" and not "exec failed".
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -32,8 +32,8 @@ enum class Stage : std::int32_t {
   exec
 };
 
-/// "exec /srv/api", "chdir /srv": what the step does, to what. `which` is the descriptor, or the place in the
-/// list of limits.
+/// Returns the text of a step and its object: "exec /srv/api", "chdir /srv". `which` is the descriptor, or
+/// the place in the list of limits.
 std::string stage_text(Stage stage, const SpawnPlan& plan, int which = 0);
 
 struct ChildFailure {
@@ -43,7 +43,7 @@ struct ChildFailure {
 };
 
 /// The word in which a spawn is claimed (keeper/survive/state_page.hpp): swapped from `expected` to `expected
-/// | pid` before the exec. Who cannot swap it has been given up, and ends.
+/// | pid` before the exec. A child whose swap fails was given up, and ends.
 struct SpawnClaim {
   std::atomic<std::uint64_t>* word = nullptr;
   std::uint64_t expected = 0;
@@ -52,11 +52,11 @@ struct SpawnClaim {
 struct ChildSide {
   const SpawnPlan* plan;
   int input;   ///< becomes 0
-  int output;  ///< becomes 1; another user's from then on, where the plan has one
-  int error;   ///< becomes 2, in the same way
+  int output;  ///< becomes 1; owned by another user from then on, if the plan has one
+  int error;   ///< becomes 2, likewise
   RunExtras extras = {};
-  char* const* environment = nullptr;  ///< where it is not the plan's
-  char* pid_digits = nullptr;          ///< where it writes its own pid, as text; null: nowhere
+  char* const* environment = nullptr;  ///< replaces the plan's; null: the plan's
+  char* pid_digits = nullptr;          ///< receives the child's own pid as text; null: nowhere
   SpawnClaim claim = {};
   ChildFailure failure = {};  ///< set by the child side
   bool failed = false;

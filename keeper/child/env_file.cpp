@@ -19,7 +19,7 @@ constexpr string_view kBlank = " \t";
 constexpr string_view kQuotes = "\"'`";
 constexpr string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-/// Blanks at the end of a line may be within quotes that go on on the next one.
+/// Blanks at the end of a line may be within quotes that continue on the next one.
 string_view without_indent(string_view text) {
   return text.substr(std::min(text.find_first_not_of(kBlank), text.size()));
 }
@@ -57,7 +57,7 @@ class Reader {
   Done check_behind_quote(string_view rest, std::size_t opened) const;
 
   string_view rest_;
-  std::size_t line_ = 0;  ///< number of the one that was taken last
+  std::size_t line_ = 0;  ///< number of the last line that was read
 };
 
 string_view Reader::take_line() {
@@ -87,7 +87,7 @@ Result<string> Reader::variable(string_view line) {
   auto equals = line.find('=');
   if (equals == string_view::npos || equals == 0) return bad(line_, "not KEY=VALUE");
   string key(trimmed(line.substr(0, equals)));
-  // It is not repeated: it may be a line of a secret that has several, and no quotes around them.
+  // Errors do not repeat the line: it may be part of a multi-line secret without quotes.
   if (key.find_first_of(" \t\"'`") != string::npos)
     return bad(line_, "what stands before '=' is not the name of a variable");
   string_view value = without_indent(line.substr(equals + 1));
@@ -100,7 +100,7 @@ Result<string> Reader::variable(string_view line) {
   return key + "=" + string(trimmed(value.substr(0, comment)));
 }
 
-/// The value that begins with this quote, and ends on this line or on one that is still to be taken.
+/// Returns the value that begins with this quote, and ends on this line or on a later one.
 Result<string> Reader::quoted(string_view value) {
   const char quote = value.front();
   const std::size_t opened = line_;
@@ -137,7 +137,7 @@ Result<std::vector<string>> read_env_file(const string& path, const ActingUser& 
   const ActingUser* rights = rights_at(path, user);
   const ActingAs as_user(rights);
   if (as_user.error() != 0) return system_error("read " + path, "as " + user.name);
-  // It may be a link, as releases that share one have it.
+  // It may be a link, as releases that share one have.
   std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
   auto text = read_file(real ? real.get() : path, kMostBytes);
   if (!text && rights != nullptr && text.error().errnum == EACCES)

@@ -1,6 +1,6 @@
-// The file of --env-file, as dotenv has it: K=V lines, # comments, `export`, single and double quotes. Quoted
-// values may go over several lines; in double quotes \n \t \r \" \\ \$ mean what they do elsewhere, and a
-// backslash at the end of a line joins it with the next one. Nothing is expanded.
+// The file of --env-file in dotenv syntax: K=V lines, # comments, `export`, single and double quotes. Quoted
+// values may span several lines; double quotes have the usual \n \t \r \" \\ \$, and a backslash at the end
+// of a line joins it with the next one. Nothing is expanded.
 #pragma once
 #include <string>
 #include <vector>
@@ -10,9 +10,9 @@
 
 namespace keeper {
 
-/// The variables as "K=V", in their order. `user`: whose rights count where that user may have chosen the
-/// file (protocol/home/file_place.hpp). Errors name the file and the line: of a quote that is never closed
-/// the one where it was opened.
+/// Returns the variables as "K=V", in order. `user`: the user whose rights count if that user may have chosen
+/// the file (protocol/home/file_place.hpp). Errors name the file and the line: for a quote that is never
+/// closed, the line that opened it.
 Result<std::vector<std::string>> read_env_file(const std::string& path, const ActingUser& user = {});
 
 }  // namespace keeper

@@ -20,7 +20,7 @@ namespace {
 using std::string;
 using std::string_view;
 
-/// "fe80::1%eth0" is one too.
+/// "fe80::1%eth0" is an address too.
 bool is_address(const string& host) {
   in6_addr six{};
   in_addr four{};
@@ -57,7 +57,7 @@ string ask_getent(const char* getent, const char* database, const string& key) {
   return out;
 }
 
-/// Lines like "::1             STREAM localhost", one for each kind of socket.
+/// Reads lines like "::1             STREAM localhost", one for each kind of socket.
 Result<string> addresses_of(const string& host, const char* getent) {
   if (is_address(host)) return host;
   string said = ask_getent(getent, "ahosts", host), out;

@@ -1,4 +1,4 @@
-// The name service, asked through getent(1): keeper is linked statically and cannot load the services itself.
+// The name service through getent(1): keeper is linked statically and cannot load the services itself.
 #pragma once
 #include <string>
 
@@ -6,13 +6,13 @@
 
 namespace keeper {
 
-/// The text that `getent DATABASE KEY` writes, of at most 64 KiB; empty where it cannot be run or knows
-/// nothing. No shell stands between, so a key may hold anything. Waits for it. `getent` is a path, or a name
-/// that is looked up in PATH.
+/// Returns the output of `getent DATABASE KEY`, at most 64 KiB; empty if it cannot be run or finds nothing.
+/// No shell is involved, so a key may hold any characters. Waits for it. `getent` is a path, or a name that
+/// is searched in PATH.
 std::string ask_getent(const char* getent, const char* database, const std::string& key);
 
-/// The addresses of a host, in the order of getaddrinfo(3), with a space between: "::1 127.0.0.1". An address
-/// is its own. Errors: not_found.
+/// Returns the addresses of a host, in the order of getaddrinfo(3), separated by spaces: "::1 127.0.0.1". An
+/// address is its own result. Errors: not_found.
 Result<std::string> addresses_of(const std::string& host, const char* getent = "getent");
 
 }  // namespace keeper

@@ -30,15 +30,15 @@ constexpr std::size_t kStack = 16 * 1024;
 
 SpawnError error_at(Stage stage, int errnum, const SpawnPlan& plan, int which = 0) {
   SpawnError out{stage, errnum, stage_text(stage, plan, which) + ": " + strerror(errnum), false};
-  // What depends on the program, not on the moment.
+  // These errors depend on the moment; others depend on the program.
   constexpr std::array moment = {EAGAIN, ENOMEM, EMFILE, ENFILE, EINTR, EIO, ETXTBSY};
   bool passes = std::find(moment.begin(), moment.end(), errnum) != moment.end();
   out.permanent = !passes && stage >= Stage::descriptors && stage != Stage::signals && stage != Stage::claim;
   return out;
 }
 
-/// A child that becomes another user takes the right to be looked into (core dumps, /proc) from the memory
-/// that it shares with this process, rightly; once it is gone from there, this process is as it was.
+/// A child that becomes another user makes the memory that it shares with this process uninspectable (core
+/// dumps, /proc), rightly. Restores this process's own permission afterwards.
 class Dumpable {
  public:
   ~Dumpable() {
@@ -61,17 +61,17 @@ Used used_of(const rusage& usage) {
           (millis_of(usage.ru_utime) + millis_of(usage.ru_stime))};
 }
 
-/// An end of the pipe that is the child's alone. It is its own reader: with every keeper dead it gets no
-/// SIGPIPE and waits when the pipe is full, and whoever adopts it reopens the pipe through /proc. A fresh
-/// open each run, for O_NONBLOCK (which node sets) belongs to it; made here, where the kernel knows the way
-/// by now.
+/// Opens an end of the pipe for the child alone, read-write, so the child is its own reader: if all keepers
+/// are dead, it gets no SIGPIPE and waits when the pipe is full, and an adopter reopens the pipe through
+/// /proc. Each run gets a fresh open, because O_NONBLOCK (which node sets) belongs to it; done here, while
+/// the kernel has the path cached.
 Fd open_output(int output) {
   char path[32] = "/proc/self/fd/";
   *std::to_chars(path + strlen(path), std::end(path) - 1, output).ptr = 0;
   return Fd(open(path, O_RDWR | O_CLOEXEC));
 }
 
-/// The plan's variables and this run's; the pid is filled in by the child side.
+/// The variables of the plan and of this run; the child side fills in the pid.
 class RunEnvironment {
  public:
   RunEnvironment(const SpawnPlan& plan, RunExtras& extras) {
@@ -108,7 +108,7 @@ std::variant<Spawned, SpawnError> spawn(const SpawnPlan& plan, const StandardFds
   int pidfd = -1;
   std::optional<Dumpable> as_before;
   if (plan.settings().identity) as_before.emplace();
-  // For the child's few calls; below our own frames, so it is no memory of its own.
+  // Stack for the child's few calls; below our own frames, so it costs no memory of its own.
   alignas(16) char stack[kStack];
   int pid = clone(child_side, stack + kStack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &side, &pidfd);
   if (pid < 0) return error_at(Stage::fork, errno, plan);
@@ -134,7 +134,7 @@ ExitInfo exit_info_of(int status) {
   return ExitInfo::signal(WTERMSIG(status), WCOREDUMP(status));
 }
 
-/// pidfd_info of linux/pidfd.h as of Linux 6.15, which the headers here do not have yet.
+/// pidfd_info of linux/pidfd.h as of Linux 6.15; these headers do not have it yet.
 struct PidfdInfo {
   std::uint64_t mask;
   std::uint64_t cgroup;
@@ -143,8 +143,8 @@ struct PidfdInfo {
 };
 constexpr std::uint64_t kExit = 1u << 3;  // PIDFD_INFO_EXIT
 
-/// Who looks at it in time sees it as a zombie, of whom the kernel tells us more than that it is one
-/// (proc_pid_stat(5): exit_code) as long as it was of our user; of others it says 0.
+/// A process that ended a moment ago is a zombie, and the kernel reports its exit_code (proc_pid_stat(5)) if
+/// it had our user; for others it reports 0.
 std::optional<ExitInfo> status_of_zombie(int pid) {
   char path[32], text[1024];
   std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -153,13 +153,13 @@ std::optional<ExitInfo> status_of_zombie(int pid) {
   const long got = read_proc(path, text, sizeof text - 1);
   if (got <= 0) return std::nullopt;
   text[got] = 0;
-  const char* after = strrchr(text, ')');  // the name may hold anything
+  const char* after = strrchr(text, ')');  // the name may hold any character
   const char* last = strrchr(text, ' ');
   if (after == nullptr || last == nullptr || strncmp(after, ") Z", 3) != 0) return std::nullopt;
   return exit_info_of(std::atoi(last + 1));
 }
 
-/// Nothing until its parent has taken it.
+/// Returns nothing until its parent has reaped it.
 std::optional<ExitInfo> status_of_foreign(int pid, int pidfd) {
   if (auto status = status_of_zombie(pid)) return *status;
   pollfd p{pidfd, 0, 0};
@@ -189,7 +189,7 @@ std::optional<ExitInfo> look_at_end(int pid, int pidfd, std::optional<Used>* use
   rusage usage{};
   idtype_t kind = pidfd >= 0 ? P_PIDFD : P_PID;
   long done = 0;
-  // The system call has a fifth argument that the library's function does not have (waitid(2), C library
+  // The system call has a fifth argument that the library's function lacks (waitid(2), C library
   // differences).
   do
     done = syscall(SYS_waitid, kind, pidfd >= 0 ? pidfd : pid, &info, WEXITED | WNOHANG | WNOWAIT, &usage);

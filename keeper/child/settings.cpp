@@ -44,7 +44,7 @@ Result<ChildSettings> make_settings(const Spec& spec, const std::vector<int>& in
   if (!account) return account.error();
   if (geteuid() != 0 && geteuid() != account->uid)
     return Error{Reason::refused, "run as " + account->name, "that needs root", 0};
-  if (geteuid() == 0)  // otherwise it is the caller's own account, and there is nothing to become
+  if (geteuid() == 0)  // otherwise it is the caller's own account, and no change is needed
     out.identity = Identity{account->name, account->uid, account->gid, std::move(account->groups)};
   return out;
 }

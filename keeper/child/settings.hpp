@@ -1,5 +1,5 @@
-// What a program is spawned with besides its command and environment, ready to be given to system calls:
-// nothing of it is looked up or allocated between fork and exec.
+// The settings of a spawn besides command and environment, ready for system calls: nothing is looked up or
+// allocated between fork and exec.
 #pragma once
 #include <optional>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace keeper {
 
-/// One call of prlimit(2).
+/// The arguments of one prlimit(2) call.
 struct ResourceLimit {
   int resource;  ///< RLIMIT_...
   std::uint64_t soft;
@@ -18,7 +18,7 @@ struct ResourceLimit {
 };
 std::vector<ResourceLimit> resource_limits(const Limits& limits);
 
-/// Who it becomes (credentials(7)).
+/// The user and groups of the program (credentials(7)).
 struct Identity {
   std::string name;
   unsigned uid;
@@ -29,21 +29,21 @@ struct Identity {
 struct ChildSettings {
   std::optional<unsigned> umask;
   std::optional<int> nice;
-  std::string oom_score_adj;  ///< what is written into the file; empty: left as it is
+  std::string oom_score_adj;  ///< written into the file; empty: unchanged
   std::vector<ResourceLimit> limits;
   std::optional<Identity> identity;
   std::vector<int> inherit_fds;
 };
 
-/// From a spec. Errors: invalid (a record that was tampered with), refused (descriptors are asked for that
-/// are not among `inherited`: an app that is started from its record has none).
+/// Makes the settings from a spec. Errors: invalid (a record that was tampered with), refused (a wanted
+/// descriptor is not among `inherited`: an app that is started from its record has none).
 Result<ChildSettings> make_settings(const Spec& spec, const std::vector<int>& inherited,
                                     std::optional<int> oom_score_adj = std::nullopt);
 
-/// The uid of the user that was asked for; nothing where none was: then it is this process's.
+/// Returns the uid of the given user; nothing if none was given: then it is this process's.
 std::optional<unsigned> user_to_run_as(const Spec& spec);
 
-/// What the user that was asked for adds to the environment, as "K=V"; nothing where none was.
+/// Returns what the given user adds to the environment, as "K=V"; nothing if none was given.
 std::vector<std::string> user_environment(const Spec& spec);
 
 }  // namespace keeper

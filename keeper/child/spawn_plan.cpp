@@ -36,8 +36,8 @@ bool is_file(const string& path) {
   return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/// Returns whether the user that this thread acts as may execute a file; access(2) asks for the process's
-/// own.
+/// Returns whether the user that this thread acts as may execute a file; access(2) checks the process's own
+/// user.
 bool may_execute(const string& path) {
   return faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
 }
@@ -46,7 +46,7 @@ bool executable(const string& path) {
   return is_file(path) && may_execute(path);
 }
 
-/// " as nobody", for a path in an error; empty: nobody else's rights count.
+/// " as nobody", for a path in an error; empty: no other user's rights count.
 string whose_rights(const Places& places) {
   return places.as != nullptr && places.as->acts ? " as " + places.as->name : "";
 }
@@ -63,7 +63,7 @@ void note(FilesRead* read, const string& path, const Places& places) {
   if (read != nullptr) read->add(path, places.as);
 }
 
-/// A program or an interpreter, by path or name; empty if there is none.
+/// Finds a program or an interpreter, by path or name; empty if there is none.
 string find_program(const string& name, const Places& places, FilesRead* read) {
   if (name.find('/') == string::npos) return in_path(name, places, read);
   const string path = joined(places.directory, name);
@@ -71,8 +71,8 @@ string find_program(const string& name, const Places& places, FilesRead* read) {
   return executable(path) ? path : "";
 }
 
-/// The first bytes of a file; empty, and errno, if it cannot be read. What is no regular file, any more, is
-/// not read and holds nobody.
+/// Reads the first bytes of a file; empty, and errno, if it is unreadable. Does not read, or block on, a file
+/// that is not a regular one any more.
 string head_of(const string& path) {
   Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   struct stat st {};
@@ -92,8 +92,8 @@ string_view first_line(string_view head) {
   return head.substr(0, head.find('\n'));
 }
 
-/// "#!/usr/bin/env node" to {"/usr/bin/env", "node"}: the interpreter and at most one argument, as execve(2)
-/// does.
+/// Splits "#!/usr/bin/env node" into {"/usr/bin/env", "node"}: the interpreter and at most one argument, as
+/// execve(2) does.
 std::vector<string> shebang(string_view head) {
   string_view line = without_blanks(first_line(head).substr(2));
   auto space = line.find_first_of(" \t");
@@ -112,8 +112,8 @@ std::vector<string> split(string_view text) {
   return out;
 }
 
-/// What env(1) in a "#!" line executes, with -S too: {"/usr/bin/env", "-S node -a"} to {"node", "-a"}. As it
-/// is where env does more than that: variables, options of its own, quotes.
+/// Returns what env(1) in a "#!" line executes, with -S too: {"/usr/bin/env", "-S node -a"} to {"node",
+/// "-a"}. Unchanged if env does more than that: variables, options of its own, quotes.
 std::vector<string> without_env(std::vector<string> words) {
   if (words.size() != 2 || !words.front().ends_with("/env")) return words;
   const bool splits = words.back().starts_with("-S");
@@ -137,7 +137,7 @@ bool is_node(string_view path) {
 
 namespace {
 
-/// python, python3, python3.11; pypy3.
+/// Recognises python, python3, python3.11; pypy3.
 bool is_python(string_view path) {
   string_view file = file_name(path);
   for (string_view start : {"python", "pypy"})
@@ -179,7 +179,7 @@ string in_path(const string& name, const Places& places, FilesRead* read) {
 
 namespace {
 
-/// Why a file cannot be a program, whatever is in it.
+/// Says why a file cannot be a program, whatever its content.
 std::optional<CannotRun> no_program(const string& name, const string& path, const Places& places) {
   struct stat st {};
   if (stat(path.c_str(), &st) != 0)
@@ -208,7 +208,7 @@ std::variant<Located, CannotRun> locate(const string& program, const Places& pla
 
 namespace {
 
-/// What is known of a file before it is run.
+/// The facts about a file before it is run.
 struct Program {
   const string& path;
   string head;  ///< its first bytes
@@ -231,7 +231,7 @@ CannotRun no_interpreter(const Program& program, const string& name, const Place
                 127);
 }
 
-/// words: the interpreter, and arguments of its own.
+/// `words`: the interpreter and its own arguments.
 Found through(const Program& program, std::vector<string> words, const std::vector<string>& args,
               const Places& places, FilesRead* read) {
   string found = find_program(words.front(), places, read);
@@ -261,7 +261,7 @@ Found script_as_it_is(const Program& program, const Places& places, FilesRead* r
   Resolved out = as_it_is(program);
   const std::vector<string> words = without_env(line);
   const string& runs = words.front();
-  // Of its own name it may be what starts the right one of several.
+  // A program that has an interpreter's name may start the right one of several.
   if (out.by == RunBy::other && !find_program(runs, places, read).empty()) out.by = run_by(runs);
   out.interpreter_words.assign(words.begin() + 1, words.end());
   return out;
@@ -293,7 +293,7 @@ Found resolve(const string& program, const Places& places, const string& interpr
   errno = 0;
   const Program file{program, head_of(program)};
   const int unreadable = errno;
-  // Not to be read, but to be run: the kernel knows what it is.
+  // Unreadable and executable: the kernel knows what it is.
   const bool known_to_kernel = unreadable == EACCES && file.executable();
   if (unreadable != 0 && !known_to_kernel) return cannot_read(program, unreadable, places);
   if (known_to_kernel || (file.elf() && file.executable()))
@@ -375,7 +375,7 @@ std::vector<const char*> merge_environment(const char* const* inherited, const s
 
 namespace {
 
-/// Null where it is not there.
+/// Returns null if it is missing.
 const char* find_variable(const char* const* environment, string_view key) {
   for (; *environment != nullptr; ++environment) {
     const string_view variable = *environment;

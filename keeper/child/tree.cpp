@@ -21,7 +21,7 @@ bool in(const std::vector<int>& list, int pid) {
   return std::find(list.begin(), list.end(), pid) != list.end();
 }
 
-/// Another keeper: the same program file, or one of its name (a different version).
+/// Recognises another keeper: the same program file, or one of its name (a different version).
 bool is_keeper(int pid) {
   string link = "/proc/" + std::to_string(pid) + "/exe";
   struct stat it {
@@ -32,8 +32,8 @@ bool is_keeper(int pid) {
   return runs_program(pid, "keeper");
 }
 
-/// Whether a child of this process belongs to no run: each run has a session of its own. Such a child helps
-/// this process (protocol/home/discard.hpp), and shows no program any more while it exits.
+/// Returns whether a child of this process belongs to no run: each run has a session of its own. Such a child
+/// helps this process (protocol/home/discard.hpp), and has no program name any more while it exits.
 bool is_helper(int pid) {
   return getsid(pid) == getsid(0);
 }
@@ -42,13 +42,13 @@ bool ended(int pid) {
   return !process_start(pid).has_value();
 }
 
-/// By what a process of the run is known, whoever its parent is.
+/// Returns the signs of the run's processes, whatever their parents.
 RunSigns signs_of(const RunIds& run, std::vector<string> marks) {
   return {run.session, run.main > 0 && run.main == run.session, std::move(marks), run.user};
 }
 
-/// Whether a child of this process or of its guard (`parent`) is of the run, which `keeper` has spawned. A
-/// half that is pid 1 adopts strangers too.
+/// Returns whether a child of this process or of its guard (`parent`) belongs to the run, which `keeper` has
+/// spawned. A half that is pid 1 adopts strangers too.
 bool is_adopted(int pid, const RunIds& run, int parent, int keeper) {
   if (pid == run.main) return true;
   if (run.beside && getsid(pid) != run.session) return false;
