@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMostQuestion = 256;
 
-/// The one answer, which is given before handle() is left.
+/// The one reply, which is given before handle() returns.
 class OneReply : public Answer::Sink {
  public:
   Result<std::shared_ptr<Answer::Outlet>> open_stream() override {
@@ -27,7 +27,7 @@ class OneReply : public Answer::Sink {
   std::string text;
 };
 
-/// The one request of a question; nothing where it is anything else than a status.
+/// Returns the one request of a question; nothing if it is not a single status.
 const Request* only_status(const RequestLine& line) {
   if (line.batch || line.items.size() != 1) return nullptr;
   const auto* request = std::get_if<Request>(&line.items.front());
@@ -49,13 +49,13 @@ void AskSocket::wait() {
     try {
       answer_one();
     } catch (const std::exception&) {
-      // No memory: who has asked gets no answer, and connects.
+      // No memory: the client gets no reply, and connects.
     }
     wait();
   });
 }
 
-/// One a turn, as of connections.
+/// One per loop iteration, as for connections.
 void AskSocket::answer_one() {
   char question[kMostQuestion];
   const Datagram datagram =

@@ -1,7 +1,6 @@
-// Questions that need no connection: a datagram with one request `status` is answered by a datagram with its
-// reply. A list of many apps asks so, at a third of what as many connections cost. Whatever cannot be
-// answered so (another request, a reply that does not fit, an asker who takes nothing) is not: who gets no
-// answer connects.
+// Questions without a connection: a datagram with one request `status` is answered by a datagram with its
+// reply. A list of many apps costs a third of as many connections. Other requests, replies that do not fit,
+// and clients that take nothing get no reply; such a client connects.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 

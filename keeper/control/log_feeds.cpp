@@ -32,7 +32,7 @@ class LogFeeds::Feed : public std::enable_shared_from_this<Feed> {
     next_.stream = id;
   }
 
-  /// For a handler: does it if this is still there.
+  /// Returns a handler that calls `what` if this still exists.
   auto then(void (Feed::*what)()) {
     return [weak = weak_from_this(), what](std::error_code error = {}) {
       auto self = weak.lock();
@@ -40,7 +40,7 @@ class LogFeeds::Feed : public std::enable_shared_from_this<Feed> {
     };
   }
 
-  /// Sends what there is, some of it in a turn, and waits for more.
+  /// Sends the available lines, some of them per turn, and waits for more.
   void go() {
     for (int i = 0; i < kPiecesATurn; ++i) {
       if (!outlet_->is_open() || !send_lines()) return;
@@ -52,7 +52,7 @@ class LogFeeds::Feed : public std::enable_shared_from_this<Feed> {
     asio::post(io_, then(&Feed::go));
   }
 
-  /// The rest, with a line that has no end.
+  /// Sends the rest, with a line that has no end.
   void finish() {
     tell_dropped();
     while (!dropping_ && send_lines()) {
@@ -80,7 +80,7 @@ class LogFeeds::Feed : public std::enable_shared_from_this<Feed> {
     next_.partial = true;
   }
 
-  /// False: there is no room, and it waits for some.
+  /// Returns false if there is no room; then it waits for room.
   bool send_lines() {
     if (next_.lines.empty()) return true;
     if (dropping_) {
@@ -116,9 +116,9 @@ class LogFeeds::Feed : public std::enable_shared_from_this<Feed> {
     patience_.cancel();
     go();
   }
-  /// Its subscriber does not read.
+  /// Stops sending to a subscriber that does not read.
   void give_up() {
-    if (next_.lines.empty()) return;  // it just did
+    if (next_.lines.empty()) return;  // it just read
     dropping_ = true;
     go();
   }
@@ -127,7 +127,7 @@ class LogFeeds::Feed : public std::enable_shared_from_this<Feed> {
     NewLines told;
     told.stream = next_.stream;
     told.dropped = dropped_;
-    if (!outlet_->send(log_line(told))) return await_room();  // all clients together have none
+    if (!outlet_->send(log_line(told))) return await_room();  // no room among all clients together
     dropping_ = false;
     dropped_ = 0;
   }
@@ -135,7 +135,7 @@ class LogFeeds::Feed : public std::enable_shared_from_this<Feed> {
   void wait() {
     if (follower_.wait_fd() < 0) return look_again();
     std::error_code error;
-    // A descriptor of its own: the follower may close the one that it has.
+    // Uses a descriptor of its own: the follower may close the one that it has.
     if (!watcher_.is_open()) {
       Fd own(fcntl(follower_.wait_fd(), F_DUPFD_CLOEXEC, 0));
       if (own) watcher_.assign(own.get(), error);
@@ -171,7 +171,7 @@ LogFeeds::~LogFeeds() = default;
 void LogFeeds::add(const Answer& answer, LogLines first, LogFollower follower) {
   auto outlet = answer.open_stream();
   if (!outlet) return answer.fail(outlet.error());
-  if (!*outlet) return;  // a notification: nobody to send anything to
+  if (!*outlet) return;  // a notification, which has no reply
   first.stream = ++last_id_;
   answer.give(first);
   feeds_.push_back(std::make_shared<Feed>(io_, last_id_, *outlet, std::move(follower)));

@@ -1,11 +1,11 @@
-// The subscribers of `logs` with `follow`: each gets what is written into a log from a place on, as
+// The subscribers of `logs` with `follow`: each receives what is written into a log from a place on, as
 // notifications of whole lines, across restarts and rotations.
 //
-// What they get is read from the log's files, as they stand there (see log_follower), so each line comes
-// once, and a subscriber that is busy for a moment finds the rest there: nothing is read for it while 1 MiB
-// waits. One that takes nothing of that for two seconds does not read: from then on lines are counted
-// instead, and it is told how many as soon as it reads again. Beginnings of lines wait for their end; of a
-// line over 64 KiB there are pieces.
+// The lines are read from the log's files (see log_follower), so each line is sent once, and a subscriber
+// that is busy for a moment finds the rest there: nothing is read for it while 1 MiB waits. A subscriber that
+// takes none of that for two seconds does not read: from then on lines are counted instead, and it receives
+// their number as soon as it reads again. The beginning of a line waits for its end; a line over 64 KiB is
+// sent in pieces.
 #pragma once
 #include <asio/io_context.hpp>
 #include <memory>
@@ -23,10 +23,10 @@ class LogFeeds {
   LogFeeds(const LogFeeds&) = delete;
   LogFeeds& operator=(const LogFeeds&) = delete;
 
-  /// Answers with `first`, and goes on with what `follower` gives. Refused in a batch, and where the
+  /// Replies with `first`, and continues with the lines of `follower`. Refused in a batch, and if the
   /// connection has a stream already.
   void add(const Answer& answer, LogLines first, LogFollower follower);
-  /// Sends what is there, as far as it is taken: the last word.
+  /// Sends the remaining lines as far as clients take them, at the end.
   void finish();
 
  private:

@@ -29,10 +29,10 @@ Fd spare() {
   return Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
-/// One line to a client that is not served; never waits.
+/// Sends one line to a client that is not served; never waits.
 void turn_away(Fd socket, const char* why, Reason reason) {
   std::string line = error_text("null", {rpc_code::server, why, reason}) + "\n";
-  // If it does not take the line it just sees the end.
+  // A client that does not take the line just sees the end.
   [[maybe_unused]] const ssize_t sent =
       ::send(socket.get(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   close_for_all(std::move(socket));
@@ -43,8 +43,7 @@ void turn_away(Fd socket, const char* why, Reason reason) {
 Server::Server(asio::io_context& io, Fd listening, Service& service)
     : shared_{io, service}, listening_(io, listening.get()), again_(io), reserve_(spare()) {
   static_cast<void>(listening.release());
-  // The process that clients are told to be at the other end (SO_PEERCRED, unix(7)) is the last that called
-  // it.
+  // Clients see as their peer (SO_PEERCRED, unix(7)) the process that called listen(2) last.
   listen(listening_.native_handle(), kBacklog);
   wait();
 }
@@ -61,7 +60,7 @@ void Server::listen_at(Fd listening) {
 Server::~Server() {
   while (!sessions_.empty()) {
     auto session = sessions_.front();
-    session->end();  // takes itself out of the list
+    session->end();  // removes it from the list
   }
 }
 
@@ -71,9 +70,9 @@ void Server::wait() {
   });
 }
 
-/// Out of descriptors: the waiting client has the one that was kept for this; the next one has it when that
-/// client has gone, or is idle. An order is to come through, and to be carried out with it: what is looked up
-/// for that may need the descriptor first, and is then tried again.
+/// Out of descriptors: the waiting client gets the reserved one; the next client gets it when that client has
+/// gone or is idle. A command must get through, and must be carried out with it: its look-ups may need the
+/// descriptor first, and are then tried again.
 bool Server::make_room() {
   if (!reserve_ && !put_out_idle()) return false;
   reserve_.reset();
@@ -84,7 +83,7 @@ bool Server::make_room() {
   return did;
 }
 
-/// One a turn: mostly there is only one, and others of the loop want theirs.
+/// Accepts one connection per loop iteration, to keep the loop fair.
 void Server::accept_one() {
   int fd = accept4(listening_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   int why = errno;
@@ -101,7 +100,7 @@ void Server::accept_one() {
   });
 }
 
-/// No memory, no room in epoll: that client is out of luck, and the next one is served.
+/// No memory, no room in epoll: this client is dropped, and the next one is served.
 void Server::try_to_admit(Fd socket) {
   try {
     admit(std::move(socket));
@@ -126,8 +125,8 @@ void Server::admit(Fd socket) {
   });
 }
 
-/// The client that has been waited for longest: one that asks nothing, else one that does not read what it
-/// was told. Somebody who is owed an answer, or has a stream, stays.
+/// Ends the connection that has been waited for longest: one without a request, else one that does not read
+/// its replies. A client that waits for a reply or has a stream stays.
 bool Server::put_out_idle() {
   for (const bool reads : {true, false}) {
     const auto idle = std::find_if(sessions_.begin(), sessions_.end(),
@@ -136,7 +135,7 @@ bool Server::put_out_idle() {
     const auto session = *idle;
     session->send(
         error_text("null", {rpc_code::server, "others needed the room; connect again", Reason::busy}));
-    session->end();  // takes itself out of the list
+    session->end();  // removes it from the list
     return true;
   }
   return false;

@@ -1,4 +1,4 @@
-// What the server asks of whoever knows the answers: one overload per request, so that a request declared on
+// The server's interface to the code that answers: one overload per request, so that a request declared on
 // the wire does not link until it is answered.
 #pragma once
 #include <functional>
@@ -9,24 +9,24 @@
 
 namespace keeper {
 
-/// Who asks (SO_PEERCRED, unix(7)).
+/// The client process (SO_PEERCRED, unix(7)).
 struct Caller {
   int pid = 0;
   unsigned uid = 0;
 };
 
-/// One answer that is owed, to be given once, now or later; after the client has gone, into nothing.
+/// One reply that is due, to be given once, now or later; it is discarded if the client has gone.
 class Answer {
  public:
-  /// Where the notifications of a stream go, until the connection ends.
+  /// The destination of a stream's notifications, until the connection ends.
   class Outlet {
    public:
     virtual ~Outlet() = default;
     virtual bool is_open() const = 0;
-    /// Queues a line (with its newline); false where too much is unread already: then nothing is queued.
+    /// Queues a line (with its newline); returns false if too much is unread already: then nothing is queued.
     virtual bool send(std::string line) = 0;
-    /// Calls back once, from the loop, when there may be room again: what waits for this client has been
-    /// taken; or, where nothing does, another client has taken something of its own.
+    /// Calls back once, from the loop, when there may be room again: the client has read all that waited; or,
+    /// if nothing waits for it, another client has read.
     virtual void when_drained(std::function<void()> then) = 0;
     /// Calls back once, from the loop, when the connection is over.
     virtual void when_closed(std::function<void()> then) = 0;
@@ -36,10 +36,10 @@ class Answer {
     virtual ~Sink() = default;
     /// Errors: usage (in a batch), already (the connection has a stream).
     virtual Result<std::shared_ptr<Outlet>> open_stream() = 0;
-    /// Whether a reply of that size may be queued: all clients together leave at most 4 MiB unread.
+    /// Returns whether a reply of that size may be queued: all clients together leave at most 4 MiB unread.
     virtual bool room_for(std::size_t bytes) const = 0;
     virtual void deliver(std::string reply) = 0;
-    /// Goes beside the next bytes.
+    /// Sends the descriptor beside the next bytes.
     virtual void attach(Fd fd) = 0;
   };
   Answer(std::shared_ptr<Sink> sink, IdText id) : sink_(std::move(sink)), id_(std::move(id)) {}
@@ -52,12 +52,12 @@ class Answer {
       text = error_text(id_, {rpc_code::server, "4 MiB of replies are unread already", Reason::busy});
     sink_->deliver(std::move(text));
   }
-  /// The connection's stream; nothing for a notification.
+  /// Returns the connection's stream; nothing for a notification.
   Result<std::shared_ptr<Outlet>> open_stream() const {
     if (!sink_) return std::shared_ptr<Outlet>();
     return sink_->open_stream();
   }
-  /// A descriptor for who has asked, beside the reply: of one who asks nothing else on its connection.
+  /// Sends a descriptor beside the reply, to a client that requests nothing else on its connection.
   void attach(Fd fd) const {
     if (sink_) sink_->attach(std::move(fd));
   }
@@ -91,7 +91,7 @@ class Service {
   virtual void handle(const GetWhy&, const Caller&, Answer) = 0;
   virtual void handle(const WatchEvents&, const Caller&, Answer) = 0;
   virtual void handle(const Discover&, const Caller&, Answer) = 0;
-  /// Somebody of another user tried.
+  /// Reports that another user tried to connect.
   virtual void refused(const Caller&) = 0;
 };
 

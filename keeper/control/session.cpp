@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kMostUnread = 256 * 1024;
 constexpr std::size_t kMostEvents = 1 << 20;  // of a stream
 constexpr std::size_t kMostTogether = 4 << 20;
-constexpr std::size_t kSmall = 512;   // an error, say: 10,000 of them are bounded by the request's own bounds
+constexpr std::size_t kSmall = 512;   // an error, say: 10,000 of them fit the bounds of a request
 constexpr std::size_t kChunk = 4096;  // on the stack, whose pages are never given back
 
 }  // namespace
@@ -48,7 +48,7 @@ class Session::EventOutlet : public Answer::Outlet {
   std::weak_ptr<Session> session_;
 };
 
-/// Answers of one line. A batch goes out as one array, when the last of its answers has come.
+/// The replies to one line. A batch is sent as one array, when the last of its replies has come.
 class Session::Collector : public Answer::Sink {
  public:
   Collector(std::weak_ptr<Session> session, bool batch) : session_(std::move(session)), batch_(batch) {
@@ -56,7 +56,7 @@ class Session::Collector : public Answer::Sink {
   }
 
   ~Collector() override {
-    // Every Answer has been given or given up.
+    // Every Answer has been given or dropped.
     if (batch_ && !together_.empty()) put("[" + together_ + "]");
     auto session = session_.lock();
     if (!session) return;
@@ -68,7 +68,7 @@ class Session::Collector : public Answer::Sink {
     return !session || session->room_for(bytes);
   }
   Result<std::shared_ptr<Answer::Outlet>> open_stream() override {
-    // The answers of a batch go out together, and a stream begins with its own.
+    // The replies of a batch are sent together, and a stream begins with its own.
     if (batch_) return Error{Reason::usage, "begin a stream", "it is asked for by a request of its own", 0};
     if (auto session = session_.lock(); session && !session->begin_stream())
       return Error{Reason::already, "begin a stream", "this connection has one already", 0};
@@ -102,7 +102,7 @@ Session::~Session() {
   end();
 }
 
-/// Without memory for a request its connection ends: its client sees that, and asks again.
+/// Ends the connection if there is no memory for a request: the client sees that, and asks again.
 template <class Doing>
 void Session::end_without_memory(Doing doing) {
   try {
@@ -118,11 +118,11 @@ void Session::start(std::function<void()> on_end) {
 }
 
 void Session::read_first() {
-  reading_ = true;  // mostly everything is there already, and the socket never needs to be waited for
+  reading_ = true;  // usually everything is there already, and the socket need not be watched
   while (may_read() && take_bytes()) {
   }
-  // Connecting woke us, often before the client came to send: it may be waiting for this very processor.
-  // Looking more often than once more costs as much as it saves.
+  // Connecting woke this process, often before the client came to send: the client may be waiting for this
+  // processor. More than one further look costs as much as it saves.
   if (may_read() && !received_) {
     sched_yield();
     while (may_read() && take_bytes()) {
@@ -132,7 +132,7 @@ void Session::read_first() {
   read_on();
 }
 
-/// Null: it cannot be watched just now, and is over with that. Its client sees the end, and asks again.
+/// Returns null if the descriptor cannot be watched; the session ends then, and its client asks again.
 asio::posix::stream_descriptor* Session::waiter() {
   if (waiter_) return &*waiter_;
   std::error_code refused;
@@ -147,7 +147,7 @@ asio::posix::stream_descriptor* Session::waiter() {
   return &*waiter_;
 }
 
-/// Whether it takes its replies: else nothing more is done for it.
+/// Returns whether the client reads its replies: otherwise no more requests are handled.
 bool Session::may_take() const {
   return !ended_ && !closing_ && out_.size() - sent_ <= kMostUnread;
 }
@@ -172,7 +172,7 @@ void Session::read_on() {
                       });
 }
 
-/// False if there is nothing more for now.
+/// Returns false if nothing more is available.
 bool Session::take_bytes() {
   char chunk[kChunk];
   ssize_t got = receive_bytes_alone(fd(), chunk, sizeof chunk);
@@ -205,13 +205,13 @@ bool Session::take_bytes() {
   return false;
 }
 
-/// A client that has half-closed its connection still gets what it asked for.
+/// A client that has half-closed its connection still gets its replies.
 void Session::end_if_done() {
   if (!asked_all_ || ended_ || owed_ > 0 || sent_ < out_.size()) return;
   end();
 }
 
-/// One that will send no more is only watched for its end: what it is owed may take long.
+/// A client that sends no more is watched only for its end: its replies may take long.
 void Session::watch_for_end() {
   if (watching_ || ended_ || !asked_all_) return;
   auto* watched = waiter();
@@ -227,7 +227,7 @@ bool Session::room_for(std::size_t bytes) const {
 }
 
 void Session::take_lines() {
-  if (taking_) return;  // called again by a reply that went straight out
+  if (taking_) return;  // called again by a reply that was sent at once
   taking_ = true;
   while (may_take()) {
     auto line = lines_.next();
@@ -240,7 +240,7 @@ void Session::take_lines() {
 void Session::take(std::string_view line) {
   RequestLine decoded = decode_requests(line);
   if (decoded.items.empty()) return;
-  if (decoded.last) asked_all_ = true;  // nothing of it has to be waited for, mostly not even its end
+  if (decoded.last) asked_all_ = true;  // no further line is awaited, usually not even the end
   auto collector = std::make_shared<Collector>(weak_from_this(), decoded.batch);
   for (Incoming& item : decoded.items) {
     if (auto* bad = std::get_if<BadRequest>(&item)) {
@@ -254,7 +254,7 @@ void Session::take(std::string_view line) {
   }
 }
 
-/// A stream is owed until the connection ends: a client that has half-closed it goes on hearing of events.
+/// A stream is due until the connection ends: a client that has half-closed it still receives events.
 bool Session::begin_stream() {
   if (streams_) return false;
   streams_ = true;
@@ -265,7 +265,7 @@ bool Session::begin_stream() {
 bool Session::notify(std::string line) {
   if (ended_ || closing_) return true;
   std::size_t waiting = out_.size() - sent_;
-  // The other half is for replies: readers that do not read must not keep anybody from stopping the app.
+  // Reserves the other half for replies: clients that do not read must not keep others from stopping the app.
   if (waiting + line.size() > kMostEvents || shared_.out + line.size() > kMostTogether / 2) return false;
   queue(std::move(line));
   return true;
@@ -281,8 +281,8 @@ void Session::tell_drained() {
   if (auto drained = std::exchange(on_drained_, nullptr)) drained();
 }
 
-/// There is room again for those who have nothing waiting themselves. They are told in turns of their own:
-/// what they send may end in here again.
+/// Notifies the sessions that have nothing waiting themselves that there is room again. In turns of their
+/// own: what they send may call this function again.
 void Session::has_taken(std::size_t bytes) {
   shared_.out -= bytes;
   if (bytes == 0 || shared_.for_room.empty()) return;
@@ -342,8 +342,8 @@ void Session::put_out() {
                       });
 }
 
-/// Lines that had to wait until the client took its replies. What they ask for may lead to an event for this
-/// very stream, so a stream's wait for the next turn.
+/// Handles lines that had to wait until the client read its replies. They may lead to an event for this very
+/// stream, so a stream's lines wait for the next turn.
 void Session::go_on_taking() {
   if (!streams_) return take_lines();
   asio::post(shared_.io, [self = shared_from_this()] {

@@ -7,8 +7,8 @@ namespace keeper {
 void Streams::add(const Answer& answer) {
   auto outlet = answer.open_stream();
   if (!outlet) return answer.fail(outlet.error());
-  if (!*outlet) return;  // a notification: nobody to send anything to
-  empty();               // those that are gone make room
+  if (!*outlet) return;  // a notification, which has no reply
+  empty();               // removes closed streams, which makes room
   Subscriber one{++last_id_, std::move(*outlet)};
   answer.give(Subscribed{one.id});
   subscribers_.push_back(std::move(one));
@@ -30,7 +30,7 @@ void Streams::send(AppEvent event) {
 
 void Streams::send_to(Subscriber& one, AppEvent& event) {
   event.stream = one.id;
-  // One that was told of nothing for a while hears first that it missed something.
+  // A subscriber that missed events learns that first.
   if (one.dropped > 0 || !one.outlet->send(event_line(event))) drop(one);
 }
 
@@ -53,7 +53,7 @@ void Streams::tell_dropped(std::uint64_t id) {
   if (it->outlet->send(event_line(event)))
     it->dropped = 0;
   else
-    await_room(*it);  // all clients together have none
+    await_room(*it);  // no room among all clients together
 }
 
 }  // namespace keeper

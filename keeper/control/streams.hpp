@@ -1,8 +1,8 @@
-// The subscribers of `events`: each gets every event as one notification line, in order, within bounds. A
-// subscriber that does not read has at most 1 MiB waiting; then events are dropped for it alone, and it is
-// told how many, with what is true by then, as soon as it reads again.
+// The subscribers of `events`: each receives every event as one notification line, in order, within bounds. A
+// subscriber that does not read has at most 1 MiB waiting; then events are dropped for it alone, and it
+// receives their number, with the current status, as soon as it reads again.
 //
-// Passive: whoever knows what happens calls send().
+// Passive: the observer of events calls send().
 #pragma once
 #include <functional>
 #include <memory>
@@ -14,13 +14,13 @@ namespace keeper {
 
 class Streams {
  public:
-  /// `now` makes an event of what is true at the moment it is called.
+  /// `now` makes an event of the status at the moment of the call.
   explicit Streams(std::function<AppEvent()> now) : now_(std::move(now)) {}
 
-  /// Answers a request for a stream, and sends the first event, "now". Refused in a batch, and where the
+  /// Replies to a request for a stream, and sends the first event, "now". Refused in a batch, and if the
   /// connection has a stream already.
   void add(const Answer& answer);
-  /// Whether anybody is there: else no event need be made.
+  /// Returns whether there is no subscriber: then no event need be made.
   bool empty();
   void send(AppEvent event);
 
