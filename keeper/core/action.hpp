@@ -1,4 +1,4 @@
-// Actions: everything that a machine asks for, as values, in the order in which it is to be done.
+// Actions: everything that a machine requests, as values, in the order of execution.
 #pragma once
 #include <string>
 #include <variant>
@@ -8,33 +8,33 @@
 
 namespace keeper {
 
-/// Who gets a signal.
+/// The receivers of a signal.
 enum class Scope {
   process,  ///< the main process
   group,    ///< its process group
-  tree,     ///< everything of the run
-  rest,     ///< what is left of the tree outside the group, which has had its signal already
+  tree,     ///< every process of the run
+  rest,     ///< the rest of the tree outside the group, which has had its signal already
 };
 template <>
 inline constexpr std::array<WordOf<Scope>, 4> kWordsOf<Scope>{
     {{Scope::process, "process"}, {Scope::group, "group"}, {Scope::tree, "tree"}, {Scope::rest, "rest"}}};
 
 namespace action {
-/// What is told to people, logs and subscribers.
+/// What is announced to people, logs and subscribers.
 enum class What {
-  started,        ///< pid; cause: what overtook the time that was decided, restart or changed
+  started,        ///< pid; cause: what overtook the planned time, restart or changed
   confirmed,      ///< it is known to work
   exited,         ///< exit, cause, lived
   stopping,       ///< cause; the run is being ended
-  killing,        ///< text: why KILL comes now: it did not heed its stop signals, or is to end at once
-  stopped,        ///< nothing is left, as asked; Leave follows
+  killing,        ///< text: why KILL comes now: it ignored its stop signals, or must end at once
+  stopped,        ///< nothing is left, as requested; Leave follows
   backoff,        ///< until; text: why not at once
   spawn_failed,   ///< text; cause as of started
   fatal,          ///< text; Leave follows when nothing is left
-  cleared,        ///< lived: so long after its main process nothing is left of the run
+  cleared,        ///< lived: time from the end of its main process until nothing was left
   refused,        ///< text: why it cannot be ended
-  survivors,      ///< text; processes of the run outlived KILL
-  reload_failed,  ///< text; run is 0 where the new run was not spawned yet
+  survivors,      ///< text; processes of the run survived KILL
+  reload_failed,  ///< text; run is 0 if the new run was not spawned yet
   reloaded,       ///< the new run is confirmed
   suspended,
   continued,
@@ -63,20 +63,20 @@ inline constexpr std::array<WordOf<action::What>, 17> kWordsOf<action::What>{
 
 namespace action {
 
-/// To be answered by exactly one SpawnSucceeded or SpawnFailed.
+/// The caller answers with exactly one SpawnSucceeded or SpawnFailed.
 struct Spawn {
   RunId run = 0;
   bool operator==(const Spawn&) const = default;
 };
 struct Signal {
-  static constexpr int stop_message = 0;    ///< no signal: the message that asks it to stop, to the process
-  static constexpr int leave_cluster = -1;  ///< no signal: node's message that asks a worker to leave
+  static constexpr int stop_message = 0;    ///< not a signal: the message that asks the process to stop
+  static constexpr int leave_cluster = -1;  ///< not a signal: node's message that asks a worker to leave
   RunId run = 0;
   int signal = 0;
   Scope scope = Scope::process;
   bool operator==(const Signal&) const = default;
 };
-/// Which fields mean something is said at What.
+/// `What` says which fields have a meaning.
 struct Announce {
   What what = What::started;
   RunId run = 0;
@@ -88,7 +88,7 @@ struct Announce {
   std::string text{};
   bool operator==(const Announce&) const = default;
 };
-/// The machine is finished and answers nothing any more: write the record (stopped, exited or fatal) and end.
+/// The machine is finished and answers no more events: write the record (stopped, exited or fatal) and end.
 struct Leave {
   State state = State::stopped;
   bool operator==(const Leave&) const = default;

@@ -5,7 +5,7 @@
 namespace keeper {
 namespace {
 
-/// The n-th number of the sequence that a seed names (splitmix64, Steele and others, 2014).
+/// Returns the n-th number of the sequence of a seed (splitmix64, Steele and others, 2014).
 std::uint64_t random_number(std::uint64_t seed, std::uint64_t n) {
   std::uint64_t z = seed + n * 0x9e3779b97f4a7c15ULL;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;

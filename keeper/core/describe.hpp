@@ -1,4 +1,4 @@
-// Events, actions and a machine's facts as one line of text each: for tests and for a keeper's debug output.
+// Returns events, actions and a machine's facts as one line of text each: for tests and for debug output.
 #pragma once
 #include <string>
 
@@ -8,8 +8,7 @@ namespace keeper {
 
 /// "exit #1 code=1 leftovers"
 std::string describe(const Event& event);
-/// "signal #1 SIGTERM group", "announce exited #1 code=1 cause=crash lived=50ms". Points of time are given as
-/// they are.
+/// "signal #1 SIGTERM group", "announce exited #1 code=1 cause=crash lived=50ms". Times are printed as given.
 std::string describe(const Action& action);
 /// "running wanted=up run=1 pid=100 ready restarts=0; serving #1 confirmed"
 std::string describe(const Machine& machine);

@@ -1,5 +1,4 @@
-// Events: everything that a machine is told. A new one does not compile until the machine has an answer to
-// it.
+// Events: the inputs of a machine. A new one does not compile until the machine has an answer to it.
 #pragma once
 #include <string>
 #include <variant>
@@ -8,30 +7,30 @@
 
 namespace keeper {
 
-/// Who asks for a start.
+/// The originator of a start.
 enum class By {
   user,
-  keeper,  ///< a rule of its own; such a start counts as one that nobody asked for
+  keeper,  ///< a rule of its own; such a start counts as unrequested
 };
 
 namespace event {
 
-/// Be up. While up: go on, or do not wait any longer for the next start.
+/// Be up. While up: continue, or stop waiting for the next start.
 struct Start {
   By by = By::user;
 };
-/// Be up, but without a run until somebody asks for one (Start, Restart or Reload): the first connection
-/// does.
+/// Be up, but without a run until one is requested (Start, Restart or Reload): the first connection does
+/// that.
 struct Await {};
 /// Be down: end by the stop signals, then KILL.
 struct Stop {
-  Cause cause = Cause::stop;  ///< or scale: others of the app go on
+  Cause cause = Cause::stop;  ///< or scale: other instances stay
 };
 /// Be down at once: KILL for the whole tree.
 struct StopNow {};
 /// Be up with a new run, and forget earlier failures.
 struct Restart {};
-/// Be up with a new run that is confirmed, and has then lived on for `canary`, before the old one ends.
+/// Be up with a new run that is confirmed, and then lives for `canary`, before the old one ends.
 struct Reload {
   Millis canary{0};
 };
@@ -45,17 +44,17 @@ struct SpawnFailed {
   bool permanent = false;  ///< the same spawn would fail again: no such program, not EAGAIN or ENOMEM
   std::string text;        ///< "exec /srv/api: No such file or directory"
 };
-/// One of the conditions holds on which the policy wants it confirmed (0 to Policy::ready_events - 1).
+/// One of the conditions holds that the policy requires (0 to Policy::ready_events - 1).
 struct Ready {
   RunId run = 0;
   int condition = 0;
 };
-/// What it has not shown yet, in words, for the reason of a start that takes too long.
+/// The conditions that are not met yet, as text, for the reason of a start that takes too long.
 struct Unshown {
   RunId run = 0;
   std::string text;  ///< "http:80 answered 500, notify: no READY=1 has come"
 };
-/// It needs so much longer, from now on, for what it is doing: its start, or its end (sd_notify(3),
+/// The program needs so much longer, from now on, for its start or its end (sd_notify(3),
 /// EXTEND_TIMEOUT_USEC).
 struct Extend {
   RunId run = 0;
@@ -65,26 +64,26 @@ struct Extend {
 struct Alive {
   RunId run = 0;
 };
-/// The interval of its watchdog from now on (WATCHDOG_USEC).
+/// The new interval of its watchdog (WATCHDOG_USEC).
 struct Watchdog {
   RunId run = 0;
   Millis every{0};
 };
-/// It says that it hangs (WATCHDOG=trigger).
+/// The program reports that it hangs (WATCHDOG=trigger).
 struct Hangs {
   RunId run = 0;
 };
-/// It says that it ends by itself now (STOPPING=1): it has as long as if it had been asked to, instead of its
-/// watchdog's interval.
+/// The program reports that it is ending by itself (STOPPING=1): it gets the time of a requested stop instead
+/// of its watchdog's interval.
 struct EndsItself {
   RunId run = 0;
 };
-/// Another process of its tree is the main one now (MAINPID); that of before may end, and means nothing.
+/// Another process of its tree is the main one now (MAINPID); the end of the former one means nothing.
 struct MainMoved {
   RunId run = 0;
   int pid = 0;
 };
-/// The program's file is another one, or is being written.
+/// The program's file was replaced, or is being written.
 struct ProgramChanged {};
 /// The main process ended. A second report of the same run changes nothing.
 struct Exited {
@@ -93,12 +92,12 @@ struct Exited {
   bool leftovers = false;      ///< other processes of its tree live
   bool out_of_memory = false;  ///< the kernel ended it for want of memory
 };
-/// After Exited with leftovers: none of them is left.
+/// After Exited with leftovers: all of them have ended.
 struct TreeEmpty {
   RunId run = 0;
 };
-/// A signal that is to end it was refused: to its main process, while that lives, which then nobody was sent;
-/// else to some of what is left of it.
+/// A signal to end the run was refused: to its main process, while that lives, and then no process was sent
+/// it; else to some of the remaining processes.
 struct Refused {
   RunId run = 0;
   std::string text;  ///< "not permitted: pid 4711 runs as root"
@@ -110,7 +109,7 @@ struct Suspended {
 struct Continued {
   RunId run = 0;
 };
-/// A user wants this signal sent to the main process.
+/// A user requests that this signal is sent to the main process.
 struct UserSignal {
   RunId run = 0;
   int signal = 0;

@@ -8,7 +8,7 @@ namespace {
 using std::string;
 using std::string_view;
 
-constexpr Millis kGoesAtOnce{60'000};  ///< what goes into the background has done so by then
+constexpr Millis kGoesAtOnce{60'000};  ///< a program that goes into the background has done so by then
 constexpr std::size_t kNamed = 3;      ///< processes that are named
 constexpr int kWords = 3;              ///< of a command: an interpreter, its option, a script
 
@@ -47,7 +47,7 @@ constexpr Server kServers[] = {
     {"supervisord", "with -n"},
 };
 
-/// "/usr/sbin/php-fpm8.2:" is "php-fpm".
+/// Returns the name in a word: "/usr/sbin/php-fpm8.2:" is "php-fpm".
 string_view name_in(string_view word) {
   word.remove_prefix(word.rfind('/') + 1);
   const auto last = word.find_last_not_of(":0123456789.");
@@ -62,7 +62,7 @@ const Server* server_called(string_view word) {
   return it == std::end(kServers) ? nullptr : &*it;
 }
 
-/// The first few that differ.
+/// Returns the first few distinct names.
 string names_of(const std::vector<string>& commands) {
   std::vector<string> named;
   for (const string& command : commands)

@@ -1,4 +1,4 @@
-// Life: what the machine knows of one run, from the order to spawn it until nothing of it is left.
+// Life: the machine's knowledge of one run, from the order to spawn it until nothing of it is left.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -9,14 +9,13 @@
 
 namespace keeper {
 
-/// One per spawn, never reused. Whatever is said about a run carries it, so news of an earlier one is never
-/// taken for news of this one.
+/// One per spawn, never reused. Every event and action of a run carries it, so news of an earlier run is
+/// never taken for news of this one.
 using RunId = std::uint64_t;
-/// A point of a clock that never goes back; where it begins does not matter. Always handed in, never asked
-/// for.
+/// A point of a clock that never goes back, whatever its origin. Always passed in, never read here.
 using Time = Millis;
 
-/// Why a run ended, as people see it.
+/// Why a run ended, for people.
 enum class Cause {
   crash,
   exit,
@@ -42,9 +41,9 @@ inline constexpr std::array<WordOf<Cause>, 10> kWordsOf<Cause>{{{Cause::crash, "
                                                                 {Cause::scale, "scale"}}};
 
 enum class Phase {
-  spawning,   ///< ordered; neither success nor failure is known
+  spawning,   ///< ordered; the outcome is unknown
   starting,   ///< alive, waits for its confirmation
-  confirmed,  ///< alive and known to work; with a watchdog it has to go on saying so
+  confirmed,  ///< alive and known to work; with a watchdog it must keep reporting
   stopping,   ///< alive, was sent stop signal number `step`
   clearing,   ///< the main process is gone; the rest of its tree was asked to end
   killing,    ///< the whole tree was sent KILL
@@ -57,10 +56,10 @@ inline constexpr std::array<WordOf<Phase>, 6> kWordsOf<Phase>{{{Phase::spawning,
                                                                {Phase::clearing, "clearing"},
                                                                {Phase::killing, "killing"}}};
 
-/// A time that can be stopped, and goes on later with what was left of it.
+/// A deadline that can be suspended, and resumed with the time that remained.
 struct Clock {
-  std::optional<Time> at;      ///< when it is over
-  std::optional<Millis> held;  ///< what is left of it, while it stands
+  std::optional<Time> at;      ///< when it expires
+  std::optional<Millis> held;  ///< the remaining time, while it is suspended
   void set(Millis wait, Time now, bool stands);
   void stop(Time now);
   void go_on(Time now);
@@ -74,26 +73,26 @@ struct Life {
   Phase phase = Phase::spawning;
   Time since{0};                   ///< when the spawn succeeded
   Time step_since{0};              ///< of `stopping`: when its stop signal was sent
-  Clock until;                     ///< when this phase is over by itself; leaving the phase forgets it
+  Clock until;                     ///< when this phase expires; forgotten when the phase ends
   Clock secs;                      ///< of `starting`: when it has lived for start_secs
-  Clock trial;                     ///< of a reload's `confirmed` run: when it takes the old one's place
+  Clock trial;                     ///< of a reload's `confirmed` run: when it replaces the old one
   Millis canary{0};                ///< how long that trial is
   std::uint32_t shown = 0;         ///< which conditions of readiness hold, a bit each (Policy)
-  std::string unshown;             ///< what of that is missing, in words
-  std::optional<Millis> watchdog;  ///< the interval that it asked for, instead of the policy's
+  std::string unshown;             ///< the missing conditions, as text
+  std::optional<Millis> watchdog;  ///< the program's own interval, instead of the policy's
   int step = 0;                    ///< of `stopping`: index into the stop signals
   bool suspended = false;          ///< stopped by a signal (SIGSTOP), not ended
-  bool at_once = false;            ///< ends by KILL, without being asked first
-  bool for_reload = false;         ///< a reload waits to hear whether this start succeeds
-  std::optional<Cause> begun_by;   ///< restart or changed: what it was started for
-  std::optional<Cause> ending;     ///< why it is being ended; nothing while nobody asked for that
+  bool at_once = false;            ///< ends by KILL, without a stop signal first
+  bool for_reload = false;         ///< a reload waits for the result of this start
+  std::optional<Cause> begun_by;   ///< restart or changed: the reason for its start
+  std::optional<Cause> ending;     ///< why it is being ended; nothing while it is not
   std::optional<ExitInfo> exit;    ///< of its main process, once that is gone
   Time ended{0};                   ///< when that was
-  std::string stuck{};             ///< why it cannot be ended; empty while it may be
+  std::string stuck{};             ///< why it cannot be ended; empty while it can
 
   /// Whether its main process can be sent a signal.
   bool alive() const { return pid != 0 && !exit; }
-  /// Whether it was sent what is to end it, or what is left of it was.
+  /// Returns whether it, or the rest of it, was sent the signal that ends it.
   bool ending_now() const {
     return phase == Phase::stopping || phase == Phase::clearing || phase == Phase::killing;
   }

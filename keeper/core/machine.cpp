@@ -10,8 +10,8 @@ constexpr std::size_t kMostText = 1'000;  ///< bytes of a text that is kept: a s
 constexpr const char* kAtOnce = "it was to end at once";
 constexpr const char* kNotEnded = "an earlier KILL did not end it";
 constexpr const char* kNotPermitted = "an earlier KILL was not permitted";
-constexpr Millis kQuiet{1'000};            ///< how long a changed file has to be left alone
-constexpr std::uint32_t kSecs = 1u << 31;  ///< of Life::shown: start_secs has passed; below it the events
+constexpr Millis kQuiet{1'000};            ///< how long a changed file must stay unchanged
+constexpr std::uint32_t kSecs = 1u << 31;  ///< of Life::shown: start_secs has passed; lower bits are events
 
 std::string clipped(std::string text) {
   if (text.size() <= kMostText) return text;
@@ -42,7 +42,7 @@ std::vector<Action> Machine::step(const Event& event, Time now) {
   return std::exchange(actions_, {});
 }
 
-// ---- what is wanted
+// ---- the wanted state
 
 void Machine::on(const event::Start& e) {
   if (s_.serving) return;
@@ -212,7 +212,7 @@ void Machine::confirm(Life& life) {
     accept(life);
 }
 
-/// It has shown all that it had to. Not to be used any more when this returns.
+/// Confirms a run that has met all conditions. The reference is invalid when this returns.
 void Machine::accept(Life& life) {
   life.trial = {};
   if (std::exchange(life.for_reload, false))
@@ -226,7 +226,7 @@ void Machine::accept_if_due(RunId run) {
   if (life && !late && life->trial.due(now_)) accept(*life);
 }
 
-/// The time that start_secs needs may have passed although its Tick is still to come.
+/// The time of start_secs may have passed although its Tick is still to come.
 void Machine::confirm_if_due(RunId run) {
   Life* life = find(run);
   bool late = life && life->until.at && life->secs.at && *life->until.at < *life->secs.at;
@@ -241,7 +241,7 @@ void Machine::hand_over() {
   s_.serving = std::exchange(s_.incoming, std::nullopt);
 }
 
-/// Its watchdog counts anew, where there is one.
+/// Restarts its watchdog, if it has one.
 void Machine::watch(Life& life) {
   life.until = {};
   auto every = life.watchdog ? life.watchdog : policy_.watchdog;
@@ -259,7 +259,7 @@ void Machine::on(const event::EndsItself& e) {
   if (watched && !life->until.due(now_)) life->until.set(policy_.stop_timeout, now_, life->suspended);
 }
 
-/// Only where it is watched at all: the spec decides that.
+/// Only if it has a watchdog at all: the spec decides that.
 void Machine::on(const event::Watchdog& e) {
   Life* life = find(e.run);
   if (!life || !policy_.watchdog || e.every.count() <= 0) return;
@@ -272,7 +272,7 @@ void Machine::on(const event::Hangs& e) {
   if (life && policy_.watchdog && life->phase == Phase::confirmed) fail(e.run, Cause::watchdog);
 }
 
-/// More time, never less. It counts only while it is waited for the end of something.
+/// Adds time and never subtracts it. Counts only while the end of something is awaited.
 void Machine::on(const event::Extend& e) {
   Life* life = find(e.run);
   bool waits = life && (life->phase == Phase::starting || life->phase == Phase::stopping ||
@@ -345,7 +345,7 @@ void Machine::kill_all(Life& life, std::string why) {
   carry_out(life, kill_step(policy_));
 }
 
-/// It, or what is left of it, has not ended by its stop signal: the next one, or KILL.
+/// It, or the rest of it, did not end by its stop signal: send the next one, or KILL.
 void Machine::end_harder(Life& life) {
   const StopStep step = harder_step(policy_, life);
   if (step.phase == Phase::killing)
@@ -359,7 +359,7 @@ void Machine::kill(Life& life) {
   if (life.phase == Phase::spawning) return;
   const bool tried = std::exchange(life.stuck, {}).empty();
   if (life.phase == Phase::killing && tried)
-    return send(life.run, kill_step(policy_));  // but it gets no more time
+    return send(life.run, kill_step(policy_));  // but without more time
   kill_all(life, kAtOnce);
 }
 
@@ -407,7 +407,7 @@ void Machine::on(const event::Exited& e) {
   decide_after_failure(life);
 }
 
-/// The end of a reload's new run, beside the old one, says nothing of how the app goes on.
+/// The end of a reload's new run, beside the old one, does not affect the app's future.
 void Machine::record_exit(const Life& life, bool served, bool confirmed, bool out_of_memory) {
   Cause unasked = out_of_memory                             ? Cause::out_of_memory
                   : policy_.exit_codes.contains(*life.exit) ? Cause::exit
@@ -431,9 +431,9 @@ void Machine::on(const event::TreeEmpty& e) {
   extract(e.run);
 }
 
-// ---- an end that is not to be had
+// ---- an end that fails
 
-/// While its main process lives nobody was sent anything, and no time is over; else the others go on.
+/// While its main process lives, no process was sent it and its time remains; else the others proceed.
 void Machine::on(const event::Refused& e) {
   Life* life = find(e.run);
   if (!life || !life->ending_now()) return;
@@ -441,7 +441,7 @@ void Machine::on(const event::Refused& e) {
   get_stuck(*life, action::What::refused, clipped(e.text));
 }
 
-/// KILL has not helped in time.
+/// KILL had no effect in time.
 void Machine::give_up(Life& life) {
   life.until = {};
   if (life.stuck.empty()) get_stuck(life, action::What::survivors, kSurvived);
@@ -454,14 +454,14 @@ void Machine::get_stuck(Life& life, action::What what, std::string why) {
   refuse_reload();
 }
 
-/// Tries again to end what is stuck, as a client asks for it: it may be permitted by now, and else is
-/// reported again.
+/// Retries the end of a stuck run at a client's request: it may be permitted by now, and else is reported
+/// again.
 void Machine::try_again() {
   for (Life& life : s_.leaving) {
     std::string why = std::exchange(life.stuck, {});
     if (why.empty()) continue;
     if (life.until.at)
-      get_stuck(life, action::What::refused, std::move(why));  // it has its time still
+      get_stuck(life, action::What::refused, std::move(why));  // its time has not expired yet
     else if (life.phase == Phase::killing)
       kill_all(life, why == kSurvived ? kNotEnded : kNotPermitted);
     else
@@ -469,7 +469,7 @@ void Machine::try_again() {
   }
 }
 
-/// A new run has no place beside one that cannot be ended.
+/// A new run must not start beside one that cannot be ended.
 void Machine::refuse_reload() {
   const std::string why = stuck();
   if (why.empty() || !std::exchange(s_.reload_waiting, false)) return;
@@ -479,7 +479,7 @@ void Machine::refuse_reload() {
 
 // ---- what follows an end
 
-/// Where the serving run ended, a reload that is under way, or waits to be, has its successor already.
+/// If the serving run ended, a reload in progress, or waiting, has its successor already.
 bool Machine::another_takes_over() {
   if (s_.incoming) {
     s_.serving = std::exchange(s_.incoming, std::nullopt);
@@ -500,8 +500,8 @@ void Machine::decide(const Ending& ending, RunId run) {
       {.what = action::What::backoff, .run = run, .until = s_.next->at, .text = std::move(verdict.reason)});
 }
 
-/// A run that was not ready in time is a failed start, one that hung is a crash, unless somebody said
-/// meanwhile how to go on.
+/// A run that was not ready in time is a failed start, one that hung is a crash, unless a client has
+/// requested something else meanwhile.
 void Machine::decide_after_failure(const Life& life) {
   bool hung = life.ending == Cause::watchdog;
   if (!hung && life.ending != Cause::ready_timeout) return;
@@ -585,12 +585,12 @@ Life* Machine::due() {
   return it == s_.leaving.end() ? nullptr : &*it;
 }
 
-/// Whether its clock is about what the program does, and not about how long we wait for its end.
+/// Returns whether its clock measures the program's work, and not the wait for its end.
 bool Machine::counts(const Life& life) const {
   return life.phase == Phase::starting || life.phase == Phase::confirmed;
 }
 
-/// Takes a life out of the table; it has to be there.
+/// Removes a life from the table; it must be there.
 Life Machine::extract(RunId run) {
   for (Slot* slot : {&s_.serving, &s_.incoming})
     if (*slot && (*slot)->run == run) return *std::exchange(*slot, std::nullopt);

@@ -1,16 +1,16 @@
-// Machine: every decision of one keeper, without a clock, a process or a file. It is told events and answers
-// with actions: machine.step(event, now). What it waits for is one number, deadline(); a Tick belongs there.
+// Machine: every decision of one keeper, without a clock, a process or a file. It takes events and returns
+// actions: machine.step(event, now). It waits for one time, deadline(), at which the caller sends a Tick.
 //
-// What is wanted (up, down) is kept apart from what is. Users and the restart policy change what is wanted;
-// at the end of each step settle() closes the gap as far as it can be closed now. So the latest wish wins,
-// whatever is going on.
+// The wanted state (up, down) is kept apart from the actual state. Users and the restart policy change the
+// wanted state; at the end of each step settle() closes the gap as far as possible now. So the latest request
+// wins, in every state.
 //
-// What is, are lives in three places:
+// The actual state is lives in three places:
 //
-//   serving   the run that counts: what a status shows
-//   incoming  a reload's new run, beside the serving one until it is confirmed (and its trial is over, where
-//             the reload asks for one: the canary) and takes its place
-//   leaving   runs that are being ended, and what is left of the tree of runs that ended by themselves
+//   serving   the current run, which a status shows
+//   incoming  a reload's new run, beside the serving one until it is confirmed (and its trial is over, if
+//             the reload requests one: the canary) and takes its place
+//   leaving   runs that are being ended, and the remaining tree of runs that ended by themselves
 //
 //            spawned          confirmed
 //   spawning ------> starting --------> confirmed        in serving or incoming
@@ -22,36 +22,35 @@
 //                                 +---------------> killing <---------------------------------+   in leaving
 //
 // A life leaves the table when nothing of it is left. A life that cannot be ended is stuck: a signal to it
-// was refused (it runs as another user now), or KILL did not help within kill_timeout. That is announced at
-// once, no time is waited for any more, and what was asked of the keeper goes on when the life ends by
-// itself; who asks again has it tried again. While anything is leaving nothing is spawned: two copies of a
-// program never meet by accident. In a reload they are meant to: incoming starts beside serving, and the old
+// was refused (it runs as another user now), or KILL had no effect within kill_timeout. That is announced at
+// once, no deadline is set any more, and the request is carried out when the life ends by itself; a repeated
+// request tries again. While anything is leaving, nothing is spawned: two copies of a program never run at
+// the same time by accident. In a reload they do so on purpose: incoming starts beside serving, and the old
 // one leaves beside the new one.
 //
 //   wanted  serving  next   what it is
 //   up      yes      -      starting, running or suspended
 //   up      no       yes    backoff, or stopping while something is still leaving
-//   up      no       no     a run that was not ready in time, or hung, is being ended, and the rest is
-//   decided
-//                           then; or none was needed yet (Await)
-//   then down    no       -      stopping; when nothing is left: Leave
+//   up      no       no     a run that was not ready in time, or hung, is being ended, and its end decides
+//                           the rest; or no run was needed yet (Await)
+//   down    no       -      stopping; when nothing is left: Leave
 //
-// An unasked end is judged when it happens (restart_policy.hpp): another run, or wanted is down and ends_as
-// says whether that is exited or fatal. The pause before the next run begins at the end of the last one, not
+// An unrequested end is judged when it happens (restart_policy.hpp): another run follows, or wanted is down
+// and ends_as is exited or fatal. The pause before the next run begins at the end of the last one, not
 // when its tree is empty. A stop is never followed by a restart, only by a later Start, Restart or Reload.
 // Each reload is answered by one `reloaded` or `reload_failed`; reloads that wait together for the same run
 // are answered together.
 //
-// A run is confirmed when each condition of readiness has been shown, once; the time that start_secs needs is
-// one of them. The policy says how many there are. A confirmed run with a watchdog has to go on giving signs
-// of life: one that is silent for too long is ended by ABRT, so that it may leave a core, and judged as a
-// crash. The clocks of a suspended run stand still.
+// A run is confirmed when each condition of readiness has been met once; the time of start_secs is one of
+// them. The policy gives their number. A confirmed run with a watchdog must keep giving signs of life: a run
+// that is silent for too long is ended by ABRT, so that it may leave a core, and judged as a crash. The
+// clocks of a suspended run stand still.
 //
-// When the program's file changes, a new run is started once the file has been quiet for a second, whatever
-// state the old one is in: nobody has to ask, and earlier failures are those of another program.
+// When the program's file changes, a new run is started once the file has been unchanged for a second, in
+// every state of the old one: no request is needed, and earlier failures are those of another program.
 //
-// Every event has an answer in every state; one that makes no sense there, or is about a run that is unknown
-// or long gone, changes nothing. A deadline stands in the phase that waits for it and is forgotten with it.
+// Every event has an answer in every state; an event that makes no sense there, or is about a run that is
+// unknown or long gone, changes nothing. A deadline is part of its phase and is forgotten with it.
 #pragma once
 #include <vector>
 
@@ -69,17 +68,16 @@ class Machine {
   static constexpr const char* kSurvived = "it survived KILL";
 
   explicit Machine(Policy policy) : policy_(std::move(policy)) {}
-  /// Goes on where another machine was. A snapshot that has nothing but next_run begins anew with that run.
+  /// Continues another machine. A snapshot with only next_run begins anew with that run.
   Machine(Policy policy, Snapshot snapshot) : policy_(std::move(policy)), s_(std::move(snapshot)) {}
 
-  /// What is to be done about an event. `now` is at least what it was in the step before. After Leave:
-  /// nothing.
+  /// Returns the actions for an event. `now` is at least that of the step before. After Leave: none.
   std::vector<Action> step(const Event& event, Time now);
-  /// When it needs a Tick; nothing while only an event can change anything. A Tick at that time moves it on.
+  /// Returns when it needs a Tick; nothing if only an event can change anything. A Tick then makes progress.
   std::optional<Time> deadline() const;
   const Snapshot& snapshot() const { return s_; }
   const Policy& policy() const { return policy_; }
-  /// From now on, for all lives.
+  /// Applies to all lives from now on.
   void set_policy(Policy policy) { policy_ = std::move(policy); }
 
   State state() const;
@@ -89,21 +87,21 @@ class Machine {
   bool finished() const { return s_.finished; }
   /// The current or else the last run; 0 before the first.
   RunId run() const;
-  /// Of the current run's main process; nothing when there is none.
+  /// The pid of the current run's main process; nothing if there is none.
   std::optional<int> pid() const;
   std::uint64_t restarts() const { return s_.restarts; }
-  /// It is up without a run, until one is asked for.
+  /// It is up without a run until one is requested.
   bool awaits() const { return s_.awaits; }
-  /// When it starts the next run by itself, if it waits for that.
+  /// The time of its next start by itself, if one is planned.
   std::optional<Time> next_start() const;
   const std::optional<LastEnd>& last_end() const { return s_.last_end; }
-  /// Conditions of readiness that the current run has not shown, as they were given.
+  /// The conditions of readiness that the current run has not met, as given.
   std::vector<std::string> waiting_for(const Readiness& ready) const;
-  /// Whether a run has shown that one (of Readiness::events).
+  /// Returns whether a run has met that one (of Readiness::events).
   bool has_shown(RunId run, int condition) const;
   /// Why the last spawn failed; empty if it did not.
   const std::string& spawn_error() const { return s_.spawn_error; }
-  /// Why a run cannot be ended; empty while none is stuck.
+  /// Why a run cannot be ended; empty if none is stuck.
   std::string stuck() const;
   /// Why it is exited or fatal; else empty.
   const std::string& reason() const { return s_.reason; }
@@ -192,8 +190,8 @@ class Machine {
 
   Policy policy_;
   Snapshot s_;
-  Time now_{0};                  ///< of the step in hand
-  std::vector<Action> actions_;  ///< of the step in hand
+  Time now_{0};                  ///< of the current step
+  std::vector<Action> actions_;  ///< of the current step
 };
 
 }  // namespace keeper

@@ -11,11 +11,11 @@ bool inside_a_character(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
 
-/// A text without what is left of its first line, where that did not begin in it.
+/// Returns a text without the rest of its first line if that line began before the text.
 std::string_view whole_lines(std::string_view text) {
   std::size_t newline = text.find('\n');
   if (newline != std::string_view::npos) return text.substr(newline + 1);
-  // One long line: its end, from the beginning of a character on.
+  // A single long line: its end, from the beginning of a character on.
   for (int i = 0; i < 3 && !text.empty() && inside_a_character(text.front()); ++i)
     text.remove_prefix(1);
   return text;
@@ -35,7 +35,7 @@ std::string_view last_lines(std::string_view text, std::uint64_t lines) {
 
 void OutputTail::grow(std::string_view bytes) {
   std::size_t wanted = ring_.size() + bytes.size();
-  // Powers of two are what the string would take anyway, and never more than the bound.
+  // The string would allocate powers of two anyway; this never exceeds the bound.
   if (wanted > ring_.capacity()) ring_.reserve(std::max<std::size_t>(64, std::bit_ceil(wanted)));
   ring_ += bytes;
 }
@@ -62,7 +62,7 @@ std::string OutputTail::last(std::size_t lines, std::size_t bytes) const {
   if (text.ends_with('\n')) text.remove_suffix(1);
   bool cut = cut_;
   if (text.size() > bytes) {
-    // Where the cut is between two lines, the first of them is whole.
+    // If the cut is between two lines, the first of them is whole.
     std::size_t from = text.size() - bytes;
     cut = text[from - 1] != '\n';
     text.remove_prefix(from);

@@ -52,7 +52,7 @@ void Recorder::note(const action::Announce& a, WallTime wall, Time now) {
     case What::confirmed: live(a.run).confirmed_at = wall; return;
     case What::stopping:
       if (a.cause && is_asked(*a.cause)) live(a.run).asker = asker_;
-      // A reload ends the old run later than it was asked for.
+      // A reload ends the old run later than it was requested.
       if (a.cause == Cause::reload && !asker_) live(a.run).asker = starter_;
       if (a.cause == Cause::ready_timeout) live(a.run).unshown = a.text;
       return;
@@ -107,7 +107,7 @@ void Recorder::note_signal(RunId run, int signal, Asker by) {
   live(run).signaller = std::move(by);
 }
 
-/// A record of any keeper of this app: the number of a run is never given twice.
+/// Finds a record of any keeper of this app: the number of a run is never reused.
 RunRecord* Recorder::find(RunId run) {
   auto it = std::find_if(runs_.rbegin(), runs_.rend(), [&](const RunRecord& one) { return one.run == run; });
   return it == runs_.rend() ? nullptr : &*it;
@@ -120,7 +120,7 @@ void Recorder::note_killed(RunId run, const std::vector<KilledProcess>& killed) 
     if (all.size() < kMostKilled) all.push_back(one);
 }
 
-/// Who asked for the end, or had the signal sent that was one.
+/// Returns who requested the end, or the signal that caused it.
 std::optional<Asker> Recorder::asker_of(Live& was, const action::Announce& exited) const {
   if (was.asker || exited.cause != Cause::crash ||
       exited.exit != ExitInfo::signal(was.signal, exited.exit->core_dumped))
@@ -140,7 +140,7 @@ void Recorder::add_failed_spawn(const action::Announce& a, WallTime wall) {
   own_ = std::min(own_ + 1, runs_.size());
 }
 
-/// What follows an end that was asked for is known with it; so is what follows one beside a reload's new run.
+/// Returns the decision if it was known at the end: the end was requested, or beside a reload's new run.
 std::optional<Decision> Recorder::decided_already(RunId run, Cause cause) const {
   const bool stopped = cause == Cause::stop || cause == Cause::scale;
   if (stopped && stopper_) return Decision{"stopped", std::nullopt, "asked for"};
@@ -166,8 +166,8 @@ void Recorder::decide(RunId run, Decision decision) {
   }
 }
 
-/// A new run has begun, or should have: what ended before it, and was not decided otherwise, was to be
-/// started again at once; and where that was to be later, something has overtaken it.
+/// Decides the open record when a new run has begun, or should have: an end without another decision was
+/// followed at once by a start; a later planned start was overtaken.
 void Recorder::decide_open(const action::Announce& next, WallTime wall) {
   bool newest = true;
   for (std::size_t i = 0; i < own_; ++i) {
@@ -198,7 +198,7 @@ void Recorder::note_wish(Wanted wanted) {
     runs_.back().decision = asked_restart();
 }
 
-/// Where its next start had been decided, the stop has overtaken that.
+/// A stop has overtaken a planned next start.
 void Recorder::note_stopped() {
   if (own_ == 0) return;
   RunRecord& last = runs_.back();

@@ -1,10 +1,10 @@
-// Recorder: the flight recorder. Fed with what the machine announces and with what only the system knows of
-// an end, it keeps the last 32 runs: when they were started, confirmed and ended, how and why, who asked for
-// it, what was decided then, their last lines of output.
+// Recorder: the flight recorder. From the machine's announcements and the system's facts about an end it
+// keeps the last 32 runs: when they were started, confirmed and ended, how and why, at whose request, the
+// decision that followed, and their last lines of output.
 //
-// A run becomes a record when it ends; its decision is filled in when it falls, which is mostly in the same
-// step. Nothing is allocated ahead: while no run has ended there is the tail of the output, and no more.
-// (Where two runs of a reload write at the same time, the tail has the lines of both.)
+// A run becomes a record when it ends; its decision is filled in when it is made, usually in the same step.
+// Nothing is allocated in advance: while no run has ended there is only the tail of the output. (If two runs
+// of a reload write at the same time, the tail has the lines of both.)
 #pragma once
 #include <vector>
 
@@ -15,12 +15,12 @@
 
 namespace keeper {
 
-/// What only the system knows of an end.
+/// The facts about an end that only the system has.
 struct ExitFacts {
   std::optional<std::uint64_t> max_memory_bytes;
   std::optional<std::int64_t> cpu_ms;
   std::uint64_t oom_kills = 0;           ///< of its cgroup, while it ran: processes killed for want of memory
-  std::vector<std::string> leftovers{};  ///< what processes of it that live on are executed as
+  std::vector<std::string> leftovers{};  ///< command lines of its processes that outlive it
 };
 
 class Recorder {
@@ -30,35 +30,35 @@ class Recorder {
   Recorder(std::vector<RunRecord> earlier, Restart restart) : runs_(std::move(earlier)), restart_(restart) {}
 
   void add_output(std::string_view bytes) { tail_.add(bytes); }
-  /// All that is known of it: instead of what was added.
+  /// Replaces the output that was added with all that is known.
   void set_output(std::string_view bytes) {
     tail_.clear();
     tail_.add(bytes);
   }
-  /// Who asks for what is announced until this is called again; nothing: nobody.
+  /// Sets the requester of the following announcements until the next call; nothing: no request.
   void set_asker(std::optional<Asker> asker) { asker_ = std::move(asker); }
   const std::optional<Asker>& asker() const { return asker_; }
-  /// Goes on with a run that an earlier keeper began. `why_killed`: why that one sent it KILL, or empty.
+  /// Continues with a run that an earlier keeper began. `why_killed`: why that one sent it KILL, or empty.
   void resume(RunId run, int pid, std::optional<WallTime> started_at, std::optional<WallTime> confirmed_at,
               std::string why_killed = {});
-  /// The asker wants it up, or down, from now on.
+  /// The asker wants it up or down from now on.
   void note_wish(Wanted wanted);
-  /// Before the announcement of that exit.
+  /// To be called before the announcement of that exit.
   void note(RunId run, const ExitFacts& facts) { live(run).facts = facts; }
-  /// Somebody has that run sent this signal, which may end it.
+  /// A client has requested this signal for that run, which may end it.
   void note_signal(RunId run, int signal, Asker by);
-  /// Its processes that were sent KILL; also after its end.
+  /// Processes of it that were sent KILL; also after its end.
   void note_killed(RunId run, const std::vector<KilledProcess>& killed);
-  /// `wall` and `now`: the two clocks. Announcements in the order in which they are made.
+  /// `wall` and `now`: the two clocks. Takes announcements in their order.
   void note(const action::Announce& a, WallTime wall, Time now);
   /// The app is over: exited, fatal or stopped.
   void note_end(State state, const std::string& reason);
 
   const std::vector<RunRecord>& runs() const { return runs_; }
-  /// The record of a run of this keeper; null while it has none.
+  /// Returns the record of a run of this keeper; null while there is none.
   const RunRecord* record_of(RunId run) const;
 
-  static constexpr std::size_t kMostKilled = 16;  ///< that are remembered of a run
+  static constexpr std::size_t kMostKilled = 16;  ///< remembered of one run
 
  private:
   struct Live {
@@ -70,7 +70,7 @@ class Recorder {
     std::string unshown;   ///< of a run that was not ready in time
     std::string unheeded;  ///< why it was sent KILL first
     std::vector<KilledProcess> killed;
-    int signal = 0;  ///< the last one that somebody had it sent
+    int signal = 0;  ///< the last requested one
     std::optional<Asker> signaller;
     ExitFacts facts;
   };
@@ -92,9 +92,9 @@ class Recorder {
   Restart restart_;
   OutputTail tail_;
   std::optional<Asker> asker_;
-  std::optional<Asker> stopper_;  ///< who asked first for the stop that is wanted
-  std::optional<Asker> starter_;  ///< who asked last for a start
-  std::size_t own_ = 0;           ///< how many of runs_ are this keeper's, at the end
+  std::optional<Asker> stopper_;  ///< who first requested the wanted stop
+  std::optional<Asker> starter_;  ///< who last requested a start
+  std::size_t own_ = 0;           ///< number of this keeper's runs, the last of runs_
 };
 
 }  // namespace keeper

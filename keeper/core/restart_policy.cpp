@@ -7,10 +7,10 @@ namespace {
 
 constexpr Millis kEarly{1'000};     ///< a run that ended sooner is not restarted at once, confirmed or not
 constexpr Millis kSteady{10'000};   ///< a confirmed run that lasted so long resets the backoff
-constexpr Millis kSpawnAgain{100};  ///< what could not be spawned fails again at once: never without a pause
+constexpr Millis kSpawnAgain{100};  ///< a failed spawn fails again at once: always pause
 constexpr int kMarks = 64;
 
-/// Whether the program may simply be over. What never ran, or ran and was never ready, has failed instead.
+/// Returns whether the program may be finished. A run that never started, or was never ready, has failed.
 std::optional<Verdict> verdict_without_restart(const Policy& policy, const Ending& ending) {
   bool exited = ending.how == Ending::How::exited;
   if (policy.restart == Restart::never && exited) return Verdict{State::exited, {}, "restart is never"};
@@ -46,7 +46,7 @@ Verdict too_many(int most, const std::string& within) {
   return {State::fatal, {}, "the limit of " + std::to_string(most) + " restarts" + within + " is reached"};
 }
 
-/// A large limit is counted in grains of the window, because the memory has to stay small.
+/// Counts a large limit in grains of the window, because the memory must stay small.
 void mark_restart(int most, Millis window, RestartMemory& memory, Time now) {
   Millis grain = most > kMarks ? window / kMarks : Millis{0};
   if (!memory.marks.empty() && now - memory.marks.back().at < grain)
@@ -70,7 +70,7 @@ std::optional<Verdict> verdict_on_restarts(const Policy& policy, RestartMemory& 
   return std::nullopt;
 }
 
-/// Empty where it is at once.
+/// Empty if the restart is immediate.
 std::string why_later(const Policy& policy, const Ending& ending, Millis backoff) {
   if (backoff.count() == 0 || backoff < policy.restart_delay)
     return policy.restart_delay.count() > 0 ? "restart_delay is " + duration_text(policy.restart_delay) : "";

@@ -1,4 +1,4 @@
-// Snapshot: everything a machine knows. A machine made from one goes on as if it had never been away.
+// Snapshot: the complete state of a machine. A machine made from one continues where the other stopped.
 #pragma once
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace keeper {
 
-/// How the last run that ended did so.
+/// The end of the last run.
 struct LastEnd {
   RunId run = 0;
   int pid = 0;
@@ -20,31 +20,31 @@ struct LastEnd {
 
 struct NextStart {
   Time at{0};
-  bool asked = false;         ///< somebody asked for it, so it is no restart
-  std::optional<Cause> by{};  ///< restart or changed: what overtook the time that was decided
+  bool asked = false;         ///< it was requested, so it is not a restart
+  std::optional<Cause> by{};  ///< restart or changed: what overtook the planned time
   bool operator==(const NextStart&) const = default;
 };
 
 struct Snapshot {
-  RunId next_run = 1;  ///< what the next spawn is called
-  bool begun = false;  ///< something was asked of it
+  RunId next_run = 1;  ///< the number of the next spawn
+  bool begun = false;  ///< it has had a request
   bool finished = false;
 
   Wanted wanted = Wanted::down;
-  State ends_as = State::stopped;  ///< what Leave will say while `wanted` is down
+  State ends_as = State::stopped;  ///< the state of Leave while `wanted` is down
   std::string reason;              ///< why it is exited or fatal
 
   std::optional<Life> serving;
   std::optional<Life> incoming;
-  std::vector<Life> leaving;  ///< with the other two never more than two lives
+  std::vector<Life> leaving;  ///< two lives at most, with the other two
 
   std::optional<NextStart> next;
-  std::optional<Time> changed;  ///< when the program's file has been quiet long enough to start it anew
-  bool awaits = false;          ///< wanted up, and nothing has asked for a run yet
-  bool reload_waiting = false;  ///< a reload was asked for, and its run is not spawned yet
+  std::optional<Time> changed;  ///< when the program's file has been unchanged long enough for a new start
+  bool awaits = false;          ///< wanted up, and no run was requested yet
+  bool reload_waiting = false;  ///< a reload was requested, and its run is not spawned yet
   Millis canary{0};             ///< of that reload
-  bool ran = false;             ///< a spawn succeeded since it is wanted up
-  std::uint64_t restarts = 0;   ///< starts after the first one that nobody asked for
+  bool ran = false;             ///< a spawn has succeeded since it was wanted up
+  std::uint64_t restarts = 0;   ///< starts after the first one that no user requested
   RestartMemory memory;
 
   std::optional<LastEnd> last_end;

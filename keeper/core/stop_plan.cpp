@@ -3,8 +3,7 @@
 namespace keeper {
 namespace {
 
-/// What asks a run to end, number `index`: a signal, or the message; nothing where there is none of that
-/// number.
+/// Returns what asks a run to end at step `index`: a signal, or the message; nothing past the last one.
 std::optional<int> stop_signal(const Policy& policy, const std::optional<Cause>& why, int index) {
   if (why == Cause::watchdog) return index == 0 ? std::optional(SIGABRT) : std::nullopt;
   const bool others_go_on = why == Cause::reload || why == Cause::scale;
@@ -29,7 +28,7 @@ Scope scope_of(KillMode mode) {
   return Scope::group;
 }
 
-/// The first from `index` on that is a signal: the others go to the main process alone.
+/// Returns the first one from `index` on that is a signal: messages go to the main process alone.
 int first_signal(const Policy& policy, const std::optional<Cause>& why, int index) {
   for (auto one = stop_signal(policy, why, index); one && *one <= 0; one = stop_signal(policy, why, index))
     ++index;
@@ -61,7 +60,7 @@ std::string unheeded_text(const Policy& policy, const Life& life, Millis wait) {
     return "it did not end within " + duration_text(wait) + " of " +
            (life.ending ? name(life.step) + " to its main process" : "the end of its main process");
   std::string text = "it did not end within " + duration_text(wait) + " of " + name(life.step);
-  const int first = life.exit ? first_signal(policy, life.ending, 0) : 0;  // nobody else gets a message
+  const int first = life.exit ? first_signal(policy, life.ending, 0) : 0;  // no other process gets a message
   for (int i = life.step; i > first; --i)
     text += (i == life.step ? ", nor by " : ", ") + name(i - 1);
   return text + (life.step > first ? " before" : "");
@@ -73,7 +72,7 @@ StopStep kill_step(const Policy& policy) {
 }
 
 StopStep clear_step(const Policy& policy, const Life& life) {
-  // After KILL it is KILL again: a process may have been born between that signal and the end of its parent.
+  // After KILL follows KILL: a process may be born between that signal and the end of its parent.
   if (life.at_once || life.phase == Phase::killing) return kill_step(policy);
   // A step without a time was refused: no process of the run was sent its signal.
   const bool asked =
