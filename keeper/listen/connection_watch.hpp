@@ -1,5 +1,5 @@
-// Waits until somebody connects to one of several sockets, and reports that once. By an epoll(7) of its own:
-// the sockets' flags, which they share with the program, stay as they are.
+// Waits until a client connects to one of several sockets, and reports that once. Uses an epoll(7) of its
+// own: the sockets' flags, which they share with the program, stay as they are.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <functional>

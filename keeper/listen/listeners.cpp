@@ -11,7 +11,7 @@
 namespace keeper {
 namespace {
 
-/// Looks at the file at the path of an address; false: there is none, or it may not be seen.
+/// Looks at the file at the path of an address; returns false if there is none, or it may not be seen.
 bool look_at(const FilePlace& place, struct stat& into) {
   const ActingAs as_user(place.as);
   return as_user.error() == 0 &&
@@ -27,8 +27,8 @@ void note_file(Listeners::One& one, const ActingUser* user) {
   one.file = st.st_ino;
 }
 
-/// The second name of a socket, beside its path: what is removed can be linked again, and nothing else can
-/// give a socket that is bound a name.
+/// Returns the second name of a socket, beside its path: from it a removed path can be linked again, and
+/// nothing else can give a bound socket a name.
 std::string second_name(const FilePlace& place) {
   return "." + place.base() + ".keeper";
 }
@@ -37,20 +37,20 @@ bool is_file_of(const Listeners::One& one, const struct stat& st) {
   return S_ISSOCK(st.st_mode) && st.st_dev == one.device && st.st_ino == one.file;
 }
 
-/// Whether the socket has that name in its directory. With the rights of `place`.
+/// Returns whether the socket has that name in its directory. With the rights of `place`.
 bool has_name(const Listeners::One& one, const FilePlace& place, const std::string& base) {
   struct stat st {};
   return fstatat(place.directory(), place.beside(base).c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
          is_file_of(one, st);
 }
 
-/// Gives it a further one of two names. False and errno: as of linkat(2).
+/// Links one of its two names to the other. Returns false and errno as linkat(2) does.
 bool give_name(const FilePlace& place, const std::string& from, const std::string& to) {
   return linkat(place.directory(), place.beside(from).c_str(), place.directory(), place.beside(to).c_str(),
                 0) == 0;
 }
 
-/// Where the file system has no links it does without.
+/// Does nothing if the file system has no links.
 void keep_second_name(const Listeners::One& one, const ActingUser* user) {
   if (!one.address.has_file() || one.file == 0) return;
   const auto place = find_place(one.address.path, user, LastLink::kept);
@@ -62,7 +62,7 @@ void keep_second_name(const Listeners::One& one, const ActingUser* user) {
   const std::string there = place->beside(second);
   if (fstatat(place->directory(), there.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
     if (!S_ISSOCK(st.st_mode)) return;
-    unlinkat(place->directory(), there.c_str(), 0);  // of a keeper that was killed
+    unlinkat(place->directory(), there.c_str(), 0);  // left by a killed keeper
   }
   give_name(*place, place->base(), second);
 }
@@ -77,7 +77,7 @@ void remove_path(const Listeners::One& one, const ActingUser* user) {
     if (has_name(one, *place, name)) unlinkat(place->directory(), place->beside(name).c_str(), 0);
 }
 
-/// Nobody can connect: the file is not there, or another's. False where that cannot be seen.
+/// Returns whether clients cannot connect: the file is gone, or another's. False if that cannot be seen.
 bool is_cut_off(const Listeners::One& one, const ActingUser* user) {
   if (!one.address.has_file() || !one.socket || one.file == 0) return false;
   const auto is_missing = [](int error) { return error == ENOENT || error == ENOTDIR; };

@@ -47,7 +47,7 @@ Address local_address(const string& path) {
   return as_address(out, offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));
 }
 
-/// Of all addresses: one socket for IPv6 and IPv4, where there is IPv6.
+/// All addresses: one socket for IPv6 and IPv4, if there is IPv6.
 Address tcp_address(const ListenAddress& at) {
   const auto port = htons(static_cast<std::uint16_t>(at.port));
   sockaddr_in four{};
@@ -70,22 +70,22 @@ void set(int socket, int level, int option, int value) {
   setsockopt(socket, level, option, &value, sizeof value);
 }
 
-/// Whether no socket of that type is bound there, nor of another: that would be EPROTOTYPE.
+/// Returns whether no socket of that type is bound there, nor of another type: that would be EPROTOTYPE.
 bool refuses(const string& path, int type) {
   Fd client(socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   Address address = local_address(path);
   return client && connect(client.get(), address.get(), address.size) != 0 && errno == ECONNREFUSED;
 }
 
-/// A socket's file that nobody has bound: whoever did was killed. One that is bound and does not listen yet
-/// refuses connections too, but not those of another type.
+/// Returns whether a socket's file is left over: the process that bound it was killed. A bound socket that
+/// does not listen yet refuses connections too, but not those of another type.
 bool is_stale(const string& path) {
   struct stat st {};
   if (lstat(path.c_str(), &st) != 0 || !S_ISSOCK(st.st_mode)) return false;
   return refuses(path, SOCK_STREAM) && refuses(path, SOCK_DGRAM);
 }
 
-/// The file has its permissions from its first moment on. This process has one thread.
+/// Gives the file its permissions from its first moment on. This process has one thread.
 int bind_with_mode(int socket, Address& address, const std::optional<unsigned>& mode) {
   if (!mode) return bind(socket, address.get(), address.size);
   const mode_t before = umask(~*mode & 0777);
@@ -109,7 +109,7 @@ Error bind_error(const ListenAddress& at) {
   return out;
 }
 
-/// `place`: of its file; null: it has none.
+/// `place`: of its file; null: it has no file.
 Result<Fd> open_at(const ListenAddress& at, const ListenOptions& options, const FilePlace* place) {
   Address address = address_of(at);
   if (address.size == 0) return Error{Reason::invalid, "listen at " + at.place(), "no numeric address", 0};
