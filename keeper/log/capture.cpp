@@ -24,7 +24,7 @@ constexpr Micros kNoMemory{10'000};
 constexpr Micros kShortestPart{1'000};
 constexpr Micros kLongestPart{64'000};
 
-/// The new size; the old one where it cannot be had.
+/// Returns the new size; the old one if it cannot be changed.
 std::size_t resize(int fd, std::size_t wanted, std::size_t old) {
   int size = fcntl(fd, F_SETPIPE_SZ, static_cast<int>(wanted));
   return size < 0 ? old : static_cast<std::size_t>(size);
@@ -45,8 +45,8 @@ Result<OutputPipe> make_output_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) < 0) return system_error("make a pipe for the output");
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  // A program that drops its rights itself opens it again as /dev/stdout; only who may look into a process
-  // finds it (proc(5), /proc/PID/fd).
+  // A program that drops its rights opens it again as /dev/stdout; only a process that may inspect it finds
+  // it (proc(5), /proc/PID/fd).
   fchmod(ends[1], 0622);
   return OutputPipe{Fd(ends[0]), Fd(ends[1])};
 }
@@ -63,7 +63,7 @@ std::optional<OutputPipe> find_output_pipe(const std::vector<int>& pids, std::ui
       const std::string path = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(fd);
       struct stat st {};
       if (stat(path.c_str(), &st) < 0) {
-        if (fd > 16) break;  // mostly it is one of the first
+        if (fd > 16) break;  // usually it is one of the first
         continue;
       }
       if (st.st_ino != inode || !S_ISFIFO(st.st_mode)) continue;
@@ -101,20 +101,20 @@ Capture::~Capture() {
   if (waiter_.is_open()) waiter_.release();
 }
 
-// --- what is in the pipe
+// --- the content of the pipe
 
 std::size_t Capture::peek(std::size_t most, std::size_t there, bool whole) {
-  // One page is enough for a line now and then.
+  // One page is enough for an occasional line.
   if (second_.capacity() < capacity_ && std::min(most, there) > kPage / 2) second_.resize(capacity_);
   for (;;) {
     const std::size_t seen = second_.copy(pipe_.get(), std::min(most, capacity_));
     if (seen == 0) return 0;
-    // A few bytes may stand in two pages, of which the copy has room for one: half a line, it would seem.
+    // A few bytes may be in two pages, and the copy has room for one: it would contain half a line.
     if (!whole || seen >= std::min(most, there) || second_.capacity() >= capacity_) return seen;
     second_.discard(seen);
     const std::size_t before = second_.capacity();
     second_.resize(capacity_);
-    whole = second_.capacity() != before;  // else it is to be done with what can be seen
+    whole = second_.capacity() != before;  // else the visible part must do
   }
 }
 
@@ -123,7 +123,7 @@ void Capture::took(std::size_t stored, PieceMark* mark, std::uint8_t lines) {
   taken_ += stored;
 }
 
-// --- when it is looked at
+// --- when the pipe is read
 
 void Capture::drain(std::size_t most) {
   taken_ = 0;
@@ -155,11 +155,11 @@ void Capture::look() {
   if (there != kUnasked && there > kPage / 2) capacity_ = size_of(pipe_.get());
   const bool full = there != kUnasked && there + kPage > capacity_;  // its writer may have to wait
   {
-    // Whatever happens while it is stored, the next look comes.
+    // Whatever happens while it is stored, the next look follows.
     Finally again([&] {
       if (took == Took::nothing) return;
       if (took == Took::part) return pause_for_the_rest();
-      // While it may still grow a pause is measured by what it may become.
+      // While the pipe may still grow, its maximum determines the pause.
       Micros time = pace_.after(taken_, grows_ ? kMost : capacity_, micros_now());
       seldom_ = time.count() == 0 && taken_ > 0 && taken_ <= kPage / 2;
       if (time.count() > 0)
@@ -173,7 +173,7 @@ void Capture::look() {
   if (capacity_ > kDefault || second_.capacity() > kPage) shrink_when_quiet();
 }
 
-/// A pipe with something in it is always ready to be read; so it is asked now and then.
+/// A pipe with content is always readable; so it is polled at intervals.
 void Capture::pause_for_the_rest() {
   std::size_t there = waiting();
   part_pause_ = there == part_ ? std::min(part_pause_ * 2, kLongestPart) : kShortestPart;
@@ -197,7 +197,7 @@ std::size_t Capture::waiting() {
   return ioctl(pipe_.get(), FIONREAD, &there) == 0 ? static_cast<std::size_t>(there) : 0;
 }
 
-/// A piece that does not fit behind the one before it has a page of its own: half of the pipe may be lost.
+/// A piece that does not fit after the previous one takes a page of its own: half of the pipe may be lost.
 bool Capture::make_room() {
   auto crowded = [this] { return 2 * (waiting() + kPage) > capacity_; };
   if (crowded()) grow();
@@ -211,10 +211,10 @@ void Capture::begin_anew() {
 
 void Capture::grow() {
   if (capacity_ < kMost) capacity_ = resize(pipe_.get(), kMost, capacity_);
-  grows_ = false;  // it has, or may not
+  grows_ = false;  // it has grown, or may not
 }
 
-/// One timer while it is large, and none afterwards.
+/// One timer while the pipe is large, and none afterwards.
 void Capture::shrink_when_quiet() {
   used_since_ = true;
   if (quiet_waits_) return;
@@ -225,7 +225,7 @@ void Capture::shrink_when_quiet() {
     quiet_waits_ = false;
     if (error) return;
     if (used_since_) return shrink_when_quiet();
-    // Refused while more is in it; then the next look tries again.
+    // Fails while the pipe holds more; then the next look tries again.
     capacity_ = resize(pipe_.get(), kDefault, capacity_);
     grows_ = true;
     second_.resize(kPage);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kIdle = 3 << 13;  // ioprio_set(2): class IDLE
 
-/// Everything else of the keeper's is none of its business; its lock would outlive it.
+/// Closes the keeper's other descriptors: this process would keep its lock.
 void drop_all_but(int from, int to) {
   if (dup2(from, 3) < 0 || dup2(to, 4) < 0) _exit(1);
   syscall(SYS_close_range, 5U, ~0U, 0U);
@@ -35,14 +35,14 @@ bool pack(int from, int to) {
     if (gzwrite(out, bytes.data(), static_cast<unsigned>(got)) != got) return false;
   struct stat of {};
   if (got < 0 || gzflush(out, Z_FINISH) != Z_OK || fstat(from, &of) < 0) return false;
-  // Who follows the log knows by it that it is the same.
+  // Followers of the log recognise the file by its times.
   timespec times[] = {of.st_atim, of.st_mtim};
   if (futimens(to, times) < 0 || fsync(to) < 0) return false;
   return gzclose(out) == Z_OK;
 }
 
 [[noreturn]] void pack_and_exit(const ActingUser* user, int from, int to) {
-  setsid();  // no signal that is meant for keeper's terminal
+  setsid();  // keeps out signals for keeper's terminal
   for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
     std::signal(signal, SIG_DFL);
   sigset_t none;
@@ -73,7 +73,7 @@ Done Compressor::start(const FilePlace& log, const std::string& from, const std:
   pidfd_.emplace(io_);
   if (fd >= 0) pidfd_->assign(fd, error);
   if (fd < 0 || error) {
-    kill(pid, SIGKILL);  // whoever reaps strangers reaps it
+    kill(pid, SIGKILL);  // the reaper of strangers reaps it
     return Error{Reason::failed, "compress " + from, "no descriptor is left", 0};
   }
   pid_ = pid;

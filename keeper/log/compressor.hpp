@@ -1,5 +1,5 @@
 // Packs a backup with gzip, in a process of its own at the lowest priority, so that neither the keeper nor
-// the kept program waits for it. What it has written is on disk (fsync) when it ends well.
+// the kept program waits. The packed file is on disk (fsync) when it succeeds.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <functional>
@@ -12,15 +12,15 @@ namespace keeper {
 
 class Compressor {
  public:
-  /// `inode` of what was packed; or nothing was, and what stands at `to` is worth nothing.
+  /// `inode` of the packed file; on failure the content of `to` is invalid.
   using Done = std::function<void(bool good, std::uint64_t inode)>;
 
   Compressor(asio::io_context& io, Done done) : io_(io), done_(std::move(done)) {}
 
-  /// Begins to pack `from` into `to`, which is made: files of the log's directory, with the rights that count
-  /// there, and in a process of that user's. One at a time. Errors: no process, no file.
+  /// Begins to pack `from` into the new file `to`: both in the log's directory, with the rights that count
+  /// there, in a process of that user. One at a time. Errors: no process, no file.
   keeper::Done start(const FilePlace& log, const std::string& from, const std::string& to);
-  /// The process, a child of this one; 0: none. Nobody else is to take its exit status.
+  /// The process, a child of this one; 0: none. No other code may reap it.
   int pid() const { return pid_; }
 
  private:

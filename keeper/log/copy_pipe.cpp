@@ -13,7 +13,7 @@
 namespace keeper {
 namespace {
 
-/// Returns how many bytes the call has moved; a call that a signal interrupts is made again.
+/// Returns how many bytes the call has moved; repeats a call that a signal interrupts.
 template <class Call>
 std::size_t moved_by(Call call) {
   for (;;) {

@@ -1,8 +1,8 @@
-// The second pipe beside a program's output pipe. Output is copied from the first into the second to be
-// looked at (tee(2), which copies no bytes). Output that is stored is moved into the second: its content
-// tells how much of a piece has left the first.
+// The second pipe beside a program's output pipe. Output is copied from the first into the second for
+// inspection (tee(2), which copies no bytes). Stored output is moved into the second: its content tells how
+// much of a piece has left the first.
 //
-// The guard holds its reading end too: the next keeper finds what the one before has moved.
+// The guard holds its reading end too: the next keeper finds what its predecessor has moved.
 #pragma once
 #include <cstddef>
 
@@ -16,25 +16,25 @@ class CopyPipe {
 
   /// Errors: no descriptors.
   static Result<CopyPipe> make();
-  /// The pipe of an earlier keeper, by its reading end. Errors: no descriptors.
+  /// Opens the pipe of an earlier keeper by its reading end. Errors: no descriptors.
   static Result<CopyPipe> of(Fd reading);
 
   int reading() const { return reading_.get(); }
-  /// Whether it has outlived the keeper that made it.
+  /// Returns whether it has outlived the keeper that made it.
   bool outlived() const { return outlived_; }
-  /// Bytes, if they stand in whole pages.
+  /// The capacity in bytes if they fill whole pages.
   std::size_t capacity() const { return capacity_; }
-  /// Changes the capacity where the system permits it.
+  /// Changes the capacity if the system permits it.
   void resize(std::size_t wanted);
   /// Bytes in it.
   std::size_t waiting() const;
 
   /// Copies at most `most` bytes from a pipe, which keeps them. Returns how many; 0: there are none.
   std::size_t copy(int from, std::size_t most);
-  /// Moves at most `most` bytes from a pipe, by one system call that moves all of them or none of them where
-  /// there is room. How many; 0: none can be moved.
+  /// Moves at most `most` bytes from a pipe, by one system call that moves all of them, if there is room, or
+  /// none. Returns how many; 0: none can be moved.
   std::size_t move(int from, std::size_t most);
-  /// Discards so many bytes of what is in it.
+  /// Discards that many bytes of its content.
   void discard(std::size_t bytes);
 
  private:
@@ -48,7 +48,7 @@ class CopyPipe {
   bool outlived_ = false;
 };
 
-/// Reads so many bytes from a non-blocking pipe, and forgets them.
+/// Reads and discards that many bytes of a non-blocking pipe.
 void read_away(int pipe, std::size_t bytes);
 
 }  // namespace keeper

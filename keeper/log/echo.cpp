@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t kMostKept = 256 * 1024;
 
-/// Something to wait with for room in `fd`. Asio makes what it waits for non-blocking, and that would reach
-/// everybody who has the same descriptor: so it waits for an epoll instance of ours, which is readable when
+/// Returns a descriptor to wait on for room in `fd`. Asio makes a watched descriptor non-blocking, which
+/// would affect every process that shares it: so it watches an epoll instance of ours, which is readable when
 /// `fd` is writable.
 int room_watch(int fd) {
   Fd watch(epoll_create1(EPOLL_CLOEXEC));
@@ -43,7 +43,7 @@ Echo::Echo(asio::io_context& io, int fd) : fd_(fd) {
   }
   if (S_ISSOCK(st.st_mode)) kind_ = Kind::socket;
   if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
-    return;  // cannot block, and has an offset that others share
+    return;  // cannot block, and has an offset that other processes share
   if (kind_ == Kind::plain) {
     std::string path = "/proc/self/fd/" + std::to_string(fd);
     own_ = Fd(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
@@ -62,7 +62,7 @@ Echo::Echo(asio::io_context& io, int fd) : fd_(fd) {
 
 ssize_t Echo::put(std::string_view bytes) {
   if (kind_ == Kind::socket) return send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  // Not opened again (another user's terminal, say): a piece so small that it never waits once there is room.
+  // Not reopened (another user's terminal, say): writes pieces so small that none blocks once there is room.
   if (pollable_ && !own_) {
     if (!room(fd_)) {
       errno = EAGAIN;

@@ -1,8 +1,8 @@
-// The child's output on keeper's own stdout, for a keeper in the foreground.
+// Copies the child's output to keeper's own stdout, for a keeper in the foreground.
 //
-// Whatever stdout is, it never makes the child or the keeper wait, and the descriptor that others share with
-// us is not changed: a pipe or a terminal is opened again, non-blocking; a file cannot block; a socket is
-// written with MSG_DONTWAIT. What nobody reads is kept up to a bound, then dropped and counted.
+// No kind of stdout makes the child or the keeper wait, and the descriptor that other processes share is not
+// changed: a pipe or a terminal is reopened, non-blocking; a file cannot block; a socket is written with
+// MSG_DONTWAIT. Output that is not read is kept up to a bound, then dropped and counted.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <optional>
@@ -15,14 +15,14 @@ namespace keeper {
 
 class Echo {
  public:
-  /// `fd` stays the caller's.
+  /// `fd` stays owned by the caller.
   Echo(asio::io_context& io, int fd);
 
   void write(std::string_view bytes);
-  /// Bytes that were dropped since the last call.
+  /// Returns the bytes that were dropped since the last call.
   std::uint64_t take_dropped();
-  /// Puts out what is kept, for the end, when there is no loop any more: as long as somebody goes on reading,
-  /// with pauses of at most `patience`.
+  /// Writes the kept output at the end, when there is no loop any more: as long as a reader continues, with
+  /// pauses of at most `patience`.
   void finish(Millis patience);
 
  private:
@@ -31,11 +31,11 @@ class Echo {
   void flush();
   void wait();
 
-  Fd own_;  ///< ours alone, where it could be opened again
+  Fd own_;  ///< ours alone, if it could be reopened
   int fd_;
   Kind kind_ = Kind::plain;
   bool pollable_ = false;
-  bool broken_ = false;  ///< nobody is there any more
+  bool broken_ = false;  ///< the reader is gone
   bool waiting_ = false;
   std::string kept_;
   std::uint64_t dropped_ = 0;

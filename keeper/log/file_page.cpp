@@ -6,7 +6,7 @@
 namespace keeper {
 
 std::unique_ptr<FilePage> FilePage::make(int fd, std::uint64_t offset) {
-  // A page without a place on the disk could not be had any more when it is stored into.
+  // Storing into a page without a block on the disk could fail later.
   if (posix_fallocate(fd, static_cast<off_t>(offset), kSize) != 0) return nullptr;
   void* data = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
   if (data == MAP_FAILED) return nullptr;

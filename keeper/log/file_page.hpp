@@ -1,7 +1,7 @@
-// A page of a file as memory: what is stored there is in the file at once, for whoever reads it and whoever
-// goes on after this process was killed, and costs no system call.
+// A page of a file as memory: a store is in the file at once, for readers and for the successor of this
+// process, and takes no system call.
 //
-// Another process may cut the file short under it: then what is stored is lost (mapped_page.hpp).
+// If another process cuts the file short, later stores are lost (mapped_page.hpp).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,9 +16,9 @@ class FilePage {
  public:
   static constexpr std::size_t kSize = kMappedPage;
 
-  /// The page at this offset (a multiple of kSize) of a file that is open for reading and writing; the file
-  /// grows to hold it. Null where it cannot be had: no room, a file system that maps nothing, or as many of
-  /// them as a keeper needs are there already.
+  /// Maps the page at this offset (a multiple of kSize) of a file that is open for reading and writing; the
+  /// file grows to hold it. Null if that fails: no room, a file system without mappings, or as many pages as
+  /// a keeper needs exist already.
   static std::unique_ptr<FilePage> make(int fd, std::uint64_t offset);
   ~FilePage();
   FilePage(const FilePage&) = delete;

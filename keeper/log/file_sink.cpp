@@ -16,29 +16,28 @@
 namespace keeper {
 namespace {
 
-constexpr std::uint64_t kPastSize = 1 << 20;  // a line without end is cut there
-constexpr std::int64_t kLookEvery = 5000;     // ms, at the path, where the file itself tells nothing
-constexpr std::int64_t kLineEnd = 1000;       // ms, that the end of a line may take in a file that was left
-constexpr std::int64_t kRotateAgain =
-    600;  // ms, after a rotation that failed: it is well again within a second
-// After one with so many steps, or a part of one: the file grows on for a while. The program's output is what
-// the keeper is there for, and a chain of a thousand backups costs as much as a megabyte of that.
+constexpr std::uint64_t kPastSize = 1 << 20;  // the size over which a line without an end is cut
+constexpr std::int64_t kLookEvery = 5000;     // ms, between looks at the path if the file reports nothing
+constexpr std::int64_t kLineEnd = 1000;       // ms, for the end of a line in a file that was left
+constexpr std::int64_t kRotateAgain = 600;    // ms, after a failed rotation: it recovers within a second
+// After a rotation with so many steps, or a part of one, the file grows on for a while. The program's output
+// has priority, and a chain of a thousand backups costs as much as a megabyte of it.
 constexpr std::size_t kManySteps = 64;
-constexpr std::int64_t kRest = 10;       // times as long as it took,
+constexpr std::int64_t kRest = 10;       // times the duration of the part,
 constexpr std::int64_t kLeastRest = 20;  // ms
 
 std::int64_t now_ms() {
   return steady_now().count();
 }
 
-/// Whether somebody has done something else than writing since the last write: renamed it, perhaps, or
-/// removed it. A walk along its path for each line that comes would cost more than the line.
+/// Returns whether the file has changed since the last write other than by writing: it may have been renamed
+/// or removed. A walk along its path for each line would cost more than the line.
 bool was_touched(const struct stat& st) {
   return st.st_nlink == 0 || st.st_ctim.tv_sec != st.st_mtim.tv_sec ||
          st.st_ctim.tv_nsec != st.st_mtim.tv_nsec;
 }
 
-/// False and errno: nothing can be seen there.
+/// Returns false and errno if nothing can be seen there.
 bool look_at(const FilePlace& log, struct stat& into) {
   const ActingAs as_user(log.as);
   const int flags = log.follow ? 0 : AT_SYMLINK_NOFOLLOW;
@@ -89,13 +88,13 @@ void FileSink::go_along() {
   if (file_ && regular_) index_.begin(given_, inode_, user_);
 }
 
-/// Returns the place of the log as it is by now.
+/// Returns the current place of the log.
 Result<FilePlace> FileSink::place(Parents parents) {
   go_along();
   return find_place(given_, user_, LastLink::followed, parents);
 }
 
-/// Whether what is at the path is the file that is open.
+/// Returns whether the open file is the one at the path.
 FileSink::AtPath FileSink::look_at_path() {
   struct stat there {};
   const auto log = place();
@@ -107,14 +106,14 @@ FileSink::AtPath FileSink::look_at_path() {
   return there.st_ino == inode_ && there.st_dev == device_ ? AtPath::ours : AtPath::other;
 }
 
-/// Somebody can still read it.
+/// A reader can still open it.
 bool FileSink::has_name() const {
   struct stat st {};
   return file_ && fstat(file_.get(), &st) == 0 && st.st_nlink > 0;
 }
 
-/// Takes the file that is at the path, once the line is ended that was begun in the old one. Where it cannot
-/// be had the old one serves on, if it has a name.
+/// Takes the file at the path, once the line that was begun in the old one has ended. If that fails, the old
+/// one stays in use as long as it has a name.
 Done FileSink::open_path() {
   looked_at_ = now_ms();
   auto opened = open_log(Parents::as_they_are);
@@ -133,8 +132,8 @@ Done FileSink::open_path() {
   return {};
 }
 
-/// Made where it is missing, with its directories. A FIFO or a device is written as far as it takes it, and
-/// never waited for.
+/// Makes the file if it is missing, with its directories. Writes into a FIFO or a device as far as it takes
+/// the bytes, and never waits.
 Result<Fd> FileSink::open_log(Parents parents) {
   auto log = place(parents);
   if (!log) return log.error();
@@ -191,7 +190,7 @@ void FileSink::take_file(Fd file) {
     index_.end();
 }
 
-/// Somebody may have truncated it, or written into it.
+/// Another process may have truncated it, or written into it.
 bool FileSink::look_at_size() {
   if (!ready()) return false;
   struct stat st {};
@@ -225,7 +224,7 @@ bool FileSink::at_line_start() {
   return *at_line_start_;
 }
 
-/// By errno.
+/// Makes the text from errno.
 std::string FileSink::trouble_with(const char* doing) const {
   return std::string("cannot ") + doing + " " + path_ + ": " + strerror(errno);
 }
@@ -234,7 +233,7 @@ const std::string& FileSink::trouble() const {
   return !trouble_.empty() ? trouble_ : !path_trouble_.empty() ? path_trouble_ : rotation_trouble_;
 }
 
-// --- what goes in
+// --- new output
 
 std::size_t FileSink::put(std::string_view bytes) {
   std::size_t all = bytes.size();
@@ -256,8 +255,8 @@ std::size_t FileSink::put(std::string_view bytes) {
   return all - bytes.size();
 }
 
-/// How much goes into this file; `rotates`: and then comes another. The first end of a line at or after the
-/// limit.
+/// Returns how much goes into this file; `rotates`: another file follows. Cuts at the first end of a line at
+/// or after the limit.
 std::size_t FileSink::share(std::string_view bytes, bool& rotates) {
   rotates = false;
   if (next_) return std::min(bytes.find('\n'), bytes.size() - 1) + 1;
@@ -304,7 +303,7 @@ void FileSink::end_piece() {
   rotate_if_due();
 }
 
-/// Where there are no backups what is in it would be lost.
+/// Without backups its content would be lost.
 bool FileSink::is_full_file() const {
   return full_ && size_ > 0 && rules_.backups > 0;
 }
@@ -332,20 +331,20 @@ void FileSink::wrote_again() {
     const int cut = ftruncate(file_.get(), static_cast<off_t>(size_));
 }
 
-/// The size to rotate at. 0: it does not rotate, or not just now.
+/// Returns the size at which it rotates. 0: never, or not now.
 std::uint64_t FileSink::size_limit() const {
   if (!regular_ || (next_rotation_ > 0 && now_ms() < next_rotation_)) return 0;
   return asked_ > 0 && (rules_.most == 0 || asked_ < rules_.most) ? asked_ : rules_.most;
 }
 
-/// The size at which a line without end is cut. A file that has grown while rotations rested, also under an
-/// earlier keeper, is not cut for that.
+/// Returns the size at which a line without an end is cut. A file that has grown while rotations rested, also
+/// under an earlier keeper, is not cut for that.
 std::uint64_t FileSink::longest() const {
   return std::max(size_limit(), rested_at_) + kPastSize;
 }
 
-/// Writes as long as the file takes what is left, which `rest` returns. `put_share` puts a share of that into
-/// the file, and returns how much went. The file rotates when that is due, but never within a piece.
+/// Writes as long as the file takes the remaining bytes, which `rest` returns. `put_share` writes a share of
+/// them into the file, and returns how much. The file rotates when that is due, but never within a piece.
 template <class Rest, class PutShare>
 void FileSink::put_shares(Rest rest, PutShare put_share) {
   while (!rest().empty() && look_at_size()) {
@@ -387,7 +386,7 @@ void FileSink::write_marker(std::string_view line) {
   send_kept();
   bool unfinished = kept_.empty() ? look_at_size() && !at_line_start() : kept_.rest().back() != '\n';
   if (unfinished) add("\n");
-  add(line);  // none: the line is ended in any case
+  add(line);  // none: the line ends here in any case
 }
 
 std::size_t FileSink::splice_room() {
@@ -404,19 +403,19 @@ std::size_t FileSink::splice_from(int pipe, std::size_t most) {
     auto offset = static_cast<off64_t>(size_);
     ssize_t count = splice(pipe, nullptr, file_.get(), &offset, most - done, SPLICE_F_NONBLOCK);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EINVAL) spliceable_ = false;  // this file system cannot
+    if (count < 0 && errno == EINVAL) spliceable_ = false;  // this file system does not support it
     if (count <= 0) break;
     trouble_.clear();
     size_ += static_cast<std::uint64_t>(count);
     done += static_cast<std::size_t>(count);
     at_line_start_.reset();
-    if (static_cast<std::size_t>(count) < most) break;  // asking again would only be told so
+    if (static_cast<std::size_t>(count) < most) break;  // another call would only fail
   }
   total_ += done;
   return done;
 }
 
-/// After one that failed; it may not be needed any more.
+/// After a failed rotation, which may not be needed any more.
 void FileSink::rotate_again() {
   const std::uint64_t limit = size_limit();
   if (limit == 0 || size_ < limit)
@@ -430,7 +429,7 @@ void FileSink::forget_rotation() {
   next_rotation_ = 0;
 }
 
-// --- what could not be written
+// --- output that could not be written
 
 /// Once there is room, from the next line on.
 std::string_view FileSink::after_drop(std::string_view bytes) {
@@ -446,8 +445,8 @@ void FileSink::say_dropped() {
   if (bytes > 0) write_marker(line);
 }
 
-/// Writes what waits. The place in the file of each share is noted before it is written, so that the next
-/// keeper can find out how much of it was written.
+/// Writes the waiting output. Notes the place in the file of each share before it is written, so that the
+/// next keeper can determine how much of it was written.
 void FileSink::send_kept() {
   if (in_piece_) return;
   put_shares([&] { return kept_.rest(); },
@@ -459,8 +458,8 @@ void FileSink::send_kept() {
              });
 }
 
-/// Bytes of the waiting output that an earlier keeper had written when it was killed; 0 if the log is no
-/// regular file.
+/// Returns how many bytes of the waiting output an earlier keeper had written when it was killed; 0 if the
+/// log is not a regular file.
 std::uint64_t FileSink::sent_before_death() const {
   const auto [inode, offset] = kept_.sending();
   if (inode == 0) return 0;
@@ -509,7 +508,7 @@ void FileSink::brought_into_order(const FilePlace& log, const Rotated& rotated) 
     compressing_ = on_compress_(log, rotated.compress->from, rotated.compress->to);
 }
 
-/// Somebody has moved it already: the one at its path is the log.
+/// It was moved already: the one at its path is the log.
 bool FileSink::leave_moved() {
   asked_ = 0;
   rotates_ = false;
@@ -518,8 +517,8 @@ bool FileSink::leave_moved() {
   return static_cast<bool>(open_path());
 }
 
-/// The file gets the name of a backup, and there is a new one. Where that cannot be had it goes on in the old
-/// file for a while.
+/// Renames the file to a backup and opens a new one. If that fails, writing continues in the old file for a
+/// while.
 bool FileSink::move_away() {
   if (look_at_path() == AtPath::other) return leave_moved();
   const auto log = place();
@@ -550,7 +549,7 @@ bool FileSink::move_away() {
   return true;
 }
 
-/// What an earlier keeper left half done, and what is to be packed. Where it fails the next rotation says so.
+/// Completes an earlier keeper's work, and packs backups. If it fails, the next rotation reports it.
 void FileSink::tidy() {
   const auto log = regular_ ? place() : Result<FilePlace>(Error{});
   if (!log) return;
@@ -562,7 +561,7 @@ void FileSink::tidy() {
 void FileSink::compressed(bool good, std::uint64_t inode) {
   compressing_ = false;
   if (const auto log = place(); good && (!log || !rotator_.place_compressed(*log, inode))) good = false;
-  // One that failed is tried again at the next rotation, and not at once.
+  // A failure is retried at the next rotation, and not at once.
   if (good) tidy();
 }
 
@@ -597,7 +596,7 @@ Done FileSink::remove_files() {
   return {};
 }
 
-/// At the path too. Errors: what is there is not what is written.
+/// Looks at the path too. Errors: the file there is not the one that is written.
 Done FileSink::look_at_all() {
   looked_at_ = 0;
   if (look_at_size() && path_trouble_.empty()) return {};
@@ -614,7 +613,7 @@ Done FileSink::rotate() {
   next_rotation_ = 0;
   if (move_away() || rotates_) return {};
   Error error{Reason::failed, "", trouble(), 0};
-  if (rules_.most == 0 || size_ < rules_.most) forget_rotation();  // who asked knows
+  if (rules_.most == 0 || size_ < rules_.most) forget_rotation();  // the requester is told
   return error;
 }
 

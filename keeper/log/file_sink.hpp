@@ -1,15 +1,15 @@
-// The log file: appends, begins again when it has grown to its size, and never makes anybody wait.
+// The log file: appends, rotates at its size, and never makes a caller wait.
 //
 // Bytes go to explicit offsets, so that they can be spliced from a pipe (splice(2) refuses O_APPEND); the
-// offset is the file's size as it is before each piece, for somebody may have truncated it. A file that was
-// renamed, removed or replaced by somebody else is left, and the one at its path taken, within a second; a
-// line that was begun in it is ended there, if its end comes within another. Where nothing can be had at the
-// path, one that was only renamed serves on until it has grown to its size. A new file has the mode, owner
-// and group of the one whose place it takes. One that may not grow any more (RLIMIT_FSIZE) is rotated,
-// wherever its last line ends.
+// offset is the file's size before each piece, because another process may have truncated it. A file that
+// another process has renamed, removed or replaced is left within a second, and the one at its path is used;
+// a line that was begun in the old file is ended there if its end comes within another second. If nothing can
+// be opened at the path, a file that was only renamed stays in use until it has grown to its size. A new file
+// has the mode, owner and group of its predecessor. A file that may not grow any more (RLIMIT_FSIZE) is
+// rotated, wherever its last line ends.
 //
 // Output that cannot be written (full disk, no permission) is kept (overflow_buffer.hpp); dropped output is
-// reported in the log once there is room. Nothing here fails for good: retry() tries again.
+// reported in the log once there is room. No failure is final: retry() tries again.
 #pragma once
 #include <functional>
 #include <optional>
@@ -25,117 +25,117 @@ namespace keeper {
 
 struct LogRules {
   std::uint64_t most = 0;      ///< rotates at this many bytes; 0: never
-  int backups = 0;             ///< renamed ones that stay
+  int backups = 0;             ///< number of backups that stay
   std::uint64_t total = 0;     ///< of all of them together; 0: no bound
-  bool compress = false;       ///< backups are packed, by somebody else
+  bool compress = false;       ///< backups are packed, by the owner of this class
   std::size_t keep = 8 << 20;  ///< bytes that wait in memory while the file cannot be written
-  bool block = false;          ///< when that is full: take nothing more, instead of dropping
+  bool block = false;          ///< when that is full: the caller stops, instead of output being dropped
 };
 
 class FileSink {
  public:
-  /// The file at `path` is opened (and made, 0600, with its directory) at the first write. Where that is a
-  /// link, the log is the file that it leads to whenever a file is opened. `user` (null: nobody else)
-  /// outlives this: whose rights count where that user may have chosen what is at the path (file_place.hpp).
+  /// Opens the file at `path` (makes it, 0600, with its directory) at the first write. If that is a link, the
+  /// log is its target whenever a file is opened. `user` (null: no other user) must outlive this: its rights
+  /// count if it may have chosen what is at the path (file_place.hpp).
   FileSink(std::string path, LogRules rules, const ActingUser* user = nullptr);
-  /// What to write into the log, as a line with its newline, when there is room again and `bytes` were
+  /// Called for the line to write into the log, with its newline, when there is room again and `bytes` were
   /// dropped.
   void on_dropped(std::function<std::string(std::uint64_t bytes)> line) { on_dropped_ = std::move(line); }
 
-  /// Told which file it writes into from now on; true: look_for_file() will be called when something is done
-  /// to it. Else that is looked for before each piece, which costs a tenth of what a line now and then does.
+  /// Called with each newly opened file. Return true if look_for_file() will be called when the file is
+  /// renamed or removed; otherwise the sink checks before every write (10 % slower for occasional lines).
   void on_file(std::function<bool(int fd)> watched) { on_file_ = std::move(watched); }
-  /// Asked before the path is looked at: where the file is to be by now. The home may have been moved.
+  /// Called before the path is looked at, for its current text. The home may have been moved.
   void on_look(std::function<std::string()> where) { where_ = std::move(where); }
-  /// Asks that now.
+  /// Calls that now.
   void go_along();
-  /// Somebody has renamed or removed the file, perhaps.
+  /// Reports that the file may have been renamed or removed.
   void look_for_file() { looked_at_ = 0; }
 
-  /// Makes the file now, so that there is one to look at.
+  /// Makes the file now, so that it can be read.
   void open() { ready(); }
   /// Appends. Rotates at the end of a line once the file has reached its size (a line without end is cut 1
   /// MiB past it): PATH to PATH.1, PATH.1 to PATH.2, ...
   void write(std::string_view bytes);
-  /// Begins a piece, from pipe number `pipe`: all that is written until end_piece() goes into one file, which
-  /// does not rotate meanwhile, or into memory if older output waits there. Before that waiting output is
-  /// tried again, and the file rotates if that is due.
+  /// Begins a piece, from pipe number `pipe`: everything until end_piece() goes into one file, which does not
+  /// rotate meanwhile, or into memory if older output waits there. First retries waiting output, and rotates
+  /// the file if that is due.
   void begin_piece(int pipe = 0);
   void end_piece();
-  /// How many of these bytes go into this file, at least one: up to the end of the line at which it rotates,
-  /// or is left.
+  /// Returns how many of these bytes go into this file, at least one: up to the end of the line at which it
+  /// rotates or is left.
   std::size_t share(std::string_view bytes);
-  /// The same for lines that come one by one: with so many bytes, at least 1, it has enough.
+  /// Does the same for single lines: returns how many bytes, at least 1, fill the file.
   std::uint64_t lines_room() const;
-  /// A piece that an earlier keeper has begun to write at this offset comes again: it is written over what is
-  /// there of it, which nobody sees shrink who reads meanwhile.
+  /// Announces a piece that an earlier keeper has begun to write at this offset: it is written over its
+  /// earlier part, so that a reader never sees the file shrink.
   void write_again(std::uint64_t inode, std::uint64_t offset);
-  /// Whether that is still to come.
+  /// Returns whether such a piece is still expected.
   bool writes_again() const { return again_.has_value(); }
   /// Continues with the output that an earlier keeper kept in `memory`; to be called before the first write.
-  /// Without such memory (an empty descriptor), `lost` is what it had kept, and counts as dropped.
+  /// Without such memory (an empty descriptor), `lost` is the kept output, which counts as dropped.
   void take_over(Fd memory, OverflowLoss lost);
   /// Ends a piece of pipe `pipe` that an earlier keeper had begun to keep. `comes_again`: it is still in that
   /// pipe, so it is removed from memory.
   void settle_piece(int pipe, bool comes_again);
   /// The output that waits in memory.
   OverflowBuffer& kept() { return kept_; }
-  /// How many bytes may be spliced as they are; 0: they have to be looked at, by write().
+  /// Returns how many bytes may be spliced unread; 0: they must go through write().
   std::size_t splice_room();
-  /// Appends up to `most` bytes from a pipe without reading them. How many went; fewer: the rest is
-  /// write()'s.
+  /// Appends up to `most` bytes from a pipe without reading them. Returns how many; fewer: the rest must go
+  /// through write().
   std::size_t splice_from(int pipe, std::size_t most);
-  /// Appends one whole line that is not the child's, ending an unfinished line of the child's first.
+  /// Appends one whole line of the keeper, and ends an unfinished line of the child's first.
   void write_marker(std::string_view line);
 
-  /// Nothing more should be handed in: it would be dropped, against the rules.
+  /// Further output would be dropped, against the rules: the caller must stop.
   bool is_full() const { return kept_.is_full(); }
-  /// What is handed in is dropped just now.
+  /// Further output is dropped at the moment.
   bool is_dropping() const { return kept_.dropping(); }
-  /// What goes wrong just now, for people; empty if all is well. retry() may put it right.
+  /// The current fault, for people; empty if there is none. retry() may end it.
   const std::string& trouble() const;
-  /// A rotation goes on, in parts: retry() performs the next one.
+  /// A rotation is in progress, in parts: retry() performs the next one.
   bool rotates() const { return rotates_ || tidies_; }
-  /// Tries again what did not go, and goes on with what is not done.
+  /// Retries failed work, and continues unfinished work.
   void retry();
-  /// Nothing is tried again any more: what waits is dropped, with `more` bytes that were not handed in.
+  /// Stops all retries: the waiting output is dropped, with `more` bytes that were not handed in.
   void give_up(std::uint64_t more) { kept_.give_up(more); }
   /// Bytes that wait in memory.
   std::size_t waiting() const { return kept_.size(); }
-  /// Dropped since the start.
+  /// Bytes dropped since the start.
   std::uint64_t dropped() const { return kept_.dropped(); }
 
-  /// Begins a new file, if there is anything in this one: now, or when its last line has ended. Errors: it
-  /// could not be renamed.
+  /// Begins a new file, if this one has content: now, or when its last line has ended. Errors: it could not
+  /// be renamed.
   Done rotate();
-  /// Takes what is at the file's path, and lets go of the file. Errors: it cannot be had just now; then the
-  /// old one stays.
+  /// Opens the file at the path, and closes the old one. Errors: it cannot be opened now; then the old one
+  /// stays.
   Done reopen();
-  /// Removes the backups, and all that is in the file, and what waits. Errors: what could not be removed;
-  /// then the file is as it was.
+  /// Removes the backups, the content of the file, and the waiting output. Errors: what could not be removed;
+  /// then the file is unchanged.
   Done flush();
-  /// The same in parts. Returns false while there is more to remove.
+  /// Does the same in parts. Returns false while there is more to remove.
   Result<bool> flush_part();
   /// Removes the file, its backups, and a link that leads to it. Errors: what could not be removed.
   Done remove_files();
-  /// Brings the files of the log into order: what an earlier keeper left half done.
+  /// Completes what an earlier keeper left half done in the files of the log.
   void tidy();
-  /// Packs a backup of a log, from a file to a file beside it; false: it cannot be done just now.
+  /// Packs a backup of a log, from a file to a file beside it; returns false if it cannot now.
   using Pack = std::function<bool(const FilePlace& log, const std::string& from, const std::string& to)>;
   void on_compress(Pack start) { on_compress_ = std::move(start); }
-  /// How that ended; the inode of what was packed.
+  /// Reports the end of packing; the inode of the packed file.
   void compressed(bool good, std::uint64_t inode);
   /// The last bytes since a mark, at most `most`, of the file, its first backup and what waits.
   std::string last(std::size_t most, std::uint64_t mark) const;
-  /// All bytes that were ever handed in.
+  /// All bytes ever handed in.
   std::uint64_t total() const { return total_; }
 
   bool at_line_start();
-  /// As it was asked for, and where the file really is.
+  /// The path as given, and the real path of the file.
   const std::string& given() const { return given_; }
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return size_; }
-  /// Of the file that is open; 0: none.
+  /// The inode of the open file; 0: none.
   std::uint64_t inode() const { return file_ ? inode_ : 0; }
 
  private:
@@ -177,21 +177,21 @@ class FileSink {
   Done cannot_open(const Error& error);
   Done look_at_all();
 
-  std::string given_;  ///< may be a link; another one where the home was moved
-  std::string path_;   ///< is none, unless to a device or the like
+  std::string given_;  ///< may be a link; changes if the home is moved
+  std::string path_;   ///< is not a link, unless to a device or the like
   const ActingUser* user_;
   LogRules rules_;
   std::function<std::string(std::uint64_t)> on_dropped_;
   Fd file_;
-  ino_t inode_ = 0;  ///< of the file, and where that is
+  ino_t inode_ = 0;  ///< of the file, with its device
   dev_t device_ = 0;
   bool regular_ = true;
   std::function<bool(int)> on_file_;
-  std::function<std::string()> where_;  ///< null: as it was given
-  bool told_ = false;                   ///< of what is done to the file
+  std::function<std::string()> where_;  ///< null: the given path
+  bool told_ = false;                   ///< changes of the file are reported
   bool spliceable_ = true;
-  bool full_ = false;                     ///< it may not grow any more (RLIMIT_FSIZE); another may
-  std::optional<FileAttributes> former_;  ///< of the last one at the path: the next has the same
+  bool full_ = false;                     ///< it may not grow any more (RLIMIT_FSIZE); another file may
+  std::optional<FileAttributes> former_;  ///< of the last file at the path: the next one gets the same
   IndexFile index_;
   Rotator rotator_;
   Pack on_compress_;
@@ -199,20 +199,20 @@ class FileSink {
   std::uint64_t size_ = 0;
   bool in_piece_ = false;
   ino_t again_inode_ = 0;
-  std::optional<std::uint64_t> again_;  ///< where in that file a piece comes again
+  std::optional<std::uint64_t> again_;  ///< the place in that file of a repeated piece
   std::uint64_t total_ = 0;
-  std::optional<bool> at_line_start_;  ///< nothing: bytes were spliced, look
+  std::optional<bool> at_line_start_;  ///< nothing: unknown after a splice
   std::int64_t looked_at_ = 0;         ///< at the path, in ms
-  Fd next_;                            ///< the one at the path, while a line is ended in the old one
-  std::int64_t next_by_ = 0;           ///< ms, and
-  std::uint64_t next_at_ = 0;          ///< size of the old one: then it is taken in any case
-  std::uint64_t asked_ = 0;            ///< somebody asked for a rotation at this size
+  Fd next_;                            ///< the file at the path, while a line is ended in the old one
+  std::int64_t next_by_ = 0;           ///< ms; the new file is used at the latest then,
+  std::uint64_t next_at_ = 0;          ///< or at this size of the old one
+  std::uint64_t asked_ = 0;            ///< a rotation was requested at this size
   std::uint64_t rested_at_ = 0;        ///< size of the file when it was opened, or while rotations rested
-  std::int64_t next_rotation_ = 0;     ///< not before, after one that failed, or a part of one
-  bool rotates_ = false;               ///< a part of it is done
+  std::int64_t next_rotation_ = 0;     ///< not before, after a failed one, or a part of one
+  bool rotates_ = false;               ///< a part of a rotation is done
   bool tidies_ = false;
   std::string trouble_;
-  std::string path_trouble_;  ///< nothing can be had at the path, and the old file serves on
+  std::string path_trouble_;  ///< nothing can be opened at the path, and the old file stays in use
   std::string rotation_trouble_;
   OverflowBuffer kept_;
 };

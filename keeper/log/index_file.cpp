@@ -9,7 +9,7 @@
 namespace keeper {
 namespace {
 
-// An app that says little is not to have more of an index than of a log.
+// A quiet app must not have a larger index than its log.
 constexpr std::uint64_t kFree = 64 << 10;
 constexpr std::uint64_t kShare = 16;
 
@@ -40,7 +40,7 @@ void IndexFile::remove() {
   file_.reset();
 }
 
-/// Beside the file that the log is, wherever its path leads by now.
+/// Beside the real file of the log, wherever its path leads by now.
 void IndexFile::unlink_file() {
   if (auto log = find_place(log_, user_)) remove_beside(*log, index_name(log->base()));
 }
@@ -56,7 +56,7 @@ void IndexFile::open(const FilePlace& log) {
   }
 }
 
-/// Goes on with what is there, if it is of this log.
+/// Continues an existing index if it belongs to this log.
 bool IndexFile::ready() {
   if (file_) return true;
   if (auto log = find_place(log_, user_)) open(*log);

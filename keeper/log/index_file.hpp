@@ -1,7 +1,7 @@
-// The index of a log's times (see protocol/home/log_index), as it is written: beside the log, one entry a
-// second at most, and not more than 64 KiB or a sixteenth of the log. It only helps to find: where it cannot
-// be written it is removed, and nobody is told. An entry is stored into a page of the file that is mapped:
-// for a program that says a line now and then a system call for it would cost a tenth of what the line does.
+// Writes the index of a log's times (see protocol/home/log_index) beside the log: one entry a second at most,
+// and not more than 64 KiB or a sixteenth of the log. It only speeds up searches: if it cannot be written, it
+// is removed silently. An entry is stored into a mapped page of the file: for an occasional line a system
+// call would cost a tenth of the line.
 #pragma once
 #include <memory>
 #include <string>
@@ -14,14 +14,14 @@ namespace keeper {
 
 class IndexFile {
  public:
-  /// Begins with the log at `path`, which may be a link, and is open with this inode. Nothing is made yet.
-  /// `user`: whose rights count there (file_place.hpp).
+  /// Begins with the log at `path`, which may be a link, and is open with this inode. Makes no file yet.
+  /// `user`: its rights count there (file_place.hpp).
   void begin(const std::string& path, std::uint64_t inode, const ActingUser* user = nullptr);
-  /// Bytes are about to be written at `offset`.
+  /// Called before bytes are written at `offset`.
   void note(WallTime now, std::uint64_t offset);
-  /// The log is another one from now on; what was reserved of the index for more is given back.
+  /// The log changes from now on; releases the space that was reserved for more entries.
   void end();
-  /// The log is empty, and so is this: there is none until something is written.
+  /// The log is empty, and so is this: there is no file until something is written.
   void remove();
 
  private:
@@ -34,7 +34,7 @@ class IndexFile {
   const ActingUser* user_ = nullptr;
   std::uint64_t inode_ = 0;
   Fd file_;
-  std::unique_ptr<FilePage> page_;  ///< of the next entry; null: it goes by a system call
+  std::unique_ptr<FilePage> page_;  ///< of the next entry; null: it is written by a system call
   bool given_up_ = true;
   std::uint64_t size_ = 0;
   IndexPace pace_;

@@ -17,10 +17,10 @@ bool must_be_escaped(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
 }
 
-/// What is known of sixteen bytes, a bit for each, from the lowest on.
+/// Properties of sixteen bytes, a bit for each, from the lowest on.
 struct Block {
   unsigned escape = 0;  ///< must be escaped
-  unsigned high = 0;    ///< is no ASCII
+  unsigned high = 0;    ///< is not ASCII
 };
 
 #if defined(__SSE2__)

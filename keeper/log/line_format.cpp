@@ -18,7 +18,7 @@ char* put(char* at, string_view text) {
   return at + text.size();
 }
 
-/// Whether a line is a JSON object that can stand in another one as it is.
+/// Returns whether a line is a JSON object that can be embedded unchanged.
 bool is_object(const LinePiece& piece) {
   string_view text = piece.bytes;
   if (piece.continued || kind_of(text) != '{' || text.find('\n') != string_view::npos) return false;
@@ -29,14 +29,14 @@ string_view word_of(LogStream stream) {
   return stream == LogStream::out ? "out" : stream == LogStream::err ? "err" : "keeper";
 }
 
-/// Appends what stands between the beginning and the text, and the name of the text's member.
+/// Appends the part between the beginning and the text, and the name of the text's member.
 void append_marks(OutBuffer& out, const LinePiece& piece, string_view member) {
   if (piece.partial) out.append(kPartialMember);
   if (piece.continued) out.append(kContinuedMember);
   out.append(member);
 }
 
-/// The text with care: it is not plain, or the line is only a piece.
+/// Appends text that is not plain, or only a piece of a line.
 void append_text(OutBuffer& out, const LinePiece& piece) {
   if (is_object(piece)) {
     append_marks(out, piece, R"("data":)");

@@ -1,23 +1,22 @@
-// What a line looks like in the log.
+// The form of a line in the log.
 //
 //   time   2026-11-20T17:24:00.123+01:00 listening on 80
-//   json   {"t":"2026-11-20T17:24:00.123+01:00","stream":"out","name":"api","pid":1140,"msg":"listening on
-//   80"}
+//   json   {"t":"2026-11-20T17:24:00.123+01:00","stream":"out","name":"api","pid":1140,"msg":"up"}
 //
-// Pieces of a line (see line_splitter) say so. In `time` one that goes on ends in " [partial]", and one that
-// is not the beginning of its line begins with "[continued] ". A record of several lines (see line_join) has
-// one time, in front of the first. In `json` it is "partial":true and "continued":true, before the text.
+// Pieces of a line (see line_splitter) are marked. In `time` an unfinished one ends in " [partial]", and one
+// that is not the beginning of its line begins with "[continued] ". A record of several lines (see line_join)
+// has one time, in front of the first. In `json` the marks are "partial":true and "continued":true, before
+// the text.
 //
 // The text of a JSON line is one of three, so that nothing is lost:
-//   "msg":"..."     the line; UTF-8 stands as it is, only what JSON forbids is escaped
+//   "msg":"..."     the line; UTF-8 is kept, only what JSON forbids is escaped
 //   "data":{...}    a line that is a JSON object itself (RFC 8259, at most 64 levels and 10,000 values), byte
-//   for
-//                   byte; never a continued piece, nor a record of several lines
-//   "base64":"..."  a line that is no UTF-8
-// With several instances there is "instance":N behind the name. A line of keeper's own has "stream":"keeper".
+//                   for byte; never a continued piece, nor a record of several lines
+//   "base64":"..."  a line that is not UTF-8
+// With several instances "instance":N follows the name. A line of keeper's own has "stream":"keeper".
 //
-// Pure: it is told the time. A gigabyte of short lines a second or more, so that it never is what one waits
-// for.
+// Pure: the time is passed in. Formats a gigabyte of short lines a second or more, so that it is never the
+// bottleneck.
 #pragma once
 #include <string>
 #include <string_view>
@@ -46,10 +45,10 @@ enum class LogStream { out, err, keeper };
 /// The format `json`.
 class JsonFormat {
  public:
-  /// `instance` below 0: there is only one.
+  /// `instance` below 0: the only one.
   explicit JsonFormat(std::string name, int instance = -1);
 
-  /// Appends one object on a line of its own to `out`. `pid` 0: there is no process.
+  /// Appends one object on a line of its own to `out`. `pid` 0: no process.
   void append(OutBuffer& out, const LinePiece& piece, WallTime time, LogStream stream, int pid);
 
  private:
@@ -57,7 +56,7 @@ class JsonFormat {
 
   std::string source_;  ///< "name" and "instance", with the comma before them
   Stamp stamp_;
-  std::string beginning_;  ///< all that stands before the text, for the time, stream and pid below
+  std::string beginning_;  ///< all before the text, for the time, stream and pid below
   WallTime time_;
   LogStream stream_ = LogStream::out;
   int pid_ = -1;

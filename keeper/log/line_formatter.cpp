@@ -19,7 +19,7 @@ void LineFormatter::add(OutBuffer& out, const LinePiece& piece, WallTime time, L
     std::get<JsonFormat>(format_).append(out, piece, time, stream, pid);
 }
 
-/// Dresses a piece, or joins it to the record that waits.
+/// Formats a piece, or joins it to the record that waits.
 void LineFormatter::take(const LinePiece& piece, WallTime time, int pid) {
   if (!join_) return add(out_, piece, time, stream_, pid);
   bool begins = !join_->waits();
@@ -37,7 +37,7 @@ std::size_t LineFormatter::feed(std::string_view bytes, WallTime time, int pid, 
   const std::size_t fed = splitter_.feed(
       bytes, [&](const LinePiece& piece) { take(piece, time, pid); }, [&] { return out_.size() >= most; });
   const std::size_t left = splitter_.leave();
-  // A piece of a very long line may stand elsewhere: then what waits stays here.
+  // A piece of a very long line may be in another buffer: then the waiting part stays here.
   bool here = join_ && join_->waits() && record_ >= bytes.data() && record_ < bytes.data() + bytes.size();
   if (!here) return fed - left;
   join_->leave();

@@ -1,7 +1,7 @@
-// From output to the lines of a log in the format `time` or `json`: cutting, joining, dressing.
+// Turns output into the lines of a log in the format `time` or `json`: splits, joins, formats.
 //
-// Pure: it is told the time. A line that has not ended stays with whoever feeds it: what is not given back as
-// used is handed in again, with what came behind it.
+// Pure: the time is passed in. A line that has not ended stays with the caller: bytes that are not returned
+// as used must be passed again, with those that follow.
 #pragma once
 #include <cstdint>
 #include <limits>
@@ -18,31 +18,31 @@ class LineFormatter {
  public:
   using Format = std::variant<TimeFormat, JsonFormat>;
 
-  /// `starts`: what the first line of a record matches; null: a line is a record.
+  /// `starts`: matches the first line of a record; null: a line is a record.
   LineFormatter(Format format, LogStream stream, std::unique_ptr<LineMatcher> starts);
 
-  /// Of what is dressed from now on.
+  /// Formats what follows.
   void use(Format format) { format_ = std::move(format); }
   static constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 
-  /// Dresses the records that end in `bytes`, until `most` bytes (at least 1) are ready or more; how many
-  /// bytes were used. The rest is more of them, or the beginning of a record whose end may still come.
+  /// Formats the records that end in `bytes`, until at least `most` bytes (at least 1) are ready; returns how
+  /// many bytes were used. The rest is further records, or the beginning of one whose end may still come.
   std::size_t feed(std::string_view bytes, WallTime time, int pid, std::uint64_t most = kNoLimit);
-  /// Dresses the beginning of a record, whose end has been waited for long enough.
+  /// Formats the beginning of a record after the wait for its end.
   void finish(std::string_view bytes, WallTime time, int pid);
-  /// A run has ended: what comes next begins a line.
+  /// Ends the run: what follows begins a line.
   void end_run();
-  /// Tells whether a line, or a record, goes on behind the bytes that were used: go_on() of the next
-  /// formatter takes it.
+  /// Returns whether a line, or a record, continues after the used bytes: go_on() of the next formatter takes
+  /// it.
   std::uint8_t state() const;
   void go_on(std::uint8_t state);
-  /// A line of keeper's own, dressed, with its newline.
+  /// Returns a line of keeper's own, formatted, with its newline.
   std::string own_line(std::string_view text, WallTime time, int pid);
 
-  /// What is ready, until clear().
+  /// The formatted bytes, until clear().
   std::string_view out() const { return out_.bytes(); }
   void clear() { out_.clear(); }
-  /// Gives the memory back.
+  /// Releases the memory.
   void release() { out_.release(); }
 
  private:
@@ -53,7 +53,7 @@ class LineFormatter {
   LogStream stream_;
   LineSplitter splitter_;
   std::optional<LineJoin> join_;
-  const char* record_ = nullptr;   ///< where the record that waits begins, while it is fed
+  const char* record_ = nullptr;   ///< the beginning of the waiting record, during feed()
   bool record_continues_ = false;  ///< it begins within a line
   OutBuffer out_;
 };

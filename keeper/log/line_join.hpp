@@ -1,15 +1,15 @@
-// Joins lines that belong together, a stack trace for one, to records: a line that matches --log-join begins
+// Joins lines that belong together, such as a stack trace, to records: a line that matches --log-join begins
 // a record, others belong to the one before.
 //
-// A record is given when the next one begins, when it has waited long enough (flush), and at the end of a
-// run; so what is given is later by that than a line would be. Its lines have a newline between them: in
-// `json` they are one "msg", in `time` the lines behind the first stand without a time of their own. At most
-// 64 KiB or 1,000 lines are joined; what is more is given in pieces, which say so as the pieces of a line do
-// (see line_splitter): `partial`, its record may go on, and `continued`, it is not the beginning of its
-// record. A record that was flushed is not partial, for nearly always that was its end; a line that belongs
-// to it and comes later is a continued one.
+// A record is passed on when the next one begins, when it has waited long enough (flush), and at the end of a
+// run; so it comes later than a line would. Its lines are separated by newlines: in `json` they are one
+// "msg", in `time` the lines after the first have no time of their own. At most 64 KiB or 1,000 lines are
+// joined; longer records come in pieces with the marks of a line's pieces (see line_splitter): `partial`, its
+// record may continue, and `continued`, it is not the beginning of its record. A flushed record is not
+// partial, because nearly always that was its end; a line that belongs to it and comes later is a continued
+// one.
 //
-// Pure: fed with the pieces that LineSplitter gives.
+// Pure: takes the pieces of LineSplitter.
 #pragma once
 #include <memory>
 #include <string>
@@ -24,10 +24,10 @@ class LineJoin {
   static constexpr std::size_t kMostBytes = 64 << 10;
   static constexpr int kMostLines = 1000;
 
-  /// `matcher` knows what begins a record.
+  /// `matcher` matches the beginning of a record.
   explicit LineJoin(std::unique_ptr<LineMatcher> matcher) : matcher_(std::move(matcher)) {}
 
-  /// Calls `take(LinePiece)` for every record that is known to be over.
+  /// Calls `take(LinePiece)` for every record that is complete.
   template <class Take>
   void feed(const LinePiece& piece, Take&& take) {
     bool begins = !piece.continued && matcher_->matches(piece.bytes);
@@ -41,7 +41,7 @@ class LineJoin {
     add(piece);
   }
 
-  /// Gives the record that waits: its next line has been waited for long enough.
+  /// Passes on the waiting record: the wait for its next line is over.
   template <class Take>
   void flush(Take&& take) {
     if (lines_ == 0) return;
@@ -49,7 +49,7 @@ class LineJoin {
     continues_ = true;
   }
 
-  /// The same at the end of a run: what comes next begins a record.
+  /// Does the same at the end of a run: what follows begins a record.
   template <class Take>
   void end(Take&& take) {
     give(false, take);
@@ -58,11 +58,11 @@ class LineJoin {
   }
 
   bool waits() const { return lines_ > 0; }
-  /// Whether the next record is not the beginning of its record.
+  /// Returns whether the next piece is not the beginning of its record.
   bool continues() const { return continues_; }
-  /// Goes on where another one was.
+  /// Continues where another one stopped.
   void go_on(bool continues) { continues_ = continues; }
-  /// Forgets the record that waits, for whoever hands its lines in again with what follows.
+  /// Forgets the waiting record, for a caller that passes its lines again with what follows.
   void leave() {
     record_.clear();
     lines_ = 0;
@@ -79,7 +79,7 @@ class LineJoin {
     ++lines_;
     cut_ = piece.partial;
   }
-  /// `goes_on`: there is more of the record.
+  /// `goes_on`: the record has more lines.
   template <class Take>
   void give(bool goes_on, Take&& take) {
     if (lines_ == 0) return;

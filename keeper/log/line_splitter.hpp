@@ -1,17 +1,16 @@
-// Cuts output into lines, however it arrives: what a line-wise format begins with.
+// Cuts output into lines, however it arrives: the first step of a line-wise format.
 //
-// A line is any bytes up to a newline; a carriage return, a NUL and what is no UTF-8 belong to it. A line
-// that is whole in the bytes of one call is given as a view of them, without a copy; only what waits for its
-// end is kept: at most `most` bytes.
+// A line is any bytes up to a newline; a carriage return, a NUL and bytes that are not UTF-8 belong to it. A
+// line that is whole in the bytes of one call is passed on as a view of them, without a copy; only bytes that
+// wait for their end are kept: at most `most` of them.
 //
-// A line that cannot be given in one piece comes in several, none cut within a UTF-8 character, and each says
-// so:
-//   partial    its line goes on: the newline has not come (or the line is longer than `most`)
-//   continued  it is not the beginning of its line: what stands before was given already
-// A long line is {partial}, {continued, partial}, ..., {continued}. Pieces put together are the line again:
-// where the newline comes right after a partial piece, an empty continued one follows.
+// A longer line is passed on in several pieces, none cut within a UTF-8 character, each with its marks:
+//   partial    its line continues: the newline has not come (or the line is longer than `most`)
+//   continued  it is not the beginning of its line: the part before was passed on already
+// A long line is {partial}, {continued, partial}, ..., {continued}. The pieces together are the line again:
+// if the newline comes right after a partial piece, an empty continued one follows.
 //
-// Pure: who feeds it decides when a partial line has waited long enough (flush) and when a run is over (end).
+// Pure: the caller decides when a partial line has waited long enough (flush) and when a run is over (end).
 #pragma once
 #include <cstddef>
 #include <cstring>
@@ -23,7 +22,7 @@
 
 namespace keeper {
 
-/// A line, or a piece of one, without its newline. The bytes are good until the next call of who gave it.
+/// A line, or a piece of one, without its newline. Valid until the next call of the object that passed it.
 struct LinePiece {
   std::string_view bytes;
   bool partial = false;
@@ -37,13 +36,13 @@ class LineSplitter {
 
   explicit LineSplitter(std::size_t most = kMostLine) : most_(most) {}
 
-  /// Calls `take(LinePiece)` for every line that ends in `bytes`, and for every full piece of one that does
-  /// not. What is left waits.
+  /// Calls `take(LinePiece)` for every line that ends in `bytes`, and for every full piece of a longer one.
+  /// The rest waits.
   template <class Take>
   void feed(std::string_view bytes, Take&& take) {
     feed(bytes, take, [] { return false; });
   }
-  /// The same until `enough()`, which is asked behind each line. How many bytes were looked at.
+  /// Does the same until `enough()`, which is called after each line. Returns how many bytes were read.
   template <class Take, class Enough>
   std::size_t feed(std::string_view bytes, Take&& take, Enough&& enough) {
     const std::size_t all = bytes.size();
@@ -63,14 +62,14 @@ class LineSplitter {
     return all - bytes.size();
   }
 
-  /// Gives what waits for its end as a partial piece: its newline has been waited for long enough. What comes
-  /// next on that line is its continuation.
+  /// Passes on the waiting bytes as a partial piece: the wait for their newline is over. What follows on that
+  /// line is its continuation.
   template <class Take>
   void flush(Take&& take) {
     if (!carried_.empty()) give_carried(true, take);
   }
 
-  /// The same at the end of a run: what comes next begins a line.
+  /// Does the same at the end of a run: what follows begins a line.
   template <class Take>
   void end(Take&& take) {
     flush(take);
@@ -78,21 +77,21 @@ class LineSplitter {
     carried_.shrink_to_fit();
   }
 
-  /// Forgets what waits for its end, for whoever hands it in again with what follows; how much it was.
+  /// Forgets the waiting bytes, for a caller that passes them again with what follows; returns how many.
   std::size_t leave() {
     std::size_t left = carried_.size();
     carried_.clear();
     return left;
   }
 
-  /// Whether the next piece is not the beginning of its line.
+  /// Returns whether the next piece is not the beginning of its line.
   bool continues() const { return continues_; }
-  /// Goes on where another one was.
+  /// Continues where another one stopped.
   void go_on(bool continues) { continues_ = continues; }
 
-  /// Whether something waits for its end.
+  /// Returns whether bytes wait for the end of their line.
   bool waits() const { return !carried_.empty(); }
-  /// How much of it.
+  /// Returns how many.
   std::size_t waiting() const { return carried_.size(); }
 
  private:
@@ -119,7 +118,7 @@ class LineSplitter {
     carried_ += bytes;
     give_carried(false, take);
   }
-  /// Gives full pieces until what waits and what is left of `bytes` are no longer than a piece.
+  /// Passes on full pieces until the waiting bytes and the rest of `bytes` fit into one piece.
   template <class Take>
   void carry(std::string_view& bytes, Take&& take) {
     while (carried_.size() + bytes.size() > most_) {
@@ -139,7 +138,7 @@ class LineSplitter {
   }
 
   std::size_t most_;
-  std::string carried_;     ///< the beginning of a line, or of a piece, whose end has not come
+  std::string carried_;     ///< the beginning of a line, or of a piece, without an end yet
   bool continues_ = false;  ///< the next piece is not the beginning of its line
 };
 

@@ -1,7 +1,7 @@
-// Bytes on their way out: grows when it has to, and writes nothing into room that nobody asked for.
+// A buffer for output: grows when needed, and writes nothing into unused room.
 //
-// A std::string zero-fills what it is resized to, and checks its bound at every byte that is appended. Here
-// room for a whole record is asked for once, and then filled.
+// A std::string zero-fills on resize, and checks its bound at every appended byte. Here the room for a whole
+// record is reserved once, and then filled.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -13,12 +13,12 @@ namespace keeper {
 
 class OutBuffer {
  public:
-  /// Where the next `size` bytes may be written. Good until room is asked for again.
+  /// Returns room for the next `size` bytes. Valid until the next call.
   char* room(std::size_t size) {
     if (capacity_ - used_ < size) grow(size);
     return data_.get() + used_;
   }
-  /// What was written ends before `end`, within the room that was given.
+  /// Ends the written bytes before `end`, within the reserved room.
   void written(const char* end) { used_ = static_cast<std::size_t>(end - data_.get()); }
   void append(std::string_view bytes) {
     char* at = room(bytes.size());
@@ -28,15 +28,15 @@ class OutBuffer {
 
   std::string_view bytes() const { return {data_.get(), used_}; }
   std::size_t size() const { return used_; }
-  /// Forgets the bytes and keeps the memory.
+  /// Discards the bytes and keeps the memory.
   void clear() { used_ = 0; }
-  /// Gives the memory back too.
+  /// Releases the memory too.
   void release() { *this = {}; }
 
  private:
   void grow(std::size_t size) {
     std::size_t capacity = std::max(used_ + size, 2 * capacity_);
-    std::unique_ptr<char[]> data(new char[capacity]);  // not make_unique: that would fill it with zeros
+    std::unique_ptr<char[]> data(new char[capacity]);  // not make_unique, which would fill it with zeros
     if (used_ > 0) std::memcpy(data.get(), data_.get(), used_);
     data_ = std::move(data);
     capacity_ = capacity;

@@ -56,14 +56,14 @@ void OutputLog::drain(std::size_t most) {
   capture_->drain(most);
 }
 
-/// What is there now, and not what is written meanwhile: a writer that never rests would be read forever.
+/// Takes what is there now, and not what is written meanwhile: a writer that never rests would keep it here.
 Capture::Took OutputLog::take(std::size_t there) {
   Capture::Took took = Capture::Took::all;
   if (there == Capture::kUnasked) {
     if (take_line()) return Capture::Took::more;
     there = capture_->waiting();
   }
-  // Nothing is asked of the file before there is something for it: it is made then.
+  // Does not touch the file before there is output: it is made then.
   const std::size_t until = capture_->taken() + there;
   while (capture_->taken() < until) {
     if (route_.file != nullptr && route_.file->is_full()) {
@@ -86,13 +86,13 @@ Capture::Took OutputLog::take(std::size_t there) {
   return took;
 }
 
-/// How much may go into the file without being seen.
+/// Returns how many bytes may go into the file unread.
 std::size_t OutputLog::unseen_room() {
   const bool unseen = route_.file != nullptr && !route_.lines && !route_.is_watched();
   return unseen ? route_.file->splice_room() : 0;
 }
 
-/// What came after a pause, where it is less than a page: then one call shows that it was all. False: look.
+/// Takes output after a pause if it is less than a page: one call then shows that it was all. False: look.
 bool OutputLog::take_line() {
   const std::size_t room = unseen_room();
   const std::size_t stored =
@@ -101,9 +101,9 @@ bool OutputLog::take_line() {
   return stored > 0 && stored < kPage;
 }
 
-/// Straight into the file. False: there is nothing more.
+/// Splices into the file. Returns false if nothing is left.
 bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
-  // A line now and then goes by one call; many small ones are written by the page when they are copied first.
+  // An occasional line takes one call; many small ones are written by the page if they are copied first.
   if (rest <= kPage) {
     const std::size_t stored = route_.file->splice_from(capture_->pipe(), std::min(room, rest));
     capture_->went(stored);
@@ -115,13 +115,13 @@ bool OutputLog::take_unseen(std::size_t room, std::size_t rest) {
   const std::size_t stored = route_.file->splice_from(capture_->copy(), there);
   capture_->leave(there - stored);
   capture_->took(stored, route_.mark);
-  // What the file did not take is kept in order, until it does.
+  // Keeps the bytes that the file did not take, in order.
   return stored == there || take_seen(there - stored);
 }
 
 /// Begins a piece, and cuts `bytes` to those that belong to it. The piece goes into one file, or into memory
 /// as a whole if older output waits there. It is marked as `made`, to be written again after a kill, unless
-/// it is a plain copy behind the end of the file.
+/// it is a plain copy after the end of the file.
 void OutputLog::begin_made(std::string_view& bytes) {
   FileSink* file = route_.file;
   if (file == nullptr) return;
@@ -133,9 +133,9 @@ void OutputLog::begin_made(std::string_view& bytes) {
               waits ? 0 : file->bytes(), bytes.size());
 }
 
-/// The sink has `used` bytes.
+/// Ends a piece of which the sink has stored `used` bytes.
 void OutputLog::took(std::size_t used) {
-  // The mark of an earlier keeper stays: the beginning of a line that it has written is still there.
+  // Keeps the mark of an earlier keeper: the beginning of a line that it has written is still there.
   if (used == 0 && route_.file != nullptr && route_.file->writes_again()) return route_.file->end_piece();
   capture_->took(used, route_.mark, lines_state());
   if (route_.file != nullptr) route_.file->end_piece();
@@ -156,11 +156,11 @@ std::size_t OutputLog::read_copy(std::size_t count) {
 }
 
 bool OutputLog::take_seen(std::size_t rest) {
-  // A line waits for its end, but not where there is no room for that.
+  // A line waits for its end, unless there is no room for that.
   if (left_ > 0 && capture_->waiting() == left_) return !capture_->make_room() && finish_line();
   std::size_t there = capture_->peek(kBuffer, rest, true);
   if (there == 0) return false;
-  if (there == left_) {  // and no more can be seen at once
+  if (there == left_) {  // and no more is visible at once
     capture_->leave(there);
     return finish_line();
   }
@@ -183,7 +183,7 @@ OutputLog::Handled OutputLog::handle(std::string_view bytes) {
       out.used = whole_characters(bytes);
       route_.lines->finish(bytes.substr(0, out.used), wall_now(), route_.pid());
     }
-    // The file has enough, and whole lines may follow in the pipe.
+    // The file is full, and whole lines may follow in the pipe.
     if (route_.lines->out().size() < most) out.waits = bytes.size() - out.used;
     put(route_.lines->out());
     route_.lines->clear();
@@ -194,7 +194,7 @@ OutputLog::Handled OutputLog::handle(std::string_view bytes) {
   return out;
 }
 
-/// Once each, also what waits in the pipe for the end of its line.
+/// Shows all bytes once, also those that wait in the pipe for the end of their line.
 void OutputLog::show(std::string_view bytes, std::size_t used) {
   if (route_.watch && bytes.size() > shown_) route_.watch(bytes.substr(shown_));
   shown_ = bytes.size() - used;
@@ -206,7 +206,7 @@ void OutputLog::put(std::string_view bytes) {
 
 // --- lines
 
-/// Beginnings of lines wait in the pipe; `left` bytes are what is there.
+/// Lets beginnings of lines wait in the pipe; `left` is the number of bytes there.
 void OutputLog::wait_for_line_end(std::size_t left, bool another) {
   another = another || left_ == 0;
   left_ = left;
@@ -221,7 +221,7 @@ void OutputLog::wait_for_line_end(std::size_t left, bool another) {
   });
 }
 
-/// False: there was none.
+/// Returns false if there was none.
 bool OutputLog::finish_line() {
   if (left_ == 0) return false;
   std::size_t there = capture_->peek(left_);

@@ -1,8 +1,7 @@
-// The way of one output pipe: into the log's file, as the bytes that they are or as dressed lines, and to
-// whoever watches.
+// The path of one output pipe: into the log's file, as raw bytes or as formatted lines, and to watchers.
 //
-// Where nobody has to see the bytes they go from the pipe into the file without being read. A byte leaves the
-// pipe once it is in the file; the beginning of a line that is to be dressed waits in the pipe for its end,
+// If nothing inspects the bytes, they go from the pipe into the file without being read. A byte leaves the
+// pipe once it is in the file; the beginning of a line that is to be formatted waits in the pipe for its end,
 // two seconds at most. If the file cannot be written, the sink keeps the bytes in memory
 // (overflow_buffer.hpp).
 #pragma once
@@ -16,21 +15,21 @@
 
 namespace keeper {
 
-/// Where the output goes, and who sees it on its way.
+/// The destination and the watchers of the output.
 struct OutputRoute {
   FileSink* file = nullptr;              ///< null: no file
   std::unique_ptr<LineFormatter> lines;  ///< null: bytes as they are
-  int number = 0;                        ///< of the pipe, among those that go into the file
-  PieceMark* mark = nullptr;             ///< where it stands what is being written; null: nowhere
+  int number = 0;                        ///< of the pipe, among those of the file
+  PieceMark* mark = nullptr;             ///< marks the piece that is being written; null: no mark
   bool markers = true;                   ///< keeper's own lines are in the log too
-  std::string lost;                      ///< why output of an earlier keeper is lost, if it is
-  std::function<bool()> is_watched;      ///< asked before each piece
+  std::string lost;                      ///< why output of an earlier keeper is lost; empty: it is not
+  std::function<bool()> is_watched;      ///< called before each piece
   std::function<void(std::string_view)> watch;
   std::function<int()> pid;          ///< of the run that writes
-  std::function<void()> on_trouble;  ///< the sink has another trouble, or none any more
+  std::function<void()> on_trouble;  ///< the sink's fault has changed or ended
 };
 
-/// "N bytes of output were dropped", and why, where that is known.
+/// Returns "N bytes of output were dropped", and the reason if it is known.
 std::string dropped_text(std::uint64_t bytes, const std::string& why = {});
 
 class OutputLog {
@@ -42,9 +41,9 @@ class OutputLog {
   OutputLog(const OutputLog&) = delete;
   OutputLog& operator=(const OutputLog&) = delete;
 
-  /// Takes what is there, at most about `most` bytes.
+  /// Takes the available output, at most about `most` bytes.
   void drain(std::size_t most);
-  /// The run that wrote has ended, and its output was drained: the beginning of a line has no end any more.
+  /// The run of the writer has ended, and its output was drained: an unfinished line gets no end any more.
   void end_run();
   /// The file of its route; null: none.
   FileSink* file() const { return route_.file; }
@@ -52,17 +51,17 @@ class OutputLog {
   /// The reading end of the second pipe.
   int copy() const { return capture_->copy(); }
   void use_mark(PieceMark* mark) { route_.mark = mark; }
-  /// Of what is dressed from now on; nothing where bytes go as they are.
+  /// Formats what follows; no effect if bytes stay raw.
   void use_format(LineFormatter::Format format) {
     if (route_.lines) route_.lines->use(std::move(format));
   }
-  /// A line of keeper's own.
+  /// Adds a line of keeper's own.
   void add_own(std::string_view text, WallTime time);
-  /// Something about the sink may have changed.
+  /// The state of the sink may have changed.
   void look_at_sink();
-  /// Tries again at once what the file did not take. Whether there is nothing left of it.
+  /// Retries at once what the file did not take. Returns whether nothing of it is left.
   bool try_again();
-  /// For the end: what the file does not take is dropped, and counted.
+  /// At the end: drops and counts what the file does not take.
   void give_up();
 
  private:
@@ -80,7 +79,7 @@ class OutputLog {
   std::size_t read_copy(std::size_t count);
   struct Handled {
     std::size_t used;   ///< bytes that are stored
-    std::size_t waits;  ///< behind them: the beginning of a line
+    std::size_t waits;  ///< after them: the beginning of a line
   };
   Handled handle(std::string_view bytes);
   void put(std::string_view bytes);
@@ -96,13 +95,13 @@ class OutputLog {
   asio::steady_timer line_end_;
   bool retry_waits_ = false;
   bool stopped_ = false;  ///< nothing is taken until the file can be written
-  std::size_t left_ = 0;  ///< beginning of a line that waits in the pipe
+  std::size_t left_ = 0;  ///< bytes of a line's beginning that wait in the pipe
   bool line_end_waits_ = false;
-  std::size_t shown_ = 0;  ///< of what is in the pipe, from its beginning on
+  std::size_t shown_ = 0;  ///< of the bytes in the pipe, from the first
   std::string trouble_;
-  std::string last_trouble_;  ///< for who asks later why something was lost
-  char* buffer_;          ///< mapped, not allocated: its pages go back to the system when the child is quiet
-  std::size_t used_ = 0;  ///< how far into it was ever read since then
+  std::string last_trouble_;  ///< for later questions about a loss
+  char* buffer_;              ///< mapped, not allocated: its pages are released when the child is quiet
+  std::size_t used_ = 0;      ///< the largest read into it since then
 };
 
 }  // namespace keeper

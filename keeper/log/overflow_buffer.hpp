@@ -36,7 +36,7 @@ class OverflowBuffer {
   OverflowBuffer(const OverflowBuffer&) = delete;
   OverflowBuffer& operator=(const OverflowBuffer&) = delete;
 
-  // --- what outlives this process
+  // --- content that outlives this process
 
   /// `made` is called with the descriptor of the memory when it is made, at the first byte that is kept.
   void on_memory(std::function<void(int fd)> made) { on_memory_ = std::move(made); }

@@ -4,7 +4,7 @@
 
 namespace keeper {
 
-/// Long enough for the pipe to become half full, short enough for it never to be full.
+/// Long enough for the pipe to become half full, and short enough that it never fills up.
 Micros Pace::adapted(std::size_t bytes, std::size_t capacity) const {
   if (bytes < kLittle) return Micros(0);
   if (bytes >= capacity) return wait_ / 2;

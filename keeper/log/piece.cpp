@@ -14,14 +14,14 @@
 namespace keeper {
 namespace {
 
-/// For writing; none and errno.
+/// Opens for writing; none and errno on failure.
 Fd open_number(const FilePlace& log, int number) {
   const std::string name = log.base() + (number == 0 ? "" : "." + std::to_string(number));
   return open_beside(log, name, O_RDWR | O_NONBLOCK | O_NOCTTY);
 }
 
-/// The file of that inode: the log, or the backup that it has become where the piece has led to rotations.
-/// Of those after it one may be on the way to its new name.
+/// Opens the file of that inode: the log, or the backup that it has become if the piece has led to rotations.
+/// One of the later files may be in the middle of a rename.
 Fd open_inode(const FilePlace& log, std::uint64_t inode, int& number) {
   constexpr int kMost = 1000;
   int missing = 0;
@@ -34,16 +34,16 @@ Fd open_inode(const FilePlace& log, std::uint64_t inode, int& number) {
   return {};
 }
 
-/// The files after `number` have nothing but the piece. They keep their names: whoever reads the log takes a
-/// name that is missing for its end. One that cannot be emptied has lines that will stand there twice; none
-/// is missing.
+/// The files after `number` contain only the piece. They keep their names: a reader of the log takes a
+/// missing name for its end. A file that cannot be emptied has lines that will be there twice; none is
+/// missing.
 void empty_younger(const FilePlace& log, int number) {
   while (--number >= 0)
     if (Fd file = open_number(log, number)) [[maybe_unused]]
       const int emptied = ftruncate(file.get(), 0);
 }
 
-/// Takes what is left of it out of the pipe: all, but for what is in a second pipe that the dead keeper had.
+/// Removes the rest of it from the pipe: all except the content of a second pipe of the dead keeper.
 void settle_stored(PieceMark& mark, int pipe, CopyPipe& second) {
   const bool known = mark.kind() == PieceMark::stored || second.outlived();
   const std::size_t taken = mark.kind() == PieceMark::taking ? second.waiting() : 0;
@@ -53,8 +53,8 @@ void settle_stored(PieceMark& mark, int pipe, CopyPipe& second) {
   take_piece(&mark, pipe, second, left, mark.lines());
 }
 
-/// A piece that an earlier version has led to rotations. The youngest first, so that whoever goes on after a
-/// death in here finds the piece's first file as it was.
+/// Cuts a piece that an earlier version has led to rotations. Begins with the youngest file, so that a
+/// successor after a death in here finds the piece's first file unchanged.
 void cut_off(const PieceMark& mark, const FilePlace& log, const Fd& file, int number) {
   empty_younger(log, number);
   [[maybe_unused]] const int cut = ftruncate(file.get(), static_cast<off_t>(mark.offset));
@@ -62,7 +62,7 @@ void cut_off(const PieceMark& mark, const FilePlace& log, const Fd& file, int nu
 
 }  // namespace
 
-/// One store, which the compiler moves nothing across.
+/// One store, across which the compiler moves nothing.
 void PieceMark::set(Kind kind, std::size_t bytes, std::uint8_t lines) {
   std::atomic_signal_fence(std::memory_order_seq_cst);
   word.store(static_cast<std::uint32_t>(bytes) | std::uint64_t{kind} << 32 | std::uint64_t{lines} << 40,
@@ -82,7 +82,7 @@ void take_piece(PieceMark* mark, int pipe, CopyPipe& second, std::size_t bytes, 
   while (bytes > 0) {
     if (mark != nullptr) mark->set(PieceMark::taking, bytes, lines);
     const std::size_t moved = second.move(pipe, bytes);
-    if (moved == 0) read_away(pipe, std::exchange(bytes, 0));  // what stayed would be in the log twice
+    if (moved == 0) read_away(pipe, std::exchange(bytes, 0));  // the rest would be in the log twice
     bytes -= std::min(moved, bytes);
     if (mark != nullptr && bytes > 0) mark->set(PieceMark::stored, bytes, lines);
     if (bytes == 0) end_piece(mark, lines);

@@ -14,7 +14,7 @@ using Kind = RotationStep::Kind;
 
 constexpr int kMostNumber = 1'000'000'000;
 
-/// The number in "12"; 0 for what is none.
+/// Returns the number in "12"; 0 for other text.
 int number_of(string_view digits) {
   int number = 0;
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
@@ -23,14 +23,14 @@ int number_of(string_view digits) {
   return good && digits.front() != '0' ? number : 0;
 }
 
-/// What there is under one number: 0 is PATH itself.
+/// The files under one number: 0 is PATH itself.
 struct Place {
   bool log = false, compressed = false, index = false, foreign = false;
   std::uint64_t log_size = 0, compressed_size = 0;
   bool taken() const { return log || compressed; }
 };
 
-/// The files of a log while a plan is made: every step is done here at once, so the next one sees it.
+/// The files of a log while a plan is made: every step is applied here at once, so the next one sees it.
 class Chain {
  public:
   Chain(string_view base, std::span<const DirectoryEntry> files, const RotationRules& rules)
@@ -71,7 +71,7 @@ class Chain {
   RotationRules rules_;
   std::map<int, Place> places_;
   std::vector<string> leftovers_;
-  bool aside_ = false;  ///< PATH.rotating, which older keepers left
+  bool aside_ = false;  ///< PATH.rotating, a name of an earlier version
   std::uint64_t aside_size_ = 0;
   bool temporary_ = false;  ///< PATH.gz.tmp
   RotationPlan plan_;
@@ -101,7 +101,7 @@ void Chain::note(const DirectoryEntry& file, string_view rest) {
   }
 }
 
-/// Removes what was not completed, and what a complete compressed file stands for.
+/// Removes incomplete files, and originals whose compressed file is complete.
 void Chain::clean() {
   for (string& leftover : leftovers_)
     remove(std::move(leftover));
@@ -125,7 +125,7 @@ int Chain::next_above(int number) const {
   return number;
 }
 
-/// The highest number that a backup may have; 0 for none.
+/// Returns the highest number that a backup may have; 0 for none.
 int Chain::last() const {
   int number = rules_.backups;
   while (number > 0 && is_foreign(number))
@@ -133,7 +133,7 @@ int Chain::last() const {
   return number;
 }
 
-/// The lowest number that is free, up to last(); beyond it if there is none.
+/// Returns the lowest free number up to last(); beyond it if there is none.
 int Chain::lowest_gap() const {
   int gap = next_above(0);
   for (auto place = places_.find(gap); place != places_.end() && place->second.taken();
@@ -152,7 +152,7 @@ void Chain::drop(int number) {
   place.foreign = foreign;
 }
 
-/// An index that waits above, for this file, stays; an older one makes room.
+/// Keeps an index that waits above for this file; an older one makes room.
 void Chain::move_index(int number, int above) {
   if (!places_[number].index) return;
   if (places_[above].index) remove(name(above, ".idx"));
@@ -173,7 +173,7 @@ void Chain::move(int number, int above) {
   from = {};
 }
 
-/// Makes the lowest number free, and gives it. There is at least one that a backup may have.
+/// Frees the lowest number, and returns it. There is at least one that a backup may have.
 int Chain::make_gap() {
   int gap = lowest_gap();
   if (gap > last()) drop(gap = last());
@@ -203,7 +203,7 @@ void Chain::insert_newest() {
   if (last() > 0) move(0, make_gap());
 }
 
-/// Of the backups and a PATH that has grown to its size.
+/// Returns the bytes of the backups and of a PATH that has grown to its size.
 std::uint64_t Chain::most() const {
   std::uint64_t all = std::numeric_limits<std::uint64_t>::max(), files = 0;
   bool bounded = rules_.max_size > 0 && rules_.backups >= 0;
@@ -215,7 +215,7 @@ std::uint64_t Chain::most() const {
   return std::min(all, rules_.max_total.value_or(all));
 }
 
-/// Drops the oldest while there are too many, or they are too large.
+/// Removes the oldest while there are too many, or they are too large.
 void Chain::trim() {
   std::uint64_t total = rules_.max_size;
   std::vector<int> too_many;
@@ -236,8 +236,8 @@ void Chain::compress_oldest() {
       return plan_.push_back({Kind::compress, name(place->first), base_ + ".gz.tmp"});
 }
 
-/// An index without its file. At a gap it may belong to the file below, whose rotation was broken off: it
-/// goes back.
+/// Handles an index without its file. At a gap it may belong to the file below, whose rotation was
+/// interrupted: it moves back.
 void Chain::drop_lost_indexes() {
   for (auto& [number, place] : places_) {
     if (number == 0 || !place.index || place.log) continue;

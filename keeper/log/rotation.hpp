@@ -1,18 +1,17 @@
-// Which files of a log are renamed, removed and compressed, in which order: a plan, made from what is on
-// disk.
+// Plans which files of a log are renamed, removed and compressed, and in which order, from the files on disk.
 //
-// The files of a log are a chain: PATH is the youngest, PATH.1 older, PATH.2 older still; PATH.N.gz stands in
-// the place of a PATH.N that was compressed, PATH.N.idx beside PATH.N is its index of times. A rotation makes
-// room from the old end on and then renames PATH to PATH.1; who writes begins a new PATH.
+// The files of a log are a chain: PATH is the youngest, PATH.1 older, PATH.2 older still; PATH.N.gz replaces
+// a PATH.N that was compressed, PATH.N.idx beside PATH.N is its index of times. A rotation makes room from
+// the old end on and then renames PATH to PATH.1; the writer begins a new PATH.
 //
-// Nothing about a rotation is remembered but the files themselves: whoever fails at a step, or dies between
-// two, plans again from what is there, and comes to the same end. For that
-//   - only the lowest gap in the chain is closed: a rotation that was broken off left one, and goes on there
-//   - no step overwrites anything; what is to be dropped is removed first
-//   - an index is renamed before its file, so one without a file waits for it in the place where it goes
-//   - PATH.gz.tmp becomes PATH.N.gz when it is complete; where PATH.N is still there, it is done with
-// A number whose name is taken by a directory or the like is passed over; where no other is left, nothing
-// rotates. Who reads meanwhile can rely on: a file only moves up, none overtakes another, and at most one
+// The files themselves are the only state of a rotation: after a failed step, or a death between two steps,
+// a new plan from the files comes to the same end. For that
+//   - only the lowest gap in the chain is closed: an interrupted rotation left one, and continues there
+//   - no step overwrites anything; a file to be dropped is removed first
+//   - an index is renamed before its file, so an index without a file waits in the file's future place
+//   - PATH.gz.tmp becomes PATH.N.gz when it is complete; a remaining PATH.N is obsolete then
+// A number whose name is taken by a directory or the like is skipped; if no other is left, nothing rotates.
+// A reader can rely on three things meanwhile: a file only moves up, none overtakes another, and at most one
 // name is missing.
 //
 // Pure: names and sizes in, steps out. A step that fails stops the rest: plan again then, at once or later.
@@ -26,7 +25,7 @@
 
 namespace keeper {
 
-/// A file of the log's directory. Those that do not belong to the log are passed over.
+/// A file of the log's directory. Files that do not belong to the log are skipped.
 struct DirectoryEntry {
   std::string name;  ///< without the directory
   std::uint64_t size = 0;
@@ -35,35 +34,35 @@ struct DirectoryEntry {
 
 struct RotationRules {
   int backups = 10;
-  /// Of one file, 0: no bound. A file may be larger, to end a line; all of them together are not larger than
-  /// so many of this size, but for kLineEnds.
+  /// Of one file; 0: no bound. A file may be larger, to end a line; all of them together are not larger than
+  /// so many of this size, plus kLineEnds.
   std::uint64_t max_size = 0;
   std::optional<std::uint64_t> max_total = {};  ///< of the backups and a PATH that has grown to max_size
   bool compress = false;
-  bool compressing = false;  ///< PATH.gz.tmp is being written: leave it, and begin no other
+  bool compressing = false;  ///< PATH.gz.tmp is being written: keep it, and begin no other
 };
 
-/// What the files of a log may exceed their sizes by, all together: the ends of their last lines.
+/// The excess over their sizes that all files of a log may have together: the ends of their last lines.
 inline constexpr std::uint64_t kLineEnds = 256 << 10;
 
 struct RotationStep {
   enum class Kind { rename, remove, compress };
   Kind kind;
-  std::string from;  ///< what is renamed, removed, or compressed
-  std::string to;    ///< what it is called then; of compress: the file to write, not there yet
+  std::string from;  ///< the file that is renamed, removed or compressed
+  std::string to;    ///< its new name; for compress: the file to write, which does not exist
   bool operator==(const RotationStep&) const = default;
 };
 using RotationPlan = std::vector<RotationStep>;
 
-/// Rotates the log called `base` ("api.log") now.
+/// Plans the rotation of the log `base` ("api.log") now.
 RotationPlan plan_rotation(std::string_view base, std::span<const DirectoryEntry> files,
                            const RotationRules& rules);
-/// Does not rotate, but brings the files into order: what a broken-off rotation left, what is too many or too
-/// large by now, what is to be compressed. For the start, and after a rotation.
+/// Plans no rotation, but cleans up: the rest of an interrupted rotation, too many or too large files, files
+/// to be compressed. For the start, and after a rotation.
 RotationPlan plan_tidying(std::string_view base, std::span<const DirectoryEntry> files,
                           const RotationRules& rules);
-/// PATH.gz.tmp is complete and on disk (fsync): it takes the place of the backup it was made of, which is
-/// PATH.`number` by now. 0: that backup is gone.
+/// Plans what follows when PATH.gz.tmp is complete and on disk (fsync): it replaces the backup that it was
+/// made of, which is PATH.`number` by now. 0: that backup is gone.
 RotationPlan plan_compressed(std::string_view base, std::span<const DirectoryEntry> files, int number);
 
 }  // namespace keeper

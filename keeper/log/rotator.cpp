@@ -15,11 +15,11 @@
 namespace keeper {
 namespace {
 
-constexpr Millis kRestCounts{10'000};  // longer than a rotation rests between two parts
+constexpr Millis kRestCounts{10'000};  // longer than the pause between two parts of a rotation
 
 }  // namespace
 
-/// The directory of a log, open, which is the same one at every step.
+/// The open directory of a log, which is the same one at every step.
 struct Rotator::Place {
   std::unique_ptr<DIR, int (*)(DIR*)> open;
   std::string directory;  ///< as text, with its slash
@@ -28,7 +28,7 @@ struct Rotator::Place {
   int fd() const { return dirfd(open.get()); }
 };
 
-/// What is left of a plan.
+/// The rest of a plan.
 struct Rotator::Rest {
   Doing doing;
   std::pair<dev_t, ino_t> directory;
@@ -36,7 +36,7 @@ struct Rotator::Rest {
   RotationPlan plan;
   std::size_t next = 0;  ///< step
   bool fresh = true;     ///< the directory was read in this turn
-  Millis since{0};       ///< the last part
+  Millis since{0};       ///< the time of the last part
 };
 
 Rotator::Rotator() = default;
@@ -70,12 +70,12 @@ std::vector<DirectoryEntry> files_of(DIR* directory, const std::string& base) {
   return out;
 }
 
-/// Performs one step in the directory that is open as `at`. False and errno: it failed.
+/// Performs one step in the directory that is open as `at`. Returns false and errno on failure.
 bool perform_step(int at, const RotationStep& step) {
   const char *from = step.from.c_str(), *to = step.to.c_str();
   if (step.kind == RotationStep::Kind::remove) return unlinkat(at, from, 0) == 0;
   if (renameat2(at, from, at, to, RENAME_NOREPLACE) == 0) return true;
-  // A file system that does not know the flag: the plan overwrites nothing anyway.
+  // A file system without that flag: the plan overwrites nothing anyway.
   return errno == EINVAL && renameat(at, from, at, to) == 0;
 }
 
@@ -93,8 +93,8 @@ Done without_rest(const Result<Rotated>& done) {
 
 }  // namespace
 
-/// Performs the next part of the rest. Where a file is not there any more the plan is out of date, unless it
-/// was made in this turn: `unfinished` and no rest.
+/// Performs the next part of the rest. If a file is missing, the plan is out of date, unless it was made in
+/// this turn: then returns `unfinished` and keeps no rest.
 Result<Rotated> Rotator::perform(const Place& place) {
   std::unique_ptr<Rest> rest = std::move(rest_);
   Rotated out;
@@ -138,13 +138,13 @@ int Rotator::number_of(const Place& place, const std::vector<DirectoryEntry>& fi
   return 0;
 }
 
-/// Whether the rest of a plan is one for this, and is new enough.
+/// Returns whether the rest of a plan belongs to this work, and is new enough.
 bool Rotator::goes_on(const Place& place, Doing doing) const {
   return rest_ && rest_->doing == doing && rest_->directory == place.id && rest_->base == place.base &&
          steady_now() - rest_->since < kRestCounts;
 }
 
-/// Plans with what is there, if nothing is left of a plan, and performs that, or a part of it.
+/// Plans from the files if no plan is left, and performs it, or a part of it.
 template <class Plan>
 Result<Rotated> Rotator::carry_out(const FilePlace& log, Doing doing, Plan plan) {
   const ActingAs as_user(log.as);
@@ -182,7 +182,7 @@ Result<Rotated> Rotator::tidy(const FilePlace& log, const RotationRules& rules) 
 }
 
 Done Rotator::place_compressed(const FilePlace& log, std::uint64_t inode) {
-  rest_.reset();  // what it says of the backup is not so any more
+  rest_.reset();  // it is out of date about the backup
   return without_rest(carry_out(log, Doing::packing, [&](const Place& place, const auto& files) {
     return plan_compressed(place.base, files, number_of(place, files, inode));
   }));

@@ -1,10 +1,10 @@
-// Performs what rotation.hpp plans, on the files of one log.
+// Performs the plans of rotation.hpp on the files of one log.
 //
-// Every step leaves the files in an order that the next plan can go on from, so what fails is tried again
-// later, and a keeper that dies in between leaves nothing to repair. So a long plan (--log-backups 100000) is
-// performed in parts too: the loop is not held up by thousands of renames. The rest of a plan is kept between
-// its parts, for the directory of such a log takes long to be read; after a pause, or where a file is not as
-// it was, the directory counts again.
+// Every step leaves the files in an order from which the next plan can continue, so a failed step is retried
+// later, and a keeper that dies in between leaves nothing to repair. A long plan (--log-backups 100000) is
+// performed in parts, so that thousands of renames do not hold up the loop. The rest of a plan is kept
+// between its parts, because reading the directory of such a log takes long; after a pause, or if a file is
+// not as it was, the directory is read again.
 #pragma once
 #include <memory>
 #include <optional>
@@ -16,16 +16,16 @@
 
 namespace keeper {
 
-/// The steps that are performed at once.
+/// Most steps that are performed at once.
 inline constexpr std::size_t kMostSteps = 512;
 
-/// What came of it, and what is left to do.
+/// The result, and the remaining work.
 struct Rotated {
   bool moved = false;       ///< PATH has another name now, or is gone
-  bool unfinished = false;  ///< there were more than kMostSteps: the same call goes on
+  bool unfinished = false;  ///< there were more than kMostSteps: the same call continues
   std::size_t steps = 0;    ///< performed
   struct Compression {
-    std::string from;  ///< a backup, and where its packed copy is to be written: in the log's directory
+    std::string from;  ///< a backup, and the destination of its packed copy: in the log's directory
     std::string to;
   };
   std::optional<Compression> compress;
@@ -36,15 +36,15 @@ class Rotator {
   Rotator();
   ~Rotator();
 
-  /// Renames PATH to PATH.1, and so on, with the rights that count there; perhaps a part of that. Errors:
-  /// which step failed, and why.
+  /// Renames PATH to PATH.1, and so on, with the rights that count there; possibly only a part of that.
+  /// Errors: the failed step, and why.
   Result<Rotated> rotate(const FilePlace& log, const RotationRules& rules);
-  /// Only brings the files into order (see plan_tidying).
+  /// Only cleans up the files (see plan_tidying).
   Result<Rotated> tidy(const FilePlace& log, const RotationRules& rules);
-  /// Removes all but PATH and its index: backups, packed or not, and what was left half done; perhaps a part
-  /// of that.
+  /// Removes all except PATH and its index: backups, packed or not, and incomplete files; possibly only a
+  /// part of that.
   Result<Rotated> remove_backups(const FilePlace& log);
-  /// Gives PATH.gz.tmp, which is complete, the place of the backup that has this inode.
+  /// Moves PATH.gz.tmp, which is complete, to the place of the backup that has this inode.
   Done place_compressed(const FilePlace& log, std::uint64_t inode);
 
  private:
@@ -58,7 +58,7 @@ class Rotator {
   template <class Plan>
   Result<Rotated> carry_out(const FilePlace& log, Doing doing, Plan plan);
 
-  std::unique_ptr<Rest> rest_;  ///< of a plan; null: nothing is left to do
+  std::unique_ptr<Rest> rest_;  ///< of a plan; null: no work is left
 };
 
 }  // namespace keeper

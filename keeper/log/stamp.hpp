@@ -1,8 +1,8 @@
 // The time in front of a line: RFC 3339 with milliseconds in the local zone (2026-11-20T17:24:00.123+01:00; Z
-// for UTC), or what log_date_format says.
+// for UTC), or log_date_format.
 //
-// All is worked out once a second, the offset too, so a change to summer time is seen; within the second only
-// the milliseconds are written anew. The zone is the one of $TZ or /etc/localtime when the process began.
+// Everything is computed once a second, with the offset, so a change to summer time takes effect; within the
+// second only the milliseconds are rewritten. The zone is $TZ or /etc/localtime at the start of the process.
 #pragma once
 #include <string>
 #include <string_view>
@@ -16,7 +16,7 @@ class Stamp {
   /// An empty format: RFC 3339.
   explicit Stamp(DateFormat format = {}) : format_(std::move(format)) {}
 
-  /// The text for `time`, good until the next call.
+  /// Returns the text for `time`, valid until the next call.
   std::string_view text(WallTime time) {
     if (!known_ || time != time_) render(time);
     return text_;
@@ -28,7 +28,7 @@ class Stamp {
   DateFormat format_;
   std::string text_;
   WallTime time_;
-  bool known_ = false;  ///< text_ is that of time_
+  bool known_ = false;  ///< text_ is valid for time_
 };
 
 }  // namespace keeper

@@ -1,6 +1,6 @@
-// From the output of one stream to messages of syslog: a line is a message, or a record of several lines
-// where they are joined (see line_join). The beginning of a line that has no end for two seconds, and a
-// record that nothing follows, go then; what comes of them later is a message of its own.
+// Turns the output of one stream into syslog messages: a line is a message, or a record of several lines if
+// they are joined (see line_join). The beginning of a line that has no end for two seconds, and a record that
+// nothing follows, are sent then; what follows them later is a message of its own.
 #pragma once
 #include <asio/steady_timer.hpp>
 #include <functional>
@@ -14,13 +14,12 @@ namespace keeper {
 
 class SyslogLines {
  public:
-  /// `starts`: what the first line of a record matches; null: a line is a record. `pid`: of the run that
-  /// writes.
+  /// `starts`: matches the first line of a record; null: a line is a record. `pid`: of the run that writes.
   SyslogLines(asio::io_context& io, SyslogSender& sender, LogStream stream,
               std::unique_ptr<LineMatcher> starts, std::function<int()> pid);
 
   void feed(std::string_view bytes);
-  /// What waits goes, and what comes next begins a line.
+  /// Sends what waits; what follows begins a line.
   void end_run();
 
  private:

@@ -14,7 +14,7 @@ constexpr string_view kCut = "[cut]", kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kMostName = 48;  // of an APP-NAME
 constexpr int kUser = 1, kError = 3, kNotice = 5, kInfo = 6;
 
-/// PRINTUSASCII of RFC 5424: other characters become '?'; "-" for nothing at all.
+/// PRINTUSASCII of RFC 5424: other characters become '?'; "-" for an empty text.
 string legal(string_view text, std::size_t most) {
   string out(text.substr(0, most));
   for (char& c : out)
@@ -30,7 +30,7 @@ bool is_ascii(string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-/// As much of `text` as has room, and that it was cut; not within a character where it is UTF-8.
+/// Appends as much of `text` as fits, and that it was cut; not within a character if it is UTF-8.
 void append_cut(string& out, string_view text, std::size_t most, bool is_utf8_text) {
   std::size_t room = most - std::min(most, out.size());
   if (text.size() <= room) {

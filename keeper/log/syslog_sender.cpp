@@ -30,7 +30,7 @@ SyslogAddress as_bytes(const Address& address) {
   return out;
 }
 
-/// "10.0.0.1", "::1", "fe80::1%eth0", "fe80::1%2"; of size 0 for anything else.
+/// Parses "10.0.0.1", "::1", "fe80::1%eth0", "fe80::1%2"; size 0 for other text.
 SyslogAddress ip_address(const string& text, int port) {
   sockaddr_in four{};
   four.sin_family = AF_INET;
@@ -80,7 +80,7 @@ SyslogSender::~SyslogSender() {
 
 void SyslogSender::send(string_view line, WallTime time, LogStream stream, int pid) {
   string_view message = message_.make(line, time, stream, pid);
-  if (!kept_.empty()) return keep(message);  // in order
+  if (!kept_.empty()) return keep(message);  // keeps the order
   Sent sent = put(message);
   if (sent == Sent::later) keep(message);
   if (sent == Sent::no) ++dropped_;
@@ -90,7 +90,7 @@ SyslogSender::Sent SyslogSender::put(string_view message) {
   bool was_gone = false;
   while (is_there()) {
     if (::send(socket_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-      // Over IP that says nothing of whether anybody is there.
+      // Over IP a successful send does not prove that a receiver exists.
       if (!was_gone || !over_ip_) trouble_.clear();
       return Sent::yes;
     }
@@ -105,11 +105,11 @@ SyslogSender::Sent SyslogSender::put(string_view message) {
   return Sent::no;
 }
 
-/// Whether the error is of an other end that left, so that it may be worth while to look for it at once.
+/// Returns whether the error means that the other end left, so that an immediate search may help.
 bool SyslogSender::gone(int error) {
   if (over_ip_) {
     if (error != ECONNREFUSED) return false;
-    ++dropped_;  // it is of a message before; this one was not tried
+    ++dropped_;  // the error is of an earlier message; this one was not tried
     if (addresses_.size() > 1) leave();
     return true;
   }
@@ -122,7 +122,7 @@ void SyslogSender::failed(int error) {
   trouble_ = "cannot send to " + where_ + ": " + strerror(error);
 }
 
-/// Has a socket, or finds one, if it is time to look for it.
+/// Returns whether it has a socket, or finds one if a search is due.
 bool SyslogSender::is_there() {
   if (socket_) return true;
   Millis now = steady_now();
@@ -150,14 +150,14 @@ bool SyslogSender::open(const SyslogAddress& address) {
   return true;
 }
 
-/// Lets go of the socket.
+/// Closes the socket.
 void SyslogSender::leave() {
   if (waiter_.is_open()) waiter_.release();
   waits_ = false;
   socket_.reset();
 }
 
-// --- what waits for room
+// --- messages that wait for room
 
 void SyslogSender::keep(string_view message) {
   if (kept_bytes_ + message.size() > kMostKept) {
@@ -181,7 +181,7 @@ void SyslogSender::send_kept() {
   std::deque<string>().swap(kept_);
 }
 
-/// Watched only while something waits: else each message that is taken would wake us.
+/// Watched only while something waits: otherwise each accepted message would wake this process.
 void SyslogSender::wait() {
   if (waits_) return;
   std::error_code error;

@@ -1,14 +1,12 @@
 // Sends messages to syslog, as datagrams: to the local socket (/dev/log), or over UDP.
 //
-// Never makes anybody wait, and never fails for good. What there is no room for just now is kept, 256 KiB of
-// it, and sent when there is room; beyond that, and while nobody is there, messages are dropped and counted.
-// A socket that is missing or was left by its daemon is looked for again with the next message, at most once
-// a second.
+// Never blocks, and no failure is final. Messages without room are kept, 256 KiB of them, and sent when there
+// is room; beyond that, and while there is no receiver, messages are dropped and counted. If the socket is
+// missing or its daemon has left it, it is searched again with the next message, at most once a second.
 //
-// A host comes as addresses: keeper is linked statically and cannot ask the name service without waiting, so
-// they are looked up when it is started (see prepare), and stand in the spec. Where one refuses, the next one
-// is taken. Over UDP nobody tells what was lost on the way; a machine that refuses says so of the message
-// before.
+// A host is given as addresses: keeper is linked statically and cannot use the name service without waiting,
+// so the host is looked up at the start (see prepare), and the spec has the addresses. If one refuses, the
+// next one is used. UDP does not report losses; a host that refuses reports that about the message before.
 #pragma once
 #include <sys/socket.h>
 
@@ -28,33 +26,33 @@ struct SyslogAddress {
   sockaddr_storage bytes{};
   socklen_t size = 0;
 };
-/// Of the socket at a path; none where the path is too long for one.
+/// Returns the address of the socket at a path; none if the path is too long.
 std::vector<SyslogAddress> local_syslog(const std::string& path = "/dev/log");
-/// Of "::1 127.0.0.1", without what is no address.
+/// Returns the addresses in "::1 127.0.0.1", and skips other words.
 std::vector<SyslogAddress> udp_syslog(std::string_view addresses, int port);
 
 class SyslogSender {
  public:
   static constexpr std::size_t kMostKept = 256 << 10;
-  static constexpr std::size_t kMostOfLocal = 8 << 10;  ///< bytes of a message; what rsyslog takes
+  static constexpr std::size_t kMostOfLocal = 8 << 10;  ///< bytes of a message; rsyslog accepts them
 
-  /// `where`: the other end, for people.
+  /// `where`: the receiver, for people.
   SyslogSender(asio::io_context& io, SyslogMessage message, std::string where,
                std::vector<SyslogAddress> addresses);
   ~SyslogSender();
   SyslogSender(const SyslogSender&) = delete;
   SyslogSender& operator=(const SyslogSender&) = delete;
 
-  /// What messages are called after from now on.
+  /// Changes the name in later messages.
   void rename(std::string_view name) { message_.rename(name); }
-  /// A line, which may have newlines in it (a record of several lines): they go as they are.
+  /// Sends a line; newlines in it (a record of several lines) are kept.
   void send(std::string_view line, WallTime time, LogStream stream, int pid);
-  /// Sends what is kept, for the end, when there is no loop any more, with pauses of at most `patience`.
+  /// Sends the kept messages at the end, when there is no loop any more, with pauses of at most `patience`.
   void finish(Millis patience);
 
-  /// Messages that were not sent, as far as anybody said so.
+  /// Messages that are known not to have been sent.
   std::uint64_t dropped() const { return dropped_; }
-  /// Why it cannot be sent just now; empty if all is well.
+  /// Why nothing can be sent now; empty if all is well.
   const std::string& trouble() const { return trouble_; }
 
  private:
@@ -72,11 +70,11 @@ class SyslogSender {
   SyslogMessage message_;
   std::string where_;
   std::vector<SyslogAddress> addresses_;
-  std::size_t next_ = 0;  ///< of them, to be tried
+  std::size_t next_ = 0;  ///< index of the address to try next
   Fd socket_;
   bool over_ip_ = false;
-  Millis opened_at_{-1'000'000};  ///< when the addresses were begun with
-  std::size_t opened_ = 0;        ///< how many of them since then
+  Millis opened_at_{-1'000'000};  ///< when the first address was tried
+  std::size_t opened_ = 0;        ///< number of addresses tried since then
   std::deque<std::string> kept_;
   std::size_t kept_bytes_ = 0;
   bool waits_ = false;
