@@ -24,8 +24,8 @@
 namespace keeper {
 namespace {
 
-constexpr int kOneLooks = 64;              // lines; then others get a turn
-constexpr std::size_t kSpare = 16 * 1024;  // of the socket's buffer, for what the kernel adds to each piece
+constexpr int kOneLooks = 64;              // lines; then the loop serves others
+constexpr std::size_t kSpare = 16 * 1024;  // of the socket's buffer, for the kernel's overhead per piece
 constexpr std::chrono::milliseconds kFinishWithin{1000};
 
 int number_from(int socket, int option) {
@@ -72,7 +72,7 @@ void Channel::wait() {
   own_.async_wait(asio::posix::descriptor_base::wait_read, living_.only([this] { go_on_reading(); }));
 }
 
-/// A socket with half a line in it is readable all the time: what is waited for is a change.
+/// A socket with half a line in it is always readable: wait for a change instead.
 void Channel::wait_for_more() {
   if (!news_) {
     Fd epoll(epoll_create1(EPOLL_CLOEXEC));
@@ -116,7 +116,7 @@ void Channel::drain() {
   }
 }
 
-/// What is there, and nothing of it taken: one byte more than a message may have, at most.
+/// Returns the available bytes without taking them: at most one byte more than a message may have.
 std::string Channel::look(bool& end) {
   std::string out;
   const int from_the_start = 0;
@@ -144,7 +144,7 @@ std::string Channel::look(bool& end) {
   return out;
 }
 
-/// False: they are not there any more, which nobody but us could have done.
+/// Returns false if they are gone; only this process could have taken them.
 bool Channel::take(std::size_t bytes) {
   char thrown[4096];
   while (bytes > 0) {
@@ -186,8 +186,8 @@ Channel::Left Channel::take_lines() {
   return Left::gone;
 }
 
-/// The newline of a message that is too long stays: alone it is an empty line, and so it does not matter
-/// whether it was taken when somebody else goes on here.
+/// Keeps the newline of a message that is too long: alone it is an empty line, so it does not matter to a
+/// successor whether it was taken.
 Channel::Left Channel::throw_away(std::string& seen) {
   auto mark = living_.mark();
   if (!std::exchange(skips_, true)) hooks_.skips(true);
@@ -208,7 +208,7 @@ Channel::Left Channel::throw_away(std::string& seen) {
   return mark.expired() ? Left::gone : Left::more;
 }
 
-/// The last thing that is done: this object may be gone afterwards.
+/// The last action: this object may be gone afterwards.
 void Channel::close_up() {
   if (std::exchange(closed_, true)) return;
   living_.renew();
@@ -221,8 +221,8 @@ void Channel::close_up() {
 
 // --- writing
 
-/// Pieces are made of a whole line at once, so that no reader ever gets half of one: what keeps the kernel
-/// from taking a piece is that its buffer is full before it.
+/// Sends a whole line at once, so that no reader gets half of one: the kernel refuses a piece only if its
+/// buffer was full before.
 bool Channel::has_room(std::size_t bytes) {
   int waiting = 0;
   if (ioctl(own_.native_handle(), SIOCOUTQ, &waiting) < 0) return false;
@@ -247,7 +247,7 @@ bool Channel::send(std::string_view line, int fd) {
 }
 
 /// Memory was short, or the program has made the buffer small. Half a line must not stay: the program would
-/// not survive it. The line is finished within a second, or the channel is closed, which ends a line too.
+/// not survive it. The line is finished within a second, or the channel is closed, which also ends a line.
 void Channel::finish_sending() {
   late_.expires_after(kFinishWithin);
   late_.async_wait(living_.only([this] {

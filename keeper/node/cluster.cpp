@@ -13,7 +13,7 @@ constexpr std::size_t kMostData = 4096;
 constexpr std::int64_t kOnlyV6 = 1;        // UV_TCP_IPV6ONLY, UV_UDP_IPV6ONLY
 constexpr std::int64_t kReuseAddress = 4;  // UV_UDP_REUSEADDR
 
-/// What stands in the message, as it is written.
+/// The members of the message as received.
 struct Pieces {
   std::string_view act, seq, key, address, port, type, fd, index, flags, backlog, data;
 };
@@ -42,8 +42,7 @@ std::string text_in(std::string_view piece) {
   return kind_of(piece) == '"' && read_bytes(piece, out) ? out : "";
 }
 
-/// Of datagrams node hands on what the program has written, which may be a text that is a number, and takes
-/// nothing for 0.
+/// For datagrams node passes on the program's own value, which may be a number as text; a missing value is 0.
 std::string port_piece(const Pieces& pieces) {
   const bool datagrams = text_in(pieces.type).starts_with("udp");
   const std::string text = text_in(pieces.port);
@@ -58,7 +57,7 @@ bool is_port(std::int64_t number) {
   return number >= 0 && number <= 65535;
 }
 
-/// False: it makes no sense.
+/// Returns false if it is invalid.
 bool read_wish(const Pieces& pieces, SocketWish& wish) {
   using Kind = SocketWish::Kind;
   const std::string type = text_in(pieces.type);
@@ -81,7 +80,7 @@ bool read_wish(const Pieces& pieces, SocketWish& wish) {
   return true;
 }
 
-/// As node's primary has it.
+/// Makes the key as node's primary does.
 std::string key_of(const Pieces& pieces) {
   std::string out;
   const std::string port = port_piece(pieces);

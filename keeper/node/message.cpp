@@ -10,7 +10,7 @@ namespace {
 
 using Kind = NodeMessage::Kind;
 
-constexpr int kMostLevels = 1000;  // each is a frame on the stack of whoever reads it
+constexpr int kMostLevels = 1000;                           // each is a frame on the reader's stack
 constexpr int kAnyNumber = static_cast<int>(kMostMessage);  // a line has no more values than bytes
 constexpr std::string_view kPrefix = "NODE_";
 
@@ -29,7 +29,7 @@ NodeMessage read_node_message(std::string_view line) {
   const TextCheck check =
       check_object(line, kMostLevels, kAnyNumber, [&](std::string_view key, std::string_view value) {
         if (key != "cmd") return;
-        command.clear();  // of two members of one name the last counts, as JSON.parse has it
+        command.clear();  // of two members of one name the last counts, as in JSON.parse
         if (kind_of(value) == '"') read_bytes(value, command);
       });
   if (check != TextCheck::good) return {Kind::rubbish};
@@ -41,8 +41,8 @@ std::string node_message_of(std::string_view text) {
   const bool shaped = kind == '{' || kind == '[' || kind == '"';
   if (!shaped || check_json(text, kMostLevels, kAnyNumber) != TextCheck::good)
     return carry_bytes(text).dump();
-  // As it is written, for a number may be more than a double holds; on one line, as a newline, which stands
-  // only between values, would be the end of the message.
+  // Keeps the text as received, because a number may exceed a double; on one line, because a newline, which
+  // can only be between values, would end the message.
   std::string out(text);
   std::replace_if(
       out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');

@@ -1,5 +1,5 @@
 // One message of node's channel (child_process, serialization "json"): a JSON text on a line of its own. An
-// object whose "cmd" begins with NODE_ is between node and its parent; all others are the program's.
+// object whose "cmd" begins with NODE_ is between node and its parent; all others belong to the program.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -7,34 +7,34 @@
 
 namespace keeper {
 
-/// Longer ones are passed over: whoever is told of messages keeps them.
+/// Longer ones are skipped: receivers keep messages in memory.
 inline constexpr std::size_t kMostMessage = 64 * 1024;
 
 struct NodeMessage {
   enum class Kind {
     nothing,   ///< an empty line
-    rubbish,   ///< no JSON text
+    rubbish,   ///< not a JSON text
     program,   ///< process.send() of the program
     handle,    ///< the same with a socket beside it (NODE_HANDLE)
-    cluster,   ///< a worker of a cluster has to say something (NODE_CLUSTER)
-    internal,  ///< anything else of node's own
+    cluster,   ///< a message of a cluster's worker (NODE_CLUSTER)
+    internal,  ///< any other message of node itself
   };
   Kind kind = Kind::nothing;
   bool ready = false;  ///< of a program: the text "ready"
-  /// Whether node keeps it from the program.
+  /// Node keeps it from the program.
   bool is_nodes_own() const {
     return kind == Kind::handle || kind == Kind::cluster || kind == Kind::internal;
   }
   bool operator==(const NodeMessage&) const = default;
 };
 
-/// Of a line without its newline. Never builds a tree of it.
+/// Parses a line without its newline. Never builds a tree of it.
 NodeMessage read_node_message(std::string_view line);
 
-/// How a text of a user is sent: as it is where it is a JSON object, array or text, else as a text.
+/// Returns a user's text as a message: unchanged if it is a JSON object, array or text, else as a text.
 std::string node_message_of(std::string_view text);
 
-/// To whoever has sent a handle: it was not taken.
+/// Tells the sender of a handle that it was not taken.
 inline constexpr std::string_view kHandleRefused = R"({"cmd":"NODE_HANDLE_NACK"})";
 
 }  // namespace keeper

@@ -10,7 +10,7 @@ using std::string;
 using std::string_view;
 using Runs = NodeCommand::Runs;
 
-/// Options whose value is the next word, unless it is behind an '='. Those of V8 always have the '='.
+/// Options whose value is the next word, unless an '=' follows. Those of V8 always have the '='.
 constexpr std::array kWithValue =
     std::to_array<string_view>({"-r",
                                 "--require",
@@ -152,7 +152,7 @@ NodeCommand read_node_command(const std::vector<string>& words) {
 
 string launcher_remedy(string_view script, const std::vector<string>& args) {
   const string_view stem = stem_of(script);
-  // The files that the links of these names lead to have plainer ones.
+  // The files behind the links of these names have plainer names.
   const string_view package = script.find("/tsx/") != string_view::npos       ? "tsx"
                               : script.find("/ts-node/") != string_view::npos ? "ts-node"
                                                                               : stem;

@@ -32,7 +32,7 @@ int set(int fd, int level, int option, int value = 1) {
   return setsockopt(fd, level, option, &value, sizeof value);
 }
 
-/// "fe80::1%eth0" has the interface behind the address. False: it is no address.
+/// "fe80::1%eth0" has the interface after the address. Returns false if it is not an address.
 bool read_v6(const std::string& text, std::uint16_t port, Address& out) {
   auto& in = reinterpret_cast<sockaddr_in6&>(out.bytes);
   const auto percent = text.find('%');
@@ -65,7 +65,7 @@ bool read_address(const SocketWish& wish, Address& out) {
   return wish.v6 ? read_v6(wish.address, wish.port, out) : read_v4(wish.address, wish.port, out);
 }
 
-/// What libuv sets before it binds. 0, or an errno.
+/// Sets the options that libuv sets before it binds. Returns 0, or an errno.
 int prepare(int fd, const SocketWish& wish) {
   const bool tcp = wish.kind == Kind::tcp;
   if ((tcp || wish.reuse_address) && set(fd, SOL_SOCKET, SO_REUSEADDR) < 0) return errno;
@@ -85,7 +85,7 @@ ServerSocket open_at(const SocketWish& wish) {
   if (!out.fd) return {Fd(), errno};
   out.error = prepare(out.fd.get(), wish);
   if (out.error == 0 && bind(out.fd.get(), reinterpret_cast<sockaddr*>(&address.bytes), address.size) < 0)
-    out.error = wish.kind == Kind::local && errno == ENOENT ? EACCES : errno;  // as uv_pipe_bind has it
+    out.error = wish.kind == Kind::local && errno == ENOENT ? EACCES : errno;  // as in uv_pipe_bind
   if (out.error == 0 && wish.kind != Kind::udp && listen(out.fd.get(), wish.backlog) < 0) out.error = errno;
   if (out.error != 0) out.fd.reset();
   return out;
@@ -146,7 +146,7 @@ bool socket_file_is_gone(const std::string& path, std::uint64_t inode, const Act
   return !S_ISSOCK(st.st_mode) || st.st_ino != inode;
 }
 
-/// Looked at and removed in the directory that is open, whatever its path leads to by then.
+/// Looks and removes in the open directory, wherever its path leads by then.
 void remove_socket_file(const std::string& path, std::uint64_t inode, const ActingUser& user) {
   const ActingAs as_user(&user);
   if (as_user.error() != 0 || inode == 0) return;

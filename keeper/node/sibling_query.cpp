@@ -31,7 +31,7 @@ void SiblingQuery::wait() {
   }));
 }
 
-/// False if there is nothing more to wait for.
+/// Returns false if nothing more is awaited.
 bool SiblingQuery::receive() {
   char bytes[4096];
   const ssize_t got = receive_beside(connection_.native_handle(), bytes, sizeof bytes, socket_);
@@ -45,7 +45,7 @@ bool SiblingQuery::receive() {
   return false;
 }
 
-/// The last thing that is done: this object may be gone afterwards.
+/// The last action: this object may be gone afterwards.
 void SiblingQuery::finish(std::optional<SharedSocket> shared, Fd socket) {
   std::error_code ignored;
   living_.renew();

@@ -1,7 +1,7 @@
-// One question to the keeper of another instance: whether it has a listening socket that is wanted.
+// Asks the keeper of another instance whether it has a wanted listening socket.
 //
-// Passive: the connection is made by somebody else. Never waits: a sibling that does not answer is given up
-// after its time.
+// Passive: the caller makes the connection. Never blocks: a sibling that does not answer is given up at its
+// timeout.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
@@ -17,11 +17,11 @@ namespace keeper {
 
 class SiblingQuery {
  public:
-  /// `shared`: what the sibling has answered; nothing if it did not in time. `socket`: what came beside it.
+  /// `shared`: the sibling's reply; nothing if it did not come in time. `socket`: came beside it.
   using OnDone = std::function<void(std::optional<SharedSocket> shared, Fd socket)>;
 
-  /// Asks for the socket of that key over a connected, non-blocking socket. `on_done` is called once, from
-  /// the loop.
+  /// Asks for the socket of that key over a connected, non-blocking socket. Calls `on_done` once, from the
+  /// loop.
   SiblingQuery(asio::io_context& io, Fd connection, const std::string& key, Millis patience, OnDone on_done);
   SiblingQuery(const SiblingQuery&) = delete;
   SiblingQuery& operator=(const SiblingQuery&) = delete;

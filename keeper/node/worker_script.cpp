@@ -14,8 +14,8 @@ std::string_view worker_script() {
 
 namespace {
 
-/// Of the permission model, node would end because it may not read the script. NODE_OPTIONS of a file counts
-/// only where the variable is not set.
+/// With the permission model node would end because it may not read the script. NODE_OPTIONS of a file counts
+/// only if the variable is not set.
 bool rules_it_out(std::string_view word) {
   constexpr std::string_view options[] = {"--permission", "--experimental-permission", "--env-file",
                                           "--experimental-config-file", "--experimental-default-config-file"};
