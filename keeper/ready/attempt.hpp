@@ -1,4 +1,4 @@
-// One try of a probe. It is begun once, and ends by itself, once, or is given up by being destroyed.
+// One try of a probe. It is begun once, and ends by itself, once, or is aborted by its destruction.
 #pragma once
 #include <functional>
 #include <string>
@@ -10,7 +10,7 @@ namespace keeper {
 
 class Attempt {
  public:
-  /// `answer`: what came of it, in a few words that follow the condition's: "answered 500".
+  /// `answer`: the result in a few words that follow the condition's: "answered 500".
   using Ended = std::function<void(bool good, std::string answer)>;
 
   explicit Attempt(Ended ended) : ended_(std::move(ended)) {}
@@ -20,11 +20,11 @@ class Attempt {
 
   /// `ended` may be called before this returns.
   virtual void begin() = 0;
-  /// Of the process that it runs; 0 where there is none.
+  /// The pid of the process that it runs; 0 if there is none.
   virtual int pid() const { return 0; }
 
  protected:
-  /// The last thing that is done: this object is gone when it returns.
+  /// The last action: this object is gone when it returns.
   void end(bool good, std::string answer = {}) {
     auto ended = std::exchange(ended_, nullptr);
     ended(good, std::move(answer));

@@ -25,7 +25,7 @@ class Running : public Attempt {
   asio::io_context& io_;
   const std::string& command_;
   const Commands& commands_;
-  int pid_ = 0;  ///< 0 once its status is taken: the number may be another's then
+  int pid_ = 0;  ///< 0 once it is reaped: the number may be reused then
   std::optional<asio::posix::stream_descriptor> pidfd_;
 };
 
@@ -42,7 +42,7 @@ void Running::wait() {
   pidfd_->async_wait(asio::posix::descriptor_base::wait_read, living_.only([this] { look(); }));
 }
 
-/// The group first: while its leader is not reaped, nobody else can have that number.
+/// Kills the group first: while its leader is not reaped, the number cannot be reused.
 void Running::look() {
   kill_group();
   auto exit = commands_.collect(pid_, pidfd_->native_handle());

@@ -1,8 +1,8 @@
-// cmd: a command ends with code 0. Starting one, and taking its exit status, is the business of others.
+// cmd: a command ends with code 0. The caller starts the command and takes its exit status.
 //
-// What a try leaves running in its process group is killed with it: when the command has ended, when it takes
-// longer than the limit, and when the probe is stopped. A command that was given up is reaped like any
-// stranger; one that runs (Probe::pid) is not to be.
+// Processes that a try leaves in its process group are killed: when the command has ended, when it exceeds
+// the limit, and when the probe is stopped. A command that was given up is reaped like a stranger; a running
+// one (Probe::pid) must not be.
 #pragma once
 #include <optional>
 #include <string>
@@ -14,13 +14,13 @@ namespace keeper {
 
 struct StartedCommand {
   int pid = 0;  ///< a child of this process, and the leader of its process group
-  Fd pidfd;     ///< readable when it has ended
+  Fd pidfd;     ///< readable once it has ended
 };
 
 struct Commands {
-  /// Runs /bin/sh -c COMMAND as the child would; nothing if it could not be started.
+  /// Runs /bin/sh -c COMMAND as the child would; returns nothing if it could not be started.
   std::function<std::optional<StartedCommand>(const std::string& command)> start;
-  /// Takes its exit status; nothing while it still runs.
+  /// Takes its exit status; returns nothing while it runs.
   std::function<std::optional<ExitInfo>(int pid, int pidfd)> collect;
 };
 

@@ -18,7 +18,7 @@ struct Address {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&bytes); }
 };
 
-/// Of size 0 for what is no numeric address.
+/// Returns size 0 for text that is not a numeric address.
 Address address_of(const string& text, std::uint16_t port) {
   Address out;
   sockaddr_in four{};

@@ -1,4 +1,4 @@
-// A try to connect: to a numeric address, or to localhost, which is ::1 and then 127.0.0.1.
+// Tries to connect: to a numeric address, or to localhost, which is ::1 and then 127.0.0.1.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <optional>
@@ -10,8 +10,8 @@
 
 namespace keeper {
 
-/// Who answers on a connection, where that is somebody else than it should be: "pid 812 (nginx)"; empty: it
-/// is not. Null: whoever it is.
+/// Names the process that answers on a connection if it is a stranger: "pid 812 (nginx)"; empty: it is not.
+/// Null: any process counts.
 using Stranger = std::function<std::string(int socket)>;
 
 class Connecting : public Attempt {
@@ -21,7 +21,7 @@ class Connecting : public Attempt {
   void begin() final { next(); }
 
  protected:
-  /// There is a connection. A port that takes them is enough for tcp.
+  /// Called when connected, which is enough for tcp.
   virtual void connected() { end(true); }
   asio::posix::stream_descriptor& socket() { return *socket_; }
 
@@ -30,21 +30,21 @@ class Connecting : public Attempt {
   void established();
 
   asio::io_context& io_;
-  std::vector<std::string> addresses_;  ///< still to be tried, the last one first
+  std::vector<std::string> addresses_;  ///< not tried yet, in reverse order
   std::uint16_t port_;
   Stranger stranger_;
-  std::string answered_;  ///< by a stranger, at one of the addresses; empty: nobody
+  std::string answered_;  ///< the stranger at one of the addresses; empty: none
   int error_ = 0;         ///< errno of the last address
   std::optional<asio::posix::stream_descriptor> socket_;
 };
 
-/// A non-blocking, close-on-exec socket that is being connected; it can be written to when that is decided.
+/// Returns a non-blocking, close-on-exec socket that is connecting; it is writable once the result is known.
 /// Nothing if it failed at once.
 Fd begin_connection(const std::string& address, std::uint16_t port);
 
-/// How that came out, as an errno; 0 if there is a connection. A connection to itself is none: where nobody
-/// listens on a port of those that are given to clients (ip_local_port_range), the kernel may give this
-/// socket that very port, and it meets itself.
+/// Returns the result as an errno; 0 if there is a connection. A connection to itself does not count: if no
+/// process listens on a port of the client range (ip_local_port_range), the kernel may give this socket that
+/// very port, and it connects to itself.
 int connection_error(int socket);
 
 }  // namespace keeper

@@ -31,7 +31,7 @@ class Asking : public Connecting {
   string line_;
 };
 
-/// A new connection takes a few hundred bytes at once, or something is wrong with it.
+/// A new connection takes a few hundred bytes at once, or it is faulty.
 void Asking::connected() {
   ssize_t sent = send(socket().native_handle(), request_.data(), request_.size(), MSG_NOSIGNAL);
   if (sent != static_cast<ssize_t>(request_.size())) return end(false, "closed the connection");

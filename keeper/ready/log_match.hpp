@@ -1,8 +1,8 @@
-// Readiness by a line of output: true once a line matches a POSIX extended expression (regex(7)) somewhere;
+// Readiness by a line of output: true once a line contains a match of a POSIX extended expression (regex(7));
 // ^ and $ are the line's start and end.
 //
-// Fed with output as it comes, cut anywhere; a line counts when its newline has come, without that (see
-// line_matcher for what counts of it). Dropped by its owner after the match.
+// Takes output as it comes, cut anywhere; a line counts when its newline has come, without it (line_matcher
+// says which part of it counts). Its owner destroys it after the match.
 #pragma once
 #include <memory>
 #include <string>
@@ -14,10 +14,10 @@ namespace keeper {
 
 class LogMatch {
  public:
-  /// `expression` has passed check_line_expression. Errors: invalid, with what regerror(3) says.
+  /// `expression` has passed check_line_expression. Errors: invalid, with regerror(3)'s text.
   static Result<std::unique_ptr<LogMatch>> make(std::string expression);
 
-  /// Whether a line that ends in `bytes` matches. What stands behind that line is not looked at.
+  /// Returns whether a line that ends in `bytes` matches. Does not read past that line.
   bool feed(std::string_view bytes);
 
  private:
@@ -25,7 +25,7 @@ class LogMatch {
   void keep(std::string_view piece);
 
   std::unique_ptr<LineMatcher> matcher_;
-  std::string line_;  ///< the beginning of one whose end has not come
+  std::string line_;  ///< the beginning of a line without an end yet
 };
 
 }  // namespace keeper

@@ -10,8 +10,8 @@
 namespace keeper {
 namespace {
 
-constexpr int kTurn = 64;      // then others get a turn
-constexpr int kAtEnd = 2'048;  // 1 MiB, the largest pipe that a program without privileges can make of this
+constexpr int kTurn = 64;      // then the loop serves others
+constexpr int kAtEnd = 2'048;  // 1 MiB, the largest size that an unprivileged program can give this pipe
 
 }  // namespace
 
@@ -45,7 +45,7 @@ void NotifyFd::drain() {
   take_bytes(kAtEnd);
 }
 
-/// At most so many times 512 bytes. False once there is nothing more to come. This object may be gone
+/// Reads at most that many times 512 bytes. Returns false once nothing more can come. This object may be gone
 /// afterwards.
 bool NotifyFd::take_bytes(int most) {
   char bytes[512];
@@ -64,7 +64,7 @@ bool NotifyFd::take_bytes(int most) {
   return !closed;
 }
 
-/// The last thing that is done: this object may be gone afterwards.
+/// The last action: this object may be gone afterwards.
 void NotifyFd::say(Said said) {
   if (auto tell = std::exchange(on_said_, nullptr)) tell(said);
 }

@@ -1,7 +1,7 @@
 // Readiness by a newline (s6: notification-fd): the child gets the writing end of a pipe under a number of
-// its choice, writes what it likes into it, and is ready at the first newline.
+// its choice, writes any bytes into it, and is ready at the first newline.
 //
-// One is made before each spawn. What the child writes later is read and thrown away: a program that goes on
+// One is made before each spawn. Later bytes of the child are read and discarded: a program that keeps
 // writing is neither stopped by a full pipe nor ended by SIGPIPE.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
@@ -17,24 +17,23 @@ class NotifyFd {
  public:
   enum class Said {
     ready,   ///< a newline came
-    closed,  ///< every copy of the writing end was closed, and no newline had come
+    closed,  ///< every copy of the writing end was closed before a newline came
   };
   using OnSaid = std::function<void(Said)>;
 
-  /// Makes the pipe, both ends close-on-exec, and waits. `on_said` is called once at most, from the loop; it
-  /// may let go of this object. Errors: failed.
+  /// Makes the pipe, both ends close-on-exec, and waits. Calls `on_said` at most once, from the loop; it may
+  /// destroy this object. Errors: failed.
   static Result<std::unique_ptr<NotifyFd>> make(asio::io_context& io, OnSaid on_said);
 
-  /// Goes on with the reading end of an earlier process.
+  /// Continues with the reading end of an earlier process.
   static std::unique_ptr<NotifyFd> go_on(asio::io_context& io, Fd reading, OnSaid on_said);
   int reading() { return reading_.native_handle(); }
 
-  /// What the child gets. Valid until spawned().
+  /// The child's end. Valid until spawned().
   int writing() const { return writing_.get(); }
   /// The spawn was tried: the child has its own copy, or there is no child.
   void spawned() { writing_.reset(); }
-  /// Reads what is there now: at the end of a run, whose last word may be that newline. `on_said` may be
-  /// called from here too.
+  /// Reads what is available: at the end of a run, whose last output may be that newline. May call `on_said`.
   void drain();
 
  private:

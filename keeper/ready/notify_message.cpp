@@ -11,7 +11,7 @@ namespace {
 using std::string_view;
 
 constexpr std::size_t kMostStatus = 512;
-constexpr std::uint64_t kMostMillis = 3650ULL * 86'400'000;  // what parse_duration takes
+constexpr std::uint64_t kMostMillis = 3650ULL * 86'400'000;  // the limit of parse_duration
 constexpr int kMostPid = 1 << 22;                            // proc(5), pid_max
 constexpr int kMostErrno = 4095;
 
@@ -23,7 +23,7 @@ std::optional<T> number(string_view text) {
   return out;
 }
 
-/// The size of the character at the front; 0 if that is not UTF-8.
+/// Returns the size of the character at the front; 0 if it is not UTF-8.
 std::size_t character(string_view text) {
   for (std::size_t size = 1; size <= std::min<std::size_t>(4, text.size()); ++size)
     if (is_utf8(text.substr(0, size))) return size;
@@ -34,7 +34,7 @@ bool is_control(char c) {
   return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
 }
 
-/// It is shown in terminals: what could move their cursor, or is no text, becomes '?'.
+/// Terminals show it: control characters, and bytes that are not text, become '?'.
 std::string clean(string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -48,7 +48,7 @@ std::string clean(string_view text) {
   return out;
 }
 
-/// Up to the next millisecond: a limit of 1 us is not one of 0.
+/// Rounds up to the next millisecond: a limit of 1 us is not one of 0.
 void read_usec(std::optional<Millis>& into, string_view value) {
   auto usec = number<std::uint64_t>(value);
   if (!usec || into) return;

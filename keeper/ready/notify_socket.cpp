@@ -27,9 +27,9 @@ using std::string;
 
 constexpr std::size_t kMostText = 4096;  // as systemd
 constexpr std::chrono::milliseconds kNoChild{100};
-constexpr int kTurn = 64;  // then others get a turn
+constexpr int kTurn = 64;  // then the loop serves others
 
-/// "@keeper/" and 128 random bits. Empty, with errno, where there are none.
+/// Returns "@keeper/" and 128 random bits. Empty, with errno, if there are none.
 string new_name() {
   unsigned char random[16];
   if (getrandom(random, sizeof random, 0) != static_cast<ssize_t>(sizeof random)) return {};
@@ -44,7 +44,7 @@ string new_name() {
 bool bind_to(int socket, const string& name) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);  // '@' is written for the NUL in front
+  std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);  // '@' stands for the leading NUL
   auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
   return bind(socket, reinterpret_cast<const sockaddr*>(&address), size) == 0;
 }
@@ -57,10 +57,10 @@ string name_of(int socket) {
   return "@" + string(address.sun_path + 1, size - front);
 }
 
-/// What comes beside the text of a datagram.
+/// The data beside the text of a datagram.
 struct Beside {
-  bool named = false;        ///< the kernel said who sent it
-  bool descriptors = false;  ///< they stay where they are
+  bool named = false;        ///< the kernel named the sender
+  bool descriptors = false;  ///< they stay in the socket
   bool cut = false;          ///< the text is longer
   Sender sender;
 };
@@ -77,12 +77,12 @@ void take_part(const cmsghdr& part, Beside& out) {
   if (part.cmsg_type == SCM_PIDFD && part.cmsg_len >= CMSG_LEN(sizeof(int))) {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(&part), sizeof fd);
-    if (fd >= 0) out.sender.pidfd = Fd(fd);  // else it says why there is none
+    if (fd >= 0) out.sender.pidfd = Fd(fd);  // otherwise the value is the reason for its absence
   }
 }
 
-/// Looks at the next message, and takes nothing. There is room for the sender's credentials, and for no
-/// descriptor: this process would have to close it. `room`: of the buffer for the credentials, in bytes.
+/// Looks at the next message without taking it. Leaves room for the sender's credentials, and none for a
+/// descriptor, which this process would have to close. `room`: of the buffer for the credentials, in bytes.
 ssize_t look_at_next(int socket, iovec text, std::size_t room, Beside& out) {
   alignas(cmsghdr) char beside[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int))];
   msghdr header{};
@@ -99,7 +99,7 @@ ssize_t look_at_next(int socket, iovec text, std::size_t room, Beside& out) {
   return got;
 }
 
-/// A pidfd of the sender comes where it was asked for before (SO_PASSPIDFD, Linux 6.5), and behind
+/// The kernel adds a pidfd of the sender if it was requested before (SO_PASSPIDFD, Linux 6.5), after
 /// descriptors.
 void ask_for_pidfd(int socket, bool asked) {
   const int on = asked ? 1 : 0;
@@ -126,7 +126,7 @@ Result<Fd> make_notify_socket(const string& wanted) {
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return system_error(doing);
   int yes = 1;
-  // Before it can be reached: what is sent without being asked for credentials carries none.
+  // Before the address is known: a message that is sent earlier carries no credentials.
   if (setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0) return system_error(doing);
   if (wanted.starts_with('@') && wanted.size() < sizeof(sockaddr_un::sun_path) &&
       bind_to(socket.get(), wanted))
@@ -168,8 +168,8 @@ void NotifySocket::wait() {
   }));
 }
 
-/// Whether the message is gone. One with descriptors stays if there can be no child to take it: it was acted
-/// on, and nothing else is read meanwhile.
+/// Returns whether the message is gone. A message with descriptors stays if no child can be made to take it:
+/// it was acted on, and nothing else is read meanwhile.
 bool NotifySocket::take(bool descriptors) {
   if (descriptors) return discard_by_child(socket_.native_handle(), 1).has_value();
   char nothing = 0;
@@ -177,14 +177,14 @@ bool NotifySocket::take(bool descriptors) {
   return true;
 }
 
-/// False if there was none. Whoever is told may let go of this object.
+/// Returns false if there was none. The receiver may destroy this object.
 bool NotifySocket::receive() {
-  if (handling_ || stuck_) return false;  // who is told of one may ask for the next
+  if (handling_ || stuck_) return false;  // the receiver of a message may ask for the next
   char text[kMostText];
   Beside with;
   const ssize_t got = look_at_next(socket_.native_handle(), {text, sizeof text}, with);
   if (got < 0) return errno == EINTR;
-  // It is taken when it was acted on: whoever takes this keeper's place in between finds it again.
+  // Takes it after it was acted on: a successor of this keeper in between finds it again.
   auto mark = living_.mark();
   Finally taken([&, descriptors = with.descriptors] {
     if (!mark.expired()) stuck_ = !take(descriptors);

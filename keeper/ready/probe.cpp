@@ -28,7 +28,7 @@ void Probe::stop() {
   attempt_.reset();
 }
 
-/// From here on this is waited for, and nothing that was waited for before.
+/// Waits for this from here on, and no longer for anything earlier.
 template <class F>
 void Probe::after(Millis wait, F then) {
   living_.renew();
@@ -36,7 +36,7 @@ void Probe::after(Millis wait, F then) {
   timer_.async_wait(living_.only(std::move(then)));
 }
 
-/// Where there is no memory, or no room in epoll, the try has failed like any other.
+/// If there is no memory, or no room in epoll, the try fails like any other.
 void Probe::try_once() {
   after(limit_, [this] { ended(false, "did not answer within " + duration_text(limit_)); });
   answer_ = "has not answered yet";

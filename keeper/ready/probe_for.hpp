@@ -1,4 +1,4 @@
-// The probe that a condition of readiness needs.
+// Makes the probe for a condition of readiness.
 #pragma once
 #include "keeper/ready/cmd_probe.hpp"
 #include "keeper/ready/connecting.hpp"
@@ -9,10 +9,10 @@ namespace keeper {
 struct Probing {
   Commands commands;
   Millis limit{0};      ///< of a command (the ready timeout); connections have 2 s
-  Stranger stranger{};  ///< by whom a connection is not to be taken
+  Stranger stranger{};  ///< names processes whose answers do not count
 };
 
-/// Null for a condition that is reported and not probed: secs, notify, fd, log. It has not been started.
+/// Returns null for a condition that is reported and not probed: secs, notify, fd, log. Not started yet.
 std::unique_ptr<Probe> probe_for(asio::io_context& io, const ReadyCondition& condition, const Probing& with,
                                  std::function<void()> on_success);
 

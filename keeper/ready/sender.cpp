@@ -19,7 +19,7 @@ struct Ids {
   int parent = 0, group = 0, session = 0;
 };
 
-/// Fields 4 to 6 of /proc/PID/stat (proc(5)), behind the name, which may have anything in it.
+/// Reads the fields 4 to 6 of /proc/PID/stat (proc(5)), after the name, which may contain anything.
 std::optional<Ids> ids_of(int pid) {
   char path[40], text[512];
   std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -34,7 +34,7 @@ std::optional<Ids> ids_of(int pid) {
   return out;
 }
 
-/// Reaped: its number may be another's now (pidfd_send_signal(2); a zombie is there still).
+/// It was reaped: its number may be reused (pidfd_send_signal(2); a zombie still exists).
 bool is_gone(int pidfd) {
   return syscall(SYS_pidfd_send_signal, pidfd, 0, nullptr, 0) < 0 && errno == ESRCH;
 }
