@@ -1,6 +1,6 @@
-// System calls without a library: what a guard is written in. It never runs the C library's start, so it has
-// none of its memory, and not even errno: a result below zero is the negative error number (syscall(2),
-// "Architecture calling conventions").
+// System calls without a library, for the guard. It never runs the C library's start, so it has none of its
+// memory, not even errno: a result below zero is the negative error number (syscall(2), "Architecture calling
+// conventions").
 #pragma once
 #include <sys/syscall.h>
 

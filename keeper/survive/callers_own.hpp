@@ -1,11 +1,11 @@
 // The properties that a program has from the caller of its keeper: the mask of new files, the priority and
-// the limits. They are one word of a role, so that nothing that stands between two roles (a wrapper script)
-// changes them:
+// the limits. They are one word of a role, so that a program between two roles (a wrapper script) does not
+// change them:
 //
 //   UMASK,PRIORITY,SOFT:HARD,SOFT:HARD,...   (of RLIMIT_CPU and the next ones; "-" is no limit)
 //
-// Each role sets them at its start, and its program has them from it. A header alone, with internal linkage:
-// the guard has no library, and calls of its own.
+// Each role sets them at its start, and its program inherits them. A header only, with internal linkage: the
+// guard has no library, and makes its own system calls.
 #pragma once
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -21,7 +21,7 @@ struct CallersLimit {
   std::uint64_t hard;
 };
 
-/// A number or "-", and the character behind it. Returns what follows.
+/// Reads a number or "-", and the character after it. Returns the rest.
 static inline const char* read_limit(const char* at, std::uint64_t& out) {
   out = *at == '-' ? ~0ull : 0;
   if (*at == '-') ++at;
@@ -30,7 +30,7 @@ static inline const char* read_limit(const char* at, std::uint64_t& out) {
   return *at == ',' || *at == ':' ? at + 1 : at;
 }
 
-/// As far as the hard limit of this process permits it.
+/// Sets it as far as this process's hard limit permits.
 static inline void set_limit(int resource, CallersLimit wanted) {
   if (bare::call(SYS_prlimit64, 0, resource, bare::address(&wanted)) == 0) return;
   CallersLimit now{};
@@ -40,7 +40,7 @@ static inline void set_limit(int resource, CallersLimit wanted) {
   bare::call(SYS_prlimit64, 0, resource, bare::address(&wanted));
 }
 
-/// Sets what the word says, as far as it is permitted.
+/// Sets the properties in the word, as far as permitted.
 static inline void take_callers_own(const char* word) {
   std::uint64_t mask = 0, priority = 0;
   word = read_limit(word, mask);

@@ -25,12 +25,12 @@ using bare::call;
 
 constexpr const char* kVariable = "KEEPER_ROLE=";
 constexpr const char* kOwnImage = "/proc/self/exe";
-constexpr int kMostText = kGuardWordsMost * (GuardWord::kName + 9);  // of the part of a role that changes
+constexpr int kMostText = kGuardWordsMost * (GuardWord::kName + 9);  // of the variable part of a role
 constexpr long kSecond = 1000;                                       // ms
-constexpr long kFirstWait = 50;  // ms before the third keeper of a row that died early
+constexpr long kFirstWait = 50;  // ms before the third of consecutive keepers that died early
 constexpr long kLongestWait = 5 * kSecond;
 constexpr long kUpWithin = 2 * kSecond;  // for the first keeper of a new program file
-constexpr long kLookAgain = 10;          // for what cannot be heard of
+constexpr long kLookAgain = 10;          // for what is not signalled
 constexpr long kForever = -1;
 constexpr int kNameMost = 128;
 constexpr int kPathMost = 4096 + kMostText;
@@ -40,8 +40,8 @@ struct Held {
   int fd;
 };
 
-/// The descriptors that it holds. More than the first few are mapped: an array of the greatest size would lie
-/// between the parts of the stack that are used, and cost each guard a page.
+/// The held descriptors. All but the first few are mapped: an array of the greatest size would lie between
+/// the used parts of the stack, and cost each guard a page.
 struct HeldList {
   static constexpr int kFew = 24;
   int count;
@@ -64,23 +64,23 @@ struct HeldList {
 struct Guard {
   char** argv;
   char** envp;
-  char** slot;       // of the environment: where the role stands
-  const char* rest;  // of the role: what does not change
+  char** slot;       // of the role, in the environment
+  const char* rest;  // of the role: the constant part
   Inbox* inbox;
   int signals;
-  bool guards;  // this is a guard, and no keeper
+  bool guards;  // this is a guard, not a keeper
   int link;     // to the keeper
-  int keeper;   // its pid; 0: no keeper runs just now
-  bool up;      // it has said so
+  int keeper;   // its pid; 0: no keeper runs now
+  bool up;      // it has reported that it is up
   bool again;   // there was one before it
   bool leaving;
-  int code;            // to end with
+  int code;            // exit code
   long started;        // ms
-  long next;           // ms: when to start the next one
-  int early;           // so many died early, one after the other
+  long next;           // ms: the start of the next one
+  int early;           // number of consecutive early deaths
   int died;            // wait status of the last one
-  const char* failed;  // why the program file that was to be tried is not used
-  char number[12];     // where that is an errno
+  const char* failed;  // why the tried program file is not used
+  char number[12];     // for an errno
   bool trying;         // the next keeper, or one that is not up yet, runs the image of `path`
   bool trial;          // the keeper was started from `path`
   char path[kGuardPathMost];
@@ -103,7 +103,7 @@ bool same_name(const char* a, const char* b) {
   return true;
 }
 
-/// What is too large for any of ours is some number that is none of them.
+/// Overflow wraps to a number that matches no descriptor.
 const char* read_number(const char* at, int& out) {
   unsigned number = 0;
   for (; *at >= '0' && *at <= '9'; ++at)
@@ -112,7 +112,7 @@ const char* read_number(const char* at, int& out) {
   return at;
 }
 
-/// Text into a buffer; what does not fit is left out.
+/// Writes text into a buffer; omits what does not fit.
 struct Writer {
   char* at;
   char* end;
@@ -132,9 +132,9 @@ struct Writer {
   }
 };
 
-// --- what it was born with
+// --- the state at its start
 
-/// "lock:5,socket:6": false where that is not ours (anybody may have set the variable).
+/// Parses "lock:5,socket:6"; returns false if it is invalid (any process may have set the variable).
 bool read_held(Guard& g, const char* at) {
   while (*at != 0 && *at != ' ' && *at != ';' && g.held.has_room()) {
     Held& one = g.held[g.held.count];
@@ -174,7 +174,7 @@ bool read_role(Guard& g) {
   return held(g, "lock") >= 0 && held(g, "socket") >= 0;
 }
 
-/// Of the state page; the one of an earlier file is let go.
+/// Maps the inbox of the state page; unmaps that of an earlier file.
 void map_inbox(Guard& g) {
   const int file = held(g, "state");
   if (file < 0) return;
@@ -184,7 +184,7 @@ void map_inbox(Guard& g) {
   g.inbox = reinterpret_cast<Inbox*>(memory + kInboxAt);
 }
 
-/// Nothing while the file is too short for it: to touch it then would end this process.
+/// Returns null while the file is too short: touching the mapping would end this process.
 Inbox* inbox_of(const Guard& g) {
   if (g.inbox == nullptr) return nullptr;
   const long size = call(SYS_lseek, held(g, "state"), 0, SEEK_END);
@@ -199,7 +199,7 @@ long now() {
 
 // --- its keeper
 
-/// KEEPER_ROLE=ROLE fds=...  and what `more` adds, then what does not change.
+/// Writes KEEPER_ROLE=ROLE fds=... and what `more` adds, then the constant part.
 void write_role(const Guard& g, char* text, const char* role, const char* key1, int value1, const char* key2,
                 int value2) {
   Writer out{text, text + kPathMost};
@@ -225,7 +225,7 @@ void keep_on_exec(const Guard& g, bool keep) {
     call(SYS_fcntl, g.held[i].fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
-/// In ps(1): "keeper: guard NAME", "keeper: NAME".
+/// Sets the name in ps(1): "keeper: guard NAME", "keeper: NAME".
 void write_name(const Guard& g, char* name, const char* begin) {
   Writer out{name, name + kNameMost};
   out.text(begin);
@@ -237,7 +237,7 @@ void write_name(const Guard& g, char* name, const char* begin) {
   *out.at = 0;
 }
 
-/// In the new process.
+/// Runs in the new process.
 [[noreturn]] void become_keeper(Guard& g, const char* image, int link) {
   char name[kNameMost];
   write_name(g, name, "keeper: ");
@@ -257,7 +257,7 @@ void end_link(Guard& g) {
   g.link = -1;
 }
 
-/// When the next one is to be started, after one that ended or could not be started.
+/// Sets the start of the next keeper, after one that ended or could not be started.
 void wait_longer(Guard& g) {
   ++g.early;
   long wait = g.early == 1 ? 0 : kFirstWait;
@@ -266,7 +266,7 @@ void wait_longer(Guard& g) {
   g.next = now() + (wait < kLongestWait ? wait : kLongestWait);
 }
 
-/// Where there is not even room for the first one, this process is it: a keeper without a guard can say so.
+/// If not even the first keeper can be forked, this process becomes it, and can report that.
 void cannot_start(Guard& g) {
   if (!g.again) become_keeper(g, kOwnImage, -1);
   wait_longer(g);
@@ -293,13 +293,13 @@ void start_keeper(Guard& g) {
   g.again = true;
 }
 
-/// A program file that was to be tried and did not do: the one of this process goes on.
+/// Returns to this process's program file after a tried one failed.
 void roll_back(Guard& g, const char* why) {
   g.trying = false;
   g.failed = why;
 }
 
-// --- words
+// --- messages
 
 void say(Guard& g, GuardWord::Kind kind, int code) {
   if (g.link < 0) return;
@@ -334,8 +334,8 @@ void hold(Guard& g, const GuardWord& word, int fd) {
   say(g, GuardWord::kept, GuardWord::held);
 }
 
-/// A keeper that a script has executed is called by its file: it executes itself again, by its own name. If
-/// that fails, it keeps the name.
+/// A keeper that a script has executed has the name of its file: it executes itself again, under its own
+/// name. If that fails, it keeps the name.
 void be_named(Guard& g) {
   if (starts_with(g.argv[0], "keeper: ")) return;
   char name[kNameMost];
@@ -347,8 +347,8 @@ void be_named(Guard& g) {
   keep_on_exec(g, false);
 }
 
-/// The keeper of a new program file has gone on: this process takes it too, with the same keeper. If that
-/// cannot be, it stays what it is, and so does its next keeper.
+/// The keeper of a new program file is up: this process executes the file too, and keeps that keeper. If that
+/// fails, it stays what it is, and so does its next keeper.
 void follow(Guard& g) {
   char role[kPathMost];
   char* before = *g.slot;
@@ -362,10 +362,10 @@ void follow(Guard& g) {
   *g.slot = before;
   Writer{g.number, g.number + sizeof g.number}.number(static_cast<int>(-error));
   roll_back(g, g.number);
-  call(SYS_kill, g.keeper, SIGKILL);  // before it hears an answer, which would be the end of the upgrade
+  call(SYS_kill, g.keeper, SIGKILL);  // before it gets a reply, which would end the upgrade
 }
 
-/// False: there was none. All that its keeper has said is read before its end counts.
+/// Returns false if there was none. Reads all messages of its keeper before it handles the keeper's end.
 bool take_word(Guard& g) {
   if (g.link < 0) return false;
   struct {
@@ -402,15 +402,15 @@ bool take_word(Guard& g) {
       g.trying = true;
       g.failed = nullptr;
       break;
-    case GuardWord::room: break;  // it was woken, which is all
+    case GuardWord::room: break;  // it was woken, which is enough
     default: break;
   }
   return true;
 }
 
-// --- what ends, and signals
+// --- ended processes, and signals
 
-/// Its own keeper's end is looked at last: whoever the next one is finds all the others in the inbox.
+/// Handles the end of its own keeper last: the successor then finds all others in the inbox.
 void note_ended(Guard& g) {
   for (;;) {
     siginfo_t info;
@@ -451,7 +451,7 @@ void keeper_ended(Guard& g, const siginfo_t& info) {
   }
   if (now() - g.started >= kSecond) g.early = 0;
   wait_longer(g);
-  if (g.early > 1) let_go(g, "report");  // who waits for the start sees that there is none
+  if (g.early > 1) let_go(g, "report");  // the command that waits for the start sees its end
 }
 
 void look_at_children(Guard& g) {
@@ -462,10 +462,10 @@ void look_at_children(Guard& g) {
   info.si_code = CLD_KILLED;
   info.si_status = SIGKILL;
   const long result = call(SYS_waitid, P_PID, g.keeper, address(&info), WEXITED | WNOHANG);
-  if (result == -ECHILD) info.si_pid = g.keeper;  // whatever else goes wrong, it may live
+  if (result == -ECHILD) info.si_pid = g.keeper;  // for any other error it may still live
   if (info.si_pid == 0) return;
   keeper_ended(g, info);
-  note_ended(g);  // what stood behind it
+  note_ended(g);  // entries that waited for it
 }
 
 void take_signals(Guard& g) {
@@ -492,7 +492,7 @@ void open_signals(Guard& g) {
       static_cast<int>(call(SYS_signalfd4, -1, address(&set), sizeof set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-/// As own_all_signals() does it. All zero is the default action, whatever the order of the kernel's members.
+/// Does as own_all_signals(). All zero is the default action, whatever the order of the kernel's members.
 void own_signals() {
   unsigned long set = ~0ul;
   for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGTSTP, SIGCONT})
@@ -503,7 +503,7 @@ void own_signals() {
     call(SYS_rt_sigaction, signal, address(standard), 0, sizeof set);
 }
 
-/// Its descriptors have their marks already. Number 0 to 2 are no place for others: a program gets its own
+/// Its descriptors are marked already. Numbers 0 to 2 must stay free for others: a program gets its own
 /// there.
 void own_descriptors() {
   call(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
@@ -511,7 +511,7 @@ void own_descriptors() {
     if (call(SYS_fcntl, fd, F_GETFD) < 0) call(SYS_openat, AT_FDCWD, address("/dev/null"), O_RDWR);
 }
 
-/// Whatever this process was before (a wrapper script, which may have set any of it), it is a guard.
+/// Makes it a guard, whatever this process was before (a wrapper script may have changed any of these).
 void own_process(const Guard& g) {
   own_signals();
   own_descriptors();
@@ -522,14 +522,14 @@ void own_process(const Guard& g) {
   call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/// When something is to be done; kForever: nothing.
+/// Returns when an action is due; kForever: none.
 long due(const Guard& g) {
   if (g.keeper == 0) return g.next;
   return g.trying && !g.up ? g.started + kUpWithin : kForever;
 }
 
-/// Until when nothing but news is waited for. A keeper that has closed its line is about to end, and no
-/// signal is needed to see that.
+/// Returns how long to wait for news only. A keeper that has closed its line is about to end, which needs no
+/// signal.
 long wake_at(const Guard& g) {
   const long until = due(g);
   const bool cannot_hear = g.signals < 0 || (g.keeper != 0 && g.link < 0);
@@ -537,8 +537,8 @@ long wake_at(const Guard& g) {
   return until == kForever || (look != kForever && look < until) ? look : until;
 }
 
-/// What was done since the last rest needed pages of the stack that are nobody's until they are used again
-/// (madvise(2)): half of a guard's memory.
+/// Releases the pages of the stack that the work since the last rest has used (madvise(2)): half of a guard's
+/// memory.
 [[gnu::noinline]] void give_back_stack() {
   const char here = 0;
   const UnusedStack unused = unused_stack(&here, 64 * 1024);
@@ -581,7 +581,7 @@ long wake_at(const Guard& g) {
 
 }  // namespace
 
-/// Becomes the guard. In a keeper, corrects only the name that a script has left.
+/// Becomes the guard. In a keeper, only corrects the name that a script has left.
 void guard_if_asked(char** argv, char** envp) {
   for (char** at = envp; *at != nullptr; ++at) {
     if (!starts_with(*at, kVariable)) continue;
@@ -609,8 +609,8 @@ extern "C" void keeper_guard_entry(char** stack) {
   keeper::guard_if_asked(stack + 1, stack + 1 + count + 1);
 }
 
-// Where the kernel enters a release: the guard, if that is what it is to be, and else what would have been
-// entered. The stack pointer is at argc (x86-64 psABI, "Process Initialization"; the same on AArch64).
+// The kernel's entry point in a release: the guard, if this process is to be one, else the usual entry point.
+// The stack pointer is at argc (x86-64 psABI, "Process Initialization"; the same on AArch64).
 #if defined(__x86_64__)
 asm(R"(
   .pushsection .text.keeper_start,"ax"

@@ -16,7 +16,7 @@ namespace keeper {
 namespace {
 
 constexpr int kAnswersWithin = 1000;             // ms: at its keeper's start, which waits for them
-constexpr std::chrono::seconds kSilentAfter{2};  // as long as a new keeper has to come up
+constexpr std::chrono::seconds kSilentAfter{2};  // the time in which a new keeper must come up
 
 GuardWord word_of(GuardWord::Kind kind, const std::string& name = "", int code = 0) {
   GuardWord out{};
@@ -52,7 +52,7 @@ void GuardLink::wait() {
   });
 }
 
-/// False: that was its end.
+/// Returns false at its end.
 bool GuardLink::take() {
   bool news = false;
   for (;;) {
@@ -98,7 +98,7 @@ void GuardLink::expect_answer() {
   deadline_.async_wait([this](std::error_code error) {
     if (error || unanswered_.empty()) return;
     silent_ = true;
-    const auto silent = hooks_.silent;  // it may be the end of this link
+    const auto silent = hooks_.silent;  // it may destroy this link
     silent();
   });
 }

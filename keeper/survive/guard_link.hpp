@@ -12,41 +12,41 @@
 
 namespace keeper {
 
-/// All from the loop.
+/// All are called from the loop.
 struct GuardHooks {
-  std::function<void()> news;  ///< there is something in the inbox
-  std::function<void()> lost;  ///< once: the guard is gone
+  std::function<void()> news;                                                   ///< the inbox has entries
+  std::function<void()> lost;                                                   ///< once: the guard is gone
   std::function<void(const std::string& name, GuardWord::Kept kept)> answered;  ///< to put()
-  std::function<void()> settled;  ///< it has answered to all that it was handed
-  std::function<void()> silent;   ///< it has not answered for 2 s to what it was handed
+  std::function<void()> settled;  ///< it has replied to all descriptors
+  std::function<void()> silent;   ///< it has not replied to a descriptor for 2 s
 };
 
 class GuardLink {
  public:
   GuardLink(asio::io_context& io, int socket, GuardHooks hooks);
-  /// Leaves the descriptor open: there may be a last word to say.
+  /// Leaves the descriptor open: a last message may follow.
   ~GuardLink();
   GuardLink(const GuardLink&) = delete;
   GuardLink& operator=(const GuardLink&) = delete;
 
-  /// The guard holds this descriptor too from now on, under that name (at most 19 bytes; what had it before
-  /// is let go): it hears all that its keeper has said before that one's end counts. Its answer is not waited
-  /// for, which would be two changes of process for each start. Errors: it is gone.
+  /// Makes the guard hold this descriptor too, under that name (at most 19 bytes; closes the former one of
+  /// that name): the guard reads all messages of its keeper before it handles the keeper's end. Does not wait
+  /// for its reply, which would be two context switches for each start. Errors: it is gone.
   Done put(const std::string& name, int fd);
-  /// Waits for its answers to all of that, a second at most. Errors: it is gone or silent.
+  /// Waits for its replies to all of these, a second at most. Errors: it is gone or silent.
   Done settle();
-  /// Whether its answer to a put() of that name is still to come.
+  /// Returns whether its reply to a put() of that name is due.
   bool awaits(const std::string& name) const;
-  /// Names of descriptors whose answers are to come, once it has been silent for 2 s; else nothing.
+  /// Returns the names of descriptors without a reply once it has been silent for 2 s; else nothing.
   std::vector<std::string> overdue() const;
   void drop(const std::string& name);
-  /// This keeper goes on where the one before it was.
+  /// Reports that this keeper has taken over from its predecessor.
   void up();
-  /// Whether the guard is gone, though on_lost was not called yet.
+  /// Returns whether the guard is gone, though on_lost was not called yet.
   bool lost();
-  /// The inbox was read when it was full.
+  /// Reports that the inbox, which was full, was read.
   void room();
-  /// This keeper ends now; the next one runs the program file at `path` (less than 1024 bytes).
+  /// Announces the end of this keeper; the next one runs the program file at `path` (less than 1024 bytes).
   Done renew(const std::string& path);
   /// The guard's process.
   int pid() const { return pid_; }
@@ -61,11 +61,11 @@ class GuardLink {
   int pid_;
   GuardHooks hooks_;
   std::deque<std::string> unanswered_;  ///< names that were put
-  asio::steady_timer deadline_;         ///< of the next answer; runs only while one is to come
+  asio::steady_timer deadline_;         ///< of the next reply; runs only while one is due
   bool silent_ = false;                 ///< the deadline has passed
 };
 
-/// All is done: when this process has ended, its guard ends with this code. The last word.
+/// The last message: when this process has ended, its guard ends with this code.
 void leave_guard(int socket, int code);
 
 }  // namespace keeper

@@ -31,7 +31,7 @@ void keep_on_exec(int fd, bool keep) {
   if (fd >= 0) fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
-/// All descriptors that go with it, by name.
+/// Returns all descriptors of the role, by name.
 std::vector<HeldFd> all_of(const RoleTable& table) {
   std::vector<HeldFd> out;
   for (const Named& d : kDescriptors)
@@ -71,7 +71,7 @@ void read_descriptors(std::string_view text, RoleTable& out) {
   }
 }
 
-/// The path comes last: it may hold anything.
+/// The path comes last: it may contain any characters.
 std::string to_text(Role role, const RoleTable& t) {
   std::string fds;
   for (const HeldFd& one : all_of(t))
@@ -111,7 +111,7 @@ RoleTable from_text(std::string_view text) {
   return out;
 }
 
-/// Anybody may have set a variable of that name.
+/// Any process may have set a variable of that name.
 bool is_ours(const RoleTable& t) {
   return !t.home.empty() && !t.stem.empty() && fcntl(t.lock, F_GETFD) >= 0 && fcntl(t.socket, F_GETFD) >= 0;
 }
@@ -153,7 +153,7 @@ std::optional<RoleTable> take_role() {
 }
 
 void own_process(RoleTable& table) {
-  if (table.caller.empty()) table.caller = callers_own();  // of a guard that knew nothing of it
+  if (table.caller.empty()) table.caller = callers_own();  // of an earlier guard that did not know it
   take_callers_own(table.caller.c_str());
   prctl(PR_SET_NAME, "keeper");  // the exec named it "exe"
   prctl(PR_SET_PDEATHSIG, 0);
@@ -169,7 +169,7 @@ Error enter_role(Role role, const RoleTable& table, const std::vector<std::strin
   envp.push_back(nullptr);
   std::array<const char*, 2> argv = {process_name.c_str(), nullptr};
   keep_all_on_exec(table, true);
-  // The guard, which has no library, finds all signals as they were left (own_all_signals).
+  // The guard, which has no library, finds all signals unchanged (own_all_signals).
   const std::string path = image < 0 ? "/proc/self/exe" : "/proc/self/fd/" + std::to_string(image);
   execve(path.c_str(), const_cast<char* const*>(argv.data()), const_cast<char* const*>(envp.data()));
   Error error = system_error("start the keeper", "exec " + path);

@@ -32,7 +32,7 @@ std::uint64_t mix(std::uint64_t hash, const void* bytes, std::size_t count) {
 
 std::uint64_t StatePage::begin_claim(std::uint64_t run) {
   const std::uint64_t claim = claim_of(spawn_of_claim(head().claim) + 1u, 0);
-  head().claim_run = 0;  // whoever is killed between these has not spawned
+  head().claim_run = 0;  // a process that is killed in between has not spawned
   head().claim = claim;
   head().claim_run = run;
   return claim;
@@ -118,7 +118,7 @@ std::uint64_t StatePage::checksum_of(const Slot& slot, std::string_view content)
   return mix(hash, content.data(), content.size());
 }
 
-/// Nothing where it is not whole.
+/// Returns nothing if it is not whole.
 std::optional<std::string> StatePage::content_of(const Slot& slot) const {
   if (slot.number == 0 || slot.offset < kSmallAt || slot.length > kMost || slot.offset + slot.length > kEnd)
     return std::nullopt;
@@ -141,7 +141,7 @@ std::optional<std::string> StatePage::read() const {
   return slot == nullptr ? std::nullopt : content_of(*slot);
 }
 
-/// Gives blocks to both places at once: the next content may not be shorter. Returns 0, or an errno.
+/// Allocates blocks for both places at once: the next content may be as long. Returns 0, or an errno.
 int StatePage::make_room_for(std::size_t bytes) {
   if (bytes <= kLarge || bytes <= room_) return 0;
   constexpr std::size_t step = 16 * 1024;
@@ -165,7 +165,7 @@ Done StatePage::write(std::string_view content) {
   if (cannot.errnum != 0) return cannot;
   const std::uint32_t which = next_;
   Slot& slot = head().slots[which];
-  // Whoever reads at any moment finds the other slot, until the checksum of this one is there.
+  // Readers use the other slot until this one has its checksum.
   slot.checksum = 0;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   const bool small = content.size() <= kSmall;

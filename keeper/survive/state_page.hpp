@@ -1,13 +1,13 @@
-// The state page: apps/NAME/state, mapped. What is written here is there for whoever comes next, the moment
-// it is written and without a system call, however this process ends.
+// The state page: apps/NAME/state, mapped. Written content is there for the next keeper at once and without a
+// system call, however this process ends.
 //
-// The first page holds a head with places that are written in place (the claim of a spawn, and what is being
-// written into the logs), and two slots; the content is written into the slot that does not hold the last
-// one, and then made the last one by its number and a checksum. So a reader never sees half of it. Only that
-// page is mapped: what is mapped costs memory, for each kept program. A content that is too long for its
-// slots goes by pwrite(2) into larger ones behind it.
+// The first page holds a head with fields that are written in place (the claim of a spawn, and the pieces
+// that are being written into the logs), and two slots. The content is written into the slot that does not
+// hold the last one, which then becomes the last one by its number and a checksum, so a reader never sees
+// half of it. Only that page is mapped, because mappings cost memory for each kept program. A content that is
+// too long for its slots is written by pwrite(2) into larger ones after them.
 //
-// A content that is longer still goes behind those; both places get their blocks when one is needed first.
+// An even longer content goes behind those; both places get their blocks when one is needed first.
 //
 // The file has its blocks before it is mapped: a full disk is an error here, and not a signal later.
 #pragma once
@@ -22,9 +22,9 @@
 
 namespace keeper {
 
-/// Which process is the run's, as one word {number of the spawn, pid}: whoever swaps it first has decided.
-/// The child side writes its pid just before it executes the program (and takes it back where that fails); a
-/// keeper that gives up on a spawn takes the claim away before.
+/// The process of a run, as one word {number of the spawn, pid}: the first process to swap it has decided.
+/// The child side writes its pid just before it executes the program (and removes it if that fails); a keeper
+/// that gives up on a spawn removes the claim before.
 using Claimed = std::atomic<std::uint64_t>;
 constexpr std::uint64_t claim_of(std::uint64_t spawn, int pid) {
   return spawn << 32 | static_cast<std::uint32_t>(pid);
@@ -39,50 +39,50 @@ constexpr std::uint32_t spawn_of_claim(std::uint64_t claim) {
 class StatePage {
  public:
   static constexpr std::size_t kSize = 64 * 1024;
-  static constexpr std::size_t kLarge = 28 * 1024;  ///< bytes of a content that has its room from the start
+  static constexpr std::size_t kLarge = 28 * 1024;  ///< bytes of a content that has its blocks from the start
   static constexpr std::size_t kMost = 192 * 1024;  ///< bytes of a content
   static constexpr std::size_t kPlaces = 2;
   static constexpr std::size_t kPlace = 64;  ///< bytes of each place of place()
 
-  /// Maps the page of an app, and makes it where there is none or one that is none. To be called under the
-  /// app's lock. Errors: no room, no permission, a link or another's file where it belongs.
+  /// Maps the page of an app, and makes it if it is missing or invalid. To be called under the app's lock.
+  /// Errors: no room, no permission, a link or another user's file in its place.
   static Result<StatePage> open(const Home& home, const std::string& stem);
-  /// The same of its file, whatever became of its name. `path`: for errors.
+  /// Does the same with its open file, whatever became of its name. `path`: for errors.
   static Result<StatePage> open(Fd file, const std::string& path);
   StatePage(StatePage&& other) noexcept;
   StatePage& operator=(StatePage&& other) noexcept;
   StatePage(const StatePage&) = delete;
   ~StatePage();
 
-  /// The last content that was written whole; nothing where there is none.
+  /// Returns the last content that was written completely; nothing if there is none.
   std::optional<std::string> read() const;
-  /// Errors: it is longer than kMost, or there is no room for it; the last one stays.
+  /// Errors: it is longer than kMost, or there is no room for it; the last content stays.
   Done write(std::string_view content);
 
-  /// Whether another process has overwritten its file or cut it short since it was opened. Contents are
-  /// then lost until it is opened again (mapped_page.hpp).
+  /// Returns whether another process has overwritten its file or cut it short since it was opened. Contents
+  /// are then lost until it is opened again (mapped_page.hpp).
   bool damaged() const { return head().magic != kMagic; }
-  /// A new page of the same file, empty, with the inbox at `read`. Errors: no room.
+  /// Returns a new, empty page in the same file, with the inbox at `read`. Errors: no room.
   Result<StatePage> made_anew(const std::string& path, std::uint32_t read) const;
 
-  /// Gives the blocks back that its last content does not need, as far as the file system can. Until it is
-  /// opened again a content that needs them may not be taken.
+  /// Releases the blocks that its last content does not need, as far as the file system can. Until it is
+  /// opened again a content that needs them may be refused.
   void give_room();
 
-  /// A claim for that run, which nobody has taken yet.
+  /// Begins a claim for that run, which no process has taken yet.
   std::uint64_t begin_claim(std::uint64_t run);
   Claimed& claim() { return head().claim; }
-  /// The run that the claim is for; 0: none.
+  /// The run of the claim; 0: none.
   std::uint64_t claim_run() const { return head().claim_run; }
   Inbox& inbox() { return head().inbox; }
   int file() const { return file_.get(); }
-  /// Memory for who writes a piece into log number `number`; zero in a new page.
+  /// Memory for the writer of a piece into log number `number`; zero in a new page.
   void* place(std::size_t number) { return head().places[number]; }
 
  private:
   static constexpr std::uint64_t kMagic = 0x31'65'74'61'74'73'6bull;  // "kstate1"
   struct Slot {
-    std::uint64_t number;  ///< the higher one is the last; 0: none
+    std::uint64_t number;  ///< the higher one is the last; 0: empty
     std::uint32_t offset;
     std::uint32_t length;
     std::uint64_t checksum;  ///< of the three above and of the content
@@ -106,9 +106,9 @@ class StatePage {
 
   unsigned char* memory_ = nullptr;
   Fd file_;
-  std::uint32_t next_ = 0;    ///< the slot that does not hold the last content
+  std::uint32_t next_ = 0;    ///< the slot without the last content
   std::uint64_t number_ = 0;  ///< of the last content
-  std::size_t room_ = 0;      ///< bytes that each place of the longest contents has blocks for
+  std::size_t room_ = 0;      ///< bytes for which each place of the longest contents has blocks
 };
 
 }  // namespace keeper

@@ -1,12 +1,12 @@
-// Values as bytes that an older and a newer keeper can read: each field has a number of its own, which is
-// never used for another; who does not know it passes it over, and one that is missing keeps its default.
+// Values as bytes that an older and a newer keeper can read: each field has a number, which is never used for
+// another one; a reader skips unknown numbers, and a missing field keeps its default.
 //
-// A struct says its fields once, in a function found by its type, for both directions:
+// A struct lists its fields once, in a function found by its type, for both directions:
 //
 //   template <class F> void fields(F& f, Clock& c) { f(1, c.at); f(2, c.held); }
 //
 // A field is: number (2 bytes), length (4), content. Numbers are 8 bytes in this machine's order: the bytes
-// never leave it. A list is its field several times; an optional that holds nothing is left out.
+// never leave it. A list is its field several times; an empty optional is omitted.
 #pragma once
 #include <chrono>
 #include <cstdint>

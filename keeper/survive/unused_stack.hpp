@@ -1,5 +1,5 @@
-// What is below the frames of a stack is nobody's until it is used again: who is to rest for long gives it
-// back, by madvise(2) with MADV_DONTNEED. A header alone, for the guard has no library.
+// The part of a stack below its frames is unused: a process that rests for long releases it, by madvise(2)
+// with MADV_DONTNEED. A header only, because the guard has no library.
 #pragma once
 
 namespace keeper {
