@@ -23,7 +23,7 @@ constexpr std::chrono::seconds kBetweenLooks{2};
 constexpr std::uint32_t kOfDirectory = IN_CREATE | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE | IN_DELETE |
                                        IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
-/// Where a symbolic link points; empty for what is none.
+/// Returns the target of a symbolic link; empty if it is not one.
 string target_of(const string& path) {
   char text[PATH_MAX];
   ssize_t size = readlink(path.c_str(), text, sizeof text);
@@ -87,7 +87,7 @@ FileWatch::FileWatch(asio::io_context& io, string path, std::function<void()> on
                      const ActingUser* user)
     : fd_(io), next_look_(io), path_(std::move(path)), on_change_(std::move(on_change)), user_(user) {}
 
-/// Returns those that count on the way now; null: this process's own.
+/// Returns the rights that count on the way now; null: this process's own.
 const ActingUser* FileWatch::rights() const {
   return user_ != nullptr && user_->acts ? rights_at(path_, *user_) : nullptr;
 }
@@ -101,7 +101,7 @@ void FileWatch::look_later() {
   });
 }
 
-/// True if the way is another one now. Anew each time: a link on the way may lead elsewhere than it did.
+/// Returns true if the way has changed. Resolves it anew each time: a link on it may lead elsewhere by now.
 Result<bool> FileWatch::watch_all() {
   std::map<int, std::set<string>> now;
   for (const auto& [directory, name] : places_of(path_)) {
@@ -146,13 +146,13 @@ bool FileWatch::concerns(const void* what) const {
   return names != watches_.end() && names->second.contains(event->name);
 }
 
-/// Watched first and looked at then, so that what happens in between is seen by one or the other. Where the
-/// way is a new one a directory may have come before it was watched: then it is walked once more.
+/// Sets watches first and looks then, so that a change in between is noticed by one of them. If the way is a
+/// new one, a directory may have appeared before it was watched: then walks once more.
 bool FileWatch::look_has_changed() {
   const ActingAs as_user(rights());
   if (as_user.error() != 0) return false;
   if (fd_.is_open()) {
-    auto other_way = watch_all();  // where that fails the old watches stay
+    auto other_way = watch_all();  // if that fails, the old watches stay
     if (other_way && *other_way) static_cast<void>(watch_all());
   }
   const FileMark now = mark_at(path_);

@@ -1,10 +1,10 @@
-// One file by its path, as whoever would open it now: followed through every link on the way (inotify(7)).
+// Watches one file by its path, as a process that opened it now would reach it, through all links
+// (inotify(7)).
 //
-// Every directory on the way is watched for the one name in it that leads on, so it is seen when the file is
-// rewritten, when another is moved into its place, when a link is set to point elsewhere, and when a
-// directory is replaced. Passive but for the waiting: nothing is decided here, what happens to other names is
-// passed over, and a file that is gone is no change until there is one again. Without an inotify instance the
-// file is looked at every two seconds instead.
+// Every directory on the way is watched for the one name in it that leads on, so the watch notices when the
+// file is rewritten, when another is moved into its place, when a link changes its target, and when a
+// directory is replaced. Passive except for the waiting: ignores other names, and reports a removed file only
+// once there is one again. Without an inotify instance it looks at the file every two seconds.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
@@ -23,9 +23,9 @@ namespace keeper {
 class FileWatch {
  public:
   enum class By { events, looks };
-  /// `path` is absolute. By::looks takes no inotify instance. `user`: null, or whose rights count where that
-  /// user may have chosen what the path leads to (file_place.hpp); has to outlive it. Errors: failed (no such
-  /// directory); a watch that was made goes on when a directory on the way is replaced.
+  /// `path` is absolute. By::looks takes no inotify instance. `user`: null, or the user whose rights count if
+  /// it may have chosen the target (file_place.hpp); must outlive this. Errors: failed (no such directory); a
+  /// watch stays valid when a directory on the way is replaced.
   static Result<std::unique_ptr<FileWatch>> make(asio::io_context& io, std::string path, By by,
                                                  std::function<void()> on_change,
                                                  const ActingUser* user = nullptr);
@@ -42,7 +42,7 @@ class FileWatch {
   void look();
   bool look_has_changed();
 
-  asio::posix::stream_descriptor fd_;  ///< closed: looks
+  asio::posix::stream_descriptor fd_;  ///< closed: polling
   asio::steady_timer next_look_;
   std::string path_;
   std::function<void()> on_change_;
@@ -51,8 +51,8 @@ class FileWatch {
   FileMark last_;
 };
 
-/// The directories, each with a name in it, that decide which file `path` is: one pair for every step of the
-/// way, through symbolic links. A loop of links ends after 40 (path_resolution(7)).
+/// Returns the directories, each with a name in it, that decide which file `path` is: one pair for every step
+/// of the way, through symbolic links. A loop of links ends after 40 (path_resolution(7)).
 std::set<std::pair<std::string, std::string>> places_of(const std::string& path);
 
 }  // namespace keeper

@@ -9,7 +9,7 @@
 namespace keeper {
 namespace {
 
-/// The number behind "oom_kill " in such a file.
+/// Reads the number after "oom_kill " in such a file.
 std::optional<std::uint64_t> kills_in(const std::string& path) {
   char text[512];
   long got = read_proc(path.c_str(), text, sizeof text);
@@ -24,8 +24,8 @@ std::optional<std::uint64_t> kills_in(const std::string& path) {
   return kills;
 }
 
-/// Where a process is (cgroups(7)): "/user.slice" of the line "0::/user.slice", which is that of version 2,
-/// or of "4:cpu,memory:/user.slice", which is that of the memory controller of version 1.
+/// The cgroups of a process (cgroups(7)): "/user.slice" of the line "0::/user.slice", which is version 2, or
+/// of "4:cpu,memory:/user.slice", which is the memory controller of version 1.
 struct Groups {
   std::optional<std::string> unified, memory;
 };
@@ -69,7 +69,7 @@ std::optional<OomMark> counter_at(std::string counter) {
 std::optional<OomMark> oom_mark(int pid, const OomPlaces& places) {
   const Groups groups = groups_of(pid, places.proc);
   std::optional<OomMark> out;
-  // The memory controller belongs to one version; of a container the cgroup may be mounted as the root.
+  // The memory controller belongs to one version; a container's cgroup may be mounted as the root.
   if (groups.memory) {
     out = counter_at(places.cgroup + "/memory" + *groups.memory + "/memory.oom_control");
     if (!out) out = counter_at(places.cgroup + "/memory/memory.oom_control");

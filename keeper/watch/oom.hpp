@@ -1,10 +1,10 @@
-// How many processes the kernel killed for want of memory: the counter `oom_kill` of their cgroup before and
-// after. Version 2 has it in memory.events (Documentation/admin-guide/cgroup-v2.rst), version 1 in
+// Counts the processes that the kernel killed for want of memory: the counter `oom_kill` of their cgroup
+// before and after. Version 2 has it in memory.events (Documentation/admin-guide/cgroup-v2.rst), version 1 in
 // memory.oom_control (Documentation/admin-guide/cgroup-v1/memory.rst).
 //
-// Passive: read at a spawn, at an exit and when somebody asks why, at no other time. The counter is that of
-// the whole cgroup, so it is a strong hint and no proof. Where its file cannot be read (the root cgroup of
-// version 2 has none) there is no mark, and the count is 0.
+// Passive: read at a spawn, at an exit and for a `why`, at no other time. The counter covers the whole
+// cgroup, so it is a strong hint and not a proof. If its file is unreadable (the root cgroup of version 2 has
+// none), there is no mark, and the count is 0.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace keeper {
 
-/// Where the two file systems are; tests have their own.
+/// The mount points of the two file systems; tests have their own.
 struct OomPlaces {
   std::string proc = "/proc";
   std::string cgroup = "/sys/fs/cgroup";
@@ -20,14 +20,14 @@ struct OomPlaces {
 
 struct OomMark {
   std::string counter;      ///< path of memory.events, or memory.oom_control
-  std::uint64_t kills = 0;  ///< what it said
+  std::uint64_t kills = 0;  ///< its value
   bool operator==(const OomMark&) const = default;
 };
 
-/// The mark of a process that has just begun; nothing where there is no counter.
+/// Returns the mark of a process that has just begun; nothing if there is no counter.
 std::optional<OomMark> oom_mark(int pid, const OomPlaces& places = {});
 
-/// By how much the counter went up since; 0 where it cannot be read any more.
+/// Returns the increase of the counter; 0 if it is unreadable by now.
 std::uint64_t oom_kills_since(const OomMark& mark);
 
 }  // namespace keeper

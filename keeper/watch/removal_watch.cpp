@@ -50,7 +50,7 @@ void RemovalWatch::wait() {
   });
 }
 
-/// What has happened since it was last read.
+/// Reads the events since the last call.
 void RemovalWatch::read_all() {
   alignas(inotify_event) char events[1024];
   for (;;) {
@@ -60,7 +60,7 @@ void RemovalWatch::read_all() {
     for (ssize_t at = 0; at < got;) {
       const auto* event = reinterpret_cast<const inotify_event*>(events + at);
       at += static_cast<ssize_t>(sizeof *event + event->len);
-      // IN_IGNORED: it is not watched any more, since it is gone, which was told, or by remove().
+      // IN_IGNORED: its watch ended because the file is gone, which was reported, or by remove().
       if ((event->mask & IN_IGNORED) == 0) on_change_((event->mask & IN_Q_OVERFLOW) ? kAny : event->wd);
     }
   }

@@ -1,7 +1,6 @@
-// Whether files are still where they were: tells which of them was removed, renamed, or got another mode or
-// owner (inotify(7) on their inodes alone; IN_ATTRIB: a file that is open, or bound, has a name less then).
-// Passive: what has happened is for others to look at. One instance for all of them: an ordinary user has
-// 128.
+// Watches whether files stay in their places: reports which of them was removed, renamed, or got another mode
+// or owner (inotify(7) on their inodes alone; IN_ATTRIB: an open or bound file loses a name). Passive: the
+// caller looks at what has happened. One instance for all of them: an ordinary user has 128.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <functional>
@@ -14,21 +13,21 @@ namespace keeper {
 
 class RemovalWatch {
  public:
-  /// A watched file, by its watch descriptor; kAny: so much has happened that it is not known to which.
+  /// A watched file, by its watch descriptor; kAny: events were lost, and any file may be affected.
   using OnChange = std::function<void(int watch)>;
   static constexpr int kAny = -1;
   static constexpr int kNone = -1;  ///< no file
 
-  /// Errors: failed (no inotify instance to be had).
+  /// Errors: failed (no inotify instance available).
   static Result<std::unique_ptr<RemovalWatch>> make(asio::io_context& io, OnChange on_change);
-  /// Goes on with the instance of an earlier process, and the files that it watched.
+  /// Continues with the instance of an earlier process, and the files that it watched.
   RemovalWatch(asio::io_context& io, Fd instance, OnChange on_change);
   int descriptor() { return fd_.native_handle(); }
 
-  /// Watches the file that is at the path, not what a link leads to; the same number again for one that it
-  /// watches already. kNone: it cannot.
+  /// Watches the file at the path, and not a link's target; returns the same number for a file that is
+  /// watched already. kNone: it cannot be watched.
   int add(const std::string& path);
-  /// The one that is open.
+  /// Watches the open file.
   int add(int fd);
   void remove(int watch);
 

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kNanosOfASecond = 1'000'000'000;
 
-/// What one process has: of /proc/PID/stat (proc(5)) the fields 14 utime, 15 stime, 20 num_threads and 24
+/// The usage of one process: of /proc/PID/stat (proc(5)) the fields 14 utime, 15 stime, 20 num_threads and 24
 /// rss.
 struct Own {
   std::uint64_t cpu_ns = 0;
@@ -53,15 +53,15 @@ std::optional<Own> own_of(int pid) {
   return read_stat({text, got > 0 ? static_cast<std::size_t>(got) : 0});
 }
 
-/// The clock of a process's CPU time, as clock_getcpuclockid(3) makes it, which asks the kernel whether it is
-/// one.
+/// Returns the clock of a process's CPU time as clock_getcpuclockid(3) makes it, without its validity check
+/// by the kernel.
 clockid_t cpu_clock_of(int pid) {
   constexpr clockid_t of_a_process = 2;
   return static_cast<clockid_t>(~static_cast<unsigned>(pid) << 3) | of_a_process;
 }
 
-/// The same of a process whose files are open: a third of what reading its stat takes, in which the kernel
-/// writes down 52 numbers. Nothing once it is gone: a clock of that number would be another's.
+/// Does the same for a process whose files are open: a third of the cost of its stat, for which the kernel
+/// formats 52 numbers. Nothing once it is gone: a clock of that number would be another process's.
 std::optional<Own> own_of(int pid, int statm, int tasks) {
   char text[128];
   const ssize_t got = pread(statm, text, sizeof text, 0);
@@ -73,13 +73,13 @@ std::optional<Own> own_of(int pid, int statm, int tasks) {
     return std::nullopt;
   Own out;
   std::from_chars(size_end + 1, end, out.pages);  // proc(5), statm: size, resident, ...
-  out.threads = st.st_nlink - 2;                  // a directory for each, beside . and ..
+  out.threads = st.st_nlink - 2;                  // a directory for each, plus . and ..
   out.cpu_ns =
       static_cast<std::uint64_t>(used.tv_sec) * kNanosOfASecond + static_cast<std::uint64_t>(used.tv_nsec);
   return out;
 }
 
-/// So much CPU time of so much time, in percent of one core, to a tenth.
+/// Returns that much CPU time in that much time, in percent of one core, to a tenth.
 double share(std::uint64_t cpu_ns, Millis time) {
   if (time.count() <= 0) return 0;
   constexpr double nanos_of_a_milli = 1e6;

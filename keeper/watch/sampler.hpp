@@ -1,4 +1,4 @@
-// Memory and CPU of processes, read from /proc when somebody asks and at no other time.
+// Memory and CPU of processes, read from /proc on request only.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -14,10 +14,10 @@ struct Usage {
   double cpu_percent = 0;          ///< of one core
 };
 
-/// Sums up a tree from one root on, and remembers its CPU time between questions.
+/// Sums up a tree from its root, and keeps its CPU time between calls.
 class Sampler {
  public:
-  /// Resident memory now, and CPU since the last question (of at least 1 s ago), else since `started`. Times
+  /// Returns resident memory now, and CPU since the last call (at least 1 s ago), else since `started`. Times
   /// are CLOCK_MONOTONIC. Nothing if the root is gone.
   std::optional<Usage> sample(int root, Millis started, Millis now);
 

@@ -14,7 +14,7 @@
 namespace keeper {
 namespace {
 
-// Errors of the program itself, and what a shell's job control needs.
+// Signals of program errors, and of a shell's job control.
 constexpr std::initializer_list<int> kLeftAlone = {SIGSEGV, SIGBUS,  SIGILL,  SIGFPE,  SIGABRT, SIGTRAP,
                                                    SIGSYS,  SIGKILL, SIGSTOP, SIGTSTP, SIGCONT};
 
@@ -28,9 +28,9 @@ int open_signalfd() {
   return fd;
 }
 
-/// By a bare system call: the library keeps two signals for itself (32 and 33), which its posix_spawn(3)
-/// ignores in every program that it starts, and would not change them here. All zero is the default action,
-/// whatever the order of the kernel's members.
+/// Makes a bare system call: the library reserves two signals (32 and 33), which its posix_spawn(3) ignores
+/// in every program that it starts, and would not change them here. All zero is the default action, whatever
+/// the order of the kernel's members.
 void set_to_default(int signal) {
   alignas(long) const char standard[64] = {};
   syscall(SYS_rt_sigaction, signal, standard, nullptr, (_NSIG - 1) / 8);

@@ -1,6 +1,5 @@
-// Signals as facts, in one place (signalfd(2)). Every signal that can be caught is blocked from start to end
-// of a keeper's life, so none can end it or interrupt a call; those that mean something are reported from the
-// loop.
+// Signals as facts, in one place (signalfd(2)). Every signal that can be caught is blocked for the whole life
+// of a keeper, so none can end it or interrupt a call; those with a meaning are reported from the loop.
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <functional>
@@ -10,12 +9,12 @@ namespace keeper {
 struct SignalFact {
   int number;
   bool from_terminal;  ///< the kernel sent it: Ctrl-C, which reaches every process of the group
-  int pid;             ///< who sent it, 0 for the kernel
+  int pid;             ///< the sender, 0 for the kernel
   unsigned uid;
-  bool passed_on = false;  ///< by the guard, which got it
+  bool passed_on = false;  ///< by the guard, which received it
 };
 
-/// Blocks every signal but the ones of program errors and job control, and puts all dispositions to their
+/// Blocks every signal except those of program errors and job control, and resets all dispositions to their
 /// default (so that a child, which inherits ignored ones over exec, has none). Once, at the start.
 void own_all_signals();
 
