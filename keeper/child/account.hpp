@@ -14,7 +14,7 @@
 
 namespace keeper {
 
-/// Where accounts are looked up.
+/// The sources of accounts.
 struct AccountSources {
   const char* passwd = "/etc/passwd";
   const char* group = "/etc/group";

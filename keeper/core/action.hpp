@@ -20,7 +20,7 @@ inline constexpr std::array<WordOf<Scope>, 4> kWordsOf<Scope>{
     {{Scope::process, "process"}, {Scope::group, "group"}, {Scope::tree, "tree"}, {Scope::rest, "rest"}}};
 
 namespace action {
-/// What is announced to people, logs and subscribers.
+/// The announcements for people, logs and subscribers.
 enum class What {
   started,        ///< pid; cause: what overtook the planned time, restart or changed
   confirmed,      ///< it is known to work

@@ -90,7 +90,7 @@ struct Life {
   Time ended{0};                   ///< when that was
   std::string stuck{};             ///< why it cannot be ended; empty while it can
 
-  /// Whether its main process can be sent a signal.
+  /// Its main process can be sent a signal.
   bool alive() const { return pid != 0 && !exit; }
   /// Returns whether it, or the rest of it, was sent the signal that ends it.
   bool ending_now() const {

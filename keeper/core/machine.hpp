@@ -134,7 +134,7 @@ class Machine {
   void on(const event::UserSignal&);
   void on(const event::Tick&);
 
-  // What is wanted
+  // The wanted state
   void want_up();
   void want_down(State ends_as, std::string reason);
   void begin_anew();
@@ -169,7 +169,7 @@ class Machine {
   void refuse_reload();
   void record_exit(const Life& life, bool served, bool confirmed, bool out_of_memory);
 
-  // What follows an end
+  // The consequences of an end
   bool another_takes_over();
   void decide(const Ending& ending, RunId run);
   void decide_after_failure(const Life& life);

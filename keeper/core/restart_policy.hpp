@@ -1,4 +1,4 @@
-// What follows the unrequested end of a run: another one, at once or after a pause, or none.
+// Decides what follows the unrequested end of a run: another one, at once or after a pause, or none.
 //
 // Two limits lead to `fatal`. start_retries counts consecutive failed starts: the run ended before it was
 // confirmed, could not be spawned, or was not ready in time. max_restarts counts restarts, whatever the runs

@@ -155,7 +155,7 @@ void Capture::look() {
   if (there != kUnasked && there > kPage / 2) capacity_ = size_of(pipe_.get());
   const bool full = there != kUnasked && there + kPage > capacity_;  // its writer may have to wait
   {
-    // Whatever happens while it is stored, the next look follows.
+    // The next look follows, whatever happens while it is stored.
     Finally again([&] {
       if (took == Took::nothing) return;
       if (took == Took::part) return pause_for_the_rest();

@@ -39,7 +39,7 @@ class TimeFormat {
   Stamp stamp_;
 };
 
-/// Where a line came from.
+/// The origin of a line.
 enum class LogStream { out, err, keeper };
 
 /// The format `json`.

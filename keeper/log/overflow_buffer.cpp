@@ -95,7 +95,7 @@ bool OverflowBuffer::leave_memory(std::size_t wanted) {
   return true;
 }
 
-/// Whether the memory (`size` bytes) has valid content.
+/// Returns whether the memory (`size` bytes) has valid content.
 bool OverflowBuffer::is_good(std::uint64_t size) const {
   auto inside = [&](const Counts& counts) { return counts.end <= size - kHead; };
   return head_->magic == kMagic && inside(head_->now) && (head_->piece == 0 || inside(head_->before));

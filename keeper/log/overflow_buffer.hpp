@@ -30,7 +30,7 @@ struct OverflowLoss {
 
 class OverflowBuffer {
  public:
-  /// `most`: bytes. `block`: bytes beyond that are kept as well if they are handed in.
+  /// `most`: bytes. `block`: bytes beyond that are kept too if they are handed in.
   OverflowBuffer(std::size_t most, bool block) : most_(most), block_(block) {}
   ~OverflowBuffer();
   OverflowBuffer(const OverflowBuffer&) = delete;
@@ -82,7 +82,7 @@ class OverflowBuffer {
 
   /// Keeps whole lines up to the bound, and drops the rest.
   void keep(std::string_view bytes);
-  /// Whether output is being dropped: until there is room and a line begins.
+  /// Output is being dropped: until there is room and a line begins.
   bool dropping() const { return head_->now.dropping; }
   /// To be called with new output while dropping: drops the rest of a line whose beginning was dropped, and
   /// returns what is behind it. Ends the dropping if there is room.
@@ -128,7 +128,7 @@ class OverflowBuffer {
   char* mapped_ = nullptr;
   std::size_t capacity_ = 0;  ///< bytes that are mapped
   Head own_{};
-  Head* head_ = &own_;  ///< in the mapped memory, where there is any
+  Head* head_ = &own_;  ///< in the mapped memory, if there is any
   std::uint64_t* word_ = nullptr;
   bool unnoted_ = false;  ///< the content has changed since the word was written
   std::uint64_t dropped_ = 0;

@@ -34,8 +34,8 @@ struct DirectoryEntry {
 
 struct RotationRules {
   int backups = 10;
-  /// Of one file; 0: no bound. A file may be larger, to end a line; all of them together are not larger than
-  /// so many of this size, plus kLineEnds.
+  /// The size of one file; 0: no bound. A file may be larger, to end a line; all of them together are not
+  /// larger than so many of this size, plus kLineEnds.
   std::uint64_t max_size = 0;
   std::optional<std::uint64_t> max_total = {};  ///< of the backups and a PATH that has grown to max_size
   bool compress = false;

@@ -7,8 +7,8 @@
 
 namespace keeper {
 
-/// `host` is a numeric address or "localhost". A try is given up after 2 s. One that a stranger takes is
-/// none.
+/// `host` is a numeric address or "localhost". A try ends after 2 s. A connection that a stranger accepts
+/// does not count.
 std::unique_ptr<Probe> tcp_probe(asio::io_context& io, std::string host, std::uint16_t port,
                                  std::function<void()> on_success, Stranger stranger = {});
 

@@ -1,4 +1,4 @@
-// Whether a file is still the one that was read, with the same content.
+// Tells whether a file is still the one that was read, with the same content.
 #pragma once
 #include <sys/stat.h>
 

@@ -254,7 +254,7 @@ Result<Fd> open_at(int directory, const char* name, const string& doing, Owner o
   return file;
 }
 
-/// From its beginning.
+/// Reads from its beginning.
 Result<string> read_file(int file, std::size_t most, const string& doing) {
   struct stat at {};
   if (fstat(file, &at) != 0 || lseek(file, 0, SEEK_SET) != 0) return system_error(doing);

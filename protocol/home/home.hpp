@@ -94,7 +94,7 @@ class Home {
   /// Returns the path for its stderr, if the streams are kept apart.
   std::string error_log_path(std::string_view stem) const;
 
-  /// How long to wait for a process that holds a lock for a moment: a keeper that is leaving, a command.
+  /// Time to wait for a process that holds a lock for a moment: a keeper that is leaving, a command.
   static constexpr Millis kLockWait{500};
   /// Takes the lock of STEM, creates apps/STEM, and waits up to `wait` while another process holds it. The
   /// lock lives as long as any copy of the descriptor (which is close-on-exec). Errors: already (another

@@ -20,7 +20,7 @@ struct LineAt {
 
 class LinesForward {
  public:
-  /// From `begin`, which is the start of a line; the lines that begin before `end`.
+  /// The lines from `begin`, which is the start of a line, that begin before `end`.
   LinesForward(LogContent& log, std::uint64_t begin, std::uint64_t end) : log_(log), at_(begin), end_(end) {}
   /// Returns nothing after the last one. Errors: the system's.
   Result<std::optional<LineAt>> next();

@@ -21,7 +21,7 @@ namespace keeper {
 inline constexpr std::size_t kMostLine = 1 << 20;  ///< bytes of one request line
 inline constexpr int kMostDepth = 64;
 inline constexpr int kMostValues = 10'000;
-/// Of a reply: a `logs` reply may be 192 KiB of empty lines.
+/// For a reply: a `logs` reply may be 192 KiB of empty lines.
 inline constexpr int kMostReplyValues = 250'000;
 
 /// JSON-RPC 2.0, section 5.1.
@@ -67,7 +67,7 @@ struct RequestLine {
 /// Decodes one line for a server. A line of white space has no items.
 RequestLine decode_requests(std::string_view line);
 
-/// Whether a request says that its client sends no more: it is answered, and the connection is closed.
+/// Says that a client sends no more: it is answered, and the connection is closed.
 enum class Last : bool { no, yes };
 
 /// Returns one request line with its newline. `id` is a number.

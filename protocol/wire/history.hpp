@@ -57,8 +57,8 @@ struct RunRecord {
   /// worker process), which were ended"; with the question whether it goes into the background if that is
   /// likely.
   std::optional<std::string> left_behind{};
-  /// How many processes of its cgroup the kernel killed for want of memory while it ran, including itself if
-  /// the cause is "out of memory". Nothing: none, or unknown.
+  /// Number of processes of its cgroup that the kernel killed for want of memory while it ran, including
+  /// itself if the cause is "out of memory". Nothing: none, or unknown.
   std::optional<std::uint64_t> oom_kills{};
   std::optional<std::int64_t> clearing_ms{};  ///< time until nothing of it was left
   std::optional<std::string> error;           ///< why it could not be spawned

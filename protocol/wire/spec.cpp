@@ -210,7 +210,7 @@ Done set_text(T& member, string_view text) {
   return {};
 }
 
-/// One text, or a list of them.
+/// Reads one text, or a list of them.
 Done read_addresses(std::vector<ListenAddress>& member, const Json& json) {
   std::vector<ListenAddress> out;
   for (const Json& item : json.is_array() ? json : Json::array({json})) {
@@ -240,7 +240,7 @@ Done read_limits(Limits& member, const Json& json) {
   return {};
 }
 
-/// One text, or a list of them.
+/// Reads one text, or a list of them.
 Done read_readiness(Readiness& member, const Json& json) {
   if (json.is_array() && json.empty()) return wrong("a list with at least one condition is wanted here");
   Readiness out;

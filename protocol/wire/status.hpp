@@ -39,7 +39,7 @@ struct KilledProcess {
   bool operator==(const KilledProcess&) const = default;
 };
 
-/// How the last run ended.
+/// The end of the last run.
 struct LastExit {
   ExitInfo exit;
   std::optional<WallTime> at;
