@@ -5,7 +5,7 @@
 // missing or its daemon has left it, it is searched again with the next message, at most once a second.
 //
 // A host is given as addresses: keeper is linked statically and cannot use the name service without waiting,
-// so the host is looked up at the start (see prepare), and the spec has the addresses. If one refuses, the
+// so the host is looked up at the start (complete_spec), and the spec has the addresses. If one refuses, the
 // next one is used. UDP does not report losses; a host that refuses reports that about the message before.
 #pragma once
 #include <sys/socket.h>

@@ -13,7 +13,7 @@ namespace keeper {
 /// The identity, size and age of a file.
 ///
 /// A packed file is a new file, and is still recognised: by its index, which names the inode of the original
-/// file (log_index_reader.hpp); without an index by the original size and the time of the last change, which
+/// file (log_index.hpp); without an index by the original size and the time of the last change, which
 /// a packer keeps, as gzip(1) does.
 struct FileFacts {
   std::uint64_t device = 0;
