@@ -25,9 +25,6 @@ Sorted sorted(Work& work) {
       work.fail(app.row.id, exit_code::failed, stuck(app.row).why());
     else if (is_deaf(app.row))
       work.fail(app.row.id, exit_code::partly, deaf(app.row).why());
-    else if (is_being_ended(app.row))
-      work.fail(app.row.id, exit_code::partly,
-                "a command is ending it; 'ctl restart " + stem + "' waits for that, and starts it then");
     else if (is_orphan(app.row) || !has_keeper(status.state))
       out.without_keeper.push_back(app.row.id);
     else if (status.state == State::stopping && status.wanted == Wanted::down)

@@ -20,7 +20,7 @@ void start_rest(Work& work, const std::vector<Chosen>& apps, const char* verb, b
       continue;
     }
     std::vector<Outcome> ended;
-    if (is_orphan(row) || is_being_ended(row)) ended = stop_apps(work.home(), {row}, deadline, verb);
+    if (is_orphan(row)) ended = stop_apps(work.home(), {row}, deadline, verb);
     if (!ended.empty() && ended.front().code != exit_code::done) {
       work.report(ended);
       continue;

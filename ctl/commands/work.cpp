@@ -62,8 +62,6 @@ std::vector<Row> Work::with_a_process() {
       out.push_back(row);
     else if (is_deaf(row))
       fail(row.id, exit_code::partly, deaf(row).why());
-    else if (is_being_ended(row))
-      fail(row.id, exit_code::partly, *row.status.reason);
     else if (is_orphan(row))
       fail(row.id, exit_code::partly, "its keeper was killed; 'ctl start " + row.id.stem() + "' keeps it on");
     else if (app.is_explicit)

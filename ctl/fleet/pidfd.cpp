@@ -16,9 +16,4 @@ bool wait_for_end(const Fd& pidfd, const Deadline& deadline) {
   }
 }
 
-void wait_for_ends(const std::vector<int>& pids, const Deadline& deadline) {
-  for (int pid : pids)
-    if (Fd pidfd = open_pidfd(pid); pidfd && !wait_for_end(pidfd, deadline)) return;
-}
-
 }  // namespace keeper

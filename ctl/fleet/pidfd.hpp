@@ -5,8 +5,6 @@ extern "C" {
 #include <sys/pidfd.h>
 }
 
-#include <vector>
-
 #include "protocol/client/client.hpp"
 
 namespace keeper {
@@ -19,7 +17,5 @@ inline Fd open_pidfd(int pid) {
 
 /// Whether the process has ended, waiting for that until the deadline.
 bool wait_for_end(const Fd& pidfd, const Deadline& deadline);
-/// Returns when all of them have ended, or at the deadline. Those that cannot be watched are passed over.
-void wait_for_ends(const std::vector<int>& pids, const Deadline& deadline);
 
 }  // namespace keeper

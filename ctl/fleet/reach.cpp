@@ -2,12 +2,8 @@
 
 namespace keeper {
 
-bool is_being_ended(const Row& row) {
-  return row.keeper_lives && !row.answered && row.status.state == State::stopping;
-}
-
 bool is_deaf(const Row& row) {
-  return row.keeper_lives && !row.answered && !is_being_ended(row);
+  return row.keeper_lives && !row.answered;
 }
 
 bool cannot_begin(const Row& row) {

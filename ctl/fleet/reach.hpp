@@ -4,8 +4,6 @@
 
 namespace keeper {
 
-/// A command holds its lock: it is ending a program whose keeper was killed.
-bool is_being_ended(const Row& row);
 /// A keeper holds its lock and does not answer: nothing can be asked of it. What to do about that.
 bool is_deaf(const Row& row);
 Error deaf(const Row& row);

@@ -40,9 +40,11 @@ bool is_program(const std::string& path) {
   return access(path.c_str(), X_OK) == 0;
 }
 
-Result<pid_t> spawn_keeper(const std::string& keeper, const std::string& stem, bool until_ready) {
+/// Runs `keeper --start=STEM OPTION`. `option`: empty for none.
+Result<pid_t> spawn_keeper(const std::string& keeper, const std::string& stem, const std::string& option) {
   std::string start = "--start=" + stem;
-  std::array<const char*, 4> words = {"keeper", start.c_str(), until_ready ? nullptr : "--no-wait", nullptr};
+  std::array<const char*, 4> words = {"keeper", start.c_str(), option.empty() ? nullptr : option.c_str(),
+                                      nullptr};
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t own;
@@ -76,15 +78,15 @@ void wait_for_one(const std::vector<Starting>& all, int milliseconds) {
   poll(polls.data(), polls.size(), milliseconds);
 }
 
-std::vector<Outcome> spawn_keepers(const std::string& keeper, const std::vector<AppId>& ids, bool until_ready,
-                                   const Deadline& deadline) {
+std::vector<Outcome> spawn_keepers(const std::string& keeper, const std::vector<AppId>& ids,
+                                   const std::string& option, const Deadline& deadline) {
   std::vector<Outcome> out;
   for (const AppId& id : ids)
     out.push_back({id, exit_code::partly, "it took too long; it was not begun"});
   std::vector<Starting> running;
   std::size_t next = 0;
   auto spawn_next = [&] {
-    auto pid = spawn_keeper(keeper, ids[next].stem(), until_ready);
+    auto pid = spawn_keeper(keeper, ids[next].stem(), option);
     if (pid)
       running.push_back({next, *pid, open_pidfd(*pid)});
     else
@@ -136,9 +138,17 @@ std::string already_text(const std::string& stem, const Status& status) {
   return stem + " is " + std::string(word_for(status.state)) + " already" + pid;
 }
 
+std::vector<Outcome> take_over_to_stop(const std::string& keeper, const std::vector<AppId>& ids,
+                                       std::string_view verb, const Deadline& deadline) {
+  std::vector<Outcome> out = spawn_keepers(keeper, ids, "--to-stop=" + std::string(verb), deadline);
+  for (Outcome& one : out)
+    if (one.code == kTakenExit) one.code = exit_code::done;
+  return out;
+}
+
 std::vector<Outcome> start_apps(const Home& home, const std::string& keeper, const std::vector<AppId>& ids,
                                 bool until_ready, const Deadline& deadline) {
-  std::vector<Outcome> out = spawn_keepers(keeper, ids, until_ready, deadline);
+  std::vector<Outcome> out = spawn_keepers(keeper, ids, until_ready ? "" : "--no-wait", deadline);
   std::set<AppId> taken;
   for (const Outcome& one : out)
     if (one.code == kTakenExit) taken.insert(one.id);

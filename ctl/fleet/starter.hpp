@@ -16,6 +16,13 @@ Result<std::string> find_keeper();
 std::vector<Outcome> start_apps(const Home& home, const std::string& keeper, const std::vector<AppId>& ids,
                                 bool until_ready, const Deadline& deadline);
 
+/// Has keepers take over programs whose keepers were killed, and stop them: a `keeper` for each, which says
+/// to our own stderr why it cannot (so such an outcome has no text). Returns as soon as the programs have
+/// their keepers; a program that has ended, or that another keeper has, is done. `verb`: for what, "stop",
+/// "restart" or "scale".
+std::vector<Outcome> take_over_to_stop(const std::string& keeper, const std::vector<AppId>& ids,
+                                       std::string_view verb, const Deadline& deadline);
+
 /// What is said of one that is kept as it is.
 std::string already_text(const std::string& stem, const Status& status);
 

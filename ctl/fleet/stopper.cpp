@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <map>
+#include <set>
+
 #include "ctl/fleet/asking.hpp"
 #include "ctl/fleet/guard_end.hpp"
-#include "ctl/fleet/orphan.hpp"
 #include "ctl/fleet/pidfd.hpp"
 #include "ctl/fleet/reach.hpp"
+#include "ctl/fleet/starter.hpp"
 #include "protocol/home/proc.hpp"
 
 namespace keeper {
@@ -33,12 +36,6 @@ Outcome stopped(const Row& row, const Status& status) {
   return Outcome::done(row.id, stopped_text(row) + force + left_text(status));
 }
 
-Outcome end_without_keeper(const Home& home, const Row& row, std::string_view asked,
-                           const Deadline& deadline) {
-  auto status = stop_orphan(home, row.id, asked, deadline);
-  return status ? stopped(row, *status) : Outcome::failed(row.id, status.error());
-}
-
 /// A keeper leaves after its reply. One whose pid another process was given in this moment is not waited for:
 /// a keeper that lives holds its lock.
 bool wait_until_gone(const Home& home, const Row& row, const Deadline& deadline) {
@@ -55,68 +52,149 @@ bool wait_until_gone(const Home& home, const Row& row, const Deadline& deadline)
   return true;
 }
 
-/// Its keeper was leaving already when it was asked, or was killed.
-Outcome stop_without_keeper(const Home& home, const Row& asked, const Error& error,
-                            const Deadline& deadline) {
-  for (const Row& row : look_again(home, {asked.id}, deadline)) {
-    if (is_orphan(row) || is_being_ended(row)) return end_without_keeper(home, row, "stop", deadline);
-    if (row.keeper_lives) return Outcome::failed(asked.id, error);
-  }
-  return Outcome::done(asked.id, stopped_text(asked));
+/// Returns what can be said of an app that has no keeper any more: by its record, as it is now.
+Outcome ended_without_keeper(const Row& asked, const Row& now) {
+  if (now.status.state == State::stopped) return stopped(asked, now.status);
+  return Outcome::failed(asked.id, {Reason::not_running, "", "it has ended meanwhile", 0});
 }
 
-/// A guard without a keeper is ended with its program; a keeper that does not answer is left alone.
-Outcome stop_deaf(const Home& home, const Row& row, std::string_view asked, const Deadline& deadline) {
-  if (row.status.keeper_pid || !end_guard_without_keeper(home, row.id, deadline))
-    return Outcome::failed(row.id, deaf(row));
-  Row now = row;
-  for (Row& one : look_again(home, {row.id}, deadline))
-    now = std::move(one);
-  auto status = stop_orphan(home, row.id, asked, deadline);
-  if (!status && status.error().reason == Reason::not_running)
-    return Outcome::done(row.id, stopped_text(row));
-  return status ? stopped(now, *status) : Outcome::failed(row.id, status.error());
-}
+/// Stops apps, each as its row says. A keeper can be killed while it stops its app: `takeovers` is how often
+/// another one is started then.
+class Stopping {
+ public:
+  Stopping(const Home& home, Stop request, std::string_view verb, const Deadline& deadline)
+      : home_(home), request_(std::move(request)), verb_(verb), deadline_(deadline) {}
 
-Outcome stop_outcome(const Home& home, const Row& row, const Answer& answer, const Deadline& deadline) {
-  auto status = reply_of<Stop>(row.id, answer);
-  if (!status) {
-    const Error& error = status.error();
-    if (error.reason == Reason::timeout) return Outcome::failed(row.id, late("it goes on being stopped"));
-    if (error.reason == Reason::not_running) return stop_without_keeper(home, row, error, deadline);
-    return Outcome::failed(row.id, error);
-  }
-  if (!wait_until_gone(home, row, deadline)) return Outcome::failed(row.id, late("its keeper is leaving"));
-  return stopped(row, *status);
-}
+  std::vector<Outcome> all(const std::vector<Row>& rows, int takeovers);
 
-std::vector<Outcome> stop_all(const Home& home, const std::vector<Row>& rows, const Stop& request,
-                              std::string_view asked, const Deadline& deadline) {
-  std::vector<Outcome> out;
+ private:
+  std::vector<Outcome> ask_keepers(std::vector<Row> rows, int takeovers);
+  std::vector<Outcome> stop_orphans(const std::vector<Row>& rows, int takeovers);
+  Outcome outcome_of(const Row& row, const Answer& answer, int takeovers);
+  Outcome without_keeper(const Row& asked, const Error& error, int takeovers);
+  Outcome stop_unresponsive(const Row& row, int takeovers);
+
+  const Home& home_;
+  Stop request_;
+  std::string_view verb_;
+  const Deadline& deadline_;
+};
+
+std::vector<Outcome> Stopping::all(const std::vector<Row>& rows, int takeovers) {
   std::vector<Row> kept, orphans, silent;
   for (const Row& row : rows) {
     if (row.answered)
       kept.push_back(row);
-    else if (is_orphan(row) || is_being_ended(row))
+    else if (is_orphan(row))
       orphans.push_back(row);
     else if (is_deaf(row))
       silent.push_back(row);
   }
-  Answers answers = ask(home, kept, request, deadline);
-  for (std::size_t i = 0; i < kept.size(); ++i)
-    out.push_back(stop_outcome(home, kept[i], answers[i], deadline));
-  for (const Row& row : orphans)
-    out.push_back(end_without_keeper(home, row, asked, deadline));
+  std::vector<Outcome> out = ask_keepers(std::move(kept), takeovers);
+  for (Outcome& one : stop_orphans(orphans, takeovers))
+    out.push_back(std::move(one));
   for (const Row& row : silent)
-    out.push_back(stop_deaf(home, row, asked, deadline));
+    out.push_back(stop_unresponsive(row, takeovers));
   return out;
 }
+
+std::vector<Outcome> Stopping::ask_keepers(std::vector<Row> rows, int takeovers) {
+  std::vector<Outcome> out;
+  const Answers answers = ask(home_, rows, request_, deadline_);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    out.push_back(outcome_of(rows[i], answers[i], takeovers));
+  return out;
+}
+
+/// Has keepers take the programs over, which stop them, and asks these.
+std::vector<Outcome> Stopping::stop_orphans(const std::vector<Row>& rows, int takeovers) {
+  std::vector<Outcome> out;
+  if (rows.empty()) return out;
+  const auto keeper = find_keeper();
+  std::vector<AppId> ids;
+  for (const Row& row : rows) {
+    const std::string pid = std::to_string(row.status.pid.value_or(0));
+    if (keeper)
+      ids.push_back(row.id);
+    else
+      out.push_back(Outcome::failed(
+          row.id, {Reason::failed, "",
+                   keeper.error().why() + "; 'kill " + pid + "' tells pid " + pid + " to end", 0}));
+  }
+  if (!keeper) return out;
+  std::set<AppId> taken;
+  for (Outcome& one : take_over_to_stop(*keeper, ids, verb_, deadline_))
+    if (one.code == exit_code::done)
+      taken.insert(one.id);
+    else
+      out.push_back(std::move(one));
+  std::map<AppId, Row> now;
+  for (Row& row : taken.empty() ? std::vector<Row>() : look_again(home_, taken, deadline_))
+    now.emplace(row.id, std::move(row));
+  std::vector<Row> kept;
+  for (const Row& row : rows) {
+    if (!taken.contains(row.id)) continue;
+    const auto found = now.find(row.id);
+    if (found == now.end()) {
+      out.push_back(Outcome::failed(row.id, {Reason::not_running, "", "it was deleted meanwhile", 0}));
+    } else if (found->second.answered) {
+      Row& fresh = found->second;
+      if (!fresh.status.pid) fresh.status.pid = row.status.pid;
+      kept.push_back(std::move(fresh));
+    } else if (is_orphan(found->second) && takeovers > 0) {
+      for (Outcome& one : stop_orphans({found->second}, takeovers - 1))
+        out.push_back(std::move(one));
+    } else if (found->second.keeper_lives) {
+      out.push_back(Outcome::failed(
+          row.id, deadline_.passed() ? late("it goes on being stopped") : deaf(found->second)));
+    } else {
+      out.push_back(ended_without_keeper(row, found->second));
+    }
+  }
+  for (Outcome& one : ask_keepers(std::move(kept), takeovers))
+    out.push_back(std::move(one));
+  return out;
+}
+
+Outcome Stopping::outcome_of(const Row& row, const Answer& answer, int takeovers) {
+  auto status = reply_of<Stop>(row.id, answer);
+  if (!status) {
+    const Error& error = status.error();
+    if (error.reason == Reason::timeout) return Outcome::failed(row.id, late("it goes on being stopped"));
+    if (error.reason == Reason::not_running) return without_keeper(row, error, takeovers);
+    return Outcome::failed(row.id, error);
+  }
+  if (!wait_until_gone(home_, row, deadline_)) return Outcome::failed(row.id, late("its keeper is leaving"));
+  return stopped(row, *status);
+}
+
+/// Its keeper was leaving already when it was asked, or was killed.
+Outcome Stopping::without_keeper(const Row& asked, const Error& error, int takeovers) {
+  for (const Row& row : look_again(home_, {asked.id}, deadline_)) {
+    if (is_orphan(row) && takeovers > 0) return stop_orphans({row}, takeovers - 1).front();
+    if (row.keeper_lives || is_orphan(row)) return Outcome::failed(asked.id, error);
+    if (row.status.state == State::stopped) return stopped(asked, row.status);
+  }
+  return Outcome::done(asked.id, stopped_text(asked));
+}
+
+/// A guard whose keepers cannot begin is ended, and its program then stopped. A keeper that does not answer
+/// is left alone.
+Outcome Stopping::stop_unresponsive(const Row& row, int takeovers) {
+  if (row.status.keeper_pid || !end_guard_without_keeper(home_, row.id, deadline_))
+    return Outcome::failed(row.id, deaf(row));
+  for (const Row& now : look_again(home_, {row.id}, deadline_))
+    if (is_orphan(now)) return stop_orphans({now}, takeovers).front();
+  return Outcome::done(row.id, stopped_text(row));
+}
+
+constexpr int kTakeovers = 2;
 
 }  // namespace
 
 std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline,
                                std::string_view asked) {
-  return stop_all(home, rows, Stop{}, asked, deadline);
+  return Stopping(home, Stop{}, asked, deadline).all(rows, kTakeovers);
 }
 
 std::vector<Outcome> stop_and_forget(const Home& home, const std::vector<Row>& rows, bool keep_logs,
@@ -124,13 +202,13 @@ std::vector<Outcome> stop_and_forget(const Home& home, const std::vector<Row>& r
   Stop request;
   request.forget = true;
   request.keep_logs = keep_logs;
-  return stop_all(home, rows, request, "stop", deadline);
+  return Stopping(home, request, "stop", deadline).all(rows, kTakeovers);
 }
 
 std::vector<Outcome> scale_down(const Home& home, const std::vector<Row>& rows, const Deadline& deadline) {
   Stop request;
   request.scale = true;
-  return stop_all(home, rows, request, "scale", deadline);
+  return Stopping(home, request, "scale", deadline).all(rows, kTakeovers);
 }
 
 }  // namespace keeper

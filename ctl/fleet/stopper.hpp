@@ -8,9 +8,10 @@
 
 namespace keeper {
 
-/// Ends the programs and waits until their keepers are gone too. A program whose keeper was killed is ended
-/// here. `asked`: for what, "stop" or "restart", as their history is to say. Rows without a program are done
-/// already. Past the deadline: `partly`; the work goes on.
+/// Ends the programs and waits until their keepers are gone too. A keeper
+/// takes over a program whose keeper was killed, and stops it. `asked`: for what, "stop" or "restart", as
+/// their history is to say. Rows without a program are done already. Past the deadline: `partly`; the work
+/// goes on.
 std::vector<Outcome> stop_apps(const Home& home, const std::vector<Row>& rows, const Deadline& deadline,
                                std::string_view asked = "stop");
 /// The same for apps that the caller may be a process of: their keepers delete the records, and the logs,

@@ -210,6 +210,7 @@ Done Keeper::make_home_again() {
 /// This process has the environment of the spec as its own.
 Done Keeper::write_spec_again() {
   if (access(home_.spec_path(table_.stem).c_str(), F_OK) == 0) return {};
+  if (!table_.to_stop.empty()) return {};  // its spec may be made up, and the app is to stop
   if (Done done = home_.write_spec(table_.stem, whole_spec()); !done) return done;
   note_spec();
   return {};

@@ -626,6 +626,8 @@ void Keeper::arm() {
   deadline_.async_wait([this](std::error_code error) {
     if (error) return;
     armed_.reset();
+    look_for_adopted_rest();  // a deadline for their end may be shorter than the time between two looks
+    if (leaving_as_) return;
     note_unshown();
     tell(event::Tick{});
   });

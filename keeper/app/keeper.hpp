@@ -341,6 +341,7 @@ class Keeper : public Service, private StatusSource {
   void use_start_report(int pipe);
   void go_on_with(const LeftBehind& left);
   void watch_adopted_rest();
+  void look_for_adopted_rest();
   void tell_of_recovery(int pid);
 
   // when its files are gone (heal.cpp)

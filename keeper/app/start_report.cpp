@@ -133,6 +133,17 @@ Result<StartReport> read_report(std::string_view line) {
   return out;
 }
 
+Done await_takeover(Fd pipe) {
+  string pending;
+  const Error lost{Reason::failed, "", "its keeper ended before it was done", 0};
+  const auto line = read_line(pipe.get(), pending);
+  if (!line) return interrupted != 0 ? Done() : Done(lost);  // it goes on, whoever waits
+  auto report = read_report(*line);
+  if (!report) return report.error();
+  if (report->kind != StartReport::Kind::failed) return {};
+  return Error{Reason::failed, "", failed_start_text(report->status), 0};
+}
+
 int await_start(const Started& started, Fd pipe, bool until_confirmed) {
   string pending;
   while (auto line = read_line(pipe.get(), pending)) {

@@ -27,6 +27,8 @@ struct Started {
 
 /// Ctrl-C while waiting leaves the keeper running, and is said. To be called before it is started.
 void catch_interrupts();
+/// Waits until the new keeper has taken a program over, and says nothing. Errors: failed, with the reason.
+Done await_takeover(Fd pipe);
 /// Waits for what the new keeper says, and says it to the user. The exit code.
 int await_start(const Started& started, Fd pipe, bool until_confirmed);
 

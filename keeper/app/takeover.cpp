@@ -7,6 +7,7 @@
 
 #include "keeper/app/keeper.hpp"
 #include "keeper/app/spec_backup.hpp"
+#include "keeper/app/stop_wish.hpp"
 #include "keeper/child/pidfd.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/discard.hpp"
@@ -370,6 +371,10 @@ void Keeper::drop_unused_pipes() {
 /// The first of all that it does in its loop.
 void Keeper::go_on() {
   auto left = std::exchange(left_, std::nullopt);
+  const auto to_stop = StopWish::parse(table_.to_stop);
+  // The command asks again at the socket: there it hears how the stop went.
+  if (to_stop) waiters_.report_start(StartReport::Kind::kept_on, 0);
+  if (!left && to_stop) return perform(action::Leave{State::stopped});  // it has ended meanwhile
   if (!left) {
     // What an earlier keeper left there means nothing any more.
     if (page_) inbox_ = page_->inbox().read = page_->inbox().written.load();
@@ -403,10 +408,18 @@ void Keeper::begin_lazily() {
 
 /// What its forerunner had decided, and may not have done any more, is done; what ended meanwhile has ended.
 void Keeper::go_on_with(const LeftBehind& left) {
+  // First of all: what has ended meanwhile is not to be started again. A keeper that has begun the stop has
+  // written the page, and whatever is wanted since then stands there.
+  const auto to_stop = StopWish::parse(table_.to_stop);
+  const bool stops = to_stop && (!table_.next || to_stop->left_by == left.state.keeper);
+  if (stops) tell_for(to_stop->asker(), event::Stop{to_stop->cause()});
+  if (leaving_as_) return;
   for (const auto* life : {&left.state.machine.serving, &left.state.machine.incoming}) {
     if (!*life || (*life)->phase != Phase::spawning) continue;
     if ((*life)->run == left.claimed_run)
       tell(event::SpawnSucceeded{left.claimed_run, left.claimed_pid});
+    else if (stops)
+      tell(event::SpawnFailed{(*life)->run, false, "it was stopped before its start"});
     else
       perform(action::Spawn{(*life)->run});
   }
@@ -428,6 +441,8 @@ void Keeper::go_on_with(const LeftBehind& left) {
     read_inbox();
     if (!leaving_as_) tell(event::Tick{});
     if (!leaving_as_ && left.ends) tell(event::Stop{});
+  } else if (stops) {
+    tell(event::Tick{});
   } else if (table_.replace) {
     tell_for({"replace", {}, {}, {}}, event::Restart{});
   } else if (machine_.wanted() == Wanted::down) {
@@ -451,13 +466,18 @@ void Keeper::watch_adopted_rest() {
   adopted_rest_.expires_after(machine_.stuck().empty() ? kLookForRest : kLookForStuck);
   adopted_rest_.async_wait([this](std::error_code error) {
     if (error) return;
-    std::vector<RunId> ids;
-    for (const Run& run : runs_)
-      if (run.keeper != 0 && run.main_ended) ids.push_back(run.id);
-    for (RunId id : ids)
-      if (Run* run = find(id)) look_for_rest(*run);
+    look_for_adopted_rest();
     if (!leaving_as_) watch_adopted_rest();
   });
+}
+
+/// Looks at what is left of runs whose processes are not this keeper's children.
+void Keeper::look_for_adopted_rest() {
+  std::vector<RunId> ids;
+  for (const Run& run : runs_)
+    if (run.keeper != 0 && run.main_ended) ids.push_back(run.id);
+  for (RunId id : ids)
+    if (Run* run = find(id)) look_for_rest(*run);
 }
 
 }  // namespace keeper

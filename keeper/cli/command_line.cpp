@@ -169,6 +169,7 @@ string check_recorded(const CommandLine& c) {
 /// What is wrong with what stands together; empty if nothing is.
 string check(const CommandLine& c) {
   if (!c.start.empty()) return check_recorded(c);
+  if (!c.to_stop.empty()) return "--to-stop: it is for --start; leave it out";
   if (c.spec.program.empty()) return "no PROGRAM is given";
   if (c.named)
     if (Done done = check_name(c.spec.name); !done) return "--name: " + done.error().why();
@@ -201,6 +202,8 @@ std::variant<CommandLine, Finished> parse_command_line(int argc, const char* con
                "go on in the background; return when the program is confirmed to run");
   app.add_option("--start", out.start, "start a recorded app again, in the background (what ctl start does)")
       ->type_name("NAME");
+  // For ctl: with --start, a program whose keeper was killed is taken over to be stopped. Nothing is started.
+  app.add_option("--to-stop", out.to_stop)->group("")->check(CLI::IsMember({"stop", "restart", "scale"}));
   app.add_flag(
       "--replace", out.replace,
       "with -n: a program that runs on though its keeper was killed is ended and started anew, not kept on");

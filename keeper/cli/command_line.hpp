@@ -9,12 +9,13 @@
 namespace keeper {
 
 struct CommandLine {
-  Spec spec;                    ///< what was given; the rest at its default
-  bool named = false;           ///< -n was given
-  bool detach = false;          ///< -d
-  bool wait = true;             ///< until the run is confirmed; otherwise until it is spawned
-  bool replace = false;         ///< a program that a killed keeper left is ended first
-  std::string start;            ///< stem of a recorded app to start; empty: `spec` says what
+  Spec spec;             ///< what was given; the rest at its default
+  bool named = false;    ///< -n was given
+  bool detach = false;   ///< -d
+  bool wait = true;      ///< until the run is confirmed; otherwise until it is spawned
+  bool replace = false;  ///< a program that a killed keeper left is ended first
+  std::string start;     ///< stem of a recorded app to start; empty: `spec` says what
+  std::string to_stop;   ///< with `start`: it is taken over only to be stopped, for this command; or empty
   std::set<std::string> given;  ///< flags of spec's fields, as "--log-format"; also with a default's value
 };
 

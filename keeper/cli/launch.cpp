@@ -1,6 +1,7 @@
 #include "keeper/cli/launch.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "keeper/app/print_error.hpp"
 #include "keeper/app/spec_backup.hpp"
 #include "keeper/app/start_report.hpp"
+#include "keeper/app/stop_wish.hpp"
 #include "keeper/cli/app_name.hpp"
 #include "keeper/cli/complete_spec.hpp"
 #include "keeper/cli/descriptor_need.hpp"
@@ -165,12 +167,80 @@ Error unreadable_spec(const Claim& claimed, Error error) {
   return error;
 }
 
+/// Returns the settings by which a program is stopped if its spec cannot be read: the default ones.
+Spec spec_to_stop_by(const Home& home, const AppId& id) {
+  Spec out;
+  out.name = id.name;
+  out.instance = id.instance;
+  const auto record = home.read_status(id.stem());
+  const std::vector<string> command = record ? record->command : std::vector<string>();
+  out.program = command.empty() ? id.name : command.front();
+  if (!command.empty()) out.args.assign(command.begin() + 1, command.end());
+  return out;
+}
+
+/// Returns a descriptor of that spec. It has no name: what stands in the home may be put right by its user.
+Result<Fd> unnamed_file_of(const Spec& spec) {
+  const string text = spec_text(spec);
+  Fd file(memfd_create("spec", MFD_CLOEXEC));
+  if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return system_error("write a spec", "memfd_create");
+  return file;
+}
+
+int cannot_stop(const string& stem, const std::optional<int>& pid, const string& why) {
+  string remedy;
+  if (pid)
+    remedy = "; its program runs on as pid " + std::to_string(*pid) + ", 'kill " + std::to_string(*pid) +
+             "' tells it to end";
+  return complain("cannot stop " + stem + ": " + why + remedy);
+}
+
+/// Takes over a program whose keeper was killed, and which is to be stopped. Nothing is started: if it does
+/// not live any more, or if another keeper has it, there is nothing to do.
+int take_over_to_stop(const Home& home, const AppId& id, const CommandLine& line) {
+  const string& stem = line.start;
+  auto claimed = claim(home, id, Home::kLockWait);
+  if (!claimed) {
+    const bool taken = claimed.error().reason == Reason::already;
+    if (taken && (home.connect_socket(stem) || home.locked(stem))) return kTakenExit;
+    return cannot_stop(stem, std::nullopt, claimed.error().why());
+  }
+  const auto pid = claimed->adopts;
+  if (!pid && !has_records(home, stem)) (void)home.remove_app(stem);  // the lock has made its directory again
+  if (!pid) return kTakenExit;
+  const StopWish wish{line.to_stop, getppid(), geteuid(), claimed->left_by};
+  auto spec = home.read_spec(stem);
+  Fd made_up;
+  if (!spec) {
+    spec = spec_to_stop_by(home, id);
+    auto file = unnamed_file_of(*spec);
+    if (!file) return cannot_stop(stem, pid, file.error().why());
+    made_up = std::move(*file);
+  }
+  confirm_first_record(home, stem);  // nothing of an earlier start is left to be taken back
+  catch_interrupts();
+  auto ready = make_ready(home, *spec, std::move(*claimed), false);
+  if (!ready) return cannot_stop(stem, pid, ready.error().why());
+  ready->table.to_stop = wish.text();
+  if (made_up) ready->table.held.push_back({"spec", made_up.get()});
+  auto pipe = start_detached(*ready, *spec);
+  if (!pipe) {
+    home.unlink_socket(stem);
+    return cannot_stop(stem, pid, pipe.error().why());
+  }
+  hand_over(*ready);
+  auto report = await_takeover(std::move(*pipe));
+  return report ? 0 : cannot_stop(stem, pid, report.error().why());
+}
+
 int start_recorded(const Home& home, const CommandLine& line) {
   auto id = AppId::parse(line.start);
   if (!id) return complain("cannot start " + line.start + ": that is no name of an app", 2);
   if (access(home.spec_path(line.start).c_str(), F_OK) != 0 && !has_records(home, line.start) &&
       access(home.socket_path(line.start).c_str(), F_OK) != 0)
     return complain("cannot start " + line.start + ": no such app in " + home.path(), 4);
+  if (!line.to_stop.empty()) return take_over_to_stop(home, *id, line);
   auto claimed = claim(home, *id, Home::kLockWait);
   bool taken = !claimed && claimed.error().reason == Reason::already;
   if (taken && home.connect_socket(line.start)) return kTakenExit;

@@ -46,9 +46,6 @@ std::vector<int> survivors(const Home& home, const string& stem) {
 string kept_by(const Home& home, const string& stem) {
   auto status = home.read_status(stem);
   bool named = status && status->keeper_pid && wrote_record(home, stem, *status, *status->keeper_pid);
-  if (!named && status && still_runs(*status))
-    return "a command is ending its program (pid " + std::to_string(*status->pid) +
-           "), whose keeper was killed; try again when that is done";
   if (!named) return "it is kept already, by a keeper that is just starting";
   string out = "it is kept already, by keeper " + std::to_string(*status->keeper_pid);
   if (status->pid) out += " (program " + std::to_string(*status->pid) + ")";
@@ -74,7 +71,8 @@ Result<Claim> claim(const Home& home, const AppId& id, Millis wait, const Spec* 
   string stem = id.stem();
   auto lock = take_lock(home, stem, wait);
   if (!lock) return lock.error();
-  if (auto left = left_behind(home, stem)) return Claim{id, std::move(*lock), false, left->pid};
+  if (auto left = left_behind(home, stem))
+    return Claim{id, std::move(*lock), false, left->pid, left->state.keeper};
   auto lost = take_up_lost(home, id, wanted);
   if (!lost) return lost.error();
   if (*lost) return Claim{id, std::move(*lock), false, **lost};

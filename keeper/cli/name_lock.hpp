@@ -11,6 +11,7 @@ struct Claim {
   Fd lock;
   bool fresh = true;            ///< there was no record
   std::optional<int> adopts{};  ///< the pid of its program, which lives on though its keeper was killed
+  int left_by = 0;              ///< pid of that keeper by the state page; 0: the page is of no use
 };
 
 /// Takes one name. `wanted`: the spec that it is to be kept by, where its own record may not do. Errors:

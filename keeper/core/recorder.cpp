@@ -202,6 +202,7 @@ void Recorder::note_wish(Wanted wanted) {
 void Recorder::note_stopped() {
   if (own_ == 0) return;
   RunRecord& last = runs_.back();
+  if (stopper_ && stopper_->by == "restart") return;  // another keeper is to start it again
   bool waited = last.decision && last.decision->action == "backoff";
   if (last.decision && !waited && last.decision->action != "restart") return;
   std::string reason =

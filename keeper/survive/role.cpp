@@ -81,7 +81,8 @@ std::string to_text(Role role, const RoleTable& t) {
   return out + ";foreground=" + (t.foreground ? "1" : "0") + " fresh=" + (t.fresh ? "1" : "0") +
          " replace=" + (t.replace ? "1" : "0") +
          (t.oom_score_adj ? " oom=" + std::to_string(*t.oom_score_adj) : "") +
-         (t.caller.empty() ? "" : " caller=" + t.caller) + " stem=" + t.stem + " home=" + t.home;
+         (t.caller.empty() ? "" : " caller=" + t.caller) +
+         (t.to_stop.empty() ? "" : " to_stop=" + t.to_stop) + " stem=" + t.stem + " home=" + t.home;
 }
 
 RoleTable from_text(std::string_view text) {
@@ -105,7 +106,9 @@ RoleTable from_text(std::string_view text) {
   out.fresh = word(lasting, " fresh") == "1";
   out.replace = word(lasting, " replace") == "1";
   if (auto oom = word(lasting, " oom"); !oom.empty()) out.oom_score_adj = number_in(oom, 0);
-  out.caller = word(lasting.substr(0, lasting.find(" stem=")), " caller");
+  const std::string_view before_stem = lasting.substr(0, lasting.find(" stem="));
+  out.caller = word(before_stem, " caller");
+  out.to_stop = word(before_stem, " to_stop");
   out.stem = word(lasting, " stem");
   out.home = word(lasting, "home");
   return out;

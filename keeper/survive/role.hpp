@@ -36,6 +36,7 @@ struct RoleTable {
   bool foreground = false;
   bool fresh = false;                ///< this app had no record before
   bool replace = false;              ///< ends a program that an earlier keeper left, and starts another one
+  std::string to_stop;               ///< StopWish::text(): takes the program over only to stop it; or empty
   std::optional<int> oom_score_adj;  ///< the caller's, if ours was lowered: the program gets this one
   std::string caller;                ///< callers_own.hpp: its mask of new files, priority and limits
 

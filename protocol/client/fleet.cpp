@@ -128,17 +128,13 @@ void forget_the_dead(Status& s, const Home& home, const std::string& stem) {
 /// begin has recorded the reason.
 void settle_held(const Home& home, Row& row, const std::string& why) {
   Status& s = row.status;
-  bool being_ended = s.state == State::stopping && !s.keeper_pid;
   const bool cannot_begin = s.state == State::unreachable && s.reason && s.reason->starts_with(kCannotBegin);
   forget_the_dead(s, home, row.id.stem());
-  s.state = being_ended ? State::stopping : State::unreachable;
+  s.state = State::unreachable;
   bool nobody = row.failure == Reason::not_found || row.failure == Reason::unreachable;
-  if (being_ended)
-    s.reason = "its keeper was killed; a command is ending the program";
-  else if (cannot_begin)
-    return;
-  else if (nobody && !s.keeper_pid)
-    s.reason = "its lock is held, by a keeper that is just starting or by a command that ends the program";
+  if (cannot_begin) return;
+  if (nobody && !s.keeper_pid)
+    s.reason = "its lock is held, by a keeper that is just starting or by a command that deletes the app";
   else
     s.reason = why.empty() ? "its keeper does not answer" : why;
 }

@@ -60,8 +60,8 @@ struct AppId {
   auto operator<=>(const AppId&) const = default;
 };
 
-/// The exit code of `keeper --start`, without a message, if another keeper has taken the name meanwhile
-/// (EX_TEMPFAIL, sysexits.h).
+/// The exit code of `keeper --start`, without a message, if another keeper has taken the name meanwhile, or
+/// if the program that was to be stopped has ended (EX_TEMPFAIL, sysexits.h).
 inline constexpr int kTakenExit = 75;
 
 class Home {

@@ -42,6 +42,7 @@ TEST(Role, IsTakenWithItsDescriptorsByTheProgramThatIsEntered) {
     EXPECT_EQ("api:2", table->stem);
     EXPECT_TRUE(table->foreground);
     EXPECT_TRUE(table->fresh);
+    EXPECT_EQ("stop:4711:0:12", table->to_stop);
     EXPECT_TRUE(closed_on_exec(table->lock));
     EXPECT_TRUE(closed_on_exec(table->socket));
     EXPECT_EQ(2, write(table->report, "ok", 2));
@@ -60,6 +61,7 @@ TEST(Role, IsTakenWithItsDescriptorsByTheProgramThatIsEntered) {
   table.socket = socket.get();
   table.report = report.writing.get();
   table.foreground = table.fresh = true;
+  table.to_stop = "stop:4711:0:12";
   setenv("NOT_PASSED_ON", "no", 1);
   pid_t pid = fork();
   if (pid == 0) {

@@ -1,4 +1,4 @@
-// A program whose keeper was killed: `ctl stop` does for it what its keeper would have done.
+// A program whose keeper and guard were killed: for `ctl stop` another keeper takes it over, and stops it.
 #include <signal.h>
 #include <unistd.h>
 
@@ -138,19 +138,17 @@ TEST(Orphan, OfKillModeMixedAsksTheMainProcessAlone) {
   EXPECT_FALSE(std::filesystem::exists(asked));
 }
 
-TEST(Orphan, PastTheDeadlineWhatIsLeftIsNamed) {
+TEST(Orphan, IsStoppedOnWhenTheCommandHasNoMoreTime) {
   Sandbox box;
-  box.may_leave();
-  make_orphan(box, "job",
-              {"--stop-timeout", "60s", "sh", "-c",
-               "setsid " + child("ignores_term") + " & echo hidden $!; exec sleep 1000"},
-              "ready\n");
-  string left = std::to_string(box.logged_pid("job", "hidden"));
-  Outcome out = box.ctl({"stop", "job", "--timeout", "500ms"});
+  auto go = box.work() / "go";
+  string script = "trap '' TERM; echo ready; until [ -e " + go.string() + " ]; do sleep 0.02; done";
+  make_orphan(box, "job", {"--stop-timeout", "60s", "bash", "-c", script}, "ready\n");
+  Outcome out = box.ctl({"stop", "job", "--timeout", "2s"});
   EXPECT_EQ(5, out.code) << out.all();
-  EXPECT_TRUE(has(out.err, "its program has ended, and what it started has been told to: pid " + left))
-      << out.all();
-  EXPECT_EQ("stopped", box.state("job"));
+  EXPECT_TRUE(has(out.err, "cannot stop job: it took too long; it goes on being stopped")) << out.all();
+  EXPECT_EQ("stopping", box.state("job"));
+  write_text(go, "");
+  EVENTUALLY(box.state("job") == "stopped");
 }
 
 TEST(Orphan, LeavesOtherKeepersAlone) {
@@ -175,51 +173,27 @@ TEST(Orphan, CanHaveItselfStopped) {
   EVENTUALLY(box.processes().empty());
 }
 
-/// Whether it has opened a lock to take it, and not only to ask about it.
-bool waits_for_a_lock(int pid) {
-  namespace fs = std::filesystem;
-  std::error_code gone;
-  fs::path process = "/proc/" + std::to_string(pid);
-  for (const auto& entry : fs::directory_iterator(process / "fd", gone)) {
-    string number = entry.path().filename();
-    auto info = lines_of(read_text(process / "fdinfo" / number));  // "flags:\t02100002" is O_RDWR
-    bool writes = info.size() > 1 && info[1].ends_with("2");
-    if (writes && fs::read_symlink(entry.path(), gone).string().ends_with("/lock")) return true;
-  }
-  return false;
-}
-
-TEST(Orphan, ThatAnotherCommandIsEndingIsShownAsItIs) {
+TEST(Orphan, ThatTwoCommandsStopAtOnceIsStoppedOnce) {
   Sandbox box;
   auto go = box.work() / "go";
-  string script = "trap '' TERM; echo ready; until [ -e " + go.string() + " ]; do sleep 0.02; done";
+  string script = "trap 'echo term' TERM; echo ready; until [ -e " + go.string() + " ]; do sleep 0.02; done";
   int pid = make_orphan(box, "slow", {"--stop-timeout", "100s", "bash", "-c", script}, "ready\n");
-  int keeper = box.open_home().read_status("slow")->keeper_pid.value_or(0);
-  ASSERT_GT(keeper, 0);
   Background first = box.start({{program("ctl"), "stop", "slow"}});
-  EVENTUALLY(box.state("slow") == "stopping");
-  Outcome list = box.ctl({"list"}), show = box.ctl({"show", "slow"}), start = box.ctl({"start", "slow"});
-  Outcome again = box.keeper({"-d", "-n", "slow", "sleep", "1000"});
   Background second = box.start({{program("ctl"), "stop", "slow"}});
-  Outcome late = box.ctl({"stop", "slow", "--timeout", "200ms"});
-  EVENTUALLY(waits_for_a_lock(second.pid()));
-  EXPECT_TRUE(first.running()) << "else nothing was tried";
+  EVENTUALLY(box.state("slow") == "stopping");
+  Outcome list = box.ctl({"list"});
+  Outcome again = box.keeper({"-d", "-n", "slow", "sleep", "1000"});
+  EXPECT_TRUE(first.running() && second.running()) << "else nothing was tried";
   write_text(go, "");
   EXPECT_EQ(0, list.code) << list.all();
-  EXPECT_TRUE(has(list.out, "stopping")) << list.all();
-  EXPECT_EQ(0, show.code) << show.all();
-  EXPECT_TRUE(has(show.out, "a command is ending the program")) << show.all();
-  EXPECT_EQ(5, start.code) << start.all();
-  EXPECT_EQ(5, late.code) << late.all();
-  EXPECT_TRUE(has(late.err, "cannot stop slow: it took too long; another command")) << late.all();
   EXPECT_EQ(1, again.code) << again.all();
-  EXPECT_TRUE(has(again.err, "a command is ending its program")) << again.all();
-  for (const Outcome* one : {&list, &show, &start, &late, &again})
-    EXPECT_FALSE(has(one->all(), std::to_string(keeper))) << "a process that is gone: " << one->all();
   EXPECT_EQ(0, first.wait()) << first.err();
   EXPECT_EQ(0, second.wait()) << second.err();
-  EXPECT_EQ("stopped slow (pid " + std::to_string(pid) + ")\n", second.out());
+  for (Background* one : {&first, &second})
+    EXPECT_EQ("stopped slow (pid " + std::to_string(pid) + ")\n", one->out());
   EXPECT_EQ("stopped", box.state("slow"));
+  const string log = box.log("slow");
+  EXPECT_EQ(log.find("term\n"), log.rfind("term\n")) << log;
 }
 
 TEST(Deaf, IsNoProcessThatBeganAfterTheRecordWasWritten) {
@@ -248,18 +222,63 @@ TEST(Deaf, IsNoProcessThatBeganAfterTheRecordWasWritten) {
   stranger.signal(SIGKILL);
 }
 
-TEST(Orphan, WhoseStoppingWasCutOffIsOneAgain) {
+TEST(Orphan, IsStoppedThoughTheCommandAndTheKeeperOrBothHalvesAreKilledMeanwhile) {
   Sandbox box;
   int pid = make_orphan(box, "slow", {"--stop-timeout", "60s", child("ignores_term")}, "ready\n");
   Background first = box.start({{program("ctl"), "stop", "slow"}});
   EVENTUALLY(box.state("slow") == "stopping");
   first.signal(SIGKILL);
   ASSERT_TRUE(first.wait());
+  EXPECT_EQ("stopping", box.state("slow")) << "its keeper goes on";
+  const int keeper = box.keeper_pid("slow");
+  kill(keeper, SIGKILL);
+  EVENTUALLY(box.state("slow") == "stopping" && box.keeper_pid("slow") != keeper);
+  box.kill_keeper("slow");
   EXPECT_EQ("unreachable", box.state("slow"));
   EXPECT_EQ(pid, box.pid("slow"));
-  Outcome late = box.ctl({"stop", "slow", "--timeout", "200ms"});
+  Outcome late = box.ctl({"stop", "slow", "--timeout", "2s"});
   EXPECT_EQ(5, late.code) << late.all();
+  EXPECT_EQ("stopping", box.state("slow"));
   kill(pid, SIGKILL);
+  EVENTUALLY(box.state("slow") == "stopped");
+}
+
+/// The command finds a program that lives; it ends before a keeper has it.
+TEST(Orphan, ThatEndsMeanwhileIsNotStartedAgain) {
+  Sandbox box;
+  int pid = make_orphan(box, "job", {"sh", "-c", "echo $$ >>starts; echo ready; exec sleep 1000"}, "ready\n");
+  kill(pid, SIGKILL);
+  EVENTUALLY(!alive(pid));
+  Outcome out = box.keeper({"--start=job", "--to-stop=stop"});
+  EXPECT_EQ(kTakenExit, out.code) << out.all();
+  EXPECT_EQ("", out.all());
+  EXPECT_EQ("exited", box.state("job"));
+  EXPECT_EQ(1u, lines_of(read_text(box.work() / "starts")).size());
+  EXPECT_TRUE(box.processes().empty());
+}
+
+/// ctl in a directory of its own.
+string ctl_alone(Sandbox& box) {
+  const auto own = box.work() / "bin" / "ctl";
+  std::filesystem::create_directory(own.parent_path());
+  std::filesystem::copy_file(program("ctl"), own);
+  return own;
+}
+
+TEST(Orphan, StaysAsItIsWhereThereIsNoProgramKeeper) {
+  Sandbox box;
+  int pid = make_orphan(box, "job", {child("forks"), "group"}, "group ");
+  Start stop{{ctl_alone(box), "stop", "job"}};
+  stop.environment = {{"PATH", "/nowhere"}};
+  Background alone = box.start(stop);
+  EXPECT_EQ(1, alone.wait()) << alone.err();
+  const string number = std::to_string(pid);
+  EXPECT_TRUE(has(alone.err(), "ctl: cannot stop job: there is no program 'keeper' in ")) << alone.err();
+  EXPECT_TRUE(has(alone.err(), "; 'kill " + number + "' ")) << alone.err();
+  EXPECT_EQ("unreachable", box.state("job"));
+  EXPECT_TRUE(alive(pid));
+  EXPECT_EQ(0, box.ctl({"stop", "job"}).code);
+  EXPECT_TRUE(box.processes().empty());
 }
 
 TEST(Orphan, ThatIsRestartedTwiceAtOnceRunsOnce) {
