@@ -133,9 +133,6 @@ string check_without_file(const CommandLine& c) {
 string check_effect(const CommandLine& c) {
   if (c.given.contains("--backoff") && c.spec.restart == Restart::never)
     return "--backoff: with --restart never nothing is started again; leave one of them out";
-  if (c.given.contains("--start-secs") && !c.spec.ready.secs())
-    return "--start-secs: --ready says what shows that it works, not how long it lives; give --ready secs "
-           "too, or leave it out";
   if (c.given.contains("--ready-timeout") && c.spec.ready.events().empty())
     return "--ready-timeout: it is the time for what --ready waits for; give that too: --ready notify";
   if (!c.wait && !c.detach) return "--no-wait: it is how -d returns; give that too, or leave it out";

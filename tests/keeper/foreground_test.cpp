@@ -117,7 +117,7 @@ TEST(Terminal, OneThatVanishesTakesNothingAlong) {
   Sandbox box;
   auto file = box.work() / "count";
   string script =
-      "i=0; while :; do i=$((i+1)); echo line $i; echo $i > " + file.string() + "; sleep 0.02; done";
+      "i=0; while :; do i=$((i+1)); echo line $i; echo $i > '" + file.string() + "'; sleep 0.02; done";
   Background keeper = box.foreground("job", {"sh", "-c", script}, {.words = {}, .terminal = true});
   EVENTUALLY(has(keeper.out(), "line 1"));
   int pid = box.pid("job");

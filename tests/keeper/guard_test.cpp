@@ -236,7 +236,7 @@ TEST(Guard, HearsAProgramThatSaysItIsReadyAfterATakeover) {
   const fs::path go = box.work() / "go";
   Outcome out =
       box.keeper({"-d", "--no-wait", "-n", "api", "--ready", "fd:3", "sh", "-c",
-                  "until [ -e " + go.string() + " ]; do sleep 0.01; done; echo >&3; exec sleep 1000"});
+                  "until [ -e '" + go.string() + "' ]; do sleep 0.01; done; echo >&3; exec sleep 1000"});
   ASSERT_EQ(0, out.code) << out.all();
   for (bool guard : {false, true}) {
     const Status before = *both_live(box, "api", 0);

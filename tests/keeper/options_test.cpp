@@ -117,7 +117,6 @@ TEST(Option, ThatCouldHaveNoEffectIsRefused) {
       {{"--restart", "never", "--restart-delay", "1", "true"}, "--restart-delay: with --restart never"},
       {{"--restart", "never", "--backoff", "1s..2s", "true"}, "--backoff: with --restart never"},
       {{"--ready-timeout", "9s", "true"}, "--ready-timeout: it is the time for what --ready waits for"},
-      {{"--start-secs", "9s", "--ready", "notify", "true"}, "--start-secs: --ready says what shows"},
       {{"--no-ipc", "sleep", "1"}, "--no-ipc: node does not run this program"},
       {{"--no-wait", "true"}, "--no-wait: it is how -d returns"},
       {{"--no-unbuffered", "sleep", "1"}, "--no-unbuffered: python does not run this program"},

@@ -165,7 +165,7 @@ TEST(Orphan, LeavesOtherKeepersAlone) {
 TEST(Orphan, CanHaveItselfStopped) {
   Sandbox box;
   auto go = box.work() / "go";
-  string script = "echo ready; until [ -e " + go.string() + " ]; do sleep 0.02; done; " + program("ctl") +
+  string script = "echo ready; until [ -e '" + go.string() + "' ]; do sleep 0.02; done; " + program("ctl") +
                   " stop job; exec sleep 1000";
   make_orphan(box, "job", {"bash", "-c", script}, "ready\n");
   write_text(go, "");
@@ -176,7 +176,7 @@ TEST(Orphan, CanHaveItselfStopped) {
 TEST(Orphan, ThatTwoCommandsStopAtOnceIsStoppedOnce) {
   Sandbox box;
   auto go = box.work() / "go";
-  string script = "trap 'echo term' TERM; echo ready; until [ -e " + go.string() + " ]; do sleep 0.02; done";
+  string script = "trap 'echo term' TERM; echo ready; until [ -e '" + go.string() + "' ]; do sleep 0.02; done";
   int pid = make_orphan(box, "slow", {"--stop-timeout", "100s", "bash", "-c", script}, "ready\n");
   Background first = box.start({{program("ctl"), "stop", "slow"}});
   Background second = box.start({{program("ctl"), "stop", "slow"}});

@@ -126,7 +126,7 @@ TEST(Takeover, AProgramThatIsNotReadyYetIsWaitedForOn) {
   const fs::path go = box.work() / "go";
   Outcome out =
       box.keeper({"-d", "--no-wait", "-n", "api", "--ready", "notify", "sh", "-c",
-                  "until [ -e " + go.string() + " ]; do sleep 0.01; done; systemd-notify --ready || " +
+                  "until [ -e '" + go.string() + "' ]; do sleep 0.01; done; systemd-notify --ready || " +
                       child("notifies") + " READY=1; exec sleep 1000"});
   ASSERT_EQ(0, out.code) << out.all();
   const int pid = box.pid("api");
@@ -196,8 +196,8 @@ TEST(Takeover, WhatIsWrittenWhileNobodyReadsWaitsInThePipe) {
   box.detach(
       "job",
       {"sh", "-c",
-       "echo before; until [ -e " + go.string() +
-           " ]; do sleep 0.01; done; for i in 1 2 3; do echo line $i; done; : >done; exec sleep 1000"});
+       "echo before; until [ -e '" + go.string() +
+           "' ]; do sleep 0.01; done; for i in 1 2 3; do echo line $i; done; : >done; exec sleep 1000"});
   EVENTUALLY(box.logged("job", "before\n"));
   const int pid = box.pid("job");
   kill_keeper(box, "job");
