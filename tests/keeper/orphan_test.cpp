@@ -88,8 +88,8 @@ TEST(Orphan, GivesTheRestWhatIsLeftOfTheStopTimeAndSaysWhomItKilled) {
 TEST(Orphan, GetsTheSignalsOfTheListAndGoesOnWhenSuspended) {
   Sandbox box;
   auto marks = box.work() / "marks";
-  string script = "trap 'echo usr1 >>" + marks.string() + "' USR1; trap 'echo int >>" + marks.string() +
-                  "; exit 5' INT; echo ready; while :; do sleep 0.02; done";
+  string script = "trap 'echo usr1 >>\"" + marks.string() + "\"' USR1; trap 'echo int >>\"" + marks.string() +
+                  "\"; exit 5' INT; echo ready; while :; do sleep 0.02; done";
   int pid = make_orphan(
       box, "job", {"--stop-signal", "USR1,INT", "--stop-timeout", "500ms", "bash", "-c", script}, "ready\n");
   kill(pid, SIGSTOP);

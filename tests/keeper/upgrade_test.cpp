@@ -110,7 +110,7 @@ TEST_P(BrokenGuard, IsRolledBackAndReported) {
   const Status before = *box.status("api");
   const fs::path bad = script(box, "bad",
                               string("case $KEEPER_ROLE in guard*) ") + GetParam().script +
-                                  " ;; esac\nexec " + copy_of_keeper(box, "other").string());
+                                  " ;; esac\nexec '" + copy_of_keeper(box, "other").string() + "'");
   const Outcome out = box.ctl({"upgrade", "api", "--keeper", bad});
   EXPECT_EQ(1, out.code) << out.all();
   EXPECT_TRUE(has(out.err, "ctl: cannot upgrade api: " + bad.string() + GetParam().says)) << out.all();
