@@ -87,7 +87,7 @@ class Libraries(unittest.TestCase):
         cls.wanted = {library.stem: output(NM, '-u', library) for library in LIBRARIES}
 
     def test_are_there(self):
-        self.assertIn('libkeeper_parts', self.wanted)
+        self.assertIn('libapp', self.wanted)
         self.assertIn('libhome', self.wanted)
 
     def test_check_their_stack(self):
@@ -96,7 +96,7 @@ class Libraries(unittest.TestCase):
                 self.assertIn('__stack_chk_fail', symbols)
 
     def test_call_the_checked_functions_of_the_c_library(self):
-        for name in ('libkeeper_parts', 'libhome'):
+        for name in ('libapp', 'libhome'):
             with self.subTest(library=name):
                 self.assertRegex(self.wanted[name], r'__(v?s?n?f?printf|read|pread64|memcpy)_chk')
 

@@ -1,21 +1,16 @@
 #include "keeper/app/keeper.hpp"
 
-#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <asio/post.hpp>
-#include <cerrno>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
+#include <new>
+#include <utility>
 
 #include "keeper/app/memory.hpp"
-#include "keeper/app/moved_home.hpp"
-#include "keeper/app/recover.hpp"
-#include "keeper/app/spec_backup.hpp"
-#include "keeper/child/pidfd.hpp"
+#include "keeper/app/stop_wish.hpp"
 #include "protocol/home/clock.hpp"
 #include "protocol/home/proc.hpp"
 #include "protocol/wire/finally.hpp"
@@ -26,197 +21,117 @@ namespace {
 constexpr Millis kLastWords{2000};     // how long a reader of our output may pause at the end
 constexpr Millis kLogLastWords{1000};  // and the log
 constexpr Millis kLogAgain{50};
-constexpr std::size_t kDrainAtExit = 16 << 20;  // a leftover that floods must not hold up the next run
+constexpr std::size_t kDrainAtExit = 16 << 20;  // a leftover that floods must not hold up the end
 
 std::chrono::steady_clock::time_point point(Time time) {
   return std::chrono::steady_clock::time_point(time);
 }
 
-/// The numbers of runs go on where the earlier keeper of this app ended.
-Snapshot beginning_after(RunId last) {
-  Snapshot out;
-  out.next_run = last + 1;
-  return out;
-}
-
-std::uint64_t jitter_seed() {
-  return static_cast<std::uint64_t>(getpid()) * 2654435761u + 1;
+Asker asker_of(const SignalFact& fact) {
+  if (fact.from_terminal) return {fact.number == SIGQUIT ? "Ctrl-\\" : "Ctrl-C", {}, {}, {}};
+  return {signal_name(fact.number), fact.pid, fact.uid, passwd_name(fact.uid)};
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
-  auto home = open_home_of(table, Home::Create::yes);
-  if (!home) return home.error();
-  table.home = home->path();
-  // What the guard holds of the one before counts, whatever became of the files.
-  const bool nameless = table.next && !home->is_lock_of(table.stem, table.lock);
-  Fd spec_file = take_held(table.held, "spec"), state_file = take_held(table.held, "state");
-  if (!spec_file) {
-    auto file = home->open_spec(table.stem);
-    if (!file) return file.error();
-    spec_file = std::move(*file);
-  }
-  spec_file = home->private_spec(table.stem, std::move(spec_file));
-  auto spec = home->read_spec(table.stem, spec_file.get());
-  if (!spec) return spec.error();
-  std::vector<std::string> environment = std::exchange(spec->environment, {});
-  auto page = state_file ? StatePage::open(std::move(state_file), home->state_path(table.stem))
-                         : StatePage::open(*home, table.stem);
-  std::optional<LeftBehind> left;
-  if (page)
-    left = table.next ? all_left_behind(*page) : left_behind(*page, table.stem, user_to_run_as(*spec));
-  const auto kept = page ? kept_state_in(*page) : std::nullopt;
-  const PageFacts known = facts_of(kept, left);
-  const auto unknown = find_unknown_run(*home, table, spec, known);
-  Earlier earlier = nameless ? Earlier() : read_earlier(*home, table.stem, left || unknown);
-  // A number is never given twice: the record may not know of the last run yet.
-  earlier.last_run = std::max(earlier.last_run, known.next_run - 1);
-  const bool lost = table.next && !known.whole;
-  if (unknown || lost) {
-    const auto record = nameless ? Result<Status>(Error{}) : home->read_status(table.stem);
-    if (unknown)
-      left = recovered(record ? *record : Status(), *spec, *unknown, earlier.last_run,
-                       page ? page->inbox().written.load() : 0);
-    else
-      left = recovered_end(record);
-  }
-  Snapshot machine = left ? left->state.machine : beginning_after(earlier.last_run);
-  auto out = std::unique_ptr<Keeper>(
-      new Keeper(table, std::move(*home), std::move(*spec), std::move(earlier), std::move(machine)));
-  out->take_environment(std::move(environment));
-  out->nameless_ = nameless;
-  out->use_spec_file(std::move(spec_file));
-  // Without room a program is not started that nobody could go on with; one that runs is kept all the same.
-  const int no_page = page ? 0 : page.error().errnum;
-  if ((no_page == ENOSPC || no_page == EDQUOT) && !table.next && !left) return page.error();
-  out->use_page(std::move(page));
-  if (Done done = out->open_log(out->output_memory(left, table)); !done) return done.error();
-  if (Done done = out->listen_to_program(left ? left->state.notify : "", take_held(table.held, "notify"));
-      !done)
-    return done.error();
-  if (Done done = out->open_listeners(left, table.held); !done) return done.error();
-  if (Done done = out->hand_up(); !done) return done.error();
-  if (!table.next && !out->not_held_.empty()) return Error{Reason::failed, "keep it", out->at_risk(), 0};
-  out->watch_files(take_held(table.held, "watch"));
-  out->ready_pipes_ = std::move(table.held);
-  if (left) out->take_over(*left);
-  if (unknown || lost) out->tell_of_recovery(unknown ? unknown->pid : 0);
-  out->drop_unused_pipes();
-  out->left_ = std::move(left);
-  out->heal_what_is_gone();
-  // Last: what goes wrong before is told through the one, and put right under the other.
-  out->lock_ = Fd(table.lock);
-  if (table.report >= 0) out->use_start_report(table.report);
+  auto found = find_beginning(table);
+  if (!found) return found.error();
+  auto out = std::unique_ptr<Keeper>(new Keeper(std::move(table), *found));
+  if (Done done = out->open(*found); !done) return done.error();
   return out;
 }
 
-Keeper::Keeper(const RoleTable& table, Home home, Spec spec, Earlier earlier, Snapshot machine)
-    : table_(table),
-      home_(std::move(home)),
-      spec_(std::move(spec)),
-      machine_(make_policy(spec_, jitter_seed()), std::move(machine)),
-      boot_id_(boot_id()),
-      recorder_(std::move(earlier.runs), spec_.restart),
-      streams_([this] { return event_now("now"); }) {
+Keeper::Keeper(RoleTable table, Beginning& begin)
+    : app_(std::move(table), std::move(begin.home), std::move(begin.spec), std::move(begin.runs),
+           std::move(begin.machine)),
+      deadline_(app_.io),
+      leaving_(app_.io),
+      parts_(app_, *this) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  note_user();
-  if (table_.guard >= 0)
-    guard_ = std::make_unique<GuardLink>(
-        io_, table_.guard,
-        GuardHooks{[this] { read_inbox(); }, [this] { on_guard_lost(); },
-                   [this](const std::string& name, GuardWord::Kept kept) { on_answer(name, kept); },
-                   [this] { guard_follows(); }, [this] { on_silent_guard(); }});
-  if (table_.trial && guard_)
-    guard_before_ = Fd(open(("/proc/" + std::to_string(guard_->pid()) + "/exe").c_str(), O_PATH | O_CLOEXEC));
-  table_.held.clear();
-  for (std::string& loss : earlier.losses)
-    lifecycle_log_.add(std::move(loss));
-  if (table_.foreground) {
-    terminal_.open(io_);
-  }
-  signals_ = std::make_unique<Signals>(io_, [this](const SignalFact& fact) { on_signal(fact); });
-  server_ = std::make_unique<Server>(io_, Fd(table.socket), *this);
+  app_.name_lost = begin.name_lost;
+  for (std::string& loss : begin.losses)
+    parts_.log.add(std::move(loss));
+  if (app_.table.foreground) parts_.terminal.open(app_.io);
+  signals_ = std::make_unique<Signals>(app_.io, [this](const SignalFact& fact) { signalled(fact); });
+  parts_.control.open(Fd(app_.table.socket));
 }
 
-Done Keeper::open_log(OutputMemory memory) {
-  OutputHooks hooks;
-  hooks.user = &user_;
-  hooks.is_watched = [this] { return somebody_watches(); };
-  hooks.watch = [this](std::string_view bytes, LogStream from) { on_output(bytes, from); };
-  hooks.watch_file = [this](int fd, int before) {
-    if (!watch_) return RemovalWatch::kNone;
-    watch_->remove(before);
-    return watch_->add(fd);
-  };
-  hooks.pid = [this] { return machine_.pid().value_or(0); };
-  hooks.on_memory = [this](std::size_t log, int fd) { hand_up(held_kept_output(log), fd); };
-  hooks.on_trouble = [this](const std::string& what, std::uint64_t dropped) {
-    on_log_trouble(what, dropped);
-  };
-  hooks.where = [this, own = spec_.log.empty(), own_error = spec_.error_log == "apart"](
-                    LogStream stream, const std::string& given) {
-    find_home();
-    if (stream == LogStream::err) return own_error ? home_.error_log_path(table_.stem) : given;
-    return own ? home_.log_path(table_.stem) : given;
-  };
-  auto made = AppOutput::make(io_, spec_, log_path(), error_log_path(), std::move(hooks), std::move(memory));
-  if (!made) return made.error();
-  output_ = std::move(*made);
-  lifecycle_log_.use(*output_);
-  terminal_.use(*output_);
-  waiters_.use(*output_);
-  return {};
-}
-
-/// Where its program is to say how it is.
-Done Keeper::listen_to_program(const std::string& name, Fd known) {
-  if (!spec_.watchdog && !spec_.ready.has(ReadyCondition::Kind::notify)) return {};
-  auto socket = known ? Result<Fd>(std::move(known)) : make_notify_socket(name);
-  if (!socket) return socket.error();
-  notify_ = std::make_unique<NotifySocket>(io_, std::move(*socket),
-                                           [this](Notification n) { on_notification(std::move(n)); });
+/// Opens all that the parts work with. The lock and the report of the start come last: an error before is
+/// reported through the one, and undone under the other.
+Done Keeper::open(Beginning& begin) {
+  parts_.configuration.use(std::move(begin.spec_file), std::move(begin.environment));
+  parts_.journal.use(std::move(begin.page));
+  const std::optional<LeftBehind>& left = begin.left;
+  if (Done done = parts_.app_log.open(left); !done) return done;
+  parts_.log.use(*app_.output);
+  parts_.terminal.use(*app_.output);
+  parts_.waiters.use(*app_.output);
+  if (Done done = parts_.readiness.open_socket(left ? left->state.notify : ""); !done) return done;
+  if (Done done = parts_.listen.open(left); !done) return done;
+  if (Done done = parts_.store.put_all(); !done) return done;
+  if (!app_.table.next && !parts_.store.holds_all())
+    return Error{Reason::failed, "keep it", parts_.risk.text(), 0};
+  parts_.files.watch(parts_.store.take("watch"));
+  if (left) take_over(*left);
+  if (begin.recovered) report_recovery(begin.found_pid);
+  parts_.channels.close_unused();
+  parts_.store.take_rest("");
+  left_ = std::move(begin.left);
+  parts_.files.repair_missing();
+  parts_.files.hold(Fd(app_.table.lock));
+  if (app_.table.report >= 0)
+    parts_.waiters.use_start_report(Fd(app_.table.report), [this] {
+      app_.table.report = -1;
+      parts_.store.drop("report");
+    });
   return {};
 }
 
 int Keeper::run() {
-  name_home();
-  go_on();
-  if (!leaving_as_) be_asked();
-  if (guard_) say_up();
+  parts_.files.name_home();
+  resume();
+  if (!app_.leaving_as) parts_.control.open_datagrams(parts_.files.lock());
+  parts_.guard.say_up();
   give_back_memory();  // what its start needed
-  while (!leaving_as_ && !gives_way_) {
+  while (!app_.is_over()) {
     try {
-      io_.run();
+      app_.io.run();
     } catch (const std::bad_alloc&) {
-      begin_afresh();
+      exit_out_of_memory();
     } catch (const std::exception& error) {
-      // Our mistake, and no reason to leave a program alone.
-      lifecycle_log_.add(std::string("keeper went on after an internal error: ") + error.what());
-      lifecycle_log_.flush();
+      // A fault of this program is no reason to leave the app alone.
+      parts_.log.add(std::string("keeper went on after an internal error: ") + error.what());
+      parts_.log.flush();
     }
   }
-  if (!leaving_as_) {
-    if (!guard_ || guard_->lost()) become_guard();
-    return 0;  // for the guard to start the next one
+  if (!app_.leaving_as) {
+    if (!parts_.guard.is_there()) parts_.guard.become_guard();
+    return 0;  // for the guard to start a successor
   }
-  const int code = exit_code(*leaving_as_);
-  leave_guard(table_.guard, code);
+  const int code = exit_code(*app_.leaving_as);
+  leave_guard(app_.table.guard, code);
   return code;
 }
 
 // --- facts
 
-/// Where memory ran out half of something is done, and this heap has no room for the rest: as after a kill
-/// another keeper goes on with what is recorded. Without a guard to start that it goes on as it can.
-void Keeper::begin_afresh() {
-  if (guard_ && !guard_->lost()) _exit(kOutOfMemory);
+void Keeper::exit_out_of_memory() {
+  if (parts_.guard.is_there()) _exit(kOutOfMemory);
+}
+
+void Keeper::tell_for(Asker asker, Event event) {
+  app_.recorder.set_asker(std::move(asker));
+  bool down = std::holds_alternative<event::Stop>(event) || std::holds_alternative<event::StopNow>(event);
+  app_.recorder.note_wish(down ? Wanted::down : Wanted::up);
+  tell(std::move(event));
+  app_.recorder.set_asker(std::nullopt);
 }
 
 void Keeper::tell(Event event) try {
   events_.push_back(std::move(event));
   if (stepping_) return;
-  go_along_with_home();
+  parts_.files.follow_home();
   // Whatever goes wrong on the way (there may be no memory), the next deadline is waited for.
   Finally armed([this] { arm_anyhow(); });
   stepping_ = true;
@@ -228,385 +143,75 @@ void Keeper::tell(Event event) try {
       step(next);
     }
   }
-  lifecycle_log_.flush();
-  if (leaving_as_) return;
-  if (!machine_.awaits()) connection_watch_.reset();
-  persist();
-  record_writer_.update_pid_file();
-  record_writer_.note_change();
-  watch_adopted_rest();
-  for (const action::Announce& a : std::exchange(to_tell_, {}))
-    publish(a);
-  send_held_back();
+  parts_.log.flush();
+  if (app_.leaving_as) return;
+  parts_.listen.stop_waiting();
+  parts_.journal.save();
+  parts_.record.update_pid_file();
+  parts_.record.note_change();
+  parts_.ends.poll_rest();
+  for (const action::Announce& a : std::exchange(to_publish_, {}))
+    for (Part* part : parts_.list)
+      part->published(a);
+  send_last_signals();
 } catch (const std::bad_alloc&) {
-  begin_afresh();
+  exit_out_of_memory();
   throw;
 }
 
-/// By a reload: another run has its place.
-bool Keeper::was_relieved(RunId id) const {
-  const auto& leaving = machine_.snapshot().leaving;
-  return std::any_of(leaving.begin(), leaving.end(),
-                     [&](const Life& life) { return life.run == id && life.ending == Cause::reload; });
-}
-
-/// Its end would take the processor from who waits for the reload's answer, and can wait for that.
-void Keeper::send_held_back() {
-  if (held_back_.empty()) return;
-  for (const KeptSignal& one : held_back_)
-    perform(action::Signal{one.run, one.signal, one.scope});
-  held_back_.clear();
-  persist();
+void Keeper::send_last_signals() {
+  if (!parts_.signaller.send_last()) return;
+  parts_.journal.save();
   if (events_.empty()) return;
   Event refused = std::move(events_.front());
   events_.pop_front();
   tell(std::move(refused));
 }
 
-Keeper::Run* Keeper::find(RunId id) {
-  auto it = std::find_if(runs_.begin(), runs_.end(), [&](const Run& r) { return r.id == id; });
-  return it == runs_.end() ? nullptr : &*it;
-}
-
-void Keeper::forget(RunId id) {
-  if (Run* run = find(id)) drop_held(*run);
-  runs_.remove_if([&](const Run& r) { return r.id == id; });
-}
-
-void Keeper::on_exit(RunId id) {
-  if (notify_) notify_->drain();  // what it said comes before its end; it may have named another main process
-  Run* run = find(id);
-  if (run == nullptr || run->main_ended) return;
-  // A main process that moved may be no child of ours: only its pidfd says that it has ended.
-  const bool no_child = run->pid != run->session || run->keeper != 0;
-  if (no_child && !has_ended(run->pidfd.native_handle())) return;
-  std::optional<Used> used;
-  run->exit = status_of(*run, &used);
-  if (!run->exit) return;
-  persist();
-  if (!no_child) take_end(run->pid);
-  end_main(*run, *run->exit, used);
-}
-
-/// The end of a run's main process is known, and recorded.
-void Keeper::end_main(Run& ended, const ExitInfo& exit, const std::optional<Used>& used) {
-  const RunId id = ended.id;
-  Run* run = &ended;
-  run->main_ended = true;
-  output_->drain(kDrainAtExit);  // its last words come before the line that says how it ended
-  run = find(id);                // they may have shown that it was ready
-  if (run != nullptr && run->ready) run->ready->drain();
-  run = find(id);
-  if (run != nullptr && run->channel) run->channel->drain();
-  run = find(id);
-  if (run == nullptr) return;
-  output_->end_run();
-  if (run->ready) run->ready->end();
-  if (spec_.kill_mode == KillMode::process) leave_alone(*run);
-  std::vector<int> rest;
-  if (spec_.kill_mode != KillMode::process && (run->keeper != 0 || has_other_children(other_mains(run))))
-    rest = tree_of(ids_of(*run));
-  const bool leftovers = !rest.empty();
-  const bool out_of_memory = note_exit(*run, exit, used, rest);
-  run->exit.reset();    // from the next step on the machine knows
-  std::list<Run> gone;  // what it held is given back when the next one is on its way
-  if (leftovers) {
-    std::error_code ignored;
-    run->pidfd.close(ignored);
-  } else {
-    drop_held(*run);
-    gone.splice(gone.end(), runs_,
-                std::find_if(runs_.begin(), runs_.end(), [&](auto& r) { return r.id == id; }));
-  }
-  tell(event::Exited{id, exit, leftovers, out_of_memory});
-  rest = not_permitted(rest);
-  run = find(id);
-  if (run != nullptr && !rest.empty()) tell(event::Refused{id, not_permitted_text(rest)});
-  on_child_signal();  // strangers that had to wait behind it
-}
-
-void Keeper::on_signal(const SignalFact& fact) {
-  if (fact.number != SIGCHLD && said_by_both(fact)) return;
+void Keeper::signalled(const SignalFact& fact) {
+  if (fact.number != SIGCHLD && parts_.guard.is_told_twice(fact)) return;
   switch (fact.number) {
-    case SIGCHLD: return on_child_signal();
+    case SIGCHLD: return parts_.ends.look();
     case SIGINT:
     case SIGQUIT:
-    case SIGTERM: return on_interrupt(fact);
-    case SIGUSR1: return heal();  // ctl, which sees our lock and no socket
-    case SIGHUP:
-      // The terminal went away. The program is kept all the same, without its echo.
-      return terminal_.hang_up();
+    case SIGTERM:
+      if (parts_.terminal.interrupted(fact.number)) return tell_for(asker_of(fact), event::StopNow{});
+      return tell_for(asker_of(fact), event::Stop{});
+    case SIGUSR1: return parts_.files.repair();     // ctl, which sees our lock and no socket
+    case SIGHUP: return parts_.terminal.hang_up();  // the program is kept all the same
     default: return;
   }
 }
 
-void Keeper::on_interrupt(const SignalFact& fact) {
-  if (terminal_.interrupted(fact.number))
-    tell_for(asker_of(fact), event::StopNow{});
-  else
-    tell_for(asker_of(fact), event::Stop{});
-}
-
-void Keeper::on_child_signal() {
-  if (notify_) notify_->drain();  // before a sender is gone without a trace
-  std::vector<int> ours = other_mains(nullptr);
-  reap_strangers([&](int pid) { return std::find(ours.begin(), ours.end(), pid) != ours.end(); });
-  std::vector<RunId> ids;
-  for (const Run& run : runs_)
-    ids.push_back(run.id);
-  for (RunId id : ids) {
-    Run* run = find(id);
-    if (run == nullptr) continue;
-    if (run->main_ended) {
-      look_for_rest(*run);
-      continue;
-    }
-    look_for_stop(*run);
-    on_exit(id);  // a tracer may have had its status when the pidfd spoke: then this is the second chance
-  }
-}
-
-/// Whether its main process was stopped by a signal, or goes on.
-void Keeper::look_for_stop(Run& run) {
-  auto change = stop_or_continue(run.pidfd.native_handle());
-  if (change == StopChange::stopped) tell(event::Suspended{run.id});
-  if (change == StopChange::continued) tell(event::Continued{run.id});
-}
-
-/// What a run leaves behind with kill_mode process belongs to no run from now on.
-void Keeper::leave_alone(const Run& run) {
-  std::erase_if(left_alone_, [](const KeptProcess& left) { return !lives(left); });
-  for (int pid : tree_of(ids_of(run)))
-    if (auto start = process_start(pid)) left_alone_.push_back({pid, *start});
-}
-
-/// Whether anything is left of a run whose main process has ended.
-void Keeper::look_for_rest(Run& run) {
-  std::vector<int> rest = tree_of(ids_of(run));
-  RunId id = run.id;
-  if (rest.empty()) {
-    forget(id);
-    return tell(event::TreeEmpty{id});
-  }
-  if (!machine_.stuck().empty()) survivors_ = rest;
-  if (run.kill_all) send_to(run, SIGKILL, rest);
-}
-
-bool Keeper::somebody_watches() const {
-  return terminal_.is_open() || std::any_of(runs_.begin(), runs_.end(), [](const Run& run) {
-           return run.ready && run.ready->wants_output();
-         });
-}
-
-void Keeper::on_output(std::string_view bytes, LogStream from) {
-  if (!output_->keeps_files()) recorder_.add_output(bytes);
-  for (Run& run : runs_)
-    if (run.ready) run.ready->output(bytes);
-  terminal_.output(bytes, from);
-}
-
 // --- actions
 
+/// Decides, records, and then performs. Nobody hears of a decision before it is recorded.
 void Keeper::step(const Event& event) {
-  const std::vector<Action> actions = machine_.step(event, steady_now());
-  if (machine_.wanted() == Wanted::up) forget_ = Forget::nothing;  // the stop that asked for it is overtaken
+  const std::vector<Action> actions = app_.machine.step(event, steady_now());
+  if (app_.machine.wanted() == Wanted::up) app_.forget = Forget::nothing;  // the stop with it is overtaken
+  parts_.signaller.note(actions);
+  if (!actions.empty()) parts_.journal.save();
+  parts_.signaller.first_sent();
   for (const Action& action : actions)
-    if (const auto* signal = std::get_if<action::Signal>(&action))
-      (was_relieved(signal->run) ? held_back_ : unsent_)
-          .push_back({signal->run, signal->signal, signal->scope});
-  if (!actions.empty()) persist();  // before anybody can know of it
-  unsent_.clear();
-  for (const Action& action : actions) {
-    const auto* signal = std::get_if<action::Signal>(&action);
-    if (signal == nullptr || !was_relieved(signal->run))
-      std::visit([this](const auto& a) { perform(a); }, action);
-  }
-  follow_current();
-}
-
-/// What is told of the app is told of the run that counts: when a reload's new run takes that place, with all
-/// that is known of it by then.
-void Keeper::follow_current() {
-  const Run* run = find(machine_.run());
-  if (run == nullptr || run->id == shown_) return;
-  shown_ = run->id;
-  started_at_ = run->started_at;
-  started_ = run->began;
-  confirmed_at_ = run->confirmed_at;
-  pid_start_ = run->start;
-  said_ = run->said;
-  stopped_at_.reset();
-}
-
-/// Children of this process that are no part of `but`: other runs, and commands that ask whether one is
-/// ready.
-std::vector<int> Keeper::other_mains(const Run* but) const {
-  std::vector<int> out;
-  for (const KeptProcess& left : left_alone_)
-    if (but != nullptr && lives(left)) out.push_back(left.pid);
-  for (const Run& run : runs_) {
-    if (&run != but && !run.main_ended) out.push_back(run.pid);
-    if (!run.ready) continue;
-    for (int pid : run.ready->pids())
-      out.push_back(pid);
-  }
-  for (int pid : output_->pids())
-    out.push_back(pid);
-  return out;
-}
-
-RunIds Keeper::ids_of(const Run& run) const {
-  RunIds out{run.main_ended ? 0 : run.pid, run.session, other_mains(&run)};
-  out.beside = runs_.size() > 1;
-  out.user = run.user;
-  if (run.keeper == 0) return out;
-  out.marks = run_marks(spec_.name, run.keeper);
-  out.guard = guard_ ? guard_->pid() : 0;
-  out.keeper = run.keeper;
-  return out;
-}
-
-void Keeper::perform(const action::Signal& wanted) {
-  Run* run = find(wanted.run);
-  if (run == nullptr) return;
-  if (wanted.signal <= 0) return send_word(*run, wanted.signal);
-  if (!may_signal_main(*run)) {  // the rest gets no signal either: the program stays as it is
-    signal_error_ = EPERM;
-    return refused(*run, {run->pid});
-  }
-  if (wanted.signal == SIGKILL) run->sent_kill = true;
-  if (wanted.signal == SIGKILL && wanted.scope == Scope::tree) run->kill_all = true;
-  send_signal(*run, wanted.signal, wanted.scope);
+    std::visit([this](const auto& a) { perform(a); }, action);
 }
 
 void Keeper::perform(const action::Announce& a) {
-  if (a.what == action::What::survivors || a.what == action::What::refused)
-    if (Run* run = find(a.run)) survivors_ = tree_of(ids_of(*run));
-  if (a.what == action::What::confirmed || a.what == action::What::stopping)
-    if (Run* run = find(a.run); run != nullptr && run->ready) run->ready->end();
-  if (a.what == action::What::reloaded) keep_spec();
-  if (a.what == action::What::reload_failed) {  // before anything else is spawned
-    put_back_spec();
-    if (a.run != 0) take_sockets_from(a.run);
-  }
-  if (a.what == action::What::killing)
-    if (Run* run = find(a.run)) run->why_killed = a.text;
-  const bool current = a.run == machine_.run();
-  bool too_late = a.what == action::What::stopping && a.cause == Cause::ready_timeout;
-  if (too_late && current) {
-    missed_ = machine_.waiting_for(spec_.ready);
-    missed_text_ = a.text;
-  }
-  if (a.what == action::What::confirmed) {
-    if (Run* run = find(a.run)) run->confirmed_at = wall_now();
-    if (a.run == shown_) confirmed_at_ = wall_now();
-    drop_unused_sockets();
-    asio::post(io_, [] { give_back_memory(); });
-  }
-  if (a.what == action::What::main_moved && a.run == shown_) pid_start_ = process_start(a.pid);
-  if (a.what == action::What::exited) {
-    last_exit_at_ = wall_now();
-    if (a.run == shown_) stopped_at_ = last_exit_at_;
-  }
-  if (a.what == action::What::started && current) {
-    missed_.clear();
-    missed_text_.clear();
-    survivors_.clear();
-    if (first_record_) confirm_first_record(home_, table_.stem);
-    first_record_ = false;
-  }
-  recorder_.note(a, wall_now(), steady_now());
-  for (Part* part : parts_)
+  app_.recorder.note(a, wall_now(), steady_now());
+  for (Part* part : parts_.list)
     part->announced(a);
-  to_tell_.push_back(a);
+  if (a.what == action::What::confirmed) asio::post(app_.io, [] { give_back_memory(); });
+  to_publish_.push_back(a);
 }
 
 void Keeper::perform(const action::Leave& leave) {
-  output_->drain(kDrainAtExit);
-  if (!never_ran(leave.state)) lifecycle_log_.flush();
+  app_.output->drain(kDrainAtExit);
+  if (!app_.never_ran(leave.state)) parts_.log.flush();
   leave_when_written(leave.state, steady_now() + kLogLastWords);
 }
 
-/// Whether this app never was one: it leaves nothing behind.
-bool Keeper::never_ran(State leaves_as) const {
-  return first_record_ && leaves_as == State::fatal;
-}
-
-/// A log that takes nothing has a little while more for what is kept of the output.
-void Keeper::leave_when_written(State as, Time until) {
-  if (output_->try_again() || steady_now() >= until) return leave(as);
-  leaving_.expires_after(kLogAgain);
-  leaving_.async_wait([this, as, until](std::error_code error) {
-    if (!error) leave_when_written(as, until);
-  });
-}
-
-/// Deletes what was asked to be deleted with the stop: who asked may have been a process of the run. An
-/// earlier keeper may have been killed in the middle of that: then nobody has the name, and no directory.
-void Keeper::forget() {
-  if (forget_ == Forget::nothing) return;
-  Result<Fd> lock = Error{};
-  if (nameless_ && access(home_.app_dir(table_.stem).c_str(), F_OK) == 0) return;
-  if (nameless_ && !(lock = home_.lock(table_.stem, Millis(0)))) return;
-  Done done = forget_ == Forget::all ? output_->remove_files() : Done();
-  if (done) done = home_.remove_app(table_.stem);
-  if (!done) terminal_.notice(table_.stem + ": cannot delete it: " + done.error().text());
-}
-
-/// The end of the app, in this order: what is known is written, the socket goes, who waits is told, the lock
-/// goes last.
-void Keeper::leave(State as) {
-  leaving_as_ = as;
-  recorder_.note_end(as, machine_.reason());
-  // Where descriptors are few, the record and what is removed need these: there is a spec file always.
-  watch_.reset();
-  program_watch_.reset();
-  sampler_ = Sampler();
-  spec_file_.reset();
-  null_.reset();
-  output_->give_up();
-  record_writer_.update_pid_file();
-  if (listeners_) listeners_->remove_paths();
-  if (!nameless_) home_.unlink_socket(table_.stem);
-  unlink_sockets();
-  if (never_ran(as) && undo_first_record(home_, table_.stem, table_.fresh))
-    lifecycle_log_.discard();
-  else
-    record_writer_.write_last(page_);
-  lifecycle_log_.flush();
-  output_->finish();
-  forget();
-  waiters_.app_ended();
-  for (const Flush& flush : std::exchange(flushes_, {}))
-    flush.answer.fail({Reason::failed, "flush " + table_.stem, "it was stopped meanwhile", 0});
-  take_leave();
-  log_feeds_.finish();
-  // For who waits for a start it is none, however well its run ended.
-  waiters_.report_start(StartReport::Kind::failed, std::max(1, exit_code(as)));
-  asked_.reset();
-  server_->close();
-  io_.stop();
-  terminal_.finish(kLastWords);
-}
-
-/// What a run has not shown, in words; empty where that is only that it lives long enough.
-std::string Keeper::unshown(const Run& run) const {
-  std::string out;
-  const auto& events = spec_.ready.events();
-  for (int i = 0; run.ready && i < static_cast<int>(events.size()); ++i)
-    if (!machine_.has_shown(run.id, i))
-      out += (out.empty() ? "" : ", ") + run.ready->unshown(events[static_cast<std::size_t>(i)], i);
-  return out;
-}
-
-/// The Tick that follows may be the end of a start.
-void Keeper::note_unshown() {
-  for (const Run& run : runs_)
-    if (run.ready) events_.push_back(event::Unshown{run.id, unshown(run)});
-}
-
 void Keeper::arm_anyhow() {
-  if (leaving_as_) return;
+  if (app_.leaving_as) return;
   try {
     arm();
   } catch (const std::exception&) {
@@ -615,7 +220,7 @@ void Keeper::arm_anyhow() {
 }
 
 void Keeper::arm() {
-  auto next = machine_.deadline();
+  auto next = app_.machine.deadline();
   if (next == armed_) return;
   armed_ = next;
   if (!next) {
@@ -626,11 +231,194 @@ void Keeper::arm() {
   deadline_.async_wait([this](std::error_code error) {
     if (error) return;
     armed_.reset();
-    look_for_adopted_rest();  // a deadline for their end may be shorter than the time between two looks
-    if (leaving_as_) return;
-    note_unshown();
+    parts_.ends
+        .look_for_adopted_rest();  // a deadline for their end may be shorter than the time between two looks
+    if (app_.leaving_as) return;
+    parts_.readiness.queue_unmet();
     tell(event::Tick{});
   });
+}
+
+// --- succession
+
+/// Takes over what a predecessor has saved, with the runs that live.
+void Keeper::take_over(const LeftBehind& left) {
+  const KeptState& state = left.state;
+  app_.first_start = !state.started_at && !state.machine.awaits;
+  if (app_.table.next && state.machine.wanted == Wanted::down) app_.forget = state.forget;
+  for (Part* part : parts_.list)
+    part->restore(state);
+  remember_end(app_.recorder, state);
+  if (left.claimed_run != 0) parts_.runs.adopt(claimed_run(left, app_.spec));
+  for (Run& run : parts_.runs.all()) {
+    const Life* life = life_of(state.machine, run.id);
+    if (!run.main_ended && !run.pidfd.is_open()) parts_.ends.note_lost(run.id);
+    if (run.pidfd.is_open())
+      for (Part* part : parts_.list)
+        part->adopted(run, life);
+    if (life != nullptr && life->pid != 0 && !life->exit)
+      app_.recorder.resume(run.id, life->pid, run.started_at, run.confirmed_at, run.why_killed);
+  }
+  const std::string own = "keeper " + std::to_string(app_.own_pid);
+  if (!app_.table.next)
+    parts_.log.add_at_line_start(own + " goes on for keeper " + std::to_string(state.keeper) +
+                                 ", which was killed; the program runs on as pid " +
+                                 std::to_string(left.pid));
+  else if (std::string how = end_of_predecessor(app_.table.died); !how.empty())
+    parts_.log.add_at_line_start(own + " goes on for one that " + how);
+}
+
+/// Says in the log that the state page was of no use. `pid`: of the program that was found all the same; 0:
+/// none.
+void Keeper::report_recovery(int pid) {
+  parts_.log.add_at_line_start("keeper " + std::to_string(app_.own_pid) + " has found " +
+                               app_.home.state_path(app_.stem()) + " missing, damaged or out of date; " +
+                               (pid != 0
+                                    ? "it goes on with the program, which runs as pid " + std::to_string(pid)
+                                    : std::string("no program of it was left")));
+}
+
+/// The first thing in the loop.
+void Keeper::resume() {
+  auto left = std::exchange(left_, std::nullopt);
+  const auto to_stop = StopWish::parse(app_.table.to_stop);
+  // The command asks again at the socket: there it is answered how the stop went.
+  if (to_stop) parts_.waiters.report_start(StartReport::Kind::kept_on, 0);
+  if (!left && to_stop) return perform(action::Leave{State::stopped});  // it has ended meanwhile
+  if (!left) {
+    parts_.guard.skip_inbox();
+    parts_.journal.save();
+    return app_.spec.lazy ? begin_lazily() : tell(event::Start{});
+  }
+  if (left->state.machine.finished) return perform(action::Leave{left->state.machine.ends_as});
+  parts_.log.look_for_line_start();
+  // First of all: what has ended meanwhile must not be started again. A keeper that has begun the stop has
+  // written the page, and what is wanted since then stands there.
+  const bool stops = to_stop && (!app_.table.next || to_stop->left_by == left->state.keeper);
+  if (stops) tell_for(to_stop->asker(), event::Stop{to_stop->cause()});
+  if (!app_.leaving_as) replay(*left, stops);
+  if (!app_.leaving_as) tell_wish(*left, stops);
+  if (!app_.leaving_as) report_takeover();
+  if (!app_.leaving_as) parts_.listen.await_connection();
+}
+
+/// There is no run until somebody connects. The command that waits for the start need not wait for that.
+void Keeper::begin_lazily() {
+  parts_.configuration.confirm_first_start();
+  tell(event::Await{});
+  parts_.listen.await_connection();
+  if (!app_.machine.awaits()) return;
+  parts_.waiters.report_start(StartReport::Kind::waiting, 0);
+  parts_.terminal.notice(app_.stem() + ": waits for its first connection at " + parts_.listen.addresses());
+}
+
+/// Does what a predecessor had decided, and may not have done; tells what has ended meanwhile.
+void Keeper::replay(const LeftBehind& left, bool stops) {
+  for (const auto* life : {&left.state.machine.serving, &left.state.machine.incoming}) {
+    if (!*life || (*life)->phase != Phase::spawning) continue;
+    if ((*life)->run == left.claimed_run)
+      tell(event::SpawnSucceeded{left.claimed_run, left.claimed_pid});
+    else if (stops)
+      tell(event::SpawnFailed{(*life)->run, false, "it was stopped before its start"});
+    else
+      perform(action::Spawn{(*life)->run});
+  }
+  for (const KeptSignal& signal : left.state.signals)
+    parts_.signaller.send(action::Signal{signal.run, signal.signal, signal.scope});
+  for (RunId id : parts_.runs.ids()) {
+    parts_.readiness.begin(id);
+    parts_.channels.begin(id);
+  }
+  parts_.ends.tell_lost();
+  if (!app_.leaving_as) parts_.ends.look();  // what was waited for may be gone already
+}
+
+/// Tells the machine what is wanted of the program by now.
+void Keeper::tell_wish(const LeftBehind& left, bool stops) {
+  if (!app_.table.next && stops) return tell(event::Tick{});
+  if (!app_.table.next && app_.table.replace) return tell_for({"replace", {}, {}, {}}, event::Restart{});
+  if (!app_.table.next && app_.machine.wanted() == Wanted::down) return tell(event::Start{});
+  if (app_.table.next) parts_.guard.read_inbox();
+  if (!app_.leaving_as) tell(event::Tick{});
+  if (app_.table.next && !app_.leaving_as && left.ends) tell(event::Stop{});
+}
+
+/// Reports to the command that waits for the start.
+void Keeper::report_takeover() {
+  if (!app_.machine.stuck().empty()) return parts_.waiters.report_start(StartReport::Kind::failed, 1);
+  const bool kept_on = app_.machine.ready() && !app_.table.replace;
+  if (app_.table.next && kept_on) return parts_.waiters.report_start(StartReport::Kind::confirmed, 0);
+  if (app_.table.next && !app_.machine.pid()) return;
+  parts_.waiters.report_start(kept_on ? StartReport::Kind::kept_on : StartReport::Kind::spawned, 0);
+}
+
+// --- the end
+
+/// A log that takes nothing has a little while more for the output that is kept.
+void Keeper::leave_when_written(State as, Time until) {
+  if (app_.output->try_again() || steady_now() >= until) return leave(as);
+  leaving_.expires_after(kLogAgain);
+  leaving_.async_wait([this, as, until](std::error_code error) {
+    if (!error) leave_when_written(as, until);
+  });
+}
+
+/// Deletes what was asked to be deleted with the stop: the client may have been a process of the run. A
+/// predecessor may have been killed in the middle of that: then nobody has the name, and no directory.
+void Keeper::delete_app() {
+  if (app_.forget == Forget::nothing) return;
+  Result<Fd> lock = Error{};
+  if (app_.name_lost && access(app_.home.app_dir(app_.stem()).c_str(), F_OK) == 0) return;
+  if (app_.name_lost && !(lock = app_.home.lock(app_.stem(), Millis(0)))) return;
+  Done done = app_.forget == Forget::all ? app_.output->remove_files() : Done();
+  if (done) done = app_.home.remove_app(app_.stem());
+  if (!done) parts_.terminal.notice(app_.stem() + ": cannot delete it: " + done.error().text());
+}
+
+/// The end of the app, in this order: what is known is written, the socket goes, waiting clients are
+/// answered, the lock goes last.
+void Keeper::leave(State as) {
+  app_.leaving_as = as;
+  app_.recorder.note_end(as, app_.machine.reason());
+  // Where descriptors are few, the record and what is removed need these: there is a spec file always.
+  parts_.files.stop_watching();
+  parts_.program.stop();
+  parts_.status.forget_usage();
+  parts_.configuration.close_file();
+  parts_.spawner.close();
+  app_.output->give_up();
+  parts_.record.update_pid_file();
+  parts_.listen.remove_paths();
+  if (!app_.name_lost) app_.home.unlink_socket(app_.stem());
+  parts_.cluster.unlink();
+  if (app_.never_ran(as) && parts_.configuration.undo_first_start())
+    parts_.log.discard();
+  else
+    parts_.record.write_last(parts_.journal.page());
+  parts_.log.flush();
+  app_.output->finish();
+  delete_app();
+  parts_.waiters.app_ended();
+  for (const action::Announce& a : std::exchange(to_publish_, {}))
+    parts_.subscribers.published(a);
+  parts_.subscribers.send_left();
+  parts_.app_log.finish();
+  // For a command that waits for the start it is none, however well its run ended.
+  parts_.waiters.report_start(StartReport::Kind::failed, std::max(1, exit_code(as)));
+  parts_.control.close();
+  app_.io.stop();
+  parts_.terminal.finish(kLastWords);
+}
+
+/// Returns the program's own exit code, as a shell gives it; 126 or 127 if it could not be executed.
+int Keeper::exit_code(State left_as) const {
+  const auto& error = parts_.spawner.error();
+  if (app_.first_start && error && error->stage == Stage::pid_file) return 1;
+  if (app_.first_start && !app_.machine.spawn_error().empty())
+    return error && error->errnum == ENOENT ? 127 : 126;
+  if (!app_.machine.last_end()) return left_as == State::fatal ? 1 : 0;
+  int code = shell_code(app_.machine.last_end()->exit);
+  return left_as == State::fatal && code == 0 ? 1 : code;
 }
 
 }  // namespace keeper

@@ -19,7 +19,7 @@ struct KeptRun {
   int pid = 0;              ///< of its main process
   std::uint64_t start = 0;  ///< when that began (/proc/PID/stat): a number may be used again
   int session = 0;
-  int keeper = 0;  ///< whose KEEPER_PID its processes carry
+  int keeper = 0;  ///< whose KEEPER_PID its processes carry: the one that started it
   bool main_ended = false;
   bool kill_all = false;
   bool sent_kill = false;
@@ -28,6 +28,7 @@ struct KeptRun {
   bool skips = false;              ///< a message on its channel is being thrown away
   int twin = -1;                   ///< its own number for the keeper's end of its channel; -1: it has none
   std::optional<WallTime> started_at{}, confirmed_at{};
+  std::optional<WallTime> ended_at{};  ///< of the current run: written as KeptState::stopped_at
   Time began{0};
   std::string said_status{}, said_doing{};
   std::optional<unsigned> user{};  ///< that it runs as, where that is not the keeper's

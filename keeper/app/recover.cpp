@@ -82,7 +82,7 @@ std::optional<FoundRun> find_unknown_run(const Home& home, const RoleTable& tabl
   const bool ours = home.is_lock_of(table.stem, table.lock);  // else the records are another keeper's
   const RunId newer = page.whole ? page.next_run : 0;
   if (!table.next)
-    return ours ? recorded(record, newer) : std::nullopt;  // what was lost is written there (claim.hpp)
+    return ours ? recorded(record, newer) : std::nullopt;  // what was lost is written there (name_lock.hpp)
   wish.guard = table.guard >= 0 ? getppid() : 0;
   if (wish.guard != 0)
     if (auto run = unknown_child(home, *id, wish.guard, wish, page)) return run;

@@ -1,181 +1,202 @@
-// What clients ask for, one overload per request (declared in protocol/wire/messages.hpp).
-#include <unistd.h>
+#include "keeper/app/requests.hpp"
 
 #include <algorithm>
-#include <asio/post.hpp>
 #include <cerrno>
 
-#include "keeper/app/keeper.hpp"
+#include "keeper/app/app_files.hpp"
+#include "keeper/app/app_log.hpp"
+#include "keeper/app/cluster_sockets.hpp"
+#include "keeper/app/configuration.hpp"
+#include "keeper/app/guard_session.hpp"
+#include "keeper/app/lifecycle_log.hpp"
+#include "keeper/app/record_writer.hpp"
+#include "keeper/app/runs.hpp"
+#include "keeper/app/signaller.hpp"
+#include "keeper/app/spawner.hpp"
 #include "keeper/app/stale_request.hpp"
+#include "keeper/app/status_builder.hpp"
+#include "keeper/app/subscribers.hpp"
+#include "keeper/app/waiters.hpp"
+#include "keeper/core/output_tail.hpp"
 #include "keeper/node/message.hpp"
-#include "protocol/home/file_place.hpp"
-#include "protocol/home/inotify_use.hpp"
-#include "protocol/home/log_files.hpp"
 #include "protocol/home/proc.hpp"
+#include "protocol/wire/line_buffer.hpp"
 
 namespace keeper {
 namespace {
 
-constexpr std::size_t kMostLogBytes = 192 * 1024;
-constexpr std::size_t kDrainFirst = 1 << 20;  // what was written before it was asked
-constexpr std::uint64_t kMostLogLines = 5'000;
+Asker asker_of(std::string by, const Caller& caller) {
+  return {std::move(by), caller.pid, caller.uid, passwd_name(caller.uid)};
+}
 
 }  // namespace
 
-void Keeper::handle(const Ping&, const Caller&, Answer answer) {
-  answer.give(Pong{spec_.name, getpid(), KEEPER_VERSION, kProtocol});
+void Requests::handle(const Ping&, const Caller&, Answer answer) {
+  answer.give(Pong{app_.spec.name, app_.own_pid, KEEPER_VERSION, kProtocol});
 }
 
-void Keeper::handle(const GetStatus&, const Caller&, Answer answer) {
-  go_along_with_home();
-  answer.give(status_with_usage());
+void Requests::handle(const GetStatus&, const Caller&, Answer answer) {
+  with_.files.follow_home();
+  answer.give(with_.status.status_with_usage());
 }
 
-void Keeper::handle(const GetSpec&, const Caller&, Answer answer) {
-  answer.give(whole_spec());
+void Requests::handle(const GetSpec&, const Caller&, Answer answer) {
+  answer.give(with_.configuration.whole());
 }
 
-void Keeper::handle(const Stop& stop, const Caller& caller, Answer answer) {
-  if (outdated(stop, machine_.run(), "stop " + table_.stem, answer)) return;
-  waiters_.stop(std::move(answer));
-  if (stop.forget.value_or(false)) forget_ = stop.keep_logs.value_or(false) ? Forget::record : Forget::all;
+void Requests::handle(const Stop& stop, const Caller& caller, Answer answer) {
+  if (is_stale_request(stop, app_.machine.run(), "stop " + app_.stem(), answer)) return;
+  with_.waiters.stop(std::move(answer));
+  if (stop.forget.value_or(false))
+    app_.forget = stop.keep_logs.value_or(false) ? Forget::record : Forget::all;
   const bool scale = stop.scale.value_or(false);
-  tell_for(asker_of(scale ? "scale" : "stop", caller), event::Stop{scale ? Cause::scale : Cause::stop});
+  events_.tell_for(asker_of(scale ? "scale" : "stop", caller),
+                   event::Stop{scale ? Cause::scale : Cause::stop});
 }
 
-void Keeper::handle(const RestartRun& restart, const Caller& caller, Answer answer) {
-  const auto& end = machine_.last_end();
+void Requests::handle(const RestartRun& restart, const Caller& caller, Answer answer) {
+  const auto& end = app_.machine.last_end();
   if (restart.run && end && end->run == *restart.run && end->cause == Cause::restart) {
     // Somebody had the same run restarted, or this is asked again: that is done.
-    if (machine_.pid()) return answer.give(status());
-    return waiters_.restart(std::move(answer));
+    if (app_.machine.pid()) return answer.give(with_.status.status());
+    return with_.waiters.restart(std::move(answer));
   }
-  if (outdated(restart, machine_.run(), "restart " + table_.stem, answer)) return;
-  if (Done done = take_spec(restart.spec, false); !done) return answer.fail(done.error());
-  waiters_.restart(std::move(answer));
-  tell_for(asker_of("restart", caller), event::Restart{});
+  if (is_stale_request(restart, app_.machine.run(), "restart " + app_.stem(), answer)) return;
+  if (Done done = with_.configuration.change(restart.spec, Configuration::Change::for_good); !done)
+    return answer.fail(done.error());
+  with_.waiters.restart(std::move(answer));
+  events_.tell_for(asker_of("restart", caller), event::Restart{});
 }
 
-void Keeper::handle(const SignalRun& request, const Caller& caller, Answer answer) {
-  std::string doing = "signal " + table_.stem;
-  if (outdated(request, machine_.run(), doing, answer)) return;
+/// Whether this reload is done already: the request is a second one.
+bool Requests::is_reloaded(const ReloadRun& request) const {
+  if (!request.run || *request.run == app_.machine.run() || !app_.machine.pid()) return false;
+  const auto& end = app_.machine.last_end();
+  const bool ended = end && end->run == *request.run && end->cause == Cause::reload;
+  const auto& leaving = app_.machine.snapshot().leaving;
+  return ended || std::any_of(leaving.begin(), leaving.end(), [&](const Life& life) {
+           return life.run == *request.run && life.ending == Cause::reload;
+         });
+}
+
+/// Whether this reload is under way already.
+bool Requests::is_reloading(const ReloadRun& request) const {
+  const Snapshot& machine = app_.machine.snapshot();
+  const bool under_way = machine.reload_waiting || (machine.incoming && machine.incoming->for_reload);
+  return request.run && *request.run == app_.machine.run() && under_way;
+}
+
+void Requests::handle(const ReloadRun& request, const Caller& caller, Answer answer) {
+  const std::string doing = "reload " + app_.stem();
+  if (is_reloaded(request)) return answer.give(Reloaded{with_.status.status(), {}, {}, {}});
+  if (is_reloading(request)) return with_.waiters.reload(std::move(answer));
+  if (is_stale_request(request, app_.machine.run(), doing, answer)) return;
+  if (app_.machine.snapshot().incoming)
+    return answer.fail({Reason::busy, doing, "another reload of it is under way", 0});
+  if (Run* old = with_.runs.find(app_.machine.run());
+      old != nullptr && !Signaller::may_signal_main(*old))  // it would stay beside the new one
+    return answer.fail({Reason::failed, doing, not_permitted_text({old->pid}), 0});
+  constexpr std::uint64_t kMost = 24 * 3'600'000;
+  const Millis canary(std::min(request.canary_ms.value_or(0), kMost));
+  if (Done done = with_.configuration.change(request.spec, Configuration::Change::for_reload); !done)
+    return answer.fail(done.error());
+  with_.waiters.reload(std::move(answer));
+  events_.tell_for(asker_of("reload", caller), event::Reload{canary});
+}
+
+void Requests::handle(const Scale& request, const Caller&, Answer answer) {
+  const std::string doing = "scale " + app_.stem();
+  if (request.instances < 1 || request.instances > kMostInstances)
+    return answer.fail(
+        {Reason::invalid, doing, "there are from 1 to " + std::to_string(kMostInstances) + " instances", 0});
+  const Done done = with_.configuration.scale(request.instances);
+  with_.record.note_change();
+  if (!done) return answer.fail(done.error());
+  answer.give(with_.status.status());
+}
+
+void Requests::handle(const SignalRun& request, const Caller& caller, Answer answer) {
+  std::string doing = "signal " + app_.stem();
+  if (is_stale_request(request, app_.machine.run(), doing, answer)) return;
   auto signal = parse_signal(request.signal);
   if (!signal) return answer.fail({Reason::invalid, doing, signal.error().why(), 0});
-  auto pid = machine_.pid();
+  auto pid = app_.machine.pid();
   if (!pid) return answer.fail({Reason::not_running, doing, "it has no process just now", 0});
-  signal_error_ = 0;
-  recorder_.note_signal(machine_.run(), *signal, asker_of("signal " + signal_name(*signal), caller));
-  tell(event::UserSignal{machine_.run(), *signal});
-  if (signal_error_ == EPERM) return answer.fail({Reason::failed, doing, not_permitted_text({*pid}), 0});
-  if (signal_error_ != 0) return answer.fail({Reason::failed, doing, {}, signal_error_});
+  with_.signaller.clear_error();
+  app_.recorder.note_signal(app_.machine.run(), *signal, asker_of("signal " + signal_name(*signal), caller));
+  events_.tell(event::UserSignal{app_.machine.run(), *signal});
+  if (with_.signaller.last_error() == EPERM)
+    return answer.fail({Reason::failed, doing, not_permitted_text({*pid}), 0});
+  if (with_.signaller.last_error() != 0)
+    return answer.fail({Reason::failed, doing, {}, with_.signaller.last_error()});
   answer.give(Signalled{*pid});
 }
 
-void Keeper::handle(const SendMessage& request, const Caller&, Answer answer) {
-  const std::string doing = "send to " + table_.stem;
+void Requests::handle(const SendMessage& request, const Caller&, Answer answer) {
+  const std::string doing = "send to " + app_.stem();
   auto fail = [&](Reason reason, const char* why) { answer.fail({reason, doing, why, 0}); };
-  if (outdated(request, machine_.run(), doing, answer)) return;
+  if (is_stale_request(request, app_.machine.run(), doing, answer)) return;
   const std::string& line = request.message.text;
   if (line.empty()) return fail(Reason::invalid, "there is no message");
   if (line.size() > kMostMessage) return fail(Reason::too_large, "a message has at most 64 KiB");
   if (read_node_message(line).is_nodes_own())
     return fail(Reason::invalid, "a message whose \"cmd\" begins with NODE_ is node's own");
-  Run* run = find(machine_.run());
+  Run* run = with_.runs.find(app_.machine.run());
   if (run == nullptr || run->main_ended) return fail(Reason::not_running, "it has no process just now");
   if (!run->channel)
-    return fail(Reason::failed, by_node_ ? "its program has closed its channel"
-                                         : "it has no channel: only a program that node runs has one");
+    return fail(Reason::failed, with_.spawner.by_node()
+                                    ? "its program has closed its channel"
+                                    : "it has no channel: only a program that node runs has one");
   if (!run->channel->send(line)) return fail(Reason::busy, "it does not read what it was sent before");
   answer.give(Sent{run->pid});
 }
 
-void Keeper::handle(const GetLogs& request, const Caller&, Answer answer) {
-  go_along_with_home();
-  std::string doing = "show the log of " + table_.stem;
-  if (!output_->keeps_files()) return answer.fail({Reason::not_found, doing, "its log is " + spec_.log, 0});
-  std::vector<LogFile> files = output_->files();
-  auto file = std::find_if(files.begin(), files.end(),
-                           [&](const LogFile& one) { return !request.log || one.stream == *request.log; });
-  if (file == files.end())
-    return answer.fail({Reason::not_found, doing, "it has no log '" + *request.log + "'", 0});
-  bool follow = request.follow.value_or(false);
-  std::uint64_t count = std::min(request.lines.value_or(100), kMostLogLines);
-  const std::string given = file->stream == "err" ? error_log_path() : log_path();
-  const ActingUser* rights = rights_at(given, user_);
-  if (rights == nullptr) rights = rights_at(file->path, user_);
-  const ActingAs as_user(rights);
-  if (as_user.error() != 0) return answer.fail(system_error(doing, "as " + user_.name));
-  // Where a line begins that has no end yet is known only from looking at it.
-  auto tail = read_tail(file->path, follow ? std::max<std::uint64_t>(count, 1) : count, kMostLogBytes);
-  if (!tail) return answer.fail(tail.error());
-  LogLines lines{file->path, tail->bytes, std::move(tail->lines), tail->truncated};
-  if (!follow) return answer.give(lines);
-  LogSpot from = tail->end.file.inode == 0 ? LogFollower::now() : tail->end;
-  // It is sent when it has ended.
-  from.offset -= tail->unfinished;
-  if (tail->unfinished > 0) lines.lines.pop_back();
-  if (count == 0) lines.lines.clear();
-  const auto watch = may_take_instance(home_) ? LogFollower::Watch::yes : LogFollower::Watch::no;
-  auto follower = LogFollower::open_at(file->path, from, watch);
-  if (!follower) return answer.fail(follower.error());
-  follower->act_as(rights);
-  log_feeds_.add(answer, std::move(lines), std::move(*follower));
+void Requests::handle(const GetWhy& request, const Caller&, Answer answer) {
+  RunHistory history{app_.recorder.runs()};
+  if (const Run* run = with_.runs.find(app_.machine.run()); run != nullptr && run->oom)
+    if (const auto kills = oom_kills_since(*run->oom); kills > 0) history.oom_kills = kills;
+  if (request.lines)
+    for (RunRecord& run : history.runs)
+      run.output.text = std::string(last_lines(run.output.text, *request.lines));
+  answer.give(history);
 }
 
-void Keeper::answer_logs(const std::string& doing, Done (AppOutput::*doing_it)(), const Answer& answer) {
-  std::string what = doing + " " + table_.stem;
-  if (!output_->keeps_files()) return answer.fail({Reason::failed, what, "its log is " + spec_.log, 0});
-  output_->drain(kDrainFirst);
-  Done done = (output_.get()->*doing_it)();
-  if (!done) return answer.fail({done.error().reason, what, done.error().why(), 0});
-  answer.give(LogsNow{output_->files()});
+void Requests::handle(const WatchEvents&, const Caller&, Answer answer) {
+  with_.subscribers.add(answer);
 }
 
-void Keeper::handle(const RotateLogs&, const Caller&, Answer answer) {
-  answer_logs("rotate", &AppOutput::rotate, answer);
+void Requests::handle(const RotateLogs&, const Caller&, Answer answer) {
+  with_.app_log.rotate(answer);
 }
 
-void Keeper::handle(const ReopenLogs&, const Caller&, Answer answer) {
-  answer_logs("reopen", &AppOutput::reopen, answer);
+void Requests::handle(const ReopenLogs&, const Caller&, Answer answer) {
+  with_.app_log.reopen(answer);
 }
 
-void Keeper::handle(const FlushLogs&, const Caller&, Answer answer) {
-  if (!output_->keeps_files())
-    return answer.fail({Reason::failed, "flush " + table_.stem, "its log is " + spec_.log, 0});
-  output_->drain(kDrainFirst);
-  flushes_.push_back({std::move(answer)});
-  if (flushes_.size() == 1) flush_part();
-}
-
-/// Removes as many backups as one turn of the loop may, for whoever asked first.
-void Keeper::flush_part() {
-  if (flushes_.empty()) return;  // the keeper leaves
-  Flush& flush = flushes_.front();
-  const auto done = output_->flush_part(flush.log);
-  if (!done && flush.failed) flush.failed = done.error();
-  if (!done || *done) ++flush.log;
-  std::optional<Flush> over;
-  if (flush.log >= output_->logs()) {
-    over = std::move(flush);
-    flushes_.pop_front();
-  }
-  if (!flushes_.empty()) asio::post(io_, [this] { flush_part(); });
-  if (!over) return;
-  // Last: an answer may lead to the next request, and that to the end.
-  if (over->failed)
-    over->answer.give(LogsNow{output_->files()});
-  else
-    over->answer.fail({over->failed.error().reason, "flush " + table_.stem, over->failed.error().why(), 0});
-}
-
-void Keeper::handle(const Discover&, const Caller&, Answer answer) {
+void Requests::handle(const Discover&, const Caller&, Answer answer) {
   answer.give(open_rpc());
 }
 
-void Keeper::refused(const Caller& caller) {
-  lifecycle_log_.add("refused a client of uid " + std::to_string(caller.uid) + " (pid " +
-                     std::to_string(caller.pid) + ")");
-  lifecycle_log_.flush();
+void Requests::refused(const Caller& caller) {
+  with_.log.add("refused a client of uid " + std::to_string(caller.uid) + " (pid " +
+                std::to_string(caller.pid) + ")");
+  with_.log.flush();
+}
+
+void Requests::handle(const GetLogs& request, const Caller&, Answer answer) {
+  with_.app_log.show(request, answer);
+}
+
+void Requests::handle(const FlushLogs&, const Caller&, Answer answer) {
+  with_.app_log.flush(std::move(answer));
+}
+
+void Requests::handle(const ShareSocket& request, const Caller&, Answer answer) {
+  with_.cluster.share(request, answer);
+}
+
+void Requests::handle(const Upgrade& request, const Caller&, Answer answer) {
+  with_.guard.upgrade(request, answer);
 }
 
 }  // namespace keeper

@@ -7,9 +7,9 @@
 
 namespace keeper {
 
-/// Whether it is over; then that is the answer.
+/// Whether the run of a request is over; then that is answered.
 template <class M>
-bool outdated(const M& request, RunId current, const std::string& doing, const Answer& answer) {
+bool is_stale_request(const M& request, RunId current, const std::string& doing, const Answer& answer) {
   if (!request.run || *request.run == current) return false;
   answer.fail(
       {Reason::changed, doing,

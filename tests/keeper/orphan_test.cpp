@@ -176,7 +176,8 @@ TEST(Orphan, CanHaveItselfStopped) {
 TEST(Orphan, ThatTwoCommandsStopAtOnceIsStoppedOnce) {
   Sandbox box;
   auto go = box.work() / "go";
-  string script = "trap 'echo term' TERM; echo ready; until [ -e '" + go.string() + "' ]; do sleep 0.02; done";
+  string script =
+      "trap 'echo term' TERM; echo ready; until [ -e '" + go.string() + "' ]; do sleep 0.02; done";
   int pid = make_orphan(box, "slow", {"--stop-timeout", "100s", "bash", "-c", script}, "ready\n");
   Background first = box.start({{program("ctl"), "stop", "slow"}});
   Background second = box.start({{program("ctl"), "stop", "slow"}});
