@@ -27,6 +27,10 @@ std::chrono::steady_clock::time_point point(Time time) {
   return std::chrono::steady_clock::time_point(time);
 }
 
+struct Free {
+  void operator()(void* memory) const { operator delete(memory); }
+};
+
 Asker asker_of(const SignalFact& fact) {
   if (fact.from_terminal) return {fact.number == SIGQUIT ? "Ctrl-\\" : "Ctrl-C", {}, {}, {}};
   return {signal_name(fact.number), fact.pid, fact.uid, passwd_name(fact.uid)};
@@ -35,9 +39,12 @@ Asker asker_of(const SignalFact& fact) {
 }  // namespace
 
 Result<std::unique_ptr<Keeper>> Keeper::make(RoleTable table) {
+  // Allocated before what is only needed to begin: that would leave a hole of a page below it for good.
+  std::unique_ptr<void, Free> place(operator new(sizeof(Keeper)));
   auto found = find_beginning(table);
   if (!found) return found.error();
-  auto out = std::unique_ptr<Keeper>(new Keeper(std::move(table), *found));
+  auto out = std::unique_ptr<Keeper>(new (place.get()) Keeper(std::move(table), *found));
+  static_cast<void>(place.release());
   if (Done done = out->open(*found); !done) return done.error();
   return out;
 }

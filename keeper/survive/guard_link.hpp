@@ -2,7 +2,7 @@
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
-#include <deque>
+#include <list>
 #include <functional>
 #include <string>
 #include <vector>
@@ -60,7 +60,7 @@ class GuardLink {
   asio::posix::stream_descriptor socket_;
   int pid_;
   GuardHooks hooks_;
-  std::deque<std::string> unanswered_;  ///< names that were put
+  std::list<std::string> unanswered_;  ///< names that were put; an empty deque takes 600 bytes
   asio::steady_timer deadline_;         ///< of the next reply; runs only while one is due
   bool silent_ = false;                 ///< the deadline has passed
 };
