@@ -10,8 +10,8 @@
 #include <cstdio>
 #include <exception>
 
-#include "ctl/commands/command.hpp"
-#include "ctl/exit_code.hpp"
+#include "ctl/commands/all.hpp"
+#include "ctl/ops/exit_code.hpp"
 
 namespace {
 
@@ -46,7 +46,7 @@ int main(int argc, char** argv) try {
   // A caller that ignores this would have it that no exit status of a keeper is ever seen.
   std::signal(SIGCHLD, SIG_DFL);
   if (!has_descriptors()) return keeper::exit_code::failed;
-  int code = keeper::run_ctl({argv + (argc > 0 ? 1 : 0), argv + argc});
+  int code = keeper::run_ctl(keeper::all_commands(), {argv + (argc > 0 ? 1 : 0), argv + argc});
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
   if (errno == EPIPE) return code;  // nobody wanted to read more
   std::perror("ctl: cannot write to stdout");

@@ -2,6 +2,7 @@
 """Who may include whom. The arrows of the house run one way, and a wrong #include is how one gets turned round.
 
     protocol/wire <- protocol/home <- protocol/client <- ctl
+    ctl/output, ctl/ops <- ctl/cli; ctl/ops <- ctl/logs <- ctl/doctor; ctl/commands sees all of them
     protocol/wire <- keeper/core; keeper's edges know neither the core nor each other; keeper/app sees all of them, keeper/cli keeper/app too
 
 Every folder's own files are looked at: as each header lies in a folder with its own rule, what is included by what is
@@ -65,6 +66,17 @@ def edges():
 CORE = (only('keeper/core/', 'protocol/wire/'), no_system(ASIO), no_system(SYSTEM))
 
 
+# What each room of ctl may include besides itself and protocol/.
+CTL_ROOMS = {
+    'output': (),
+    'ops': (),
+    'logs': ('ops',),
+    'doctor': ('ops', 'logs'),
+    'cli': ('ops', 'output'),
+    'commands': ('cli', 'ops', 'logs', 'doctor', 'output'),
+}
+
+
 class Arrows(unittest.TestCase):
     def assert_kept(self, folder, *rules, deep=True):
         files = source_files(folder, deep)
@@ -99,6 +111,14 @@ class Arrows(unittest.TestCase):
 
     def test_ctl_does_not_know_keeper(self):
         self.assert_kept('ctl', never('keeper/'))
+
+    def test_a_room_of_ctl_knows_the_rooms_below_it(self):
+        for room, known in CTL_ROOMS.items():
+            with self.subTest(room=room):
+                self.assert_kept(f'ctl/{room}', only('protocol/', f'ctl/{room}/', *(f'ctl/{one}/' for one in known)))
+
+    def test_every_room_of_ctl_has_its_arrows(self):
+        self.assertEqual(sorted(CTL_ROOMS), sorted({p.parent.name for p in (ROOT / 'ctl').glob('*/*.cpp')}))
 
     def test_our_own_files_are_included_from_the_root(self):
         for folder in ('protocol', 'keeper', 'ctl'):

@@ -1,8 +1,11 @@
 // The explicit list of commands: each is made by the file of its name.
 #pragma once
-#include "ctl/commands/command.hpp"
+#include "ctl/cli/command.hpp"
 
 namespace keeper {
+
+/// Returns all commands in the order of --help.
+std::span<const Command> all_commands();
 
 Command list_command();
 Command stop_command();

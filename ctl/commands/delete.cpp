@@ -1,11 +1,11 @@
 // ctl delete
 #include <cstdlib>
 
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/log_keeping.hpp"
-#include "ctl/fleet/stopper.hpp"
+#include "ctl/logs/keeping.hpp"
+#include "ctl/ops/stop.hpp"
 
 namespace keeper {
 namespace {

@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/doctor_gather.hpp"
-#include "ctl/fleet/doctor_mend.hpp"
+#include "ctl/doctor/fix.hpp"
+#include "ctl/doctor/gather.hpp"
 #include "ctl/output/findings_text.hpp"
 #include "protocol/wire/codec.hpp"
 

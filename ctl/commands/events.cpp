@@ -7,10 +7,10 @@
 #include <csignal>
 #include <cstdio>
 
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/targets.hpp"
+#include "ctl/ops/targets.hpp"
 #include "ctl/output/event_text.hpp"
 #include "protocol/client/fleet_events.hpp"
 #include "protocol/wire/escape.hpp"

@@ -3,10 +3,10 @@
 
 #include <cstdio>
 
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/upgrade.hpp"
+#include "ctl/ops/upgrade.hpp"
 #include "ctl/output/app_table.hpp"
 #include "protocol/wire/codec.hpp"
 

@@ -1,9 +1,9 @@
 // ctl rotate, reopen, flush
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/log_keeping.hpp"
-#include "ctl/fleet/reach.hpp"
+#include "ctl/logs/keeping.hpp"
+#include "ctl/ops/fleet_state.hpp"
 
 namespace keeper {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "ctl/commands/arguments.hpp"
-#include "ctl/fleet/log_source.hpp"
+#include "ctl/cli/arguments.hpp"
+#include "ctl/logs/source.hpp"
 
 namespace keeper {
 

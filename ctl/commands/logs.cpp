@@ -6,11 +6,11 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/log_options.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/earlier_runs.hpp"
-#include "ctl/fleet/log_reading.hpp"
+#include "ctl/logs/reading.hpp"
+#include "ctl/ops/run_history.hpp"
 #include "ctl/output/colour.hpp"
 #include "ctl/output/log_lines.hpp"
 #include "protocol/wire/escape.hpp"

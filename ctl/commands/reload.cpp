@@ -1,9 +1,9 @@
 // ctl reload
+#include "ctl/ops/reload.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/spec_options.hpp"
 #include "ctl/commands/start_rest.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/reloader.hpp"
 
 namespace keeper {
 namespace {

@@ -1,10 +1,10 @@
 // ctl restart
+#include "ctl/ops/restart.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/spec_options.hpp"
 #include "ctl/commands/start_options.hpp"
 #include "ctl/commands/start_rest.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/runner.hpp"
 
 namespace keeper {
 namespace {

@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <set>
 
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/asking.hpp"
-#include "ctl/fleet/starter.hpp"
-#include "ctl/fleet/stopper.hpp"
+#include "ctl/ops/call.hpp"
+#include "ctl/ops/start.hpp"
+#include "ctl/ops/stop.hpp"
 #include "protocol/wire/units.hpp"
 
 namespace keeper {

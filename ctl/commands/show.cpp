@@ -2,10 +2,10 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/log_place.hpp"
+#include "ctl/logs/place.hpp"
 #include "ctl/output/details.hpp"
 #include "ctl/output/table.hpp"
 #include "protocol/home/ports.hpp"

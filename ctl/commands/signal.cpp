@@ -1,8 +1,8 @@
 // ctl signal
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/runner.hpp"
+#include "ctl/ops/restart.hpp"
 
 namespace keeper {
 namespace {

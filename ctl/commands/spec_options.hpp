@@ -1,7 +1,7 @@
 // What `restart` and `reload` may change of an app's spec.
 #pragma once
-#include "ctl/commands/arguments.hpp"
-#include "ctl/fleet/spec_change.hpp"
+#include "ctl/cli/arguments.hpp"
+#include "ctl/ops/spec_change.hpp"
 
 namespace keeper {
 

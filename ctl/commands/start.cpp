@@ -1,10 +1,10 @@
 // ctl start
+#include "ctl/ops/start.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
 #include "ctl/commands/start_options.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/reach.hpp"
-#include "ctl/fleet/runner.hpp"
-#include "ctl/fleet/starter.hpp"
+#include "ctl/ops/fleet_state.hpp"
+#include "ctl/ops/restart.hpp"
 
 namespace keeper {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ctl/commands/arguments.hpp"
+#include "ctl/cli/arguments.hpp"
 #include "protocol/wire/units.hpp"
 
 namespace keeper {

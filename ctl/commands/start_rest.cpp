@@ -2,9 +2,9 @@
 
 #include <map>
 
-#include "ctl/fleet/reach.hpp"
-#include "ctl/fleet/starter.hpp"
-#include "ctl/fleet/stopper.hpp"
+#include "ctl/ops/fleet_state.hpp"
+#include "ctl/ops/start.hpp"
+#include "ctl/ops/stop.hpp"
 
 namespace keeper {
 

@@ -1,7 +1,7 @@
 // What restart and reload do with apps that have no run to be replaced.
 #pragma once
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/spec_change.hpp"
+#include "ctl/cli/context.hpp"
+#include "ctl/ops/spec_change.hpp"
 
 namespace keeper {
 

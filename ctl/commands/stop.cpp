@@ -1,8 +1,8 @@
 // ctl stop
+#include "ctl/ops/stop.hpp"
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/stopper.hpp"
 
 namespace keeper {
 namespace {

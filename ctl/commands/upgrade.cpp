@@ -2,12 +2,12 @@
 #include <climits>
 #include <cstdlib>
 
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/reach.hpp"
-#include "ctl/fleet/starter.hpp"
-#include "ctl/fleet/upgrade.hpp"
+#include "ctl/ops/fleet_state.hpp"
+#include "ctl/ops/start.hpp"
+#include "ctl/ops/upgrade.hpp"
 
 namespace keeper {
 namespace {

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/conditions.hpp"
+#include "ctl/ops/conditions.hpp"
 #include "protocol/wire/escape.hpp"
 
 namespace keeper {

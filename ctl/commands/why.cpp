@@ -2,10 +2,10 @@
 #include <climits>
 #include <cstdio>
 
+#include "ctl/cli/arguments.hpp"
+#include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
-#include "ctl/commands/arguments.hpp"
-#include "ctl/commands/work.hpp"
-#include "ctl/fleet/history.hpp"
+#include "ctl/ops/run_history.hpp"
 #include "ctl/output/why_text.hpp"
 #include "protocol/home/port_holder.hpp"
 #include "protocol/wire/codec.hpp"
