@@ -178,13 +178,15 @@ Outcome Stopping::without_keeper(const Row& asked, const Error& error, int takeo
   return Outcome::done(asked.id, stopped_text(asked));
 }
 
-/// A guard whose keepers cannot begin is ended, and its program then stopped. A keeper that does not answer
-/// is left alone.
+/// Ends a guard whose keepers cannot begin, and then stops its program. If that has ended by itself, the stop
+/// is only recorded. Leaves a keeper that does not answer alone.
 Outcome Stopping::stop_unresponsive(const Row& row, int takeovers) {
   if (row.status.keeper_pid || !end_guard_without_keeper(home_, row.id, deadline_))
     return Outcome::failed(row.id, deaf(row));
-  for (const Row& now : look_again(home_, {row.id}, deadline_))
-    if (is_orphan(now)) return stop_orphans({now}, takeovers).front();
+  for (const Row& now : look_again(home_, {row.id}, deadline_)) {
+    const Outcome stopped = stop_orphans({now}, takeovers).front();
+    if (is_orphan(now)) return stopped;
+  }
   return Outcome::done(row.id, stopped_text(row));
 }
 

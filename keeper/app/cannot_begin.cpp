@@ -74,4 +74,24 @@ void note_cannot_begin(const RoleTable& table, const std::string& why) {
   say_in_log(*home, table.stem, status, reason);
 }
 
+void note_stop_without_keeper(const Home& home, const std::string& stem, const StopWish& wish) {
+  const auto record = home.read_status(stem);
+  if (!record || record->state != State::unreachable) return;
+  RunRecord run = lost_run(*record, wish.by);
+  run.asked_by = wish.asker();
+  run.decision = Decision{"stopped", std::nullopt, "asked for"};
+  Status status = *record;
+  status.state = State::stopped;
+  status.wanted = Wanted::down;
+  status.last_exit = LastExit{ExitInfo::unknown(), std::nullopt, 0, wish.by, record->pid};
+  status.stopped_at = wall_now();
+  status.pid.reset();
+  status.pid_start.reset();
+  status.guard_pid.reset();
+  status.reason.reset();
+  std::vector<RunRecord> runs = home.read_runs(stem);
+  add_run(runs, std::move(run));
+  (void)home.write_status(stem, status, runs);
+}
+
 }  // namespace keeper

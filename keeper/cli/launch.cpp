@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "keeper/app/cannot_begin.hpp"
 #include "keeper/app/print_error.hpp"
 #include "keeper/app/spec_backup.hpp"
 #include "keeper/app/start_report.hpp"
@@ -208,8 +209,11 @@ int take_over_to_stop(const Home& home, const AppId& id, const CommandLine& line
   }
   const auto pid = claimed->adopts;
   if (!pid && !has_records(home, stem)) (void)home.remove_app(stem);  // the lock has made its directory again
-  if (!pid) return kTakenExit;
   const StopWish wish{line.to_stop, getppid(), geteuid(), claimed->left_by};
+  if (!pid) {
+    note_stop_without_keeper(home, stem, wish);
+    return kTakenExit;
+  }
   auto spec = home.read_spec(stem);
   Fd made_up;
   if (!spec) {
