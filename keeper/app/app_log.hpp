@@ -65,7 +65,8 @@ class AppLog : public Part {
   App& app_;
   With with_;
   LogFeeds feeds_;
-  std::list<Flush> flushes_;  ///< under way, one after the other; a deque would take 600 bytes while there is none
+  std::list<Flush>
+      flushes_;  ///< under way, one after the other; a deque would take 600 bytes while there is none
 };
 
 }  // namespace keeper

@@ -54,7 +54,8 @@ Keeper::Keeper(RoleTable table, Beginning& begin)
            std::move(begin.machine)),
       deadline_(app_.io),
       leaving_(app_.io),
-      parts_(app_, *this) {
+      parts_(app_, *this),
+      stepper_(app_, *this, parts_.list) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   app_.name_lost = begin.name_lost;
   for (std::string& loss : begin.losses)
@@ -136,43 +137,33 @@ void Keeper::tell_for(Asker asker, Event event) {
 }
 
 void Keeper::tell(Event event) try {
-  events_.push_back(std::move(event));
-  if (stepping_) return;
+  if (stepper_.is_stepping()) return stepper_.queue(std::move(event));
   parts_.files.follow_home();
   // Whatever goes wrong on the way (there may be no memory), the next deadline is waited for.
   Finally armed([this] { arm_anyhow(); });
-  stepping_ = true;
-  {
-    Finally done([this] { stepping_ = false; });
-    while (!events_.empty()) {
-      Event next = std::move(events_.front());
-      events_.pop_front();
-      step(next);
-    }
-  }
-  parts_.log.flush();
-  if (app_.leaving_as) return;
-  parts_.listen.stop_waiting();
-  parts_.journal.save();
-  parts_.record.update_pid_file();
-  parts_.record.note_change();
-  parts_.ends.poll_rest();
-  for (const action::Announce& a : std::exchange(to_publish_, {}))
-    for (Part* part : parts_.list)
-      part->published(a);
-  send_last_signals();
+  stepper_.tell(std::move(event));
 } catch (const std::bad_alloc&) {
   exit_out_of_memory();
   throw;
 }
 
-void Keeper::send_last_signals() {
-  if (!parts_.signaller.send_last()) return;
+void Keeper::save(const std::vector<Action>& actions) {
+  parts_.signaller.note(actions);
+  if (!actions.empty()) parts_.journal.save();
+  parts_.signaller.first_sent();
+}
+
+void Keeper::record() {
+  parts_.log.flush();
+  parts_.listen.stop_waiting();
   parts_.journal.save();
-  if (events_.empty()) return;
-  Event refused = std::move(events_.front());
-  events_.pop_front();
-  tell(std::move(refused));
+  parts_.record.update_pid_file();
+  parts_.record.note_change();
+  parts_.ends.poll_rest();
+}
+
+void Keeper::published() {
+  if (parts_.signaller.send_last()) parts_.journal.save();
 }
 
 void Keeper::signalled(const SignalFact& fact) {
@@ -191,25 +182,6 @@ void Keeper::signalled(const SignalFact& fact) {
 }
 
 // --- actions
-
-/// Decides, records, and then performs. Nobody hears of a decision before it is recorded.
-void Keeper::step(const Event& event) {
-  const std::vector<Action> actions = app_.machine.step(event, steady_now());
-  if (app_.machine.wanted() == Wanted::up) app_.forget = Forget::nothing;  // the stop with it is overtaken
-  parts_.signaller.note(actions);
-  if (!actions.empty()) parts_.journal.save();
-  parts_.signaller.first_sent();
-  for (const Action& action : actions)
-    std::visit([this](const auto& a) { perform(a); }, action);
-}
-
-void Keeper::perform(const action::Announce& a) {
-  app_.recorder.note(a, wall_now(), steady_now());
-  for (Part* part : parts_.list)
-    part->announced(a);
-  if (a.what == action::What::confirmed) asio::post(app_.io, [] { give_back_memory(); });
-  to_publish_.push_back(a);
-}
 
 void Keeper::perform(const action::Leave& leave) {
   app_.output->drain(kDrainAtExit);
@@ -406,8 +378,7 @@ void Keeper::leave(State as) {
   app_.output->finish();
   delete_app();
   parts_.waiters.app_ended();
-  for (const action::Announce& a : std::exchange(to_publish_, {}))
-    parts_.subscribers.published(a);
+  stepper_.publish_last(parts_.subscribers);
   parts_.subscribers.send_left();
   parts_.app_log.finish();
   // For a command that waits for the start it is none, however well its run ended.

@@ -1,23 +1,22 @@
 // Keeper: the mediator. An edge reports a fact through a callback of the part that has it; the fact becomes
-// an event; the machine answers with actions, which are performed in order; then the state is recorded, what
-// changed is published, and one timer is set to machine.deadline(). What performing brings about (a spawn has
-// succeeded) is queued as the next event, so nothing recurses. One thread.
+// an event for the stepper, and what the machine decides is performed by the parts. Afterwards one timer is
+// set to machine.deadline(). One thread.
 //
-// Three orders are written here and nowhere else: a step (record, then perform, then publish), a succession
-// (make, resume) and the end of the app (leave).
+// Two orders are written here and nowhere else: a succession (make, resume) and the end of the app (leave).
+// The third, that of a step, is the stepper's.
 #pragma once
 #include <asio/steady_timer.hpp>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "keeper/app/parts.hpp"
 #include "keeper/app/predecessor.hpp"
+#include "keeper/app/stepper.hpp"
 
 namespace keeper {
 
-class Keeper : private Events {
+class Keeper : private Events, private Performer {
  public:
   /// `table` names the descriptors it was born with. Errors: no spec, nothing to capture output with.
   static Result<std::unique_ptr<Keeper>> make(RoleTable table);
@@ -30,17 +29,17 @@ class Keeper : private Events {
 
   void tell(Event event) override;
   void tell_for(Asker asker, Event event) override;
-  void queue(Event event) override { events_.push_back(std::move(event)); }
+  void queue(Event event) override { stepper_.queue(std::move(event)); }
   void signalled(const SignalFact& fact) override;
   void exit_out_of_memory() override;
 
-  // a step
-  void step(const Event& event);
-  void perform(const action::Spawn& spawn) { parts_.spawner.spawn(spawn.run); }
-  void perform(const action::Signal& signal) { parts_.signaller.perform(signal); }
-  void perform(const action::Announce& announce);
-  void perform(const action::Leave& leave);
-  void send_last_signals();
+  // a step (stepper.hpp)
+  void save(const std::vector<Action>& actions) override;
+  void perform(const action::Spawn& spawn) override { parts_.spawner.spawn(spawn.run); }
+  void perform(const action::Signal& signal) override { parts_.signaller.perform(signal); }
+  void perform(const action::Leave& leave) override;
+  void record() override;
+  void published() override;
   void arm();
   void arm_anyhow();
 
@@ -61,14 +60,12 @@ class Keeper : private Events {
   int exit_code(State left_as) const;
 
   App app_;
-  std::deque<Event> events_;
-  bool stepping_ = false;
-  std::vector<action::Announce> to_publish_;
   asio::steady_timer deadline_;
   std::optional<Time> armed_;  ///< what the deadline is set to
   asio::steady_timer leaving_;
   std::optional<LeftBehind> left_;  ///< by a predecessor, until resume()
   Parts parts_;
+  Stepper stepper_;
   std::unique_ptr<Signals> signals_;
 };
 

@@ -2,7 +2,7 @@
 
 namespace keeper {
 
-Parts::Parts(App& app, Events& events)
+Parts::Parts(App& app, Events& events, const std::vector<Part*>& more)
     : list{&configuration, &listen, &runs,  &readiness, &cluster, &channels,   &signaller,
            &ends,          &files,  &guard, &journal,   &spawner, &app_log,    &log,
            &terminal,      &record, &risk,  &status,    &waiters, &subscribers},
@@ -33,6 +33,8 @@ Parts::Parts(App& app, Events& events)
                {files, app_log, cluster, configuration, guard, log, record, runs, signaller, spawner, status,
                 subscribers, waiters}),
       control(app, requests),
-      guard(app, events, {store, journal, risk, ends, control, log, terminal}) {}
+      guard(app, events, {store, journal, risk, ends, control, log, terminal}) {
+  list.insert(list.end(), more.begin(), more.end());
+}
 
 }  // namespace keeper

@@ -31,9 +31,10 @@
 namespace keeper {
 
 struct Parts {
-  Parts(App& app, Events& events);
+  /// `more`: parts that a test adds, which are asked last.
+  Parts(App& app, Events& events, const std::vector<Part*>& more = {});
 
-  const std::vector<Part*> list;
+  std::vector<Part*> list;
 
   FdStore store;
   Runs runs;

@@ -1,7 +1,9 @@
 #include "keeper/app/runs.hpp"
 
 #include <algorithm>
+#include <asio/post.hpp>
 
+#include "keeper/app/memory.hpp"
 #include "keeper/child/pidfd.hpp"
 #include "keeper/child/settings.hpp"
 #include "protocol/home/clock.hpp"
@@ -134,6 +136,7 @@ void Runs::announced(const action::Announce& a) {
       break;
     case action::What::confirmed:
       if (run != nullptr) run->confirmed_at = wall_now();
+      asio::post(app_.io, [] { give_back_memory(); });  // what the start needed
       break;
     case action::What::started:
       if (a.run == app_.machine.run()) survivors_.clear();

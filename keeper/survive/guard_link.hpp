@@ -2,8 +2,8 @@
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
-#include <list>
 #include <functional>
+#include <list>
 #include <string>
 #include <vector>
 
@@ -61,8 +61,8 @@ class GuardLink {
   int pid_;
   GuardHooks hooks_;
   std::list<std::string> unanswered_;  ///< names that were put; an empty deque takes 600 bytes
-  asio::steady_timer deadline_;         ///< of the next reply; runs only while one is due
-  bool silent_ = false;                 ///< the deadline has passed
+  asio::steady_timer deadline_;        ///< of the next reply; runs only while one is due
+  bool silent_ = false;                ///< the deadline has passed
 };
 
 /// The last message: when this process has ended, its guard ends with this code.

@@ -1,9 +1,13 @@
 // What a part of the keeper needs of the others, as a test has it.
 #pragma once
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "keeper/app/app.hpp"
 #include "keeper/app/status_source.hpp"
 #include "keeper/control/service.hpp"
 #include "keeper/core/machine.hpp"
@@ -44,6 +48,45 @@ class FakeApp : public StatusSource {
   Recorder recorder{{}, Restart::always};
   std::vector<int> survivors;
   Time now{0};
+};
+
+/// An app "api" that runs sleep(1), in a home of its own that is removed at the end. No keeper has it.
+class TempApp {
+ public:
+  explicit TempApp(Snapshot machine = {}) {
+    const std::string pattern = std::filesystem::temp_directory_path() / "keeper-app-XXXXXX";
+    path_ = pattern;
+    if (mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
+    Home home = *Home::open(path_ + "/home", Home::Create::yes);
+    Spec spec;
+    spec.name = "api";
+    spec.program = "/bin/sleep";
+    spec.args = {"1000"};
+    spec.cwd = path_;
+    if (!home.lock("api", Home::kLockWait))
+      throw std::runtime_error("cannot lock the app");  // makes its directory
+    if (Done done = home.write_spec("api", spec); !done) throw std::runtime_error(done.error().text());
+    RoleTable table;
+    table.home = home.path();
+    table.stem = "api";
+    app_ = std::make_unique<App>(std::move(table), std::move(home), std::move(spec), std::vector<RunRecord>(),
+                                 std::move(machine));
+  }
+  ~TempApp() {
+    environ = environment_;  // Configuration has put its own in place
+    app_.reset();
+    std::filesystem::remove_all(path_);
+  }
+  TempApp(const TempApp&) = delete;
+  TempApp& operator=(const TempApp&) = delete;
+
+  App& operator*() { return *app_; }
+  App* operator->() { return app_.get(); }
+
+ private:
+  char** const environment_ = environ;
+  std::string path_;
+  std::unique_ptr<App> app_;
 };
 
 /// A client's connection: the replies that it has been sent.
