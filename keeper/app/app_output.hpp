@@ -14,6 +14,10 @@
 
 namespace keeper {
 
+/// Most bytes that are drained at the end of a run: a process that is left over and writes without end must
+/// not delay the next run, or the end of the app.
+inline constexpr std::size_t kDrainAtExit = 16 << 20;
+
 /// Who sees output on its way.
 struct OutputHooks {
   const ActingUser* user =

@@ -28,7 +28,7 @@ constexpr Millis kSiblingWait{500};
 constexpr Millis kAskAtMost{10'000};
 
 /// By which the guard holds a socket.
-std::string stored_name(int number) {
+std::string socket_store_name(int number) {
   return "server." + std::to_string(number);
 }
 
@@ -229,7 +229,7 @@ bool ClusterSockets::keep_socket(KeptSocket kept, Fd fd) {
     kept.number = std::max(kept.number, one.kept.number + 1);
   sockets_.push_back({std::move(kept), std::move(fd)});
   const int number = sockets_.back().kept.number;
-  store_.put(stored_name(number), sockets_.back().fd.get());
+  store_.put(socket_store_name(number), sockets_.back().fd.get());
   if (!journal_.page()) journal_.save();
   if (!journal_.page() || journal_.write()) return true;
   drop([&](const KeptSocket& one) { return one.number == number; });
@@ -240,14 +240,14 @@ bool ClusterSockets::keep_socket(KeptSocket kept, Fd fd) {
 /// The guard held them; else the program has them.
 void ClusterSockets::restore(const KeptState& state) {
   for (const KeptSocket& kept : state.sockets) {
-    Fd fd = store_.take(stored_name(kept.number));
+    Fd fd = store_.take(socket_store_name(kept.number));
     for (Run& run : runs_.all())
       if (!fd && run.pidfd.is_open())
         if (auto fetched = fetch_socket(run.pid, run.pidfd.native_handle(), kept.inode))
           fd = std::move(*fetched);
     if (!fd) continue;
     sockets_.push_back({kept, std::move(fd)});
-    store_.put(stored_name(kept.number), sockets_.back().fd.get());
+    store_.put(socket_store_name(kept.number), sockets_.back().fd.get());
   }
 }
 
@@ -269,7 +269,7 @@ void ClusterSockets::take_from(RunId failed) {
 void ClusterSockets::drop(const std::function<bool(const KeptSocket&)>& unwanted) {
   for (std::size_t i = sockets_.size(); i-- > 0;) {
     if (!unwanted(sockets_[i].kept)) continue;
-    store_.drop(stored_name(sockets_[i].kept.number));
+    store_.drop(socket_store_name(sockets_[i].kept.number));
     const KeptSocket kept = std::move(sockets_[i].kept);
     note_closed(sockets_[i].fd.get());
     sockets_.erase(sockets_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -357,7 +357,7 @@ void ClusterSockets::save(KeptState& state) const {
 
 void ClusterSockets::add_descriptors(std::vector<HeldFd>& out) const {
   for (const ServedSocket& socket : sockets_)
-    out.push_back({stored_name(socket.kept.number), socket.fd.get()});
+    out.push_back({socket_store_name(socket.kept.number), socket.fd.get()});
 }
 
 }  // namespace keeper

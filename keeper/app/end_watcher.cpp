@@ -18,8 +18,7 @@
 namespace keeper {
 namespace {
 
-constexpr std::size_t kDrainAtExit = 16 << 20;  // a leftover that floods must not hold up the next run
-constexpr Millis kStatusWithin{100};            // for the parent of a process that has ended to reap it
+constexpr Millis kStatusWithin{100};  // for the parent of a process that has ended to reap it
 constexpr Millis kStatusAgain{1};
 constexpr Millis kLookForRest{50};
 constexpr Millis kLookForStuck{1000};  // what cannot be ended may stay for days

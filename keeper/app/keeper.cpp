@@ -21,7 +21,6 @@ namespace {
 constexpr Millis kLastWords{2000};     // how long a reader of our output may pause at the end
 constexpr Millis kLogLastWords{1000};  // and the log
 constexpr Millis kLogAgain{50};
-constexpr std::size_t kDrainAtExit = 16 << 20;  // a leftover that floods must not hold up the end
 
 std::chrono::steady_clock::time_point point(Time time) {
   return std::chrono::steady_clock::time_point(time);

@@ -23,7 +23,7 @@ constexpr Millis kEndsByItself{500};
 
 /// By which the guard holds the keeper's end of a run's channel.
 constexpr const char* kStored = "node.";
-std::string stored_name(RunId id) {
+std::string channel_store_name(RunId id) {
   return kStored + std::to_string(id);
 }
 
@@ -48,7 +48,7 @@ Done NodeChannels::equip(RunId id, RunExtras& extras) {
     extras.variables.push_back("NODE_UNIQUE_ID=" + std::to_string(app_.spec.instance + 1));
     give_worker_script(extras);
   }
-  with_.store.put(stored_name(id), channel.descriptor());
+  with_.store.put(channel_store_name(id), channel.descriptor());
   // Saved before the spawn, so that a successor that adopts this program can find the keeper's end in it.
   if (std::exchange(copy_, number + 1) != number + 1) with_.journal.save();
   return {};
@@ -57,7 +57,7 @@ Done NodeChannels::equip(RunId id, RunExtras& extras) {
 void NodeChannels::not_spawned(RunId id) {
   if (!pending_) return;
   pending_.reset();
-  with_.store.drop(stored_name(id));
+  with_.store.drop(channel_store_name(id));
 }
 
 void NodeChannels::spawned(Run& run) {
@@ -82,14 +82,14 @@ void NodeChannels::give_worker_script(RunExtras& extras) const {
 /// channel any more; the next one has.
 void NodeChannels::adopted(Run& run, const Life*) {
   const int copy = std::exchange(run.twin, -1);
-  Fd own = with_.store.take(stored_name(run.id));
+  Fd own = with_.store.take(channel_store_name(run.id));
   if (!own && copy >= 0)
     if (auto fetched = fetch_channel(run.pidfd.native_handle(), copy)) own = std::move(*fetched);
   if (!own) return;
   if (run.half_sent) return close_for_all(std::move(own));  // the program has half a line of a predecessor
   run.twin = copy;
   run.channel = Channel::go_on(app_.io, std::move(own), run.skips, kMostMessage, hooks_for(run.id));
-  with_.store.put(stored_name(run.id), run.channel->descriptor());
+  with_.store.put(channel_store_name(run.id), run.channel->descriptor());
 }
 
 ChannelHooks NodeChannels::hooks_for(RunId id) {
@@ -136,7 +136,7 @@ Told NodeChannels::on_line(RunId id, std::string_view line) {
 void NodeChannels::on_closed(RunId id) {
   Run* run = with_.runs.find(id);
   if (run == nullptr || !run->channel) return;
-  with_.store.drop(stored_name(id));
+  with_.store.drop(channel_store_name(id));
   const bool lives = !run->main_ended;
   run->channel.reset();
   run->twin = -1;
@@ -166,7 +166,7 @@ void NodeChannels::end_if_it_stays(Run& run) {
 void NodeChannels::removed(Run& run) {
   if (!run.channel) return;
   run.channel->end();
-  with_.store.drop(stored_name(run.id));
+  with_.store.drop(channel_store_name(run.id));
 }
 
 void NodeChannels::save(KeptState& state) const {
@@ -175,7 +175,7 @@ void NodeChannels::save(KeptState& state) const {
 
 void NodeChannels::add_descriptors(std::vector<HeldFd>& out) const {
   for (const Run& run : with_.runs.all())
-    if (run.channel) out.push_back({stored_name(run.id), run.channel->descriptor()});
+    if (run.channel) out.push_back({channel_store_name(run.id), run.channel->descriptor()});
 }
 
 void NodeChannels::close_unused() {

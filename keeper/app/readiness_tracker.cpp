@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kNotify = "notify";
 
 /// By which the guard holds what a run says that it is ready with.
-std::string stored_name(RunId id) {
+std::string notify_store_name(RunId id) {
   return "ready." + std::to_string(id);
 }
 
@@ -136,22 +136,22 @@ Done ReadinessTracker::equip(RunId id, RunExtras& extras) {
   pending_ = std::move(*made);
   if (!pending_ || pending_->descriptor() < 0) return {};
   extras.fds.push_back({pending_->descriptor(), pending_->number()});
-  if (pending_->descriptor_held() >= 0) store_.put(stored_name(id), pending_->descriptor_held());
+  if (pending_->descriptor_held() >= 0) store_.put(notify_store_name(id), pending_->descriptor_held());
   return {};
 }
 
 void ReadinessTracker::not_spawned(RunId id) {
-  if (pending_ && pending_->descriptor_held() >= 0) store_.drop(stored_name(id));
+  if (pending_ && pending_->descriptor_held() >= 0) store_.drop(notify_store_name(id));
   pending_.reset();
 }
 
 void ReadinessTracker::adopted(Run& run, const Life* life) {
   if (life == nullptr || (life->phase != Phase::starting && life->phase != Phase::spawning)) return;
-  if (auto made = make(run.id, store_.take(stored_name(run.id)))) run.ready = std::move(*made);
+  if (auto made = make(run.id, store_.take(notify_store_name(run.id)))) run.ready = std::move(*made);
 }
 
 void ReadinessTracker::removed(Run& run) {
-  if (run.ready && run.ready->descriptor_held() >= 0) store_.drop(stored_name(run.id));
+  if (run.ready && run.ready->descriptor_held() >= 0) store_.drop(notify_store_name(run.id));
 }
 
 void ReadinessTracker::announced(const action::Announce& a) {
@@ -192,7 +192,7 @@ void ReadinessTracker::add_descriptors(std::vector<HeldFd>& out) const {
   if (notify_) out.push_back({kNotify, notify_->descriptor()});
   for (const Run& run : runs_.all())
     if (run.ready && run.ready->descriptor_held() >= 0)
-      out.push_back({stored_name(run.id), run.ready->descriptor_held()});
+      out.push_back({notify_store_name(run.id), run.ready->descriptor_held()});
 }
 
 }  // namespace keeper
