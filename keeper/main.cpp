@@ -17,7 +17,7 @@
 #include "keeper/app/spec_backup.hpp"
 #include "keeper/cli/launch.hpp"
 #include "keeper/survive/guard.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace {
 

@@ -88,7 +88,7 @@ class Libraries(unittest.TestCase):
 
     def test_are_there(self):
         self.assertIn('libapp', self.wanted)
-        self.assertIn('libhome', self.wanted)
+        self.assertIn('libbase', self.wanted)
 
     def test_check_their_stack(self):
         for name, symbols in self.wanted.items():
@@ -96,7 +96,7 @@ class Libraries(unittest.TestCase):
                 self.assertIn('__stack_chk_fail', symbols)
 
     def test_call_the_checked_functions_of_the_c_library(self):
-        for name in ('libapp', 'libhome'):
+        for name in ('libapp', 'libbase'):
             with self.subTest(library=name):
                 self.assertRegex(self.wanted[name], r'__(v?s?n?f?printf|read|pread64|memcpy)_chk')
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ctl/cli/command.hpp"
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 

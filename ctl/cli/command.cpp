@@ -5,7 +5,7 @@
 
 #include "ctl/cli/arguments.hpp"
 #include "ctl/ops/exit_code.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace keeper {
 namespace {

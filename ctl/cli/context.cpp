@@ -10,7 +10,7 @@
 #include "ctl/ops/fleet_state.hpp"
 #include "ctl/ops/run_history.hpp"
 #include "ctl/output/colour.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace keeper {
 

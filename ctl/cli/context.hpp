@@ -7,8 +7,8 @@
 
 #include "ctl/ops/outcome.hpp"
 #include "ctl/ops/targets.hpp"
+#include "protocol/base/clock.hpp"
 #include "protocol/client/client.hpp"
-#include "protocol/home/clock.hpp"
 
 namespace keeper {
 

@@ -12,8 +12,8 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/ops/targets.hpp"
 #include "ctl/output/event_text.hpp"
+#include "protocol/base/escape.hpp"
 #include "protocol/client/fleet_events.hpp"
-#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

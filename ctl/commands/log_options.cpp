@@ -2,10 +2,10 @@
 
 #include <climits>
 
-#include "protocol/home/clock.hpp"
-#include "protocol/wire/escape.hpp"
-#include "protocol/wire/line_expression.hpp"
-#include "protocol/wire/moment.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/escape.hpp"
+#include "protocol/base/line_expression.hpp"
+#include "protocol/base/when.hpp"
 
 namespace keeper {
 namespace {

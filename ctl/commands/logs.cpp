@@ -13,7 +13,7 @@
 #include "ctl/ops/run_history.hpp"
 #include "ctl/output/colour.hpp"
 #include "ctl/output/log_lines.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace keeper {
 namespace {

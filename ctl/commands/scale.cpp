@@ -8,7 +8,8 @@
 #include "ctl/ops/call.hpp"
 #include "ctl/ops/start.hpp"
 #include "ctl/ops/stop.hpp"
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 namespace {

@@ -3,7 +3,7 @@
 #include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
 #include "ctl/ops/restart.hpp"
-#include "protocol/wire/json_text.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {

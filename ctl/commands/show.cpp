@@ -8,9 +8,9 @@
 #include "ctl/logs/place.hpp"
 #include "ctl/output/details.hpp"
 #include "ctl/output/table.hpp"
-#include "protocol/home/ports.hpp"
+#include "protocol/base/escape.hpp"
+#include "protocol/store/ports.hpp"
 #include "protocol/wire/codec.hpp"
-#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

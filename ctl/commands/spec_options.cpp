@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "protocol/home/current_directory.hpp"
+#include "protocol/base/current_directory.hpp"
 
 extern char** environ;
 

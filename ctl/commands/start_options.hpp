@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ctl/cli/arguments.hpp"
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 

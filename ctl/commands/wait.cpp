@@ -6,7 +6,7 @@
 #include "ctl/cli/context.hpp"
 #include "ctl/commands/all.hpp"
 #include "ctl/ops/conditions.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -7,7 +7,7 @@
 #include "ctl/commands/all.hpp"
 #include "ctl/ops/run_history.hpp"
 #include "ctl/output/why_text.hpp"
-#include "protocol/home/port_holder.hpp"
+#include "protocol/store/port_holder.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {

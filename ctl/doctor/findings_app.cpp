@@ -4,7 +4,7 @@
 #include "ctl/doctor/findings.hpp"
 #include "ctl/ops/fleet_state.hpp"
 #include "ctl/ops/outcome.hpp"
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 namespace {

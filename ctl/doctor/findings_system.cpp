@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "ctl/doctor/findings.hpp"
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 namespace {

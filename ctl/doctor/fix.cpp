@@ -9,8 +9,10 @@
 #include <cstdio>
 #include <set>
 
-#include "protocol/home/pid_file.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/pid_file.hpp"
+#include "protocol/store/home.hpp"
+#include "protocol/store/run_signs.hpp"
 
 namespace keeper {
 namespace {

@@ -11,7 +11,8 @@
 
 #include "ctl/doctor/processes.hpp"
 #include "ctl/logs/place.hpp"
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/users.hpp"
 
 namespace keeper {
 namespace {

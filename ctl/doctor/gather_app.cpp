@@ -11,9 +11,12 @@
 #include "ctl/doctor/processes.hpp"
 #include "ctl/logs/place.hpp"
 #include "ctl/ops/fleet_state.hpp"
-#include "protocol/home/find_run.hpp"
-#include "protocol/home/pid_file.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/files.hpp"
+#include "protocol/base/pid_file.hpp"
+#include "protocol/store/find_run.hpp"
+#include "protocol/store/home.hpp"
+#include "protocol/store/run_signs.hpp"
 
 namespace keeper {
 namespace {

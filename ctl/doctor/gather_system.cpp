@@ -9,7 +9,7 @@
 #include <set>
 
 #include "ctl/doctor/gather.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/proc.hpp"
 
 namespace keeper {
 namespace {

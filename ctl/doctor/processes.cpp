@@ -12,8 +12,10 @@
 #include <cstring>
 #include <memory>
 
-#include "protocol/home/inotify_use.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/files.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/inotify_use.hpp"
 
 namespace keeper {
 namespace {

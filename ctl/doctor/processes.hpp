@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ctl/doctor/facts.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 

@@ -5,8 +5,8 @@
 #include <cerrno>
 
 #include "ctl/ops/call.hpp"
-#include "protocol/home/log_index.hpp"
-#include "protocol/home/log_link.hpp"
+#include "protocol/base/links.hpp"
+#include "protocol/logs/index.hpp"
 
 namespace keeper {
 namespace {

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "protocol/home/log_link.hpp"
+#include "protocol/base/links.hpp"
 
 namespace keeper {
 namespace {

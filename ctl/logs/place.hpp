@@ -2,8 +2,8 @@
 #pragma once
 #include <memory>
 
+#include "protocol/base/file_place.hpp"
 #include "protocol/client/fleet.hpp"
-#include "protocol/home/file_place.hpp"
 
 namespace keeper {
 

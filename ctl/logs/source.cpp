@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
-#include "protocol/home/clock.hpp"
-#include "protocol/home/log_lines_in.hpp"
-#include "protocol/wire/json_text.hpp"
-#include "protocol/wire/log_object.hpp"
-#include "protocol/wire/log_stamp.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/utf8.hpp"
+#include "protocol/json/reader.hpp"
+#include "protocol/logs/lines_in.hpp"
+#include "protocol/logs/object.hpp"
+#include "protocol/logs/stamp.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 namespace {

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "ctl/logs/place.hpp"
-#include "protocol/home/log_cursor.hpp"
-#include "protocol/home/log_follower.hpp"
-#include "protocol/home/log_range.hpp"
-#include "protocol/home/log_times.hpp"
-#include "protocol/wire/line_matcher.hpp"
+#include "protocol/base/line_matcher.hpp"
+#include "protocol/logs/cursor.hpp"
+#include "protocol/logs/follower.hpp"
+#include "protocol/logs/range.hpp"
+#include "protocol/logs/times.hpp"
 
 namespace keeper {
 

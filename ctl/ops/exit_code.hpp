@@ -1,6 +1,6 @@
 // ctl's exit codes: part of what scripts rely on.
 #pragma once
-#include "protocol/wire/result.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper::exit_code {
 

@@ -9,7 +9,9 @@
 #include <memory>
 
 #include "ctl/ops/pidfd.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 namespace {

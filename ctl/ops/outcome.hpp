@@ -3,7 +3,7 @@
 #include <string>
 
 #include "ctl/ops/exit_code.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/store/home.hpp"
 #include "protocol/wire/status.hpp"
 
 namespace keeper {

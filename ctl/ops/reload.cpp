@@ -3,7 +3,7 @@
 #include <map>
 
 #include "ctl/ops/call.hpp"
-#include "protocol/home/ports.hpp"
+#include "protocol/store/ports.hpp"
 
 namespace keeper {
 namespace {

@@ -1,7 +1,7 @@
 #include "ctl/ops/run_history.hpp"
 
+#include "protocol/base/line_buffer.hpp"
 #include "protocol/client/client.hpp"
-#include "protocol/wire/line_buffer.hpp"
 
 namespace keeper {
 namespace {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "protocol/client/fleet.hpp"
-#include "protocol/home/log_range.hpp"
+#include "protocol/logs/range.hpp"
 
 namespace keeper {
 

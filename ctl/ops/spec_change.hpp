@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "protocol/home/home.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 

@@ -10,7 +10,9 @@
 #include "ctl/ops/guard_end.hpp"
 #include "ctl/ops/pidfd.hpp"
 #include "ctl/ops/start.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 namespace {

@@ -6,7 +6,7 @@
 #include <climits>
 
 #include "ctl/ops/call.hpp"
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
 
 namespace keeper {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "ctl/output/human.hpp"
 #include "ctl/output/table.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "ctl/output/colour.hpp"
 #include "ctl/output/human.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -1,6 +1,6 @@
 #include "ctl/output/event_text.hpp"
 
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 #include "protocol/wire/spec.hpp"
 
 namespace keeper {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ctl/output/colour.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace keeper {
 namespace {

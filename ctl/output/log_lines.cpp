@@ -2,11 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "protocol/wire/base64.hpp"
-#include "protocol/wire/escape.hpp"
-#include "protocol/wire/json_text.hpp"
-#include "protocol/wire/log_object.hpp"
-#include "protocol/wire/log_stamp.hpp"
+#include "protocol/base/base64.hpp"
+#include "protocol/base/escape.hpp"
+#include "protocol/base/utf8.hpp"
+#include "protocol/json/reader.hpp"
+#include "protocol/logs/object.hpp"
+#include "protocol/logs/stamp.hpp"
 
 namespace keeper {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "ctl/output/human.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -1,7 +1,7 @@
 #include "keeper/app/app.hpp"
 
 #include "keeper/core/policy.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/proc.hpp"
 
 namespace keeper {
 namespace {

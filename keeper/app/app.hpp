@@ -13,7 +13,7 @@
 #include "keeper/core/machine.hpp"
 #include "keeper/core/recorder.hpp"
 #include "keeper/survive/role.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 

@@ -17,8 +17,10 @@
 #include "keeper/app/spawner.hpp"
 #include "keeper/app/state_journal.hpp"
 #include "keeper/app/terminal.hpp"
-#include "protocol/home/inotify_use.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/home.hpp"
+#include "protocol/store/inotify_use.hpp"
 
 namespace keeper {
 namespace {

@@ -11,10 +11,11 @@
 #include "keeper/app/terminal.hpp"
 #include "keeper/child/settings.hpp"
 #include "keeper/child/tree.hpp"
-#include "protocol/home/file_place.hpp"
-#include "protocol/home/inotify_use.hpp"
-#include "protocol/home/log_files.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/file_place.hpp"
+#include "protocol/logs/files.hpp"
+#include "protocol/store/inotify_use.hpp"
+#include "protocol/store/run_signs.hpp"
 
 namespace keeper {
 namespace {

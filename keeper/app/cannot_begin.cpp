@@ -7,7 +7,8 @@
 #include "keeper/app/moved_home.hpp"
 #include "keeper/app/recover.hpp"
 #include "keeper/log/line_format.hpp"
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/proc.hpp"
 
 namespace keeper {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "keeper/app/stop_wish.hpp"
 #include "keeper/survive/role.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 

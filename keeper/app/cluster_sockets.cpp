@@ -17,7 +17,7 @@
 #include "keeper/app/subscribers.hpp"
 #include "keeper/child/pidfd.hpp"
 #include "keeper/listen/open_listener.hpp"
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
 
 namespace keeper {
 namespace {

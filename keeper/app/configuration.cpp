@@ -19,7 +19,7 @@
 #include "keeper/app/waiters.hpp"
 #include "keeper/child/account.hpp"
 #include "keeper/core/policy.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
 
 namespace keeper {
 namespace {

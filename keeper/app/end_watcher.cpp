@@ -12,8 +12,10 @@
 #include "keeper/app/state_journal.hpp"
 #include "keeper/child/pidfd.hpp"
 #include "keeper/child/tree.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 namespace {

@@ -17,8 +17,10 @@
 #include "keeper/app/risk.hpp"
 #include "keeper/app/state_journal.hpp"
 #include "keeper/app/terminal.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 namespace {

@@ -11,9 +11,11 @@
 
 #include "keeper/app/memory.hpp"
 #include "keeper/app/stop_wish.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/home/proc.hpp"
-#include "protocol/wire/finally.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/scope_exit.hpp"
+#include "protocol/base/users.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 namespace {

@@ -6,7 +6,11 @@
 
 #include "keeper/child/settings.hpp"
 #include "keeper/survive/tagged.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/files.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/home.hpp"
+#include "protocol/store/run_signs.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 

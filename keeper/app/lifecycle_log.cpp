@@ -1,6 +1,6 @@
 #include "keeper/app/lifecycle_log.hpp"
 
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
 
 namespace keeper {
 

@@ -5,7 +5,7 @@
 // meanwhile is another home, which is nobody's business here. A home that was removed has no such path.
 #pragma once
 #include "keeper/survive/role.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 

@@ -14,7 +14,8 @@
 #include "keeper/child/pidfd.hpp"
 #include "keeper/node/message.hpp"
 #include "keeper/node/worker_script.hpp"
-#include "protocol/home/discard.hpp"
+#include "protocol/base/discard.hpp"
+#include "protocol/base/files.hpp"
 
 namespace keeper {
 namespace {

@@ -9,8 +9,9 @@
 #include "keeper/app/recover.hpp"
 #include "keeper/child/settings.hpp"
 #include "keeper/log/output_log.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
 
 namespace keeper {
 namespace {

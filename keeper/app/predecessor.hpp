@@ -8,7 +8,8 @@
 #include "keeper/core/recorder.hpp"
 #include "keeper/survive/role.hpp"
 #include "keeper/survive/state_page.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 

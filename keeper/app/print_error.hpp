@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <string>
 
-#include "protocol/wire/escape.hpp"
-#include "protocol/wire/result.hpp"
+#include "protocol/base/escape.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

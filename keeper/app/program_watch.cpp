@@ -4,7 +4,7 @@
 
 #include "keeper/app/lifecycle_log.hpp"
 #include "keeper/app/terminal.hpp"
-#include "protocol/home/inotify_use.hpp"
+#include "protocol/store/inotify_use.hpp"
 
 namespace keeper {
 

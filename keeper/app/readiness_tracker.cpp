@@ -8,7 +8,7 @@
 #include "keeper/app/runs.hpp"
 #include "keeper/app/spawner.hpp"
 #include "keeper/child/tree.hpp"
-#include "protocol/home/sockets.hpp"
+#include "protocol/base/sockets.hpp"
 
 namespace keeper {
 namespace {

@@ -5,8 +5,9 @@
 #include <cstdlib>
 
 #include "keeper/app/memory.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/home/pid_file.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/files.hpp"
+#include "protocol/base/pid_file.hpp"
 
 namespace keeper {
 namespace {

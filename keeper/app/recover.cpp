@@ -8,8 +8,11 @@
 #include <cstdlib>
 
 #include "keeper/child/settings.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/files.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/home.hpp"
+#include "protocol/store/run_signs.hpp"
 
 namespace keeper {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "keeper/app/kept_state.hpp"
 #include "keeper/survive/role.hpp"
-#include "protocol/home/find_run.hpp"
+#include "protocol/store/find_run.hpp"
 
 namespace keeper {
 

@@ -19,8 +19,9 @@
 #include "keeper/app/waiters.hpp"
 #include "keeper/core/output_tail.hpp"
 #include "keeper/node/message.hpp"
-#include "protocol/home/proc.hpp"
-#include "protocol/wire/line_buffer.hpp"
+#include "protocol/base/line_buffer.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/base/users.hpp"
 
 namespace keeper {
 namespace {

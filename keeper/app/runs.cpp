@@ -6,8 +6,10 @@
 #include "keeper/app/memory.hpp"
 #include "keeper/child/pidfd.hpp"
 #include "keeper/child/settings.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/run_signs.hpp"
 
 namespace keeper {
 namespace {

@@ -11,7 +11,7 @@
 #include "keeper/child/pidfd.hpp"
 #include "keeper/child/tree.hpp"
 #include "keeper/core/stop_plan.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/proc.hpp"
 
 namespace keeper {
 

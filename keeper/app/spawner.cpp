@@ -22,8 +22,9 @@
 #include "keeper/child/env_file.hpp"
 #include "keeper/child/process.hpp"
 #include "keeper/child/settings.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/home/file_place.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/file_place.hpp"
+#include "protocol/base/proc.hpp"
 
 namespace keeper {
 namespace {

@@ -4,7 +4,7 @@
 #pragma once
 #include <string>
 
-#include "protocol/home/home.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 

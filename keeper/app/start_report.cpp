@@ -10,10 +10,11 @@
 
 #include "keeper/app/print_error.hpp"
 #include "keeper/core/output_tail.hpp"
-#include "protocol/home/port_holder.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/escape.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/store/port_holder.hpp"
+#include "protocol/store/run_signs.hpp"
 #include "protocol/wire/codec.hpp"
-#include "protocol/wire/escape.hpp"
 
 namespace keeper {
 namespace {

@@ -3,7 +3,7 @@
 #pragma once
 #include <string>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 #include "protocol/wire/status.hpp"
 
 namespace keeper {

@@ -1,7 +1,7 @@
 #include "keeper/app/status_builder.hpp"
 
 #include "keeper/app/runs.hpp"
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
 
 namespace keeper {
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "protocol/home/clock.hpp"
-#include "protocol/wire/finally.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/scope_exit.hpp"
 
 namespace keeper {
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <charconv>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/users.hpp"
 
 namespace keeper {
 namespace {

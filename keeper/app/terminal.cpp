@@ -5,8 +5,8 @@
 #include <csignal>
 
 #include "keeper/app/lifecycle_log.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/escape.hpp"
 
 namespace keeper {
 

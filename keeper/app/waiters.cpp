@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "keeper/core/output_tail.hpp"
-#include "protocol/wire/line_buffer.hpp"
+#include "protocol/base/line_buffer.hpp"
 
 namespace keeper {
 namespace {

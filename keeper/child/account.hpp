@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/wire/account.hpp"
+#include "protocol/base/account.hpp"
 
 namespace keeper {
 

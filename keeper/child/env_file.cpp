@@ -6,7 +6,8 @@
 #include <memory>
 #include <string_view>
 
-#include "protocol/home/file_place.hpp"
+#include "protocol/base/file_place.hpp"
+#include "protocol/base/files.hpp"
 
 namespace keeper {
 namespace {

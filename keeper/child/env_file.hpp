@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "protocol/home/acting_as.hpp"
-#include "protocol/wire/result.hpp"
+#include "protocol/base/acting_as.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 
 /// Returns the variables as "K=V", in order. `user`: the user whose rights count if that user may have chosen
-/// the file (protocol/home/file_place.hpp). Errors name the file and the line: for a quote that is never
+/// the file (protocol/base/file_place.hpp). Errors name the file and the line: for a quote that is never
 /// closed, the line that opened it.
 Result<std::vector<std::string>> read_env_file(const std::string& path, const ActingUser& user = {});
 

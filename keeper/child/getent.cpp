@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <string_view>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 
 extern char** environ;
 

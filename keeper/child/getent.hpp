@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "protocol/wire/result.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

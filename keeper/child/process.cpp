@@ -21,7 +21,9 @@
 #include <cstring>
 
 #include "keeper/child/pidfd.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 namespace {

@@ -4,7 +4,8 @@
 #include <optional>
 
 #include "keeper/child/child_side.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 

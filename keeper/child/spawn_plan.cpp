@@ -8,7 +8,8 @@
 #include <array>
 #include <cerrno>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
 
 namespace keeper {
 namespace {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "keeper/child/settings.hpp"
-#include "protocol/home/acting_as.hpp"
-#include "protocol/home/file_mark.hpp"
+#include "protocol/base/acting_as.hpp"
+#include "protocol/base/file_mark.hpp"
 #include "protocol/wire/spec.hpp"
 
 namespace keeper {

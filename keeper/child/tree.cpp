@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "protocol/home/home.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/run_signs.hpp"
 
 namespace keeper {
 namespace {
@@ -33,7 +33,7 @@ bool is_keeper(int pid) {
 }
 
 /// Returns whether a child of this process belongs to no run: each run has a session of its own. Such a child
-/// helps this process (protocol/home/discard.hpp), and has no program name any more while it exits.
+/// helps this process (protocol/base/discard.hpp), and has no program name any more while it exits.
 bool is_helper(int pid) {
   return getsid(pid) == getsid(0);
 }

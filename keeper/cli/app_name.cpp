@@ -7,9 +7,10 @@
 
 #include "keeper/child/spawn_plan.hpp"
 #include "keeper/node/node_command.hpp"
-#include "protocol/home/acting_as.hpp"
-#include "protocol/home/home.hpp"
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/acting_as.hpp"
+#include "protocol/base/files.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {

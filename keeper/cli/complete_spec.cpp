@@ -19,8 +19,8 @@
 #include "keeper/cli/descriptor_need.hpp"
 #include "keeper/node/node_command.hpp"
 #include "keeper/survive/role.hpp"
-#include "protocol/home/current_directory.hpp"
-#include "protocol/home/pid_file.hpp"
+#include "protocol/base/current_directory.hpp"
+#include "protocol/base/pid_file.hpp"
 
 extern char** environ;
 

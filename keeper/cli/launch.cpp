@@ -20,9 +20,11 @@
 #include "keeper/cli/name_lock.hpp"
 #include "keeper/survive/role.hpp"
 #include "keeper/watch/signals.hpp"
-#include "protocol/home/find_run.hpp"
-#include "protocol/home/proc.hpp"
-#include "protocol/wire/escape.hpp"
+#include "protocol/base/escape.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/find_run.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 namespace {

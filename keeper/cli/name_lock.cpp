@@ -4,8 +4,10 @@
 
 #include "keeper/app/kept_state.hpp"
 #include "keeper/cli/app_name.hpp"
-#include "protocol/home/find_run.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/find_run.hpp"
+#include "protocol/store/run_signs.hpp"
 
 namespace keeper {
 namespace {

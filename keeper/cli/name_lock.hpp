@@ -2,7 +2,8 @@
 #pragma once
 #include <vector>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 

@@ -5,9 +5,9 @@
 
 #include <exception>
 
-#include "protocol/home/datagram.hpp"
-#include "protocol/home/discard.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/datagram.hpp"
+#include "protocol/base/discard.hpp"
+#include "protocol/base/lifetime.hpp"
 
 namespace keeper {
 namespace {

@@ -7,7 +7,7 @@
 #include <asio/steady_timer.hpp>
 #include <string_view>
 
-#include "protocol/wire/living.hpp"
+#include "protocol/base/lifetime.hpp"
 
 namespace keeper {
 namespace {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "keeper/control/service.hpp"
-#include "protocol/home/log_follower.hpp"
+#include "protocol/logs/follower.hpp"
 
 namespace keeper {
 

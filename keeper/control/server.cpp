@@ -8,8 +8,8 @@
 #include <cerrno>
 
 #include "keeper/control/session.hpp"
-#include "protocol/home/discard.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/discard.hpp"
+#include "protocol/base/lifetime.hpp"
 
 namespace keeper {
 namespace {

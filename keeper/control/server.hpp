@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "keeper/control/service.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 
 namespace keeper {
 

@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {

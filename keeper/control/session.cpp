@@ -10,9 +10,9 @@
 #include <new>
 #include <utility>
 
-#include "protocol/home/discard.hpp"
-#include "protocol/home/pass_fd.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/discard.hpp"
+#include "protocol/base/lifetime.hpp"
+#include "protocol/base/pass_fd.hpp"
 
 namespace keeper {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "keeper/control/server.hpp"
-#include "protocol/wire/line_buffer.hpp"
+#include "protocol/base/line_buffer.hpp"
 
 namespace keeper {
 

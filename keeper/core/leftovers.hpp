@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 

@@ -4,8 +4,9 @@
 #include <optional>
 #include <string>
 
-#include "protocol/wire/units.hpp"
-#include "protocol/wire/words.hpp"
+#include "protocol/base/units.hpp"
+#include "protocol/base/words.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 

@@ -5,7 +5,7 @@
 
 #include <asio/io_context.hpp>
 
-#include "protocol/wire/living.hpp"
+#include "protocol/base/lifetime.hpp"
 
 namespace keeper {
 

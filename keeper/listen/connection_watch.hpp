@@ -6,7 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

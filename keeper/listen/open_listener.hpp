@@ -1,6 +1,6 @@
 // Opens a listening socket. Passive: a socket and its address, without any wait.
 #pragma once
-#include "protocol/home/file_place.hpp"
+#include "protocol/base/file_place.hpp"
 #include "protocol/wire/listen_address.hpp"
 
 namespace keeper {

@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "protocol/wire/finally.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/lifetime.hpp"
+#include "protocol/base/scope_exit.hpp"
 
 namespace keeper {
 namespace {

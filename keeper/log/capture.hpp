@@ -11,11 +11,13 @@
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
+#include <optional>
 
 #include "keeper/log/copy_pipe.hpp"
 #include "keeper/log/pace.hpp"
 #include "keeper/log/piece.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "protocol/wire/living.hpp"
+#include "protocol/base/lifetime.hpp"
 
 namespace keeper {
 namespace {

@@ -6,7 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "protocol/home/file_place.hpp"
+#include "protocol/base/file_place.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

@@ -6,7 +6,8 @@
 #pragma once
 #include <cstddef>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <climits>
 
-#include "protocol/wire/living.hpp"
+#include "protocol/base/lifetime.hpp"
 
 namespace keeper {
 namespace {

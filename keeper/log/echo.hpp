@@ -9,7 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string_view>
 
-#include "protocol/home/mapped_page.hpp"
+#include "protocol/base/mapped_page.hpp"
 
 namespace keeper {
 

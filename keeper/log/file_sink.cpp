@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "keeper/log/piece.hpp"
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
 
 namespace keeper {
 namespace {

@@ -19,7 +19,7 @@
 #include "keeper/log/index_file.hpp"
 #include "keeper/log/overflow_buffer.hpp"
 #include "keeper/log/rotator.hpp"
-#include "protocol/home/file_place.hpp"
+#include "protocol/base/file_place.hpp"
 
 namespace keeper {
 

@@ -1,4 +1,4 @@
-// Writes the index of a log's times (see protocol/home/log_index) beside the log: one entry a second at most,
+// Writes the index of a log's times (see protocol/logs/index) beside the log: one entry a second at most,
 // and not more than 64 KiB or a sixteenth of the log. It only speeds up searches: if it cannot be written, it
 // is removed silently. An entry is stored into a mapped page of the file: for an occasional line a system
 // call would cost a tenth of the line.
@@ -7,8 +7,8 @@
 #include <string>
 
 #include "keeper/log/file_page.hpp"
-#include "protocol/home/file_place.hpp"
-#include "protocol/home/log_index.hpp"
+#include "protocol/base/file_place.hpp"
+#include "protocol/logs/index.hpp"
 
 namespace keeper {
 

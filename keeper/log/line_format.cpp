@@ -1,8 +1,9 @@
 #include "keeper/log/line_format.hpp"
 
 #include "keeper/log/json_escape.hpp"
-#include "protocol/wire/base64.hpp"
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/base64.hpp"
+#include "protocol/base/utf8.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {

@@ -15,7 +15,7 @@
 #include <string>
 
 #include "keeper/log/line_splitter.hpp"
-#include "protocol/wire/line_matcher.hpp"
+#include "protocol/base/line_matcher.hpp"
 
 namespace keeper {
 

@@ -18,7 +18,8 @@
 #include <string_view>
 #include <utility>
 
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/utf8.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 

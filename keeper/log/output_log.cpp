@@ -8,8 +8,10 @@
 #include <new>
 #include <utility>
 
-#include "protocol/home/clock.hpp"
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/utf8.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {

@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 
 namespace keeper {
 

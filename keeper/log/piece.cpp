@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "protocol/home/file_place.hpp"
+#include "protocol/base/file_place.hpp"
 
 namespace keeper {
 namespace {

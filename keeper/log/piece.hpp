@@ -10,7 +10,7 @@
 #include <string>
 
 #include "keeper/log/copy_pipe.hpp"
-#include "protocol/home/acting_as.hpp"
+#include "protocol/base/acting_as.hpp"
 
 namespace keeper {
 
@@ -57,7 +57,7 @@ std::uint64_t bytes_behind(const std::string& path, const ActingUser* user, std:
 /// the mark of a `made` one: it must be made again, and written at its old place. If it has led to rotations,
 /// cuts it off its file, and empties the later files. If it is unknown how much was removed, removes nothing
 /// more: the piece is written twice. Returns whether there was anything to do. `user`: its rights count at
-/// the path (protocol/home/file_place.hpp).
+/// the path (protocol/base/file_place.hpp).
 bool settle_piece(PieceMark& mark, const std::string& path, int pipe, CopyPipe& second,
                   const ActingUser* user = nullptr);
 

@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
 
 namespace keeper {
 namespace {

@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "keeper/log/rotation.hpp"
-#include "protocol/home/file_place.hpp"
+#include "protocol/base/file_place.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

@@ -1,6 +1,6 @@
 #include "keeper/log/syslog_lines.hpp"
 
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
 
 namespace keeper {
 namespace {

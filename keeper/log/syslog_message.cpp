@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/utf8.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {

@@ -10,9 +10,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "protocol/home/clock.hpp"
-#include "protocol/wire/living.hpp"
-#include "protocol/wire/units.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/lifetime.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 namespace {

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "keeper/log/syslog_message.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 
 namespace keeper {
 

@@ -14,8 +14,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "protocol/home/discard.hpp"
-#include "protocol/home/pass_fd.hpp"
+#include "protocol/base/discard.hpp"
+#include "protocol/base/pass_fd.hpp"
 
 #ifndef SO_PEEK_OFF
 #define SO_PEEK_OFF 42

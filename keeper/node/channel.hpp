@@ -11,7 +11,7 @@
 // are killed together, and an adopter of the program fetches our end from there (pidfd_getfd(2)). Node marks
 // it close-on-exec when it starts, and does not use it otherwise.
 //
-// A handle that a program sends along is never received here (protocol/home/discard.hpp).
+// A handle that a program sends along is never received here (protocol/base/discard.hpp).
 //
 // Passive: reports what comes, and sends on request.
 #pragma once
@@ -23,8 +23,9 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/home/home.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/lifetime.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
-#include "protocol/wire/json_text.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "protocol/wire/json_text.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {

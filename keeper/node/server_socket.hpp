@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "protocol/home/acting_as.hpp"
-#include "protocol/home/home.hpp"
-#include "protocol/home/sockets.hpp"
+#include "protocol/base/acting_as.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/sockets.hpp"
 
 namespace keeper {
 

@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "protocol/home/pass_fd.hpp"
+#include "protocol/base/pass_fd.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {

@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 
-#include "protocol/home/home.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/lifetime.hpp"
 #include "protocol/wire/messages.hpp"
 
 namespace keeper {

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "protocol/wire/living.hpp"
+#include "protocol/base/lifetime.hpp"
 
 namespace keeper {
 

@@ -8,7 +8,8 @@
 #include <string>
 
 #include "keeper/ready/probe.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "keeper/ready/attempt.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 
 namespace keeper {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/wire/line_matcher.hpp"
+#include "protocol/base/line_matcher.hpp"
 
 namespace keeper {
 

@@ -8,8 +8,9 @@
 #include <functional>
 #include <memory>
 
-#include "protocol/home/home.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/lifetime.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

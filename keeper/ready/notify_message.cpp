@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/utf8.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {

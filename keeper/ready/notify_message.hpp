@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 

@@ -10,8 +10,8 @@
 #include <cstddef>
 #include <cstring>
 
-#include "protocol/home/discard.hpp"
-#include "protocol/wire/finally.hpp"
+#include "protocol/base/discard.hpp"
+#include "protocol/base/scope_exit.hpp"
 
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD 76  // asm-generic/socket.h of Linux 6.5

@@ -4,7 +4,7 @@
 // It is in the abstract namespace (unix(7)): no file that a program of another user could not reach, and none
 // left behind. Its name cannot be guessed but is no secret (/proc/net/unix), so any process in the network
 // namespace may write to it: only the sender that the kernel names counts. Descriptors that come with a
-// message are never received here (protocol/home/discard.hpp).
+// message are never received here (protocol/base/discard.hpp).
 #pragma once
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
@@ -13,7 +13,7 @@
 
 #include "keeper/ready/notify_message.hpp"
 #include "keeper/ready/sender.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/lifetime.hpp"
 
 namespace keeper {
 

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "keeper/ready/attempt.hpp"
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <optional>
 
-#include "protocol/home/proc.hpp"
+#include "protocol/base/proc.hpp"
 
 namespace keeper {
 namespace {

@@ -14,7 +14,7 @@
 #pragma once
 #include <vector>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 
 namespace keeper {
 

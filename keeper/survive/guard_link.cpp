@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <string_view>
 
-#include "protocol/home/pass_fd.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/lifetime.hpp"
+#include "protocol/base/pass_fd.hpp"
 
 namespace keeper {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "keeper/survive/guard_words.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

@@ -14,7 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

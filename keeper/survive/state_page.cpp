@@ -10,7 +10,7 @@
 #include <cstring>
 #include <utility>
 
-#include "protocol/home/mapped_page.hpp"
+#include "protocol/base/mapped_page.hpp"
 
 namespace keeper {
 namespace {

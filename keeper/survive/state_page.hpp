@@ -18,7 +18,8 @@
 #include <string_view>
 
 #include "keeper/survive/inbox.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 

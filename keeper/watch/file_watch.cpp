@@ -9,9 +9,9 @@
 #include <chrono>
 #include <climits>
 
-#include "protocol/home/file_place.hpp"
-#include "protocol/wire/finally.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/file_place.hpp"
+#include "protocol/base/lifetime.hpp"
+#include "protocol/base/scope_exit.hpp"
 
 namespace keeper {
 namespace {

@@ -14,9 +14,9 @@
 #include <set>
 #include <string>
 
-#include "protocol/home/acting_as.hpp"
-#include "protocol/home/file_mark.hpp"
-#include "protocol/wire/result.hpp"
+#include "protocol/base/acting_as.hpp"
+#include "protocol/base/file_mark.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "protocol/home/proc.hpp"
+#include "protocol/base/proc.hpp"
 
 namespace keeper {
 namespace {

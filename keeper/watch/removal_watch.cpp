@@ -6,7 +6,7 @@
 #include <asio/io_context.hpp>
 #include <cerrno>
 
-#include "protocol/wire/living.hpp"
+#include "protocol/base/lifetime.hpp"
 
 namespace keeper {
 namespace {

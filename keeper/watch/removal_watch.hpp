@@ -7,7 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

@@ -11,7 +11,8 @@
 #include <ctime>
 #include <string_view>
 
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
 
 namespace keeper {
 namespace {

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "protocol/home/home.hpp"
-#include "protocol/wire/units.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 

@@ -8,8 +8,8 @@
 #include <initializer_list>
 #include <system_error>
 
-#include "protocol/wire/finally.hpp"
-#include "protocol/wire/living.hpp"
+#include "protocol/base/lifetime.hpp"
+#include "protocol/base/scope_exit.hpp"
 
 namespace keeper {
 namespace {

@@ -3,8 +3,9 @@
 #pragma once
 #include <string>
 
+#include "protocol/base/fd.hpp"
 #include "protocol/client/steps.hpp"
-#include "protocol/home/home.hpp"
+#include "protocol/store/home.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {

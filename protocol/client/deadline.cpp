@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <climits>
 
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
 
 namespace keeper {
 

@@ -1,6 +1,6 @@
 // The time at which waiting for something ends.
 #pragma once
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 

@@ -8,10 +8,13 @@
 #include <cerrno>
 #include <csignal>
 
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
 #include "protocol/client/question.hpp"
 #include "protocol/client/steps.hpp"
-#include "protocol/home/find_run.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/store/find_run.hpp"
+#include "protocol/store/run_signs.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 namespace {

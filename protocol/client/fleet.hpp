@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "protocol/home/home.hpp"
+#include "protocol/store/home.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {

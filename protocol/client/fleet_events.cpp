@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "protocol/base/clock.hpp"
 #include "protocol/client/fleet.hpp"
-#include "protocol/home/clock.hpp"
 
 namespace keeper {
 namespace {

@@ -6,8 +6,8 @@
 
 #include <cerrno>
 
+#include "protocol/base/datagram.hpp"
 #include "protocol/client/deadline.hpp"
-#include "protocol/home/datagram.hpp"
 #include "protocol/wire/codec.hpp"
 
 namespace keeper {

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/base/line_buffer.hpp"
+#include "protocol/base/result.hpp"
 #include "protocol/client/deadline.hpp"
-#include "protocol/wire/line_buffer.hpp"
-#include "protocol/wire/result.hpp"
 
 namespace keeper {
 

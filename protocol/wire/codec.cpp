@@ -6,8 +6,10 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "protocol/json/reader.hpp"
+#include "protocol/json/writer.hpp"
+#include "protocol/wire/exit.hpp"
 #include "protocol/wire/fields.hpp"
-#include "protocol/wire/json_text.hpp"
 
 namespace keeper {
 namespace {
@@ -24,75 +26,8 @@ string dump(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-/// A text that is written piece by piece. A keeper answers `status` more often than anything else, with
-/// caches that other processes have emptied: a string's work for each piece is half of a reply.
-class Text {
- public:
-  explicit Text(std::size_t expected = 0)
-      : text_(expected, '\0'), at_(text_.data()), end_(at_ + text_.size()) {}
-  Text(const Text&) = delete;
-  Text& operator=(const Text&) = delete;
-
-  Text& operator+=(char c) {
-    make_room(1);
-    *at_++ = c;
-    return *this;
-  }
-  Text& operator+=(string_view piece) {
-    make_room(piece.size());
-    copy(piece);
-    return *this;
-  }
-  template <std::integral T>
-  void number(T value) {
-    make_room(kLongestNumber);
-    at_ = std::to_chars(at_, end_, value).ptr;
-  }
-  /// Characters that need no escape.
-  void quoted(string_view plain) {
-    make_room(plain.size() + 2);
-    *at_++ = '"';
-    copy(plain);
-    *at_++ = '"';
-  }
-  /// Writes `{"name":` or `,"name":`.
-  void member(char before, string_view name) {
-    make_room(name.size() + 4);
-    *at_++ = before;
-    *at_++ = '"';
-    copy(name);
-    *at_++ = '"';
-    *at_++ = ':';
-  }
-  string take() && {
-    text_.resize(static_cast<std::size_t>(at_ - text_.data()));
-    return std::move(text_);
-  }
-
- private:
-  static constexpr std::size_t kLongestNumber = 24;
-
-  void make_room(std::size_t bytes) {
-    if (static_cast<std::size_t>(end_ - at_) < bytes) grow(bytes);
-  }
-  void copy(string_view piece) {
-    std::memcpy(at_, piece.data(), piece.size());
-    at_ += piece.size();
-  }
-  [[gnu::noinline]] void grow(std::size_t bytes) {
-    const auto size = static_cast<std::size_t>(at_ - text_.data());
-    text_.resize(2 * text_.size() + bytes);
-    at_ = text_.data() + size;
-    end_ = text_.data() + text_.size();
-  }
-
-  string text_;
-  char* at_;
-  char* end_;
-};
-
 template <class T>
-void to_text(const T& value, Text& out);
+void to_text(const T& value, JsonWriter& out);
 template <class T>
 bool from_text(string_view piece, T& value);
 
@@ -100,12 +35,12 @@ template <class T>
 concept Word = std::is_enum_v<T>;
 
 /// Writes `{"a":1,"b":null}`, member by member; it has at least one.
-class ObjectText {
+class JsonObject {
  public:
-  explicit ObjectText(Text& out) : out_(out) {}
-  ~ObjectText() { out_ += '}'; }
-  ObjectText(const ObjectText&) = delete;
-  ObjectText& operator=(const ObjectText&) = delete;
+  explicit JsonObject(JsonWriter& out) : out_(out) {}
+  ~JsonObject() { out_ += '}'; }
+  JsonObject(const JsonObject&) = delete;
+  JsonObject& operator=(const JsonObject&) = delete;
 
   /// A declared name needs no escape.
   template <class T>
@@ -115,17 +50,21 @@ class ObjectText {
   }
 
  private:
-  Text& out_;
+  JsonWriter& out_;
   char before_ = '{';
 };
 
-void exit_to_text(const LastExit& e, Text& out) {
+/// Selects an overload without making a T.
+template <class T>
+struct TypeTag {};
+
+void exit_to_text(const LastExit& e, JsonWriter& out) {
   using Kind = ExitInfo::Kind;
   std::optional<int> code;
   std::optional<string> signal;
   if (e.exit.kind == Kind::code) code = e.exit.value;
   if (e.exit.kind == Kind::signal) signal = signal_name(e.exit.value);
-  ObjectText object(out);
+  JsonObject object(out);
   object.add("code", code);
   object.add("signal", signal);
   if (e.exit.core_dumped) object.add("core_dumped", true);
@@ -138,8 +77,8 @@ void exit_to_text(const LastExit& e, Text& out) {
   if (e.left_behind) object.add("left_behind", e.left_behind);
 }
 
-void end_to_text(const ExitInfo& e, Text& out) {
-  ObjectText object(out);
+void end_to_text(const ExitInfo& e, JsonWriter& out) {
+  JsonObject object(out);
   object.add("code", e.kind == ExitInfo::Kind::code ? std::optional(e.value) : std::nullopt);
   object.add("signal", e.kind == ExitInfo::Kind::signal ? std::optional(signal_name(e.value)) : std::nullopt);
   if (e.core_dumped) object.add("core_dumped", true);
@@ -192,19 +131,16 @@ bool end_from_text(string_view piece, ExitInfo& e) {
   return good;
 }
 
-template <class T>
-struct Arm {};  // selects an overload without making a T
-
 // Writes text directly: a tree costs five times as much.
 template <class T>
-void put(Arm<std::optional<T>>, const std::optional<T>& v, Text& out) {
+void put(TypeTag<std::optional<T>>, const std::optional<T>& v, JsonWriter& out) {
   if (v)
     to_text(*v, out);
   else
     out += "null";
 }
 template <class T>
-void put(Arm<std::vector<T>>, const std::vector<T>& v, Text& out) {
+void put(TypeTag<std::vector<T>>, const std::vector<T>& v, JsonWriter& out) {
   out += '[';
   for (const T& item : v) {
     if (&item != v.data()) out += ',';
@@ -212,23 +148,23 @@ void put(Arm<std::vector<T>>, const std::vector<T>& v, Text& out) {
   }
   out += ']';
 }
-void put(Arm<string>, const string& v, Text& out) {
+void put(TypeTag<string>, const string& v, JsonWriter& out) {
   if (!is_plain(v)) {
     out += dump(carry_bytes(v));
     return;
   }
   out.quoted(v);
 }
-void put(Arm<WallTime>, WallTime v, Text& out) {
+void put(TypeTag<WallTime>, WallTime v, JsonWriter& out) {
   out.quoted(time_text(v));
 }
-void put(Arm<LastExit>, const LastExit& v, Text& out) {
+void put(TypeTag<LastExit>, const LastExit& v, JsonWriter& out) {
   exit_to_text(v, out);
 }
-void put(Arm<ExitInfo>, const ExitInfo& v, Text& out) {
+void put(TypeTag<ExitInfo>, const ExitInfo& v, JsonWriter& out) {
   end_to_text(v, out);
 }
-void put(Arm<OutputLines>, const OutputLines& v, Text& out) {
+void put(TypeTag<OutputLines>, const OutputLines& v, JsonWriter& out) {
   std::vector<string> lines;
   for (string_view rest = v.text; !rest.empty() || !lines.empty();) {
     std::size_t end = rest.find('\n');
@@ -238,23 +174,23 @@ void put(Arm<OutputLines>, const OutputLines& v, Text& out) {
   }
   to_text(lines, out);
 }
-void put(Arm<Spec>, const Spec& v, Text& out) {
+void put(TypeTag<Spec>, const Spec& v, JsonWriter& out) {
   out += dump(spec_to_json(v));
 }
-void put(Arm<OpenRpc>, const OpenRpc& v, Text& out) {
+void put(TypeTag<OpenRpc>, const OpenRpc& v, JsonWriter& out) {
   out += v.document;
 }
-void put(Arm<JsonText>, const JsonText& v, Text& out) {
+void put(TypeTag<JsonText>, const JsonText& v, JsonWriter& out) {
   out += v.text.empty() ? string_view("null") : string_view(v.text);
 }
 template <Word T>
-void put(Arm<T>, T v, Text& out) {
+void put(TypeTag<T>, T v, JsonWriter& out) {
   out.quoted(word_for(v));
 }
-void put(Arm<bool>, bool v, Text& out) {
+void put(TypeTag<bool>, bool v, JsonWriter& out) {
   out += v ? string_view("true") : string_view("false");
 }
-void put(Arm<double>, double v, Text& out) {
+void put(TypeTag<double>, double v, JsonWriter& out) {
   constexpr double kMost = 1e12;
   std::int64_t tenths = v > -kMost && v < kMost ? std::llround(v * 10) : 0;
   if (tenths < 0 || static_cast<double>(tenths) / 10 != v) {
@@ -267,22 +203,22 @@ void put(Arm<double>, double v, Text& out) {
   out += static_cast<char>('0' + tenths % 10);
 }
 template <std::integral T>
-requires(!std::is_same_v<T, bool>) void put(Arm<T>, T v, Text& out) {
+requires(!std::is_same_v<T, bool>) void put(TypeTag<T>, T v, JsonWriter& out) {
   out.number(v);
 }
 template <HasFields T>
-void put(Arm<T>, const T& v, Text& out) {
-  ObjectText object(out);
-  Fields<T>::each([&](const char* name, auto member, const char*) { object.add(name, v.*member); });
+void put(TypeTag<T>, const T& v, JsonWriter& out) {
+  JsonObject object(out);
+  T::fields([&](const char* name, auto member, const char*) { object.add(name, v.*member); });
 }
 
 template <class T>
-bool take(Arm<std::optional<T>>, string_view piece, std::optional<T>& v) {
+bool take(TypeTag<std::optional<T>>, string_view piece, std::optional<T>& v) {
   v.reset();
   return piece == "null" || from_text(piece, v.emplace());
 }
 template <class T>
-bool take(Arm<std::vector<T>>, string_view piece, std::vector<T>& v) {
+bool take(TypeTag<std::vector<T>>, string_view piece, std::vector<T>& v) {
   if (kind_of(piece) != '[') return false;
   auto items = array_items(piece);
   v.assign(items.size(), T{});
@@ -290,23 +226,23 @@ bool take(Arm<std::vector<T>>, string_view piece, std::vector<T>& v) {
     if (!from_text(items[i], v[i])) return false;
   return true;
 }
-bool take(Arm<string>, string_view piece, string& v) {
+bool take(TypeTag<string>, string_view piece, string& v) {
   return read_bytes(piece, v);
 }
-bool take(Arm<WallTime>, string_view piece, WallTime& v) {
+bool take(TypeTag<WallTime>, string_view piece, WallTime& v) {
   string text;
   if (!from_text(piece, text)) return false;
   auto time = parse_time(text);
   if (time) v = *time;
   return static_cast<bool>(time);
 }
-bool take(Arm<LastExit>, string_view piece, LastExit& v) {
+bool take(TypeTag<LastExit>, string_view piece, LastExit& v) {
   return exit_from_text(piece, v);
 }
-bool take(Arm<ExitInfo>, string_view piece, ExitInfo& v) {
+bool take(TypeTag<ExitInfo>, string_view piece, ExitInfo& v) {
   return end_from_text(piece, v);
 }
-bool take(Arm<OutputLines>, string_view piece, OutputLines& v) {
+bool take(TypeTag<OutputLines>, string_view piece, OutputLines& v) {
   std::vector<string> lines;
   if (!from_text(piece, lines)) return false;
   v.text.clear();
@@ -314,37 +250,37 @@ bool take(Arm<OutputLines>, string_view piece, OutputLines& v) {
     v.text += (&line == lines.data() ? "" : "\n") + line;
   return true;
 }
-bool take(Arm<Spec>, string_view piece, Spec& v) {
+bool take(TypeTag<Spec>, string_view piece, Spec& v) {
   auto spec = spec_from_json(tree_of(piece));
   if (spec) v = std::move(*spec);
   return static_cast<bool>(spec);
 }
-bool take(Arm<OpenRpc>, string_view piece, OpenRpc& v) {
+bool take(TypeTag<OpenRpc>, string_view piece, OpenRpc& v) {
   Json json = tree_of(piece);
   v.document = dump(json);
   return json.is_object();
 }
-bool take(Arm<JsonText>, string_view piece, JsonText& v) {
+bool take(TypeTag<JsonText>, string_view piece, JsonText& v) {
   v.text = piece;
   return true;
 }
 template <Word T>
-bool take(Arm<T>, string_view piece, T& v) {
+bool take(TypeTag<T>, string_view piece, T& v) {
   string word;
   if (!from_text(piece, word)) return false;
   if (auto known = value_for<T>(word)) v = *known;  // keeps the default for a newer keeper's word
   return true;
 }
-bool take(Arm<bool>, string_view piece, bool& v) {
+bool take(TypeTag<bool>, string_view piece, bool& v) {
   v = piece == "true";
   return v || piece == "false";
 }
 template <std::integral T>
-requires(!std::is_same_v<T, bool>) bool take(Arm<T>, string_view piece, T& v) {
+requires(!std::is_same_v<T, bool>) bool take(TypeTag<T>, string_view piece, T& v) {
   auto [end, error] = std::from_chars(piece.data(), piece.data() + piece.size(), v);
   return error == std::errc() && end == piece.data() + piece.size();
 }
-bool take(Arm<double>, string_view piece, double& v) {
+bool take(TypeTag<double>, string_view piece, double& v) {
   Json json = tree_of(piece);
   if (json.is_number()) v = json.get<double>();
   return json.is_number();
@@ -356,24 +292,24 @@ template <HasFields T>
 string read_fields(string_view object, T& v) {
   string wrong;
   for_each_member(object, [&](string_view key, string_view value) {
-    Fields<T>::each([&](const char* name, auto member, const char*) {
+    T::fields([&](const char* name, auto member, const char*) {
       if (key == name && !from_text(value, v.*member)) wrong = name;
     });
   });
   return wrong;
 }
 template <HasFields T>
-bool take(Arm<T>, string_view piece, T& v) {
+bool take(TypeTag<T>, string_view piece, T& v) {
   return kind_of(piece) == '{' && read_fields(piece, v).empty();
 }
 
 template <class T>
-void to_text(const T& value, Text& out) {
-  put(Arm<T>{}, value, out);
+void to_text(const T& value, JsonWriter& out) {
+  put(TypeTag<T>{}, value, out);
 }
 template <class T>
 bool from_text(string_view piece, T& value) {
-  return take(Arm<T>{}, piece, value);
+  return take(TypeTag<T>{}, piece, value);
 }
 
 // --- requests --------------------------------------------------------------------------------------------
@@ -458,78 +394,7 @@ Incoming read_request(char kind, const RequestPieces& pieces, bool& last) {
   return read_method(method, none ? string_view() : pieces.params, id, answer);
 }
 
-// --- rpc.discover ----------------------------------------------------------------------------------------
-
-template <class T>
-Json schema_of(Arm<T>) {
-  if constexpr (std::is_same_v<T, bool>) return Json{{"type", "boolean"}};
-  if constexpr (std::is_integral_v<T>) return Json{{"type", "integer"}};
-  if constexpr (std::is_floating_point_v<T>) return Json{{"type", "number"}};
-  if constexpr (std::is_same_v<T, string>) return Json{{"type", "string"}};
-  if constexpr (std::is_same_v<T, WallTime>) return Json{{"type", "string"}, {"format", "date-time"}};
-  if constexpr (Word<T>) {
-    Json words = Json::array();
-    for (const auto& w : kWordsOf<T>)
-      words.push_back(string(w.word));
-    return Json{{"type", "string"}, {"enum", std::move(words)}};
-  }
-  if constexpr (HasFields<T>) {
-    Json properties = Json::object();
-    Fields<T>::each([&](const char* name, auto member, const char* about) {
-      using M = std::remove_cvref_t<decltype(std::declval<T&>().*member)>;
-      Json one = schema_of(Arm<M>{});
-      one["description"] = about;
-      properties[name] = std::move(one);
-    });
-    return Json{{"type", "object"}, {"properties", std::move(properties)}};
-  }
-  return Json{{"type", "object"}};
-}
-Json schema_of(Arm<JsonText>) {
-  return Json::object();
-}
-Json schema_of(Arm<OutputLines>) {
-  return Json{{"type", "array"}, {"items", {{"type", "string"}}}};
-}
-template <class T>
-Json schema_of(Arm<std::optional<T>>) {
-  Json one = schema_of(Arm<T>{});
-  if (one.contains("type")) one["type"] = Json::array({one["type"], "null"});
-  return one;
-}
-template <class T>
-Json schema_of(Arm<std::vector<T>>) {
-  return Json{{"type", "array"}, {"items", schema_of(Arm<T>{})}};
-}
-
-template <class M>
-Json describe_method() {
-  Json params = Json::array();
-  Fields<M>::each([&](const char* name, auto member, const char* about) {
-    using P = std::remove_cvref_t<decltype(std::declval<M&>().*member)>;
-    params.push_back(
-        Json{{"name", name}, {"description", about}, {"required", false}, {"schema", schema_of(Arm<P>{})}});
-  });
-  return Json{{"name", string(M::method)},
-              {"summary", string(M::summary)},
-              {"paramStructure", "by-name"},
-              {"params", std::move(params)},
-              {"result", Json{{"name", "result"}, {"schema", schema_of(Arm<typename M::Reply>{})}}}};
-}
-
-template <std::size_t... I>
-Json describe_all(std::index_sequence<I...>) {
-  return Json::array({describe_method<std::variant_alternative_t<I, AnyRequest>>()...});
-}
-
 }  // namespace
-
-OpenRpc open_rpc() {
-  Json doc = {{"openrpc", "1.2.6"},
-              {"info", {{"title", "keeper"}, {"version", KEEPER_VERSION}}},
-              {"methods", describe_all(std::make_index_sequence<std::variant_size_v<AnyRequest>>())}};
-  return {dump(doc)};
-}
 
 RpcError to_rpc(const Error& error) {
   int code = rpc_code::server;
@@ -574,7 +439,7 @@ RequestLine decode_requests(string_view line) {
 template <class M>
 string request_line(std::uint64_t id, const M& request, Last last) {
   string params;
-  Fields<M>::each([&](const char* name, auto member, const char*) {
+  M::fields([&](const char* name, auto member, const char*) {
     const string value = write_as(request.*member);
     if (value == "null") return;
     params += (params.empty() ? "\"" : ",\"") + string(name) + "\":" + value;
@@ -587,7 +452,7 @@ string request_line(std::uint64_t id, const M& request, Last last) {
 
 template <class R>
 string reply_text(const IdText& id, const R& result) {
-  Text out(kUsualReply);
+  JsonWriter out(kUsualReply);
   out += R"({"jsonrpc":"2.0","id":)";
   out += id;
   out += R"(,"result":)";
@@ -713,7 +578,7 @@ Result<R> read_as(string_view json) {
 
 template <class R>
 string write_as(const R& value, int indent) {
-  Text text;
+  JsonWriter text;
   to_text(value, text);
   string out = std::move(text).take();
   return indent < 0 ? out : dump(tree_of(out), indent);

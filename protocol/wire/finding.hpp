@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "protocol/wire/words.hpp"
+#include "protocol/base/words.hpp"
 
 namespace keeper {
 
@@ -25,6 +25,14 @@ struct Finding {
 
   /// Returns whether it still needs an action.
   bool remains() const { return severity != Severity::note && !fixed; }
+
+  static void fields(auto&& v) {
+    v("severity", &Finding::severity, "error, warning or note");
+    v("app", &Finding::app, "the app; null where it is about the home or the system");
+    v("what", &Finding::what, "what is wrong");
+    v("remedy", &Finding::remedy, "what to do, or what was done");
+    v("fixed", &Finding::fixed, "it was mended");
+  }
 };
 
 }  // namespace keeper

@@ -21,6 +21,13 @@ struct Asker {
   std::optional<int> pid;  ///< of the process that asked (SO_PEERCRED, unix(7); si_pid for a signal)
   std::optional<unsigned> uid;  ///< its user
   std::string user;             ///< the user's name; empty if unknown
+
+  static void fields(auto&& v) {
+    v("by", &Asker::by, "stop, restart or reload on the wire; Ctrl-C, SIGTERM to the keeper");
+    v("pid", &Asker::pid, "the process that asked");
+    v("uid", &Asker::uid, "its user");
+    v("user", &Asker::user, "the user's name; empty where it is not known");
+  }
 };
 
 /// The decision that followed the end of a run.
@@ -28,6 +35,12 @@ struct Decision {
   std::string action;                    ///< "restart", "backoff", "exited", "fatal", "stopped"
   std::optional<std::int64_t> delay_ms;  ///< until the next start, for the first two
   std::string reason;
+
+  static void fields(auto&& v) {
+    v("action", &Decision::action, "restart, backoff, exited, fatal, stopped");
+    v("delay_ms", &Decision::delay_ms, "until the next start");
+    v("reason", &Decision::reason, "why");
+  }
 };
 
 /// Lines of output as one text, each but the last followed by '\n'. A list of texts on the wire.
@@ -64,11 +77,43 @@ struct RunRecord {
   std::optional<std::string> error;           ///< why it could not be spawned
   std::optional<Decision> decision;           ///< nothing while it is undecided
   OutputLines output;
+
+  static void fields(auto&& v) {
+    v("run", &RunRecord::run, "its number");
+    v("pid", &RunRecord::pid, "its process; null where it could not be spawned");
+    v("started_at", &RunRecord::started_at, "its start");
+    v("confirmed_at", &RunRecord::confirmed_at, "since when it was known to work; null: never");
+    v("ended_at", &RunRecord::ended_at, "its end");
+    v("exit", &RunRecord::exit, "code or signal; null where it could not be spawned");
+    v("cause", &RunRecord::cause, "why it ended");
+    v("asked_by", &RunRecord::asked_by, "who asked for its end; null: nobody");
+    v("lived_ms", &RunRecord::lived_ms, "how long it lived");
+    v("max_memory_bytes", &RunRecord::max_memory_bytes, "the largest resident size of one of its processes");
+    v("cpu_ms", &RunRecord::cpu_ms, "processor time");
+    v("not_ready", &RunRecord::not_ready,
+      "what it had not shown in time; null where that is not why it ended");
+    v("kill_reason", &RunRecord::kill_reason, "why its keeper sent the KILL that ended it; null: it did not");
+    v("killed", &RunRecord::killed, "its processes that were sent KILL, because they had not ended in time");
+    v("left_behind", &RunRecord::left_behind,
+      "what lived on when its main process had ended by itself; null: nothing");
+    v("oom_kills", &RunRecord::oom_kills,
+      "how many processes of its cgroup the kernel killed for want of memory while it ran; null: none");
+    v("clearing_ms", &RunRecord::clearing_ms,
+      "how long it took until nothing of it was left; null: nothing was");
+    v("error", &RunRecord::error, "why it could not be spawned");
+    v("decision", &RunRecord::decision, "what was decided then; null while that is open");
+    v("output", &RunRecord::output, "its last lines; {\"base64\": ...} for a line that is not UTF-8");
+  }
 };
 
 struct RunHistory {
   std::vector<RunRecord> runs;               ///< newest last
   std::optional<std::uint64_t> oom_kills{};  ///< of the current run so far: RunRecord::oom_kills
+
+  static void fields(auto&& v) {
+    v("runs", &RunHistory::runs, "newest last");
+    v("oom_kills", &RunHistory::oom_kills, "of the current run: as in one that has ended");
+  }
 };
 
 /// One notification of an `events` stream.
@@ -88,6 +133,24 @@ struct AppEvent {
   std::optional<std::string> text;       ///< the fault, or the asker; the JSON of "message"
   std::optional<std::uint64_t> dropped;  ///< of "dropped": events that were skipped for this slow subscriber
   std::optional<Status> status;          ///< of "now" and "left"
+
+  static void fields(auto&& v) {
+    v("stream", &AppEvent::stream, "of the reply to events");
+    v("event", &AppEvent::event, "what has happened");
+    v("at", &AppEvent::at, "when");
+    v("name", &AppEvent::name, "the app");
+    v("instance", &AppEvent::instance, "null while there is only one");
+    v("state", &AppEvent::state, "what it is now");
+    v("ready", &AppEvent::ready, "the current run has confirmed that it works");
+    v("run", &AppEvent::run, "the run that this is about");
+    v("pid", &AppEvent::pid, "its process");
+    v("exit", &AppEvent::exit, "code or signal, of exited");
+    v("cause", &AppEvent::cause, "why it ended, of exited and stopping");
+    v("until", &AppEvent::until, "the next start, of backoff");
+    v("text", &AppEvent::text, "what went wrong, or who asked");
+    v("dropped", &AppEvent::dropped, "events that were not sent: too many were unread");
+    v("status", &AppEvent::status, "all of it, of now and left");
+  }
 };
 
 /// Returns the run that a record says was alive and whose end was not observed: its keeper was killed, or the

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/wire/result.hpp"
+#include "protocol/base/result.hpp"
 
 namespace keeper {
 

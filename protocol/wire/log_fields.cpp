@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
-#include "protocol/wire/line_expression.hpp"
+#include "protocol/base/line_expression.hpp"
 
 namespace keeper {
 namespace {
@@ -12,10 +12,6 @@ using std::string;
 using std::string_view;
 
 constexpr std::uint64_t kLeastSize = 1 << 10, kLeastBuffer = 64 << 10, kMostBuffer = 1 << 30;
-
-Error wrong(string_view text, string_view what_would_be_right) {
-  return {Reason::invalid, {}, "'" + string(text) + "' is not " + string(what_would_be_right), 0};
-}
 
 bool is_control(char c) {
   auto byte = static_cast<unsigned char>(c);
@@ -52,17 +48,17 @@ bool is_host_character(char c) {
 
 Done check_log_max_size(std::uint64_t bytes) {
   if (bytes == 0 || bytes >= kLeastSize) return {};
-  return wrong(size_text(bytes), "a size of at least 1K (50M), or 0 for no limit");
+  return is_not(size_text(bytes), "a size of at least 1K (50M), or 0 for no limit");
 }
 
 Done check_log_max_total(std::optional<std::uint64_t> bytes) {
   if (!bytes || *bytes >= kLeastSize) return {};
-  return wrong(size_text(*bytes), "a size of at least 1K (500M)");
+  return is_not(size_text(*bytes), "a size of at least 1K (500M)");
 }
 
 Done check_log_buffer(std::uint64_t bytes) {
   if (bytes >= kLeastBuffer && bytes <= kMostBuffer) return {};
-  return wrong(size_text(bytes), "a size from 64K to 1G (8M)");
+  return is_not(size_text(bytes), "a size from 64K to 1G (8M)");
 }
 
 string DateFormat::text_for(const tm& time, int milliseconds) const {
@@ -84,14 +80,14 @@ Result<DateFormat> DateFormat::parse(string_view text) {
   longest.tm_zone = "UTC+hhmm";
   string made = has_control(text) ? string() : out.text_for(longest, 999);
   if (made.empty() || has_control(made))
-    return wrong(text, "a format of strftime(3) for one line of at most 100 characters (%F %T.%L)");
+    return is_not(text, "a format of strftime(3) for one line of at most 100 characters (%F %T.%L)");
   return out;
 }
 
 Result<RecordStart> RecordStart::parse(string_view text) {
   RecordStart out{string(text)};
-  if (text.empty()) return wrong(text, "an expression that matches the first line of a record (^[0-9]{4}-)");
-  if (has_control(text)) return wrong(text, "an expression for one line");
+  if (text.empty()) return is_not(text, "an expression that matches the first line of a record (^[0-9]{4}-)");
+  if (has_control(text)) return is_not(text, "an expression for one line");
   if (Done done = check_line_expression(out.expression); !done)
     return Error{Reason::invalid, {}, "'" + out.expression + "' " + done.error().why(), 0};
   return out;
@@ -99,7 +95,7 @@ Result<RecordStart> RecordStart::parse(string_view text) {
 
 Result<SyslogTarget> SyslogTarget::parse(string_view text) {
   if (text == "local") return SyslogTarget{};
-  Error shape = wrong(text, "local or udp:HOST:PORT (udp:logs.example.org:514, udp:[::1]:514)");
+  Error shape = is_not(text, "local or udp:HOST:PORT (udp:logs.example.org:514, udp:[::1]:514)");
   if (!text.starts_with("udp:")) return shape;
   string_view rest = text.substr(4);
   auto colon = rest.rfind(':');

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/wire/fields.hpp"
 #include "protocol/wire/history.hpp"
 #include "protocol/wire/spec.hpp"
 #include "protocol/wire/status.hpp"
@@ -22,20 +23,27 @@ struct Pong {
   int keeper_pid = 0;
   std::string version;
   int protocol = kProtocol;
+
+  static void fields(auto&& v) {
+    v("name", &Pong::name, "the app");
+    v("keeper_pid", &Pong::keeper_pid, "who answers");
+    v("version", &Pong::version, "of the keeper");
+    v("protocol", &Pong::protocol, "of the wire");
+  }
 };
-struct Ping {
+struct Ping : NoFields {
   static constexpr std::string_view method = "ping";
   static constexpr std::string_view summary = "Is anybody there?";
   using Reply = Pong;
 };
 
-struct GetStatus {
+struct GetStatus : NoFields {
   static constexpr std::string_view method = "status";
   static constexpr std::string_view summary = "What is true of the app now.";
   using Reply = Status;
 };
 
-struct GetSpec {
+struct GetSpec : NoFields {
   static constexpr std::string_view method = "spec";
   static constexpr std::string_view summary =
       "What the app is configured with; fields at their default are left out.";
@@ -53,6 +61,13 @@ struct Stop {
   std::optional<bool> forget{};      ///< its keeper deletes the app's record and logs afterwards
   std::optional<bool> keep_logs{};   ///< with forget: the record alone
   using Reply = Status;
+
+  static void fields(auto&& v) {
+    v("run", &Stop::run, "only if this is still the current run");
+    v("scale", &Stop::scale, "others of the app go on: a worker of a cluster leaves that first");
+    v("forget", &Stop::forget, "then the keeper deletes the app's record and logs");
+    v("keep_logs", &Stop::keep_logs, "with forget: the record alone");
+  }
 };
 
 /// Replaces the app's configuration if `spec` is given, with the same name and instance.
@@ -63,6 +78,11 @@ struct RestartRun {
   std::optional<std::uint64_t> run;
   std::optional<Spec> spec{};
   using Reply = Status;
+
+  static void fields(auto&& v) {
+    v("run", &RestartRun::run, "only if this is still the current run");
+    v("spec", &RestartRun::spec, "what it is configured with from now on");
+  }
 };
 
 /// The outcome of a reload. If `failed` has a reason, the app continues as it was, with that `status`.
@@ -71,6 +91,13 @@ struct Reloaded {
   std::optional<std::string> failed;
   std::vector<std::string> output;   ///< last lines of the run that failed
   std::vector<std::string> changed;  ///< in the spec, for people (spec_differences)
+
+  static void fields(auto&& v) {
+    v("status", &Reloaded::status, "as it is then");
+    v("failed", &Reloaded::failed, "why the app goes on as it was; null where the new run has taken over");
+    v("output", &Reloaded::output, "last lines of the run that failed");
+    v("changed", &Reloaded::changed, "what is another in its spec, for people");
+  }
 };
 struct ReloadRun {
   static constexpr std::string_view method = "reload";
@@ -81,10 +108,18 @@ struct ReloadRun {
   std::optional<std::uint64_t> canary_ms{};  ///< how long the new one must live after it was ready
   std::optional<Spec> spec{};                ///< as of restart; a failed reload keeps the old one
   using Reply = Reloaded;
+
+  static void fields(auto&& v) {
+    v("run", &ReloadRun::run, "only if this is still the current run");
+    v("canary_ms", &ReloadRun::canary_ms, "how long the new run has to live on after it was ready");
+    v("spec", &ReloadRun::spec, "what it is configured with from now on, if the new run works");
+  }
 };
 
 struct Signalled {
   int pid = 0;
+
+  static void fields(auto&& v) { v("pid", &Signalled::pid, "the process that got it"); }
 };
 struct SignalRun {
   static constexpr std::string_view method = "signal";
@@ -92,6 +127,11 @@ struct SignalRun {
   std::string signal;  ///< "HUP"
   std::optional<std::uint64_t> run;
   using Reply = Signalled;
+
+  static void fields(auto&& v) {
+    v("signal", &SignalRun::signal, "TERM, SIGHUP, 10");
+    v("run", &SignalRun::run, "only if this is still the current run");
+  }
 };
 
 struct Scale {
@@ -100,6 +140,8 @@ struct Scale {
       "Tells how many instances its app has from now on, and records it; starts and ends none.";
   int instances = 0;  ///< from 1 to kMostInstances
   using Reply = Status;
+
+  static void fields(auto&& v) { v("instances", &Scale::instances, "from 1 to 1024"); }
 };
 
 /// Any JSON value, as received.
@@ -108,6 +150,8 @@ struct JsonText {
 };
 struct Sent {
   int pid = 0;
+
+  static void fields(auto&& v) { v("pid", &Sent::pid, "the process that it was sent to"); }
 };
 struct SendMessage {
   static constexpr std::string_view method = "send";
@@ -116,6 +160,11 @@ struct SendMessage {
   JsonText message;  ///< at most 64 KiB
   std::optional<std::uint64_t> run{};
   using Reply = Sent;
+
+  static void fields(auto&& v) {
+    v("message", &SendMessage::message, "any JSON value; at most 64 KiB");
+    v("run", &SendMessage::run, "only if this is still the current run");
+  }
 };
 
 struct SharedSocket {
@@ -123,6 +172,13 @@ struct SharedSocket {
   std::string data;              ///< JSON: data of the first worker for the others
   std::string path;              ///< of a socket in the file system
   std::uint64_t path_inode = 0;  ///< of that path
+
+  static void fields(auto&& v) {
+    v("held", &SharedSocket::held, "whether it has it; then the descriptor comes beside the reply");
+    v("data", &SharedSocket::data, "JSON: what the first worker gave along for the others");
+    v("path", &SharedSocket::path, "of a socket in the file system");
+    v("path_inode", &SharedSocket::path_inode, "of that path");
+  }
 };
 struct ShareSocket {
   static constexpr std::string_view method = "share";
@@ -130,6 +186,8 @@ struct ShareSocket {
       "A listening socket of a cluster, for another keeper of the same app, on a connection of its own.";
   std::string key;
   using Reply = SharedSocket;
+
+  static void fields(auto&& v) { v("key", &ShareSocket::key, "address:port:addressType:fd:index"); }
 };
 
 struct LogLines {
@@ -139,6 +197,14 @@ struct LogLines {
       lines;               ///< without their newline; bytes that are not UTF-8 are sent as {"base64": "..."}
   bool truncated = false;  ///< there was more than one reply holds
   std::optional<std::uint64_t> stream{};  ///< of the notifications that follow; nothing if none do
+
+  static void fields(auto&& v) {
+    v("path", &LogLines::path, "the log file");
+    v("bytes", &LogLines::bytes, "its size now");
+    v("lines", &LogLines::lines, "texts; {\"base64\": ...} for a line that is not UTF-8");
+    v("truncated", &LogLines::truncated, "there was more than fits into one reply");
+    v("stream", &LogLines::stream, "what the notifications carry; null where none follow");
+  }
 };
 /// One notification of `logs` with `follow`.
 struct NewLines {
@@ -146,6 +212,13 @@ struct NewLines {
   std::vector<std::string> lines;        ///< as in LogLines
   bool partial = false;                  ///< the last one is a piece, and its line continues in the next one
   std::optional<std::uint64_t> dropped;  ///< lines that were skipped for this slow subscriber
+
+  static void fields(auto&& v) {
+    v("stream", &NewLines::stream, "of the reply to logs");
+    v("lines", &NewLines::lines, "texts; {\"base64\": ...} for a line that is not UTF-8");
+    v("partial", &NewLines::partial, "the last one is a piece of a line that goes on");
+    v("dropped", &NewLines::dropped, "lines that were not sent: too many were unread");
+  }
 };
 struct GetLogs {
   static constexpr std::string_view method = "logs";
@@ -154,25 +227,33 @@ struct GetLogs {
   std::optional<bool> follow{};        ///< send what is written as NewLines, in notifications `log`
   std::optional<std::string> log{};    ///< "out", "err": if there are two; default the first
   using Reply = LogLines;
+
+  static void fields(auto&& v) {
+    v("lines", &GetLogs::lines, "how many at most; 100 if absent");
+    v("follow", &GetLogs::follow, "then notifications for what is written from then on");
+    v("log", &GetLogs::log, "out or err, where each has a log of its own; the first one if absent");
+  }
 };
 
 /// The logs after the request.
 struct LogsNow {
   std::vector<LogFile> logs;
+
+  static void fields(auto&& v) { v("logs", &LogsNow::logs, "where the output is"); }
 };
-struct RotateLogs {
+struct RotateLogs : NoFields {
   static constexpr std::string_view method = "rotate";
   static constexpr std::string_view summary =
       "Begins new log files; the old ones become backups, when their last lines have ended.";
   using Reply = LogsNow;
 };
-struct ReopenLogs {
+struct ReopenLogs : NoFields {
   static constexpr std::string_view method = "reopen";
   static constexpr std::string_view summary =
       "Opens the logs again by their paths: for who has renamed the files.";
   using Reply = LogsNow;
 };
-struct FlushLogs {
+struct FlushLogs : NoFields {
   static constexpr std::string_view method = "flush";
   static constexpr std::string_view summary = "Empties the logs, and removes their backups.";
   using Reply = LogsNow;
@@ -192,6 +273,15 @@ struct KeeperProgram {
   std::optional<std::string> id;      ///< of the upgrade in the request
   std::optional<UpgradeState> state;  ///< of that one; nothing: unknown
   std::optional<int> keeper_pid;      ///< the keeper that resulted
+
+  static void fields(auto&& v) {
+    v("program", &KeeperProgram::program, "path of the program file");
+    v("version", &KeeperProgram::version, "of it");
+    v("failed", &KeeperProgram::failed, "why the last one that was to take its place did not");
+    v("id", &KeeperProgram::id, "of the upgrade that was asked about");
+    v("state", &KeeperProgram::state, "of that one: under way, done, failed; null if it is not known");
+    v("keeper_pid", &KeeperProgram::keeper_pid, "the keeper that came of it");
+  }
 };
 struct Upgrade {
   static constexpr std::string_view method = "upgrade";
@@ -201,6 +291,11 @@ struct Upgrade {
   std::optional<std::string> program;  ///< absolute path of a keeper
   std::optional<std::string> id;       ///< the caller's name for this upgrade, which is done once
   using Reply = KeeperProgram;
+
+  static void fields(auto&& v) {
+    v("program", &Upgrade::program, "absolute path of a keeper");
+    v("id", &Upgrade::id, "the caller's name for this upgrade, at most 64 bytes");
+  }
 };
 
 struct GetWhy {
@@ -209,13 +304,19 @@ struct GetWhy {
       "The last 32 runs that have ended, newest last: how, who asked for it, their last lines.";
   std::optional<std::uint64_t> lines;  ///< of output for each run, at most; 20 if absent
   using Reply = RunHistory;
+
+  static void fields(auto&& v) {
+    v("lines", &GetWhy::lines, "of output for each run, at most; 20 if absent");
+  }
 };
 
 /// An AppEvent follows in a notification `event` for each event, until the connection is closed.
 struct Subscribed {
   std::uint64_t stream = 0;
+
+  static void fields(auto&& v) { v("stream", &Subscribed::stream, "what the notifications carry"); }
 };
-struct WatchEvents {
+struct WatchEvents : NoFields {
   static constexpr std::string_view method = "events";
   static constexpr std::string_view summary =
       "What happens from now on, as notifications; the first one says what is true now.";
@@ -226,7 +327,7 @@ struct WatchEvents {
 struct OpenRpc {
   std::string document;
 };
-struct Discover {
+struct Discover : NoFields {
   static constexpr std::string_view method = "rpc.discover";
   static constexpr std::string_view summary = "This list of methods, as an OpenRPC document.";
   using Reply = OpenRpc;

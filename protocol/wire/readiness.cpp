@@ -10,10 +10,6 @@ bool same(const ReadyCondition& a, const ReadyCondition& b) {
   return a.kind == b.kind && a.fd == b.fd && a.host == b.host && a.port == b.port && a.argument == b.argument;
 }
 
-Error wrong(std::string what) {
-  return Error{Reason::invalid, {}, std::move(what), 0};
-}
-
 }  // namespace
 
 Done Readiness::add(std::string_view text) {
@@ -23,10 +19,10 @@ Done Readiness::add(std::string_view text) {
   bool twice = is_secs ? secs_
                        : std::any_of(events_.begin(), events_.end(),
                                      [&](const ReadyCondition& other) { return same(*condition, other); });
-  if (twice) return wrong("'" + condition->text + "' is given twice");
+  if (twice) return invalid("'" + condition->text + "' is given twice");
   if (condition->kind == ReadyCondition::Kind::fd && has(ReadyCondition::Kind::fd))
-    return wrong("'" + condition->text + "': there is one fd:N already");
-  if (events_.size() + secs_ >= kMost) return wrong("there are more than 8 conditions");
+    return invalid("'" + condition->text + "': there is one fd:N already");
+  if (events_.size() + secs_ >= kMost) return invalid("there are more than 8 conditions");
   if (is_secs)
     secs_ = true;
   else

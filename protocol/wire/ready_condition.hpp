@@ -16,8 +16,8 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/wire/result.hpp"
-#include "protocol/wire/words.hpp"
+#include "protocol/base/result.hpp"
+#include "protocol/base/words.hpp"
 
 namespace keeper {
 

@@ -21,10 +21,6 @@ constexpr std::array kResources = {
     Resource{"msgqueue", RLIMIT_MSGQUEUE, true}, Resource{"nice", RLIMIT_NICE, false},
     Resource{"rtprio", RLIMIT_RTPRIO, false},    Resource{"rttime", RLIMIT_RTTIME, false}};
 
-Error wrong(string_view text, const string& what) {
-  return Error{Reason::invalid, {}, "'" + string(text) + "' is not " + what, 0};
-}
-
 const Resource* resource_named(string_view name) {
   auto found =
       std::find_if(kResources.begin(), kResources.end(), [&](const Resource& r) { return r.name == name; });
@@ -54,16 +50,16 @@ string amount_text(const Resource& resource, std::uint64_t amount) {
 Done add_limit(Limits& limits, string_view text) {
   const string shape = "NAME=SOFT[:HARD] (nofile=1024:65535, core=unlimited, as=512M)";
   auto equals = text.find('=');
-  if (equals == string_view::npos) return wrong(text, shape);
+  if (equals == string_view::npos) return is_not(text, shape);
   const Resource* resource = resource_named(text.substr(0, equals));
   if (resource == nullptr)
-    return wrong(text.substr(0, equals), "a resource that can be limited (" + known_names() + ")");
+    return is_not(text.substr(0, equals), "a resource that can be limited (" + known_names() + ")");
   string_view value = text.substr(equals + 1);
   auto colon = value.find(':');
   auto soft = parse_amount(*resource, value.substr(0, colon));
   auto hard = colon == string_view::npos ? soft : parse_amount(*resource, value.substr(colon + 1));
-  if (!soft || !hard) return wrong(text, shape);
-  if (*soft > *hard) return wrong(text, "SOFT:HARD with SOFT not above HARD (nofile=1024:65535)");
+  if (!soft || !hard) return is_not(text, shape);
+  if (*soft > *hard) return is_not(text, "SOFT:HARD with SOFT not above HARD (nofile=1024:65535)");
   limits.insert_or_assign(string(resource->name), Limit{*soft, *hard});
   return {};
 }
@@ -76,7 +72,7 @@ Result<FileMask> FileMask::parse(string_view text) {
                std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '7'; });
   for (char c : octal ? text : string_view())
     out.bits = out.bits * 8 + static_cast<unsigned>(c - '0');
-  if (!octal || out.bits > 0777) return wrong(text, "an octal mask from 0 to 0777 (022, 077)");
+  if (!octal || out.bits > 0777) return is_not(text, "an octal mask from 0 to 0777 (022, 077)");
   return out;
 }
 
@@ -118,7 +114,7 @@ Result<Descriptors> parse_descriptors(string_view text) {
   for (string_view rest = text;;) {
     auto comma = rest.find(',');
     auto number = parse_number(rest.substr(0, comma), 3, 1 << 20);
-    if (!number) return wrong(text, "a list of descriptors from 3 on (3, 3,7)");
+    if (!number) return is_not(text, "a list of descriptors from 3 on (3, 3,7)");
     out.insert(static_cast<int>(*number));
     if (comma == string_view::npos) return out;
     rest.remove_prefix(comma + 1);

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/wire/units.hpp"
-#include "protocol/wire/words.hpp"
+#include "protocol/base/units.hpp"
+#include "protocol/base/words.hpp"
 
 namespace keeper {
 

@@ -4,17 +4,14 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/utf8.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {
 
 using std::string;
 using std::string_view;
-
-Error wrong(string what) {
-  return Error{Reason::invalid, {}, std::move(what), 0};
-}
 
 // The conversions that make a type a field: text to value, value to text, and JSON if it is not that text.
 
@@ -56,7 +53,7 @@ struct Value<bool> {
   static Result<bool> parse(string_view t) {
     if (t.empty() || t == "true" || t == "yes" || t == "on" || t == "1") return true;
     if (t == "false" || t == "no" || t == "off" || t == "0") return false;
-    return wrong("'" + string(t) + "' is not true or false");
+    return invalid("'" + string(t) + "' is not true or false");
   }
   static string text(bool v) { return v ? "true" : "false"; }
 };
@@ -64,7 +61,7 @@ template <>
 struct Value<Restart> {
   static Result<Restart> parse(string_view t) {
     if (auto v = value_for<Restart>(t)) return *v;
-    return wrong("'" + string(t) + "' is not always, on-failure or never");
+    return invalid("'" + string(t) + "' is not always, on-failure or never");
   }
   static string text(Restart v) { return string(word_for(v)); }
 };
@@ -72,7 +69,7 @@ template <>
 struct Value<LogFormat> {
   static Result<LogFormat> parse(string_view t) {
     if (auto v = value_for<LogFormat>(t)) return *v;
-    return wrong("'" + string(t) + "' is not raw, time or json");
+    return invalid("'" + string(t) + "' is not raw, time or json");
   }
   static string text(LogFormat v) { return string(word_for(v)); }
 };
@@ -80,7 +77,7 @@ template <>
 struct Value<ListenMode> {
   static Result<ListenMode> parse(string_view t) {
     if (auto v = value_for<ListenMode>(t)) return *v;
-    return wrong("'" + string(t) + "' is not shared or reuseport");
+    return invalid("'" + string(t) + "' is not shared or reuseport");
   }
   static string text(ListenMode v) { return string(word_for(v)); }
 };
@@ -88,7 +85,7 @@ template <>
 struct Value<LogFull> {
   static Result<LogFull> parse(string_view t) {
     if (auto v = value_for<LogFull>(t)) return *v;
-    return wrong("'" + string(t) + "' is not drop or block");
+    return invalid("'" + string(t) + "' is not drop or block");
   }
   static string text(LogFull v) { return string(word_for(v)); }
 };
@@ -116,7 +113,7 @@ template <>
 struct Value<Input> {
   static Result<Input> parse(string_view t) {
     if (auto v = value_for<Input>(t)) return *v;
-    return wrong("'" + string(t) + "' is not null or pipe");
+    return invalid("'" + string(t) + "' is not null or pipe");
   }
   static string text(Input v) { return string(word_for(v)); }
 };
@@ -134,7 +131,7 @@ template <>
 struct Value<KillMode> {
   static Result<KillMode> parse(string_view t) {
     if (auto v = value_for<KillMode>(t)) return *v;
-    return wrong("'" + string(t) + "' is not process, group, tree or mixed");
+    return invalid("'" + string(t) + "' is not process, group, tree or mixed");
   }
   static string text(KillMode v) { return string(word_for(v)); }
 };
@@ -154,8 +151,8 @@ struct Optional<std::optional<T>> : std::true_type {
 /// Reads a text, also one that is not UTF-8. Refuses NUL: a program would get the part before it.
 Result<string> any_text(const Json& json) {
   string out;
-  if (!read_bytes(json, out)) return wrong("a text is wanted here");
-  if (out.find('\0') != string::npos) return wrong("a text without NUL is wanted here");
+  if (!read_bytes(json, out)) return invalid("a text is wanted here");
+  if (out.find('\0') != string::npos) return invalid("a text without NUL is wanted here");
   return out;
 }
 
@@ -164,7 +161,7 @@ Result<string> scalar_text(const Json& json) {
   if (json.is_string() || json.is_object()) return any_text(json);
   if (json.is_boolean()) return string(json.get<bool>() ? "true" : "false");
   if (json.is_number()) return json.dump();
-  return wrong("a text, a number or true/false is wanted here");
+  return invalid("a text, a number or true/false is wanted here");
 }
 
 template <class T>
@@ -179,9 +176,9 @@ Done add_address(std::vector<ListenAddress>& member, string_view text) {
   auto address = ListenAddress::parse(text);
   if (!address) return address.error();
   for (const ListenAddress& other : member)
-    if (other.place() == address->place()) return wrong(address->place() + " is given twice");
+    if (other.place() == address->place()) return invalid(address->place() + " is given twice");
   if (member.size() == kMostAddresses)
-    return wrong("there are more than " + std::to_string(kMostAddresses) + " addresses");
+    return invalid("there are more than " + std::to_string(kMostAddresses) + " addresses");
   member.push_back(std::move(*address));
   return {};
 }
@@ -215,7 +212,7 @@ Done read_addresses(std::vector<ListenAddress>& member, const Json& json) {
   std::vector<ListenAddress> out;
   for (const Json& item : json.is_array() ? json : Json::array({json})) {
     auto text = any_text(item);
-    if (!text) return wrong("a text (without NUL) or a list of texts is wanted here");
+    if (!text) return invalid("a text (without NUL) or a list of texts is wanted here");
     if (Done done = add_address(out, *text); !done) return done;
   }
   member = std::move(out);
@@ -242,11 +239,11 @@ Done read_limits(Limits& member, const Json& json) {
 
 /// Reads one text, or a list of them.
 Done read_readiness(Readiness& member, const Json& json) {
-  if (json.is_array() && json.empty()) return wrong("a list with at least one condition is wanted here");
+  if (json.is_array() && json.empty()) return invalid("a list with at least one condition is wanted here");
   Readiness out;
   for (const Json& item : json.is_array() ? json : Json::array({json})) {
     auto text = any_text(item);
-    if (!text) return wrong("a text (without NUL) or a list of texts is wanted here");
+    if (!text) return invalid("a text (without NUL) or a list of texts is wanted here");
     if (Done done = out.add(*text); !done) return done;
   }
   member = std::move(out);
@@ -258,7 +255,7 @@ Result<string> descriptors_json(const Json& json) {
   if (!json.is_array()) return scalar_text(json);
   string out;
   for (const Json& item : json) {
-    if (!item.is_number_integer()) return wrong("a list of numbers is wanted here");
+    if (!item.is_number_integer()) return invalid("a list of numbers is wanted here");
     out += (out.empty() ? "" : ",") + item.dump();
   }
   return out;
@@ -275,22 +272,22 @@ Done read_json(T& member, const Json& json) {
   if constexpr (std::is_same_v<T, Readiness>) {
     return read_readiness(member, json);
   } else if constexpr (std::is_same_v<T, std::vector<string>>) {
-    if (!json.is_array() && !json.is_string()) return wrong("a list of texts is wanted here");
+    if (!json.is_array() && !json.is_string()) return invalid("a list of texts is wanted here");
     T out;
     for (const Json& item : json.is_array() ? json : Json::array({json})) {
       auto text = any_text(item);
-      if (!text) return wrong("a list of texts (without NUL) is wanted here");
+      if (!text) return invalid("a list of texts (without NUL) is wanted here");
       out.push_back(std::move(*text));
     }
     member = std::move(out);
   } else if constexpr (std::is_same_v<T, std::map<string, string>>) {
-    if (!json.is_object()) return wrong("an object of texts is wanted here");
+    if (!json.is_object()) return invalid("an object of texts is wanted here");
     T out;
     for (const auto& [key, item] : json.items()) {
       auto text = scalar_text(item);
       if (!text) return text.error();
       if (key.empty() || key.find('=') != string::npos)
-        return wrong("'" + key.substr(0, key.find('=')) + "' is not the name of a variable");
+        return invalid("'" + key.substr(0, key.find('=')) + "' is not the name of a variable");
       out[key] = std::move(*text);
     }
     member = std::move(out);
@@ -380,13 +377,13 @@ void write_json(const T& member, Json& into) {
 /// Checks a duration of which zero would make every run fail.
 Done above_zero(std::optional<Millis> value) {
   if (!value || value->count() > 0) return {};
-  return wrong("'0' is not a duration above 0 (10s, 100ms, 2m)");
+  return invalid("'0' is not a duration above 0 (10s, 100ms, 2m)");
 }
 
 /// Checks a text that is usually empty because of an unset variable of the shell.
 Done not_empty(const string& value) {
   if (!value.empty()) return {};
-  return wrong("it is empty; leave it out, or say which");
+  return invalid("it is empty; leave it out, or say which");
 }
 
 Done none_empty(const std::vector<string>& values) {
@@ -398,8 +395,8 @@ Done none_empty(const std::vector<string>& values) {
 /// Checks a message that is sent with one write and is part of a command line.
 Done check_stop_message(const string& value) {
   if (Done done = not_empty(value); !done) return done;
-  if (value.size() > 4096) return wrong("it has more than 4096 bytes");
-  if (!is_utf8(value)) return wrong("it is no UTF-8");
+  if (value.size() > 4096) return invalid("it has more than 4096 bytes");
+  if (!is_utf8(value)) return invalid("it is no UTF-8");
   return {};
 }
 
@@ -562,8 +559,8 @@ Result<Backoff> Backoff::parse(string_view text) {
   auto low = parse_duration(text.substr(0, dots));
   auto high = dots == string_view::npos ? low : parse_duration(text.substr(dots + 2));
   if (!low || !high || low->count() == 0 || *low > *high)
-    return wrong("'" + string(text) +
-                 "' is not LOW..HIGH with LOW above 0 and not above HIGH (100ms..30s), or none");
+    return invalid("'" + string(text) +
+                   "' is not LOW..HIGH with LOW above 0 and not above HIGH (100ms..30s), or none");
   return Backoff{*low, *high};
 }
 
@@ -577,7 +574,7 @@ std::span<const Field> spec_fields() {
 
 Done add_variable(std::map<string, string>& variables, string_view text) {
   auto equals = text.find('=');
-  if (equals == string_view::npos || equals == 0) return wrong("a variable is given as KEY=VALUE");
+  if (equals == string_view::npos || equals == 0) return invalid("a variable is given as KEY=VALUE");
   variables.insert_or_assign(string(text.substr(0, equals)), string(text.substr(equals + 1)));
   return {};
 }
@@ -601,12 +598,12 @@ Json spec_to_json(const Spec& spec) {
 }
 
 Result<Spec> spec_from_json(const Json& json) {
-  if (!json.is_object()) return wrong("a spec is a JSON object");
+  if (!json.is_object()) return invalid("a spec is a JSON object");
   Spec spec;
   for (const Field& f : kFields) {
     auto found = json.find(string(f.name));
     if (found == json.end()) continue;
-    if (Done done = f.read(spec, *found); !done) return wrong(string(f.name) + ": " + done.error().why());
+    if (Done done = f.read(spec, *found); !done) return invalid(string(f.name) + ": " + done.error().why());
   }
   return spec;
 }
@@ -657,7 +654,7 @@ string spec_text(const Spec& spec) {
 
 Result<Spec> parse_spec(string_view text) {
   Json json = tree_of(text);
-  if (json.is_discarded()) return wrong("not JSON");
+  if (json.is_discarded()) return invalid("not JSON");
   return spec_from_json(json);
 }
 
@@ -675,7 +672,7 @@ bool all_digits(string_view text) {
 }  // namespace
 
 Done check_name(string_view name) {
-  auto no = [&](string why) { return wrong("'" + string(name) + "' is no name for an app: " + why); };
+  auto no = [&](string why) { return invalid("'" + string(name) + "' is no name for an app: " + why); };
   if (name.empty()) return no("it is empty");
   if (name.size() > 64) return no("it is longer than 64 characters");
   if (!std::all_of(name.begin(), name.end(), name_character))

@@ -5,23 +5,22 @@
 #pragma once
 #include <csignal>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "protocol/base/units.hpp"
+#include "protocol/base/words.hpp"
+#include "protocol/json/json.hpp"
+#include "protocol/wire/exit.hpp"
 #include "protocol/wire/listen_address.hpp"
 #include "protocol/wire/log_fields.hpp"
 #include "protocol/wire/readiness.hpp"
 #include "protocol/wire/spawn_fields.hpp"
-#include "protocol/wire/units.hpp"
-#include "protocol/wire/words.hpp"
 
 namespace keeper {
-
-using Json = nlohmann::ordered_json;
 
 /// The ends after which another run follows.
 enum class Restart { always, on_failure, never };

@@ -6,8 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/wire/units.hpp"
-#include "protocol/wire/words.hpp"
+#include "protocol/base/units.hpp"
+#include "protocol/base/words.hpp"
+#include "protocol/wire/exit.hpp"
 
 namespace keeper {
 
@@ -37,6 +38,12 @@ struct KilledProcess {
   std::string command;  ///< "python3 serve.py": its words, made harmless and cut
   std::string reason;   ///< "it did not end within 20s of SIGTERM"
   bool operator==(const KilledProcess&) const = default;
+
+  static void fields(auto&& v) {
+    v("pid", &KilledProcess::pid, "the process");
+    v("command", &KilledProcess::command, "what it was executed as");
+    v("reason", &KilledProcess::reason, "which stop signals it did not heed, and for how long");
+  }
 };
 
 /// The end of the last run.
@@ -57,6 +64,11 @@ struct LastExit {
 struct Next {
   std::string action;  ///< "start"
   std::optional<WallTime> at;
+
+  static void fields(auto&& v) {
+    v("action", &Next::action, "what will be done");
+    v("at", &Next::at, "when");
+  }
 };
 
 struct LogFile {
@@ -66,6 +78,15 @@ struct LogFile {
   std::optional<std::string> trouble{};  ///< why it cannot be written or rotated; nothing if it can
   std::uint64_t dropped = 0;             ///< bytes that were dropped for want of room, since the keeper began
   std::uint64_t waiting = 0;             ///< bytes in memory that the log has not taken yet
+
+  static void fields(auto&& v) {
+    v("stream", &LogFile::stream, "all, out or err");
+    v("path", &LogFile::path, "absolute path");
+    v("bytes", &LogFile::bytes, "size now");
+    v("trouble", &LogFile::trouble, "why it cannot be written or rotated just now");
+    v("dropped", &LogFile::dropped, "bytes that there was no room for");
+    v("waiting", &LogFile::waiting, "bytes in memory that it could not take so far");
+  }
 };
 
 /// The destination of log_syslog.
@@ -73,6 +94,12 @@ struct SyslogState {
   std::string target;                  ///< "local", "udp:HOST:PORT"
   std::uint64_t dropped = 0;           ///< messages that could not be sent, since the keeper began
   std::optional<std::string> trouble;  ///< why nothing can be sent; nothing if it can
+
+  static void fields(auto&& v) {
+    v("target", &SyslogState::target, "local, or udp:HOST:PORT");
+    v("dropped", &SyslogState::dropped, "messages that could not be sent");
+    v("trouble", &SyslogState::trouble, "why it cannot be sent just now");
+  }
 };
 
 struct Status {
@@ -121,6 +148,49 @@ struct Status {
   std::string boot_id;  ///< of the boot under which this was true
   std::optional<std::uint64_t>
       pid_start;  ///< start time of `pid` in clock ticks since boot (proc(5), stat field 22)
+
+  static void fields(auto&& v) {
+    v("name", &Status::name, "the app; never carries the instance");
+    v("instance", &Status::instance, "null while there is only one, else 0, 1, ...");
+    v("state", &Status::state,
+      "starting, running, backoff, stopping, suspended, stopped, exited, fatal, unreachable");
+    v("ready", &Status::ready, "the run has confirmed that it works");
+    v("wanted", &Status::wanted, "up or down");
+    v("pid", &Status::pid, "the program's process, null when there is none");
+    v("keeper_pid", &Status::keeper_pid, "the keeper's process");
+    v("guard_pid", &Status::guard_pid, "the guard's process, null without one");
+    v("run", &Status::run, "id of the current or last run");
+    v("command", &Status::command, "what is executed");
+    v("cwd", &Status::cwd, "directory it runs in");
+    v("user", &Status::user, "user it runs as");
+    v("started_at", &Status::started_at, "start of the current or last run");
+    v("confirmed_at", &Status::confirmed_at, "when that run was known to work; null if it is not");
+    v("stopped_at", &Status::stopped_at, "end of the last run, null while one lives");
+    v("uptime_ms", &Status::uptime_ms, "how long the current run has lived");
+    v("restarts", &Status::restarts, "starts after the first one that nobody asked for");
+    v("last_exit", &Status::last_exit, "how the last run ended");
+    v("next", &Status::next, "what happens by itself, and when");
+    v("spawn_error", &Status::spawn_error, "why the last start failed before the program ran");
+    v("status_text", &Status::status_text, "what the program says of itself (sd_notify)");
+    v("doing", &Status::doing, "reloading or stopping, as the program says (sd_notify)");
+    v("waiting_for", &Status::waiting_for,
+      "conditions of readiness not shown yet, or missed by the last run");
+    v("not_ready", &Status::not_ready, "the same in words, with the last answers");
+    v("reason", &Status::reason, "why it is fatal, exited or unreachable, or why its run cannot be ended");
+    v("survivors", &Status::survivors, "processes of a run that could not be ended");
+    v("left", &Status::left, "processes that ended runs left running (kill_mode process)");
+    v("at_risk", &Status::at_risk,
+      "why a killed keeper would not be followed just now, and what to do about it; null: it would");
+    v("cut_off", &Status::cut_off, "paths that it listens at, whose file is gone or another's");
+    v("logs", &Status::logs, "where its output is");
+    v("syslog", &Status::syslog, "where its lines are sent too; null: nowhere");
+    v("memory_bytes", &Status::memory_bytes, "resident memory of its processes");
+    v("cpu_percent", &Status::cpu_percent, "of one core, since the last question");
+    v("version", &Status::version, "of the keeper");
+    v("protocol", &Status::protocol, "of the wire");
+    v("boot_id", &Status::boot_id, "the kernel's boot that this was true under");
+    v("pid_start", &Status::pid_start, "start time of pid, in clock ticks since boot");
+  }
 };
 
 /// The beginning of Status::reason if no keeper of the app can begin, and its guard retries that.

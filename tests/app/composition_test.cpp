@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "keeper/app/parts.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/proc.hpp"
 #include "tests/app/fakes.hpp"
 
 namespace keeper {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "protocol/wire/line_buffer.hpp"
+#include "protocol/base/line_buffer.hpp"
 #include "tests/app/fakes.hpp"
 
 namespace keeper {

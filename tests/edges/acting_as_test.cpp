@@ -1,6 +1,6 @@
 // Another user's rights for a moment: what is permitted meanwhile, whose what is made is, and that all of it
 // is as before afterwards.
-#include "protocol/home/acting_as.hpp"
+#include "protocol/base/acting_as.hpp"
 
 #include <fcntl.h>
 #include <linux/capability.h>

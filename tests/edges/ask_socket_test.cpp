@@ -13,9 +13,9 @@
 #include <functional>
 #include <thread>
 
+#include "protocol/base/datagram.hpp"
+#include "protocol/base/pass_fd.hpp"
 #include "protocol/client/question.hpp"
-#include "protocol/home/datagram.hpp"
-#include "protocol/home/pass_fd.hpp"
 #include "tests/edges/support/fake_service.hpp"
 #include "tests/edges/support/lingering.hpp"
 #include "tests/edges/support/place.hpp"

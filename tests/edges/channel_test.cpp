@@ -8,7 +8,7 @@
 #include <asio/io_context.hpp>
 
 #include "keeper/child/pidfd.hpp"
-#include "protocol/home/pass_fd.hpp"
+#include "protocol/base/pass_fd.hpp"
 #include "tests/edges/support/lingering.hpp"
 #include "tests/edges/support/place.hpp"
 

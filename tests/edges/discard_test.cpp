@@ -1,11 +1,11 @@
 // Descriptors that a peer sends and that nobody wants: their sender can make nobody wait.
-#include "protocol/home/discard.hpp"
+#include "protocol/base/discard.hpp"
 
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "protocol/home/pass_fd.hpp"
+#include "protocol/base/pass_fd.hpp"
 #include "tests/edges/support/lingering.hpp"
 #include "tests/edges/support/place.hpp"
 

@@ -1,5 +1,5 @@
 // find_place(): the file that a path leads to, and the user whose rights count there.
-#include "protocol/home/file_place.hpp"
+#include "protocol/base/file_place.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -9,7 +9,7 @@
 #include "keeper/log/compressor.hpp"
 #include "keeper/log/index_file.hpp"
 #include "keeper/log/rotator.hpp"
-#include "protocol/wire/finally.hpp"
+#include "protocol/base/scope_exit.hpp"
 #include "tests/edges/support/place.hpp"
 
 namespace keeper {

@@ -1,5 +1,6 @@
 // Probes: servers that come up late, answer badly or not at all; commands that fail, hang and leave others.
 #include "keeper/ready/probe.hpp"
+#include "protocol/base/proc.hpp"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -12,8 +13,8 @@
 #include "keeper/ready/http_probe.hpp"
 #include "keeper/ready/probe_for.hpp"
 #include "keeper/ready/tcp_probe.hpp"
-#include "protocol/home/clock.hpp"
-#include "protocol/home/sockets.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/sockets.hpp"
 #include "tests/edges/support/place.hpp"
 
 namespace keeper {

@@ -6,7 +6,7 @@
 #include <asio/io_context.hpp>
 #include <cstring>
 
-#include "protocol/home/pass_fd.hpp"
+#include "protocol/base/pass_fd.hpp"
 #include "tests/edges/support/fake_service.hpp"
 #include "tests/edges/support/lingering.hpp"
 #include "tests/edges/support/place.hpp"

@@ -1,5 +1,5 @@
 // Who listens where a connection comes to, and which process has that socket.
-#include "protocol/home/sockets.hpp"
+#include "protocol/base/sockets.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,7 +1,10 @@
 // The processes of a run, however they hide.
 #include "keeper/child/tree.hpp"
 
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/run_signs.hpp"
+#include "protocol/wire/exit.hpp"
 #include "tests/edges/support/run.hpp"
 #include "tests/support/nobody.hpp"
 

@@ -1,6 +1,6 @@
 // Whatever stands in a packed log, reading it ends, and from any place on it says what it said from the
 // beginning.
-#include "protocol/home/gz_reader.hpp"
+#include "protocol/logs/gz_reader.hpp"
 
 #include <sys/mman.h>
 #include <unistd.h>

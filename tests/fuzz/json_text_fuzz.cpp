@@ -1,6 +1,6 @@
 // Our check of a JSON text says what the JSON library says, and the pieces of a good text are those of its
 // tree.
-#include "protocol/wire/json_text.hpp"
+#include "protocol/json/reader.hpp"
 
 #include <cstdint>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // However bytes are cut into chunks, the lines are those of a naive split, up to the first that is too long;
 // and no more is held than the maximum and a chunk.
-#include "protocol/wire/line_buffer.hpp"
+#include "protocol/base/line_buffer.hpp"
 
 #include <cstdint>
 #include <cstdlib>

@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "protocol/wire/base64.hpp"
+#include "protocol/base/base64.hpp"
+#include "protocol/json/reader.hpp"
 #include "protocol/wire/codec.hpp"
-#include "protocol/wire/json_text.hpp"
 
 using namespace keeper;
 

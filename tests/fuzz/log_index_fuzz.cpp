@@ -1,5 +1,5 @@
 // Whatever an index is made of, what is found is one of its entries; where they are in order, the right one.
-#include "protocol/home/log_index.hpp"
+#include "protocol/logs/index.hpp"
 
 #include <cstdint>
 #include <cstdlib>

@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "protocol/home/log_cursor.hpp"
-#include "protocol/home/proc.hpp"
-#include "protocol/wire/log_object.hpp"
-#include "protocol/wire/log_stamp.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/logs/cursor.hpp"
+#include "protocol/logs/object.hpp"
+#include "protocol/logs/stamp.hpp"
 
 using namespace keeper;
 

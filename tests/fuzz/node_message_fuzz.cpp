@@ -5,7 +5,7 @@
 
 #include "keeper/node/cluster.hpp"
 #include "keeper/node/message.hpp"
-#include "protocol/wire/json_text.hpp"
+#include "protocol/json/reader.hpp"
 
 using namespace keeper;
 

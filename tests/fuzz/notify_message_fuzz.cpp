@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/utf8.hpp"
+#include "protocol/json/reader.hpp"
 
 using namespace keeper;
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "protocol/wire/line_expression.hpp"
+#include "protocol/base/line_expression.hpp"
 #include "protocol/wire/readiness.hpp"
 
 using namespace keeper;

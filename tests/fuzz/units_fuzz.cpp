@@ -1,6 +1,6 @@
 // Whatever is given for a duration, a size, a signal, a limit, ...: it is refused with a reason, or is within
 // its bounds and can be given again as the text that is shown of it.
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
 
 #include <sys/stat.h>
 
@@ -8,8 +8,9 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "protocol/base/when.hpp"
+#include "protocol/wire/exit.hpp"
 #include "protocol/wire/log_fields.hpp"
-#include "protocol/wire/moment.hpp"
 #include "protocol/wire/spawn_fields.hpp"
 
 using namespace keeper;

@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-#include "protocol/wire/line_buffer.hpp"
+#include "protocol/base/line_buffer.hpp"
 #include "tests/keeper/support/sandbox.hpp"
 
 namespace keeper {

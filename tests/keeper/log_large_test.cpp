@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-#include "protocol/home/log_index.hpp"
+#include "protocol/logs/index.hpp"
 #include "tests/keeper/support/log_texts.hpp"
 
 namespace keeper {

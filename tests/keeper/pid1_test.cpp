@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "protocol/home/proc.hpp"
+#include "protocol/base/proc.hpp"
 #include "tests/keeper/support/sandbox.hpp"
 
 namespace keeper {

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
 #include "tests/keeper/support/sandbox.hpp"
 #include "tests/support/nobody.hpp"
 

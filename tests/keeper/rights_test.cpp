@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-#include "protocol/wire/finally.hpp"
+#include "protocol/base/scope_exit.hpp"
 #include "tests/keeper/support/follower.hpp"
 #include "tests/keeper/support/http.hpp"
 #include "tests/support/nobody.hpp"

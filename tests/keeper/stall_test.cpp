@@ -8,7 +8,7 @@
 
 #include <cstddef>
 
-#include "protocol/home/pass_fd.hpp"
+#include "protocol/base/pass_fd.hpp"
 #include "tests/edges/support/lingering.hpp"
 #include "tests/keeper/support/sandbox.hpp"
 #include "tests/support/nobody.hpp"

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "keeper/log/json_escape.hpp"
-#include "protocol/wire/base64.hpp"
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/base64.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {

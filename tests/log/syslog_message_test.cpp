@@ -5,7 +5,8 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/utf8.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace keeper {
 namespace {

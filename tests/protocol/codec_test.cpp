@@ -6,7 +6,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
-#include "protocol/wire/base64.hpp"
+#include "protocol/base/base64.hpp"
 
 namespace keeper {
 namespace {

@@ -1,12 +1,12 @@
 // Reading what gzip(1) packed, piece by piece.
-#include "protocol/home/gz_reader.hpp"
+#include "protocol/logs/gz_reader.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 
 namespace keeper {
 namespace {

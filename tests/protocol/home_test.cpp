@@ -1,5 +1,7 @@
-#include "protocol/home/home.hpp"
-#include "protocol/home/proc.hpp"
+#include "protocol/store/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/files.hpp"
+#include "protocol/base/proc.hpp"
 #include "tests/support/nobody.hpp"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // What keepers take of a user's inotify instances, and how instances are counted.
-#include "protocol/home/inotify_use.hpp"
+#include "protocol/store/inotify_use.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/inotify.h>
@@ -16,7 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/store/home.hpp"
 
 namespace keeper {
 namespace {

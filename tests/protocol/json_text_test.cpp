@@ -1,4 +1,4 @@
-#include "protocol/wire/json_text.hpp"
+#include "protocol/json/reader.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "protocol/wire/line_buffer.hpp"
+#include "protocol/base/line_buffer.hpp"
 
 #include <gtest/gtest.h>
 

@@ -4,8 +4,8 @@
 #include <random>
 
 #include "log_place.hpp"
-#include "protocol/home/log_files.hpp"
-#include "protocol/home/log_follower.hpp"
+#include "protocol/logs/files.hpp"
+#include "protocol/logs/follower.hpp"
 
 namespace keeper {
 namespace {

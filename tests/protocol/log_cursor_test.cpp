@@ -1,10 +1,10 @@
 // Coming back to a place in a log.
-#include "protocol/home/log_cursor.hpp"
+#include "protocol/logs/cursor.hpp"
 
 #include <gtest/gtest.h>
 
 #include "log_place.hpp"
-#include "protocol/home/log_follower.hpp"
+#include "protocol/logs/follower.hpp"
 
 namespace keeper {
 namespace {

@@ -1,5 +1,5 @@
-#include "protocol/home/log_files.hpp"
-#include "protocol/home/log_follower.hpp"
+#include "protocol/logs/files.hpp"
+#include "protocol/logs/follower.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "protocol/home/log_index.hpp"
+#include "protocol/logs/index.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

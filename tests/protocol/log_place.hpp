@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 

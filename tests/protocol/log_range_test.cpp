@@ -1,13 +1,13 @@
 // Parts of a log: by time, by run, the last lines.
-#include "protocol/home/log_range.hpp"
+#include "protocol/logs/range.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "log_place.hpp"
-#include "protocol/home/log_follower.hpp"
-#include "protocol/home/log_lines_in.hpp"
+#include "protocol/logs/follower.hpp"
+#include "protocol/logs/lines_in.hpp"
 
 namespace keeper {
 namespace {

@@ -1,9 +1,9 @@
 // What a line of a log says of itself.
-#include "protocol/wire/log_stamp.hpp"
+#include "protocol/logs/stamp.hpp"
 
 #include <gtest/gtest.h>
 
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
 
 namespace keeper {
 namespace {

@@ -1,5 +1,5 @@
 // How long ago, or when: as people write it.
-#include "protocol/wire/moment.hpp"
+#include "protocol/base/when.hpp"
 
 #include <gtest/gtest.h>
 

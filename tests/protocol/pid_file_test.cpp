@@ -1,5 +1,5 @@
 // Whose a pid file is.
-#include "protocol/home/pid_file.hpp"
+#include "protocol/base/pid_file.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 
 #include <filesystem>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 
 namespace keeper {
 namespace {

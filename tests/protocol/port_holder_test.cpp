@@ -1,5 +1,5 @@
 // What programs say of a port that is in use.
-#include "protocol/home/port_holder.hpp"
+#include "protocol/store/port_holder.hpp"
 
 #include <gtest/gtest.h>
 

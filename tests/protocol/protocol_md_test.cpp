@@ -5,8 +5,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "protocol/wire/fields.hpp"
-#include "protocol/wire/json_text.hpp"
+#include "protocol/base/result.hpp"
+#include "protocol/json/reader.hpp"
+#include "protocol/wire/codec.hpp"
+#include "protocol/wire/history.hpp"
 
 namespace keeper {
 namespace {
@@ -153,11 +155,11 @@ TEST(ProtocolDocument, ShowsNewLinesAsTheyAreSent) {
 TEST(ProtocolDocument, ExplainsEveryMemberOfARunAndOfAnEvent) {
   string text = document();
   auto look = [&](const char* name, auto, const char*) { expect_word(text, name); };
-  Fields<RunRecord>::each(look);
-  Fields<Asker>::each(look);
-  Fields<Decision>::each(look);
-  Fields<AppEvent>::each(look);
-  Fields<NewLines>::each(look);
+  RunRecord::fields(look);
+  Asker::fields(look);
+  Decision::fields(look);
+  AppEvent::fields(look);
+  NewLines::fields(look);
 }
 
 TEST(ProtocolDocument, ShowsABatchThatIsAnsweredAsOne) {
@@ -216,7 +218,7 @@ TEST(ProtocolDocument, ExplainsEveryReasonAndCode) {
 
 TEST(ProtocolDocument, ExplainsEveryMemberOfAStatusAndEveryState) {
   string text = document();
-  Fields<Status>::each([&](const char* name, auto, const char*) {
+  Status::fields([&](const char* name, auto, const char*) {
     EXPECT_NE(text.find("\n| `" + string(name) + "` |"), string::npos) << name;
   });
   for (const auto& state : kWordsOf<State>)
@@ -228,16 +230,16 @@ TEST(ProtocolDocument, ListsEveryFieldOfASpecAndEveryParameter) {
   for (const Field& field : spec_fields())
     expect_word(text, field.name);
   auto look = [&](const char* name, auto, const char*) { expect_word(text, name); };
-  Fields<Stop>::each(look);
-  Fields<RestartRun>::each(look);
-  Fields<ReloadRun>::each(look);
-  Fields<Reloaded>::each(look);
-  Fields<Scale>::each(look);
-  Fields<SignalRun>::each(look);
-  Fields<SendMessage>::each(look);
-  Fields<ShareSocket>::each(look);
-  Fields<GetLogs>::each(look);
-  Fields<GetWhy>::each(look);
+  Stop::fields(look);
+  RestartRun::fields(look);
+  ReloadRun::fields(look);
+  Reloaded::fields(look);
+  Scale::fields(look);
+  SignalRun::fields(look);
+  SendMessage::fields(look);
+  ShareSocket::fields(look);
+  GetLogs::fields(look);
+  GetWhy::fields(look);
 }
 
 }  // namespace

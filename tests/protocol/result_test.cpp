@@ -1,4 +1,4 @@
-#include "protocol/wire/result.hpp"
+#include "protocol/base/result.hpp"
 
 #include <gtest/gtest.h>
 

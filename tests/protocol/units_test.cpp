@@ -1,4 +1,5 @@
-#include "protocol/wire/units.hpp"
+#include "protocol/base/units.hpp"
+#include "protocol/wire/exit.hpp"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 
 #include "ctl/doctor/fix.hpp"
 #include "ctl/doctor/gather.hpp"
-#include "protocol/home/clock.hpp"
+#include "protocol/base/clock.hpp"
 
 namespace keeper {
 namespace {

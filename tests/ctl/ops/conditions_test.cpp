@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "ctl/ops/conditions.hpp"
-#include "protocol/home/ports.hpp"
+#include "protocol/store/ports.hpp"
 
 namespace keeper {
 namespace {

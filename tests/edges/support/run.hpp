@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "keeper/child/process.hpp"
+#include "protocol/base/proc.hpp"
 #include "tests/edges/support/place.hpp"
 
 namespace keeper {

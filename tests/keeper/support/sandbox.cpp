@@ -15,7 +15,9 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "protocol/home/proc.hpp"
+#include "protocol/base/fd.hpp"
+#include "protocol/base/proc.hpp"
+#include "protocol/store/home.hpp"
 #include "tests/support/nobody.hpp"
 
 extern char** environ;

@@ -6,7 +6,7 @@
 
 #include <filesystem>
 
-#include "protocol/home/home.hpp"
+#include "protocol/base/fd.hpp"
 
 namespace keeper {
 
