@@ -1,4 +1,4 @@
-// Whose a pid file is.
+// The owner of a pid file.
 #include "protocol/home/pid_file.hpp"
 
 #include <fcntl.h>
