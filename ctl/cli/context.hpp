@@ -27,7 +27,7 @@ class Work {
   std::optional<int> find(const std::vector<std::string>& words, Millis wait, bool earlier_runs = false,
                           Reading reading = Reading::values);
 
-  /// Of the apps, those whose program can be asked something just now; says of the others why not.
+  /// Returns the apps whose program can be asked something just now; says of the others why not.
   std::vector<Row> with_a_process();
   /// Those whose keepers can be asked; says of those that do not answer why not. `rest`: without a keeper.
   std::vector<Row> with_a_keeper(std::vector<Chosen>& rest);

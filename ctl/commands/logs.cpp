@@ -27,7 +27,7 @@ struct Wanted {
   LogPlace place;
 };
 
-/// Who the lines of a log are from, as it is shown.
+/// The source of the lines of a log, as it is shown.
 struct Look {
   AppId id;
   std::optional<int> instance;

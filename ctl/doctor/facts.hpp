@@ -32,7 +32,7 @@ struct KeeperProcess {
   std::vector<int> children{};  ///< its program, and what that left to it
 };
 
-/// Of a program's own pid file (--pid-file), or of apps/NAME/pid.
+/// A program's own pid file (--pid-file), or apps/NAME/pid.
 struct PidFile {
   std::string path;
   int pid = 0;  ///< what stands in it

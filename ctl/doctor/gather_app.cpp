@@ -200,7 +200,7 @@ AppFacts gather_app(const Home& home, const AppId& id, std::optional<Row> row) {
   add_pid_files(home, stem, spec, app);
   add_half_written(home.app_dir(stem), app);
   add_logs(home, app);
-  // Whoever has come meanwhile owns all that.
+  // A keeper that has come meanwhile owns all that.
   if (!home.locked(stem)) return app;
   app.locked = true;
   app.stale_pid_files.clear();

@@ -8,7 +8,7 @@
 
 namespace keeper {
 
-/// Who wants to read. What gives a bool gives false when nobody reads any more.
+/// The one that wants to read. What gives a bool gives false when nobody reads any more.
 struct LogReader {
   std::function<bool(const LogSource&, const LogLine&)> line;
   std::function<bool(std::string_view)> bytes;

@@ -7,8 +7,8 @@
 
 namespace keeper {
 
-/// Aligned "key: value" lines. Of the spec only what is not at its default, with the values of variables that
-/// it holds.
+/// Aligned "key: value" lines. The spec is cut to what is not at its default, with the values of variables
+/// that it holds.
 std::string details_text(const Status& app, const Spec& spec, bool coloured, WallTime now);
 
 /// The spec with "***" for the value of every variable, given or inherited: what is shown is pasted into

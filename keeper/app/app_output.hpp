@@ -18,7 +18,7 @@ namespace keeper {
 /// not delay the next run, or the end of the app.
 inline constexpr std::size_t kDrainAtExit = 16 << 20;
 
-/// Who sees output on its way.
+/// Those that see output on its way.
 struct OutputHooks {
   const ActingUser* user =
       nullptr;  ///< whose rights count at its logs' paths (FileSink); null: nobody else's
@@ -82,7 +82,7 @@ class AppOutput {
   std::string last_output(std::size_t most) const;
   bool keeps_files() const { return !sinks_.empty(); }
 
-  /// Of the log with keeper's own lines; true where there is none.
+  /// The same for the log with keeper's own lines; true where there is none.
   bool at_line_start();
   /// A line of keeper's own, for the log and for syslog.
   void add_own(std::string_view text, WallTime time);

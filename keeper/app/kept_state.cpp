@@ -141,7 +141,7 @@ std::optional<KeptState> kept_state_in(const StatePage& page) {
 
 namespace {
 
-/// Who comes first decides: the child side, or we, who give up on it.
+/// The first one decides: the child side, or we, who give up on it.
 void look_at_claim(StatePage& page, RunId run, LeftBehind& out) {
   if (page.claim_run() != run) return;  // it was killed before it spawned
   std::uint64_t claim = claim_of(spawn_of_claim(page.claim()), 0);

@@ -61,7 +61,7 @@ void show_last_lines(string_view lines) {
   }
 }
 
-/// Of a keeper that was killed: its program may live.
+/// The remedy where a keeper was killed: its program may live.
 string left_behind(const Started& started) {
   auto home = Home::open(started.home, Home::Create::no);
   if (!home) return "";

@@ -1,4 +1,4 @@
-// Who is who: the two files, and getent for what is not in them.
+// Users and groups by name: the two files, and getent for what is not in them.
 #include "keeper/child/account.hpp"
 
 #include "tests/edges/support/place.hpp"

@@ -95,7 +95,7 @@ TEST(Capture, DrainsWhatIsThereUpToABound) {
   c.capture->drain(1);  // an empty pipe is no end, and nothing to wait for
 }
 
-/// Who drops its rights opens it again by its name.
+/// A program that drops its rights opens it again by its name.
 TEST(Capture, MayBeOpenedForWritingByAnybodyWhoFindsIt) {
   Captured c;
   struct stat st {};

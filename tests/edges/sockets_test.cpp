@@ -1,4 +1,4 @@
-// Who listens where a connection comes to, and which process has that socket.
+// The socket that listens where a connection comes to, and the process that has it.
 #include "protocol/base/sockets.hpp"
 
 #include <arpa/inet.h>

@@ -203,7 +203,7 @@ constexpr Failing kFailing[] = {
 
 }  // namespace
 
-/// Of the guard (instead/keeper/survive/bare_calls.hpp): a result below zero is the error.
+/// The guard's calls (instead/keeper/survive/bare_calls.hpp): a result below zero is the error.
 long call(long number, long a, long b, long c, long d, long e, long f) {
   Failing found{number, Call::guard_other, 0};
   for (const Failing& one : kFailing)

@@ -297,7 +297,7 @@ TEST(Delete, OfAStopThatIsWantedNoMoreIsForgottenByTheNextKeeperToo) {
   EXPECT_EQ("stopped", box.state("api"));
 }
 
-/// Whoever takes the wish back keeps the record and the log, also if there never is another run.
+/// A client that takes the wish back keeps the record and the log, also if there never is another run.
 TEST(Delete, ThatARestartHasOvertakenDeletesNothing) {
   Sandbox box;
   const string script = box.root() / "program";

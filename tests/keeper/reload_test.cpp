@@ -149,7 +149,7 @@ TEST(Reload, BothServeDuringTheCanaryTime) {
   clients.expect_all_answered();
 }
 
-/// Whoever of the two is killed meanwhile, the reload goes on.
+/// Either of the two is killed meanwhile, and the reload goes on.
 void kill_one_meanwhile(bool guard) {
   Sandbox box;
   Serving api(box);
@@ -420,7 +420,7 @@ TEST(Reload, WorkersOfAClusterLoseNoRequestOverHttp2) {
   EXPECT_GT(result.at("sessions"), 1) << "it was never told";
 }
 
-/// Of the process, of its threads (one with variables of its own), and of its children.
+/// The process itself, its threads (one with variables of its own), and its children.
 constexpr const char* kSaysOptions = R"(
   const { Worker, SHARE_ENV } = require('worker_threads');
   const say = 'JSON.stringify([process.env.NODE_OPTIONS ?? null, process.execArgv])';

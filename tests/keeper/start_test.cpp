@@ -21,7 +21,7 @@ void expect_nothing(Sandbox& box) {
     for (const auto& entry : fs::directory_iterator(box.home() / room, ignored))
       ADD_FAILURE() << "left: " << entry.path();
   }
-  // Who waited was told before the keeper left.
+  // A client that waited was told before the keeper left.
   if (eventually([&] { return box.processes().empty(); })) return;
   for (int pid : box.processes())
     ADD_FAILURE() << "left: " << describe(pid);

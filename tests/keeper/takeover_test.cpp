@@ -279,7 +279,7 @@ TEST(Takeover, AKeeperWithoutAPageKeepsItsProgramAndSaysSo) {
   EVENTUALLY(box.state("api") == "running");
   EVENTUALLY(box.logged("api", "nobody can go on where it was"));
   EXPECT_EQ(1, count_of(box.log("api"), "nobody can go on where it was"));
-  // Whoever looks sees it, and nothing is done that relies on it.
+  // A look shows it, and nothing is done that relies on it.
   EXPECT_TRUE(box.status("api")->at_risk);
   EXPECT_TRUE(has(box.ctl({"list"}).out, "at risk"));
   EXPECT_TRUE(has(box.ctl({"show", "api"}).out, "at risk"));

@@ -1,5 +1,5 @@
-// Who a program runs as and with what: each flag as the program sees it, what is refused before anything
-// starts, and whose a pid file is.
+// The user that a program runs as, and with what: each flag as the program sees it, what is refused before
+// anything starts, and whose a pid file is.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-// Whose a pid file is.
+// The owner of a pid file.
 #include "protocol/base/pid_file.hpp"
 
 #include <fcntl.h>

@@ -196,8 +196,8 @@ Sandbox::Sandbox() {
   root_ = name;
   fs::create_directory(work());
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  // A test that kills pid 0, for a process that it did not find, means its group (kill(2)): not ctest's. Who
-  // runs it at a terminal goes on having its keys.
+  // A test that kills pid 0, for a process that it did not find, means its group (kill(2)): not ctest's.
+  // The user who runs it at a terminal goes on having its keys.
   if (isatty(STDIN_FILENO) == 0) setpgid(0, 0);
 }
 

@@ -19,7 +19,7 @@ class Serving {
   }
   int port() const { return port_; }
   std::string address() const { return "tcp:127.0.0.1:" + std::to_string(port_); }
-  /// Of the next run; see listens.py.
+  /// For the next run; see listens.py.
   void set_version(const std::string& text) { write_text(box_.work() / "version", text + "\n"); }
 
   /// One answer; empty if there is none.
