@@ -28,7 +28,7 @@ Done write_file_at(int directory, const std::string& name, std::string_view text
 /// Reads a whole file of at most `most` bytes; does not follow links. Errors: not_found, too_large, failed.
 Result<std::string> read_file(const std::string& path, std::size_t most);
 
-/// Whose files are read.
+/// The owners whose files are read.
 enum class Owner { anybody, we };
 /// Opens a regular file of an open directory for reading, never through a link; does not wait for the writer
 /// of a FIFO. Errors: not_found, refused (Owner::we and another user owns it), failed.
