@@ -11,10 +11,10 @@ using std::string;
 
 /// Selects an overload without making a T.
 template <class T>
-struct TypeTag {};
+struct SchemaTag {};
 
 template <class T>
-Json schema_of(TypeTag<T>) {
+Json schema_of(SchemaTag<T>) {
   if constexpr (std::is_same_v<T, bool>) return Json{{"type", "boolean"}};
   if constexpr (std::is_integral_v<T>) return Json{{"type", "integer"}};
   if constexpr (std::is_floating_point_v<T>) return Json{{"type", "number"}};
@@ -30,7 +30,7 @@ Json schema_of(TypeTag<T>) {
     Json properties = Json::object();
     T::fields([&](const char* name, auto member, const char* about) {
       using M = std::remove_cvref_t<decltype(std::declval<T&>().*member)>;
-      Json one = schema_of(TypeTag<M>{});
+      Json one = schema_of(SchemaTag<M>{});
       one["description"] = about;
       properties[name] = std::move(one);
     });
@@ -38,21 +38,21 @@ Json schema_of(TypeTag<T>) {
   }
   return Json{{"type", "object"}};
 }
-Json schema_of(TypeTag<JsonText>) {
+Json schema_of(SchemaTag<JsonText>) {
   return Json::object();
 }
-Json schema_of(TypeTag<OutputLines>) {
+Json schema_of(SchemaTag<OutputLines>) {
   return Json{{"type", "array"}, {"items", {{"type", "string"}}}};
 }
 template <class T>
-Json schema_of(TypeTag<std::optional<T>>) {
-  Json one = schema_of(TypeTag<T>{});
+Json schema_of(SchemaTag<std::optional<T>>) {
+  Json one = schema_of(SchemaTag<T>{});
   if (one.contains("type")) one["type"] = Json::array({one["type"], "null"});
   return one;
 }
 template <class T>
-Json schema_of(TypeTag<std::vector<T>>) {
-  return Json{{"type", "array"}, {"items", schema_of(TypeTag<T>{})}};
+Json schema_of(SchemaTag<std::vector<T>>) {
+  return Json{{"type", "array"}, {"items", schema_of(SchemaTag<T>{})}};
 }
 
 template <class M>
@@ -61,13 +61,13 @@ Json describe_method() {
   M::fields([&](const char* name, auto member, const char* about) {
     using P = std::remove_cvref_t<decltype(std::declval<M&>().*member)>;
     params.push_back(Json{
-        {"name", name}, {"description", about}, {"required", false}, {"schema", schema_of(TypeTag<P>{})}});
+        {"name", name}, {"description", about}, {"required", false}, {"schema", schema_of(SchemaTag<P>{})}});
   });
   return Json{{"name", string(M::method)},
               {"summary", string(M::summary)},
               {"paramStructure", "by-name"},
               {"params", std::move(params)},
-              {"result", Json{{"name", "result"}, {"schema", schema_of(TypeTag<typename M::Reply>{})}}}};
+              {"result", Json{{"name", "result"}, {"schema", schema_of(SchemaTag<typename M::Reply>{})}}}};
 }
 
 template <std::size_t... I>
