@@ -11,7 +11,7 @@
 
 namespace keeper {
 
-/// What the stepper asks for.
+/// Does what the stepper asks for; Keeper is one.
 class Performer {
  public:
   virtual ~Performer() = default;
@@ -22,7 +22,7 @@ class Performer {
   virtual void perform(const action::Leave& leave) = 0;
   /// No event waits: records what changed. Not called once the app is over.
   virtual void record() = 0;
-  /// What changed is published: performs what was put off until then.
+  /// All changes are published: performs what was put off until then.
   virtual void published() = 0;
 };
 

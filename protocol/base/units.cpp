@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "protocol/base/comma_list.hpp"
+
 namespace keeper {
 namespace {
 
@@ -133,21 +135,6 @@ string signal_name(int signal) {
   // 32 and 33 have no name: the C library reserves them.
   return "SIG" + (known != nullptr ? string(known) : std::to_string(signal));
 }
-
-namespace {
-
-/// Calls `each` for every part between commas; stops at its first error. An empty part is an error of its
-/// own.
-Done for_each_part(string_view text, auto each) {
-  while (true) {
-    auto comma = text.find(',');
-    Done done = each(text.substr(0, comma));
-    if (!done || comma == string_view::npos) return done;
-    text.remove_prefix(comma + 1);
-  }
-}
-
-}  // namespace
 
 Result<std::vector<int>> parse_signals(string_view text) {
   std::vector<int> out;

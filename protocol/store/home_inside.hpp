@@ -1,4 +1,5 @@
-// What the files of class Home share: its directories, opened without links and by their owner only.
+// The helpers that all files of class Home share: its directories, opened without links and by their owner
+// only.
 #pragma once
 #include <dirent.h>
 #include <fcntl.h>

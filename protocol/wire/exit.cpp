@@ -2,27 +2,13 @@
 
 #include <algorithm>
 
+#include "protocol/base/comma_list.hpp"
 #include "protocol/base/units.hpp"
 
 namespace keeper {
 
 using std::string;
 using std::string_view;
-
-namespace {
-
-/// Calls `each` for every part between commas; stops at its first error. An empty part is an error of its
-/// own.
-Done for_each_part(string_view text, auto each) {
-  while (true) {
-    auto comma = text.find(',');
-    Done done = each(text.substr(0, comma));
-    if (!done || comma == string_view::npos) return done;
-    text.remove_prefix(comma + 1);
-  }
-}
-
-}  // namespace
 
 string exit_text(const ExitInfo& exit) {
   switch (exit.kind) {
